@@ -187,9 +187,9 @@ pub enum Fault {
     /// Something stands behind the seal.
     #[error("bytes behind the seal")]
     BehindSeal,
-    /// A commit doesn't fit the leaves it covers.
-    #[error("the commit does not fit the tree of the leaves before it")]
-    Commit,
+    /// A segment without leaves is sealed.
+    #[error("a segment without leaves is sealed")]
+    SealedEmpty,
     /// A batch mixes what stands alone.
     #[error("a checkpoint or seal stands in a batch with others")]
     Mixed,
