@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bridge_core::identity::SubsystemId;
-use bridge_core::refusal::Refusal;
+use bridge_core::refusal::{CallerFault, Refusal};
 use http::HeaderMap;
 use ring::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -47,7 +47,7 @@ impl Callers {
     ///
     /// # Errors
     ///
-    /// [`Refusal::NotAuthenticated`], which says nothing more.
+    /// [`CallerFault::NotAuthenticated`], which says nothing more.
     pub fn authenticate(
         &self,
         connection: &Connection,
@@ -62,7 +62,7 @@ impl Callers {
                 .filter(|certificate| is_valid_at(certificate, now_s))
                 .and_then(|certificate| self.by_certificate.get(certificate.as_ref())),
         };
-        found.cloned().ok_or(Refusal::NotAuthenticated)
+        found.cloned().ok_or(Refusal::Caller(CallerFault::NotAuthenticated))
     }
 }
 
@@ -70,12 +70,12 @@ impl Callers {
 ///
 /// # Errors
 ///
-/// [`Refusal::NotOwner`] names the subsystem that the caller claimed itself.
+/// [`CallerFault::NotOwner`].
 pub fn owns(caller: &Caller, client: &SubsystemId) -> Result<(), Refusal> {
     if caller.subsystems.contains(client) {
         return Ok(());
     }
-    Err(Refusal::NotOwner { client: client.clone() })
+    Err(Refusal::Caller(CallerFault::NotOwner))
 }
 
 fn is_valid_at(certificate: &[u8], now_s: u64) -> bool {

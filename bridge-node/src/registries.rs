@@ -28,7 +28,7 @@ pub struct Registry {
     /// Shown to callers without a contract.
     pub published: bool,
     /// The service is switched off; callers read this notice.
-    pub disabled: Option<String>,
+    pub
 }
 
 /// All services of this node, in the order of their names.
@@ -85,7 +85,6 @@ impl Registries {
                 checker: checker(place, service, described.openapi.as_deref(), faults),
                 openapi: described.openapi,
                 published: service.published,
-                disabled: service.disabled.clone(),
             };
             if self.services.insert(id.clone(), registry).is_some() {
                 faults.push(Fault::new(

@@ -105,8 +105,6 @@ pub struct Service {
     pub subsystem: SubsystemId,
     /// Shown to callers who hold no contract yet; others get 404.
     pub published: bool,
-    /// A notice: the service is switched off and callers read this.
-    pub disabled: Option<String>,
     /// Requests and answers are checked against the service's OpenAPI text.
     pub check: bool,
     /// What answers.

@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{CertificateError, Checked, KeyAlgorithm, Profile, Trust};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
-use bridge_core::refusal::Refusal;
+use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_directory::{Client, DirectoryError, Fetch, Trusted};
 use bridge_signature::{Algorithm, VerifyingKey};
 
@@ -80,12 +80,16 @@ impl Watch {
     ///
     /// # Errors
     ///
-    /// [`Refusal::DirectoryExpired`] if there is none that is still valid.
+    /// [`NodeFault::DirectoryMissing`] or [`NodeFault::DirectoryExpired`].
     pub fn view(&self, now_s: u64) -> Result<Arc<View>, Refusal> {
-        self.current
-            .load_full()
-            .filter(|view| now_s < view.trusted.expires_s)
-            .ok_or(Refusal::DirectoryExpired)
+        let Some(view) = self.current.load_full() else {
+            return Err(Refusal::Node(NodeFault::DirectoryMissing));
+        };
+        let expired_s = view.expires_s();
+        if now_s >= expired_s {
+            return Err(Refusal::Node(NodeFault::DirectoryExpired { expired_s }));
+        }
+        Ok(view)
     }
 
     /// Why the newest attempt to refresh failed, for `ready`.

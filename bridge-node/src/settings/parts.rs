@@ -246,7 +246,6 @@ impl Check<'_> {
                 services.push(Service {
                     subsystem,
                     published: service.published.unwrap_or(false),
-                    disabled: service.disabled,
                     check: service.check.unwrap_or(true),
                     source,
                 });

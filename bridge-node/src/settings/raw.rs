@@ -65,7 +65,7 @@ section!(/// An officer.
     Officer { name: String, public_key: String });
 section!(/// A service, or a registry package with several.
     Service {
-        adapter: String, subsystem: String, published: Option<bool>, disabled: Option<String>, check: Option<bool>,
+        adapter: String, subsystem: String, published: Option<bool>, check: Option<bool>,
         package: Option<String>, database: Option<String>,
         code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
         openapi: Option<String>, timeout_seconds: Option<u64>,
