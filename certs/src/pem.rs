@@ -84,12 +84,10 @@ pub(crate) fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, PemError> {
     let mut found = Vec::new();
     for section in sections(text) {
         let (kind, der) = section?;
-        match kind {
-            SectionKind::Certificate => found.push(der),
-            SectionKind::PrivateKey | SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => {
-                return Err(PemError::KeyAmongCertificates);
-            }
-            _ => {}
+        if kind == SectionKind::Certificate {
+            found.push(der);
+        } else if kind == SectionKind::PrivateKey || OTHER_KEYS.contains(&kind) {
+            return Err(PemError::KeyAmongCertificates);
         }
         if found.len() > SECTIONS_LIMIT {
             return Err(PemError::TooManySections);
@@ -105,9 +103,11 @@ pub(crate) fn private_key(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, PemError> {
         let (kind, mut der) = section?;
         if kind != SectionKind::PrivateKey {
             der.zeroize();
-            return Err(match kind {
-                SectionKind::RsaPrivateKey | SectionKind::EcPrivateKey => PemError::NotPkcs8,
-                _ => PemError::NotOnlyOneKey,
+            let not_pkcs8 = OTHER_KEYS.contains(&kind);
+            return Err(if not_pkcs8 {
+                PemError::NotPkcs8
+            } else {
+                PemError::NotOnlyOneKey
             });
         }
         if key.replace(Zeroizing::new(der)).is_some() {
@@ -162,4 +162,6 @@ fn sections(text: &[u8]) -> impl Iterator<Item = Result<(SectionKind, Vec<u8>), 
 }
 
 const LINE: usize = 64;
+/// Keys that PKCS#8 replaces.
+const OTHER_KEYS: [SectionKind; 2] = [SectionKind::RsaPrivateKey, SectionKind::EcPrivateKey];
 const ENCRYPTED: &[u8] = b"-----BEGIN ENCRYPTED PRIVATE KEY-----";

@@ -275,7 +275,7 @@ mod tests {
 
     #[test]
     fn an_unknown_field_or_a_missing_profile_is_refused() {
-        assert!(Profiles::parse(&PROFILES_TOML.replacen("max_days", "max_day", 1)).is_err());
+        assert!(Profiles::parse(&PROFILES_TOML.replacen("max_days =", "max_day =", 1)).is_err());
         assert!(Profiles::parse(&PROFILES_TOML.replace("[web]", "[wob]")).is_err());
         assert!(Profiles::parse(&PROFILES_TOML.replacen("\"p256\"", "\"p521\"", 1)).is_err());
     }

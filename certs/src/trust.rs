@@ -56,7 +56,7 @@ pub struct Trust {
 #[derive(Clone, Debug)]
 struct Anchor {
     certificate: CertificateDer<'static>,
-    anchor: TrustAnchor<'static>,
+    parts: TrustAnchor<'static>,
     subject: String,
     not_before: u64,
     not_after: u64,
@@ -91,7 +91,7 @@ impl Trust {
 
     /// Returns the trusted authorities in the form that a TLS verifier takes.
     pub fn anchors(&self) -> impl Iterator<Item = &TrustAnchor<'static>> {
-        self.anchors.iter().map(|anchor| &anchor.anchor)
+        self.anchors.iter().map(|anchor| &anchor.parts)
     }
 
     /// Returns the span in which every anchor is valid, as seconds since the Unix epoch.
@@ -192,8 +192,8 @@ impl Trust {
             }
         }
         let used = self.anchors.iter().find(|known| {
-            known.anchor.subject == path.anchor().subject
-                && known.anchor.subject_public_key_info == path.anchor().subject_public_key_info
+            known.parts.subject == path.anchor().subject
+                && known.parts.subject_public_key_info == path.anchor().subject_public_key_info
         });
         match used {
             Some(anchor) if (anchor.not_before..=anchor.not_after).contains(&now_s) => Ok(()),
@@ -219,7 +219,7 @@ impl Anchor {
             });
         }
         let certificate = CertificateDer::from(der);
-        let anchor = anchor_from_trusted_cert(&certificate)
+        let parts = anchor_from_trusted_cert(&certificate)
             .map_err(|source| TrustError::Anchor {
                 subject: reading.subject.clone(),
                 source,
@@ -227,7 +227,7 @@ impl Anchor {
             .to_owned();
         Ok(Self {
             certificate,
-            anchor,
+            parts,
             subject: reading.subject,
             not_before: reading.not_before,
             not_after: reading.not_after,
@@ -282,6 +282,10 @@ fn check_rules(reading: &Reading, rules: &Rules, profile: Profile) -> Result<(),
 }
 
 /// Sorts what path validation says into what the reader of the message can act on.
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the enum is foreign and open"
+)]
 fn chain_error(error: webpki::Error, leaf: &Reading, now_s: u64) -> CertificateError {
     let now = Moment(now_s);
     match error {
@@ -339,4 +343,8 @@ const CHAIN_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
 ];
 
 #[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test wants one variant and prints the rest"
+)]
 mod tests;
