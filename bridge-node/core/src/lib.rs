@@ -1,1 +1,3 @@
-//! bridge-core
+//! What a bridge node decides, without doing anything.
+
+pub mod envelope;
