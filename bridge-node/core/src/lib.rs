@@ -9,6 +9,7 @@
 //! - an [`identity`] names a member, a subsystem, a service or a node, once, in one spelling;
 //! - a [`target`] is the request line after it was decoded once and written anew once;
 //! - the [`fields`] rules say which header fields enter, travel on and stay out;
+//! - an [`envelope`] is our profile of HTTP message signatures: what a message must cover;
 //! - a [`refusal`] is an answer that says no, and explains itself;
 //! - a [`leaf`] is one line of the journal: facts that anybody may see.
 //!
@@ -20,6 +21,7 @@
 //! # Ok::<(), bridge_core::identity::IdentityError>(())
 //! ```
 
+pub mod envelope;
 pub mod fields;
 pub mod identity;
 pub mod leaf;
