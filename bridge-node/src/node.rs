@@ -1,0 +1,352 @@
+//! A node: everything an exchange needs, opened once.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bridge_certs::{Checked, Profile, Trust, read_key_file, read_pem_certificates, read_secret_file};
+use bridge_core::identity::{CertificateName, NodeId, ServiceId};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
+use bridge_core::quota::Counters;
+use bridge_core::refusal::{PeerFault, Refusal};
+use bridge_directory::Client;
+use bridge_journal::{
+    Entry, EvidenceMode, Journal, JournalConfig, JournalKeys, LinkField, Opened, ReadError, RecordError,
+};
+use bridge_signature::{Algorithm, FileSigner, Signer};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::callers::Callers;
+use crate::clock::Clock;
+use crate::contracts::Contracts;
+use crate::payload::{Bounds, Room};
+use crate::peers::Peers;
+use crate::registries::Registries;
+use crate::replay::Replay;
+use crate::server::{Connection, House};
+use crate::settings::{Fault, Settings};
+use crate::tls::{TlsIdentity, peer_of};
+use crate::watch::Watch;
+
+/// One running node.
+pub struct Node {
+    /// What it was told.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Clock,
+    /// The journal's station.
+    pub journal: Journal,
+    /// The exchange key.
+    pub signer: Arc<dyn Signer>,
+    /// Certificate authorities.
+    pub trust: Arc<Trust>,
+    /// The directory in force.
+    pub watch: Watch,
+    /// Contracts in force.
+    pub contracts: ArcSwap<Contracts>,
+    /// Services and adapters.
+    pub registries: Registries,
+    /// Information systems.
+    pub callers: Callers,
+    /// Connections to other nodes.
+    pub peers: Peers,
+    /// What was seen within the freshness window.
+    pub replay: Replay,
+    /// Room for spooled bodies.
+    pub room: Room,
+    /// Listeners, tasks, draining.
+    pub house: House,
+    /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
+    pub places: [Arc<Semaphore>; 2],
+    counters: Mutex<Counters>,
+}
+
+/// Why a node cannot be opened. Every fault that could be found is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("the node cannot start:\n{}", list(.0))]
+pub struct OpenError(pub Vec<Fault>);
+
+fn list(faults: &[Fault]) -> String {
+    faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n")
+}
+
+/// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
+const TAIL_MS: u64 = 150_000;
+const DAY_MS: u64 = 86_400_000;
+/// Requests that may wait for the journal's station.
+const STATION_QUEUE: usize = 4096;
+/// The first epoch of a journal.
+const FIRST_EPOCH: u64 = 1;
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node").field("node", &self.settings.node).finish_non_exhaustive()
+    }
+}
+
+/// The parts that files give: read by `check-config` and by `run` alike.
+pub struct Parts {
+    signer: Arc<dyn Signer>,
+    trust: Arc<Trust>,
+    tls: TlsIdentity,
+    contracts: Contracts,
+    registries: Registries,
+    directory_root: Vec<u8>,
+    keys: JournalKeys,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    /// Reads keys, certificates, contracts and registry packages.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found.
+    pub fn read(settings: &Settings, now_s: u64) -> Result<Self, OpenError> {
+        let mut faults = Vec::new();
+        let folder = &settings.keys_folder;
+        let trust = keep(&mut faults, "trust.anchors", read_trust(&settings.anchors));
+        let tls = keep(&mut faults, "keys: tls", TlsIdentity::read(folder, "tls"));
+        if settings.consumer_listen.is_some() {
+            keep(&mut faults, "keys: web", TlsIdentity::read(folder, "web"));
+        }
+        let checkpoint = keep(&mut faults, "keys: journal.key", read_key_file(&folder.join("journal.key")));
+        let evidence = keep(&mut faults, "keys: evidence.key", read_secret_file(&folder.join("evidence.key")));
+        let root = keep(&mut faults, "directory.root", std::fs::read(&settings.directory_root));
+        let contracts = keep_all(&mut faults, Contracts::load(&settings.contracts_folder));
+        let registries = keep_all(&mut faults, Registries::open(&settings.services, &settings.limits));
+        let signer = trust.as_ref().and_then(|trust| {
+            keep(&mut faults, "keys: exchange", exchange_signer(settings, trust, now_s))
+        });
+        if let (Some(trust), Some(tls)) = (&trust, &tls) {
+            keep(&mut faults, "keys: tls.pem", own_tls(settings, trust, tls, now_s));
+        }
+        let complete = (|| {
+            Some(Self {
+                signer: signer?,
+                trust: Arc::new(trust?),
+                tls: tls?,
+                contracts: contracts?,
+                registries: registries?,
+                directory_root: root?,
+                keys: JournalKeys { checkpoint_pkcs8: checkpoint?, evidence: evidence? },
+            })
+        })();
+        complete.filter(|_| faults.is_empty()).ok_or(OpenError(faults))
+    }
+
+    /// How many contracts and services there are, for `check-config`.
+    pub fn summary(&self) -> String {
+        format!("{} contracts, {} services", self.contracts.len(), self.registries.len())
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Opens the journal and puts the parts together. `on_fatal` is called once if the journal can no longer be written.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the journal's or the directory store's fault.
+    pub fn open(
+        settings: Settings,
+        parts: Parts,
+        on_fatal: bridge_journal::OnFatal,
+    ) -> Result<(Arc<Self>, Opened), OpenError> {
+        let one = |place: &str, error: &dyn std::error::Error, remedy: &str| {
+            OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
+        };
+        let clock = Clock::default();
+        let spool = settings.data_folder.join("spool");
+        std::fs::create_dir_all(&spool)
+            .map_err(|error| one("node.data_folder", &error, "let the node's user write there"))?;
+        let client = Client::open(&settings.data_folder.join("directory"), &parts.directory_root)
+            .map_err(|error| one("directory", &error, "give the authority's root.json"))?;
+        let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
+        let config = JournalConfig {
+            folder: settings.data_folder.join("journal"),
+            origin: settings.log_origin(FIRST_EPOCH),
+            segment_bytes: settings.limits.segment_bytes,
+            queue: STATION_QUEUE,
+            ..JournalConfig::default()
+        };
+        let (journal, opened) =
+            Journal::open(config, parts.keys, Arc::clone(&parts.signer), clock.now(), on_fatal)
+                .map_err(|error| one("journal", &error, "see config/README.md, \"The journal does not open\""))?;
+        clock.not_before(journal.head().newest);
+        let (replay, counters) = remembered(&journal, clock.now());
+        let limits = &settings.limits;
+        let places = || Arc::new(Semaphore::new(limits.exchanges));
+        let node = Self {
+            callers: Callers::new(&settings.callers),
+            peers: Peers::new(parts.tls, Arc::clone(&parts.trust), limits.head_bytes, limits.fields),
+            room: Room::new(spool, limits.spool_node_bytes, limits.spool_peer_bytes),
+            house: House {
+                draining: CancellationToken::new(),
+                tasks: TaskTracker::new(),
+                limits: limits.clone(),
+            },
+            places: [places(), places()],
+            contracts: ArcSwap::from_pointee(parts.contracts),
+            registries: parts.registries,
+            signer: parts.signer,
+            trust: parts.trust,
+            counters: Mutex::new(counters),
+            clock,
+            journal,
+            watch,
+            replay,
+            settings,
+        };
+        Ok((Arc::new(node), opened))
+    }
+
+    /// Writes an `interrupted` leaf for every exchange that an earlier run began and did not end.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the journal refuses.
+    pub async fn close_unfinished(&self, opened: &Opened) -> Result<(), RecordError> {
+        for (id, side, started) in &opened.unfinished {
+            self.interrupt(*id, *side, started).await?;
+        }
+        Ok(())
+    }
+
+    async fn interrupt(&self, id: Uuid, side: Side, started: &Leaf) -> Result<(), RecordError> {
+        let mut leaf = Leaf::new(Kind::Interrupted, self.clock.now());
+        leaf.request_id = Some(id);
+        leaf.side = Some(side);
+        leaf.client.clone_from(&started.client);
+        leaf.service.clone_from(&started.service);
+        leaf.contract.clone_from(&started.contract);
+        leaf.link = started.link;
+        leaf.outcome = Some("interrupted".to_owned());
+        self.journal.record(Entry::plain(leaf)).await.map(|_receipt| ())
+    }
+
+    /// How much one body may take.
+    pub fn bounds(&self) -> Bounds {
+        let limits = &self.settings.limits;
+        Bounds { memory: limits.body_memory_bytes, total: limits.body_bytes }
+    }
+
+    /// The quota counters.
+    pub fn counters(&self) -> MutexGuard<'_, Counters> {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the service is one of this node's own.
+    pub fn serves(&self, service: &ServiceId) -> bool {
+        service.member() == self.settings.node.member()
+    }
+
+    /// The node at the other end of a connection: its certificate holds now and its key is pinned in the directory.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerFault::KeyUnknown`] or [`PeerFault::KeyNotValid`], or the directory's own trouble.
+    pub fn peer_of(&self, connection: &Connection) -> Result<NodeId, Refusal> {
+        let now_s = self.clock.now_s();
+        let judged = connection
+            .peer
+            .get_or_init(|| peer_of(&self.trust, &connection.certificates, now_s).ok());
+        let checked = judged
+            .as_ref()
+            .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
+            .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
+        let view = self.watch.view(now_s)?;
+        view.tls_belongs(checked).ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))
+    }
+}
+
+/// What the node has judged of a connection's certificate, once.
+pub type Judged = OnceLock<Option<Checked>>;
+
+/// The memory of replays and quotas comes back from the journal's newest leaves.
+fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, Counters) {
+    let mut counters = Counters::default();
+    let since = UnixMillis(now.0.saturating_sub(DAY_MS));
+    match journal.leaves_since(since) {
+        Ok(leaves) => {
+            let replay = Replay::new(0);
+            for (_, leaf) in &leaves {
+                counters.count_leaf(leaf);
+                if leaf.time.0 + TAIL_MS >= now.0 {
+                    replay.remember_leaf(leaf);
+                }
+            }
+            (replay, counters)
+        }
+        Err(error) => {
+            let error: &ReadError = &error;
+            tracing::error!(%error, "the journal's tail cannot be read; messages created before this start are refused");
+            (Replay::new(now.0 / 1000), counters)
+        }
+    }
+}
+
+fn read_trust(path: &Path) -> Result<Trust, String> {
+    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Trust::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn exchange_signer(settings: &Settings, trust: &Trust, now_s: u64) -> Result<Arc<dyn Signer>, String> {
+    let folder = &settings.keys_folder;
+    let chain = read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| e.to_string())?;
+    let (leaf, rest) = chain.split_first().ok_or("exchange.pem: no certificate")?;
+    let checked =
+        trust.check(leaf, rest, Profile::Exchange, now_s).map_err(|e| format!("exchange.pem: {e}"))?;
+    own_name(settings, &checked).map_err(|what| format!("exchange.pem: {what}"))?;
+    let algorithm = match checked.algorithm {
+        bridge_certs::KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
+        bridge_certs::KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+        other => return Err(format!("exchange.pem: {other:?} keys do not sign exchanges")),
+    };
+    let key = read_key_file(&folder.join("exchange.key")).map_err(|e| e.to_string())?;
+    let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
+    let signer = FileSigner::from_pkcs8(algorithm, &key, key_id).map_err(|e| e.to_string())?;
+    if signer.public_key() != checked.public_key {
+        return Err("exchange.key is not the key of exchange.pem".to_owned());
+    }
+    Ok(Arc::new(signer))
+}
+
+fn own_tls(settings: &Settings, trust: &Trust, tls: &TlsIdentity, now_s: u64) -> Result<(), String> {
+    let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| error.to_string())?;
+    own_name(settings, &checked)
+}
+
+fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {
+    if checked.name == Some(CertificateName::Node(settings.node.clone())) {
+        return Ok(());
+    }
+    Err(format!("the certificate does not name {}", settings.node))
+}
+
+fn keep<T, E: std::fmt::Display>(faults: &mut Vec<Fault>, place: &str, result: Result<T, E>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            faults.push(Fault::new(place, error.to_string(), "correct the file, or issue it anew with `bridge-node certs`"));
+            None
+        }
+    }
+}
+
+fn keep_all<T>(faults: &mut Vec<Fault>, result: Result<T, Vec<Fault>>) -> Option<T> {
+    result.map_err(|list| faults.extend(list)).ok()
+}
