@@ -20,8 +20,15 @@
 //! # Ok::<(), bridge_core::identity::IdentityError>(())
 //! ```
 
+pub mod contract;
+pub mod cut;
+pub mod decision;
 pub mod fields;
 pub mod identity;
+pub mod jcs;
+pub mod json;
 pub mod leaf;
+pub mod quota;
 pub mod refusal;
+pub mod subject;
 pub mod target;
