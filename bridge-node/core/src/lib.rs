@@ -23,9 +23,16 @@
 //! # Ok::<(), bridge_core::target::TargetError>(())
 //! ```
 
+pub mod contract;
+pub mod cut;
+pub mod decision;
 pub mod envelope;
 pub mod fields;
 pub mod identity;
+pub mod jcs;
+pub mod json;
 pub mod leaf;
+pub mod quota;
 pub mod refusal;
+pub mod subject;
 pub mod target;
