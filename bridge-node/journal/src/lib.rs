@@ -1,1 +1,29 @@
-//! bridge-journal
+//! The journal of a node: an append-only log of leaves, with encrypted evidence beside them.
+
+mod config;
+mod entry;
+mod error;
+mod journal;
+
+mod cursor;
+mod disk;
+mod evidence;
+mod frame;
+mod index;
+mod keys;
+mod log_path;
+mod note;
+mod rows;
+mod tiles;
+mod tree;
+
+pub use config::{
+    CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
+    OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
+};
+pub use disk::{Disk, FolderDisk, SegmentFile};
+pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown};
+pub use error::{CloseError, Damage, Fault, JournalError, OpenError, ReadError, RecordError};
+pub use evidence::{Evidence, SealError};
+pub use journal::Journal;
+pub use note::NoteError;
