@@ -18,7 +18,7 @@ use zeroize::Zeroizing;
 use bridge_core::identity::CertificateName;
 
 use crate::error::TrustError;
-use crate::identity::{identity, uri};
+use crate::identity::identity;
 use crate::keyfile::{read_key_file, write_key_file};
 use crate::moment::Moment;
 use crate::pem::{certificates, read_text, section};
@@ -176,7 +176,7 @@ impl Authority {
         if let Some(name) = &order.name {
             params
                 .subject_alt_names
-                .push(SanType::URI(Ia5String::try_from(uri(name))?));
+                .push(SanType::URI(Ia5String::try_from(name.to_string())?));
         }
         params.distinguished_name = subject(&order.common_name);
         params.not_before = date(order, order.not_before)?;
@@ -199,7 +199,7 @@ impl Authority {
         if profile.is_authority() {
             return Err(AuthorityError::NotIssued { profile });
         }
-        let uris: Vec<_> = order.name.iter().map(uri).collect();
+        let uris: Vec<_> = order.name.iter().map(ToString::to_string).collect();
         identity(&uris, rules.identity, profile)
             .map_err(|error| AuthorityError::Name(Box::new(error)))?;
         if rules.names == HostNames::Required && order.sans.is_empty() {

@@ -190,9 +190,9 @@ pub enum CertificateError {
     NotAnIdentity {
         /// The name.
         text: String,
-        /// What is wrong with it, if it can't be read at all.
+        /// What is wrong with it.
         #[source]
-        source: Option<IdentityError>,
+        source: IdentityError,
     },
     /// A good identity of the wrong kind.
     #[error("the certificate names {found}; profile {profile} wants {wanted}")]

@@ -21,19 +21,13 @@ pub(crate) fn identity(
             });
         }
     };
+    // Only the canonical spelling is read: two spellings could be told apart by one program and not by the next.
     let found: CertificateName =
         text.parse()
             .map_err(|source| CertificateError::NotAnIdentity {
                 text: text.clone(),
-                source: Some(source),
+                source,
             })?;
-    // Two spellings of one name could be told apart by one program and not by the next.
-    if uri(&found) != *text {
-        return Err(CertificateError::NotAnIdentity {
-            text: text.clone(),
-            source: None,
-        });
-    }
     match (&found, wanted) {
         (CertificateName::Node(_), IdentityKind::Node)
         | (CertificateName::Member(_), IdentityKind::Member) => Ok(Some(found)),
@@ -42,13 +36,5 @@ pub(crate) fn identity(
             profile,
             wanted,
         }),
-    }
-}
-
-/// Returns the URI name that stands for an identity.
-pub(crate) fn uri(name: &CertificateName) -> String {
-    match name {
-        CertificateName::Node(node) => node.uri(),
-        CertificateName::Member(member) => member.uri(),
     }
 }
