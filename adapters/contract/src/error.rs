@@ -104,6 +104,24 @@ pub enum AtFault {
 }
 
 impl AdapterError {
+    /// A stable word for the kind of error: `timed-out`. For logs, metrics and scenarios.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unreachable { .. } => "unreachable",
+            Self::TimedOut => "timed-out",
+            Self::Cancelled => "cancelled",
+            Self::Cut { .. } => "cut",
+            Self::TooLarge { .. } => "too-large",
+            Self::Busy => "busy",
+            Self::NotUnderstood { .. } => "not-understood",
+            Self::Failed { .. } => "failed",
+            Self::BadRequest { .. } => "bad-request",
+            Self::RequestBody(_) => "request-body",
+            Self::NotFound => "not-found",
+            Self::MethodNotAllowed { .. } => "method-not-allowed",
+        }
+    }
+
     /// Says on whose side the reason lies.
     pub fn at_fault(&self) -> AtFault {
         match self {

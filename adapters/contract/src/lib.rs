@@ -1,7 +1,10 @@
 //! What an adapter is: the one seam between a node and a registry.
 //!
 //! A node hands an adapter a [`Call`], that is one query that has already been verified, authorised
-//! and journaled, and takes an [`Answer`]. The [`Adapter`] trait is the whole of it.
+//! and journaled, and takes an [`Answer`]. The [`Adapter`] trait is the whole of it. Beside the trait
+//! stand what every adapter shares: the [`Package`] (a registry's folder of data), the checker of
+//! OpenAPI documents ([`openapi::Checker`]), the [`scenario`] of a package and the conformance
+//! [`kit`] that every adapter has to pass.
 //!
 //! What it is **not**: it speaks to no registry, decides no right, signs and journals nothing. An
 //! adapter never sees keys, contracts or the journal, and nothing an adapter says is trusted further
@@ -39,9 +42,17 @@ pub mod body;
 mod call;
 mod error;
 mod fault;
+pub mod kit;
+pub mod openapi;
+pub mod package;
+pub mod probe;
+pub mod scenario;
+pub mod section;
+pub mod template;
 
 pub use adapter::{Adapter, Description, Health, ServiceDescription};
 pub use body::{Body, BodyError};
 pub use call::{Answer, Call, CallerFacts};
 pub use error::{AdapterError, AtFault, Limit};
 pub use fault::Fault;
+pub use package::{Package, PackageService};
