@@ -102,11 +102,7 @@ fn float_text(number: f64) -> Option<String> {
     if number == 0.0 {
         return Some("0".to_owned());
     }
-    // The scientific form has the shortest digits that read back as the same number, nearest first.
-    let scientific = format!("{:e}", number.abs());
-    let (mantissa, exponent) = scientific.split_once('e')?;
-    let digits = mantissa.replace('.', "");
-    let point = exponent.parse::<i32>().ok()? + 1;
+    let (digits, point) = shortest_digits(number.abs())?;
     let sign = if number < 0.0 { "-" } else { "" };
     let length = i32::try_from(digits.len()).ok()?;
     let text = if length <= point && point <= PLAIN_EXPONENT {
@@ -125,6 +121,21 @@ fn float_text(number: f64) -> Option<String> {
         format!("{first}{dot}{rest}e{:+}", point - 1)
     };
     Some(format!("{sign}{text}"))
+}
+
+/// Returns the shortest digits that read back as the same number, and how many stand before the point.
+///
+/// The standard library's own form is not used: of two equally near texts it takes the upper, where
+/// ECMAScript takes the even one.
+fn shortest_digits(number: f64) -> Option<(String, i32)> {
+    let text = Number::from_f64(number)?.to_string();
+    let (mantissa, exponent) = text.split_once('e').unwrap_or((&text, "0"));
+    let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, ""));
+    let all = format!("{whole}{fraction}");
+    let digits = all.trim_start_matches('0');
+    let leading_zeros = i32::try_from(all.len() - digits.len()).ok()?;
+    let point = i32::try_from(whole.len()).ok()? + exponent.parse::<i32>().ok()? - leading_zeros;
+    Some((digits.trim_end_matches('0').to_owned(), point))
 }
 
 #[cfg(test)]

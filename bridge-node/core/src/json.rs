@@ -197,4 +197,4 @@ impl Json<'_> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
