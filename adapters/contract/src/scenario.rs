@@ -246,7 +246,7 @@ fn read_step(
     let title = section.text("title", faults);
     let client = identifier(&mut section, "client", faults);
     let service = section.text("service", faults).and_then(|code| {
-        let parsed = format!("{provider}/{code}").parse::<ServiceId>();
+        let parsed: Result<ServiceId, _> = provider.service(code);
         parsed
             .map_err(|error| faults.push(wrong(section.place_of("service"), &error)))
             .ok()
