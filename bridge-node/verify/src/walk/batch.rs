@@ -1,0 +1,233 @@
+//! A batch: read first, believed only when its commit has been read.
+
+use crate::bytes::Hash;
+use crate::frame::{Commit, as_u64};
+use crate::index::{Keys, Run};
+use crate::secrets::Source;
+use crate::segment::SegmentFault;
+use crate::tile;
+use crate::walk::Walk;
+use crate::walk::exchanges::{Turn, UNFINISHED_LIMIT};
+
+/// The segment that is being read.
+#[derive(Debug)]
+pub(super) struct Current {
+    pub(super) file: String,
+    pub(super) first: u64,
+    pub(super) source: Source,
+    pub(super) run: Run,
+    /// False if a leaf can't be read: then the index run can't be derived.
+    pub(super) run_known: bool,
+    pub(super) has_secrets: bool,
+}
+
+/// The frames since the last commit.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    pub(super) start: u64,
+    pub(super) leaves: Vec<Staged>,
+    pub(super) notes: Vec<(Vec<u8>, Option<u64>)>,
+    pub(super) seals: usize,
+}
+
+/// What remains of a leaf until its commit has been read.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) hash: Hash,
+    pub(super) offset: u64,
+    /// None if the leaf can't be read.
+    pub(super) read: Option<(u64, Keys)>,
+    pub(super) turn: Option<Turn>,
+    pub(super) says: Option<Box<Says>>,
+    pub(super) evidence: State,
+    pub(super) has_secret: bool,
+}
+
+/// What was done with the evidence of a leaf.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum State {
+    None,
+    Opened,
+    Closed,
+    Erased,
+}
+
+/// What a leaf says about the journal's own files.
+#[derive(Debug)]
+pub(super) enum Says {
+    /// The digest of an index run.
+    Index {
+        first: Option<u64>,
+        named: String,
+        digest: Option<Hash>,
+    },
+    /// Records whose secrets were erased.
+    Erased(Vec<u64>),
+}
+
+/// The most leaves of a batch.
+pub(super) const BATCH_LIMIT_LEAVES: usize = 65_536;
+
+/// How many erased records may wait for the leaf that explains them.
+const ERASED_LIMIT: usize = 1_000_000;
+
+impl Batch {
+    pub(super) fn new(start: u64) -> Self {
+        Self {
+            start,
+            ..Self::default()
+        }
+    }
+
+    /// Whether the batch is leaves, or one checkpoint, or one seal.
+    fn is_of_one_kind(&self) -> bool {
+        matches!(
+            (self.leaves.len(), self.notes.len(), self.seals),
+            (1.., 0, 0) | (0, 1, 0) | (0, 0, 1)
+        )
+    }
+}
+
+impl Walk<'_> {
+    /// Holds a batch against its commit and takes it into the log.
+    pub(super) fn commit(
+        &mut self,
+        current: &mut Current,
+        batch: Batch,
+        commit: &Commit,
+        (offset, digest): (u64, Hash),
+    ) {
+        let (first, leaves) = (self.next, as_u64(batch.leaves.len()));
+        let end = first.saturating_add(leaves);
+        let mut faults = Vec::new();
+        if !batch.is_of_one_kind() {
+            faults.push(SegmentFault::BatchMix);
+        }
+        if commit.batch != digest {
+            faults.push(SegmentFault::Batch {
+                start: batch.start,
+                first,
+                end,
+            });
+        }
+        if self.last_commit.is_some_and(|last| last != commit.previous) {
+            faults.push(SegmentFault::Chain);
+        }
+        let newest = batch
+            .leaves
+            .last()
+            .map_or(self.newest_ms, |leaf| leaf.read.map(|(time, _)| time));
+        if let Some(newest) = newest.filter(|newest| *newest != commit.time_ms) {
+            faults.push(SegmentFault::Time {
+                time: commit.time_ms,
+                newest,
+            });
+        }
+        self.newest_ms = newest;
+        self.last_commit = Some(commit.hash);
+        self.report.commits = self.report.commits.saturating_add(1);
+        for staged in &batch.leaves {
+            self.take(current, staged);
+        }
+        for (note, size) in batch.notes {
+            self.take_note(&note, size);
+        }
+        faults.extend(self.tree_faults(commit));
+        for fault in faults {
+            self.segment_finding(&current.file, offset, fault);
+        }
+    }
+
+    /// Holds size and root of a commit against the tree.
+    fn tree_faults(&mut self, commit: &Commit) -> Option<SegmentFault> {
+        if !self.tree_known {
+            return None;
+        }
+        let held = self.tree.size();
+        let drift = commit.size.wrapping_sub(held);
+        if drift != self.size_drift {
+            self.size_drift = drift;
+            return Some(SegmentFault::Size {
+                stated: commit.size,
+                held,
+            });
+        }
+        let wrong = commit.root != self.tree.root();
+        let first = wrong && !self.root_reported;
+        self.root_reported |= wrong;
+        first.then_some(SegmentFault::Root { size: held })
+    }
+
+    /// Takes a leaf into the log.
+    fn take(&mut self, current: &mut Current, staged: &Staged) {
+        let index = self.next;
+        self.next = self.next.saturating_add(1);
+        current.has_secrets |= staged.has_secret;
+        self.report.evidence_opened += u64::from(staged.evidence == State::Opened);
+        self.report.evidence_closed += u64::from(staged.evidence == State::Closed);
+        match staged.read {
+            Some((time, keys)) => current.run.add(staged.offset, time, &keys),
+            None => current.run_known = false,
+        }
+        if staged
+            .turn
+            .is_some_and(|turn| self.exchanges.apply(turn, index))
+        {
+            let fault = SegmentFault::TooManyUnfinished {
+                limit: UNFINISHED_LIMIT,
+            };
+            self.segment_finding(&current.file, staged.offset, fault);
+        }
+        if staged.evidence == State::Erased && self.erased.len() < ERASED_LIMIT {
+            self.erased.insert(index, current.first);
+        }
+        match staged.says.as_deref() {
+            Some(Says::Index {
+                first,
+                named,
+                digest,
+            }) => {
+                let fault = self.named_index(current.first, *first, named, *digest);
+                if let Some(fault) = fault {
+                    self.leaf_finding(current, staged, index, fault);
+                }
+            }
+            Some(Says::Erased(records)) => {
+                let known = records
+                    .iter()
+                    .filter(|record| self.erased.remove(record).is_some())
+                    .count();
+                self.report.erased = self.report.erased.saturating_add(as_u64(known));
+            }
+            None => {}
+        }
+        if self.tree_known {
+            self.grow(staged.hash);
+        }
+    }
+
+    fn grow(&mut self, hash: Hash) {
+        let published = self
+            .published
+            .as_ref()
+            .map_or(0, |published| published.size);
+        let (folder, findings, report) = (self.folder, &mut self.findings, &mut self.report);
+        self.tree.push(hash, &mut |level, number, hashes| {
+            let needed = number < crate::tree::full_tiles(published, level);
+            let same = tile::check(folder, (level, number), hashes, needed, findings);
+            report.tiles = report.tiles.saturating_add(u64::from(same));
+        });
+    }
+
+    fn take_note(&mut self, note: &[u8], size: Option<u64>) {
+        self.report.checkpoints = self.report.checkpoints.saturating_add(1);
+        self.newest_note_size = size.unwrap_or(self.newest_note_size);
+        if let Some(published) = self
+            .published
+            .as_mut()
+            .filter(|published| published.note == note)
+        {
+            published.seen = Some(self.report.checkpoints);
+        }
+    }
+}
