@@ -36,7 +36,8 @@ const CONNECTION_OPTIONS: [&str; 3] = ["close", "keep-alive", "te"];
 ///
 /// [`FieldError`]: every rule of the edge about fields is a variant.
 ///
-/// Standard: RFC 9110 §5.5. Standard: RFC 9112 §6.3.
+/// Standard: RFC 9110 §5.5.
+/// Standard: RFC 9112 §6.3.
 pub fn check_edge_fields(fields: &HeaderMap) -> Result<(), FieldError> {
     if fields.len() > MAX_FIELDS {
         return Err(FieldError::TooMany { limit: MAX_FIELDS });

@@ -12,9 +12,11 @@ use super::forward::is_hop_by_hop;
 /// SHA-512(head) alone where there is no body.
 ///
 /// The head is `METHOD CRLF target CRLF`, then `name:value CRLF` for each field that the caller sent
-/// and both nodes keep. `Departs: X-Road PR-REST §4.3, because` fields are taken in the order of their
-/// names, not as they came, and the secret ones are left out: their values must not be guessable from
-/// what is kept.
+/// and both nodes keep. The secret ones are left out: their values must not be guessable from what is
+/// kept.
+///
+/// Departs: X-Road PR-REST §4.3, because the transport does not keep the order of fields: they are
+/// taken in the order of their names.
 ///
 /// Standard: X-Road PR-REST §4.3.
 pub fn request_hash(

@@ -56,7 +56,7 @@ fn a_leaf_is_written_in_the_order_of_the_format() {
         r#""contract":"C-1@qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo","decision":"allow","#,
         r#""rules":["endpoints","hours \"any\"\n"],"outcome":"ok","status":200,"#,
         r#""request_size":256,"answer_size":4096,"duration_ms":20,"#,
-        r#""keyid":"key","peer_keyid":"peer","nonce":"3p4YWQsd2sqeCYN2-HWMDw","#,
+        r#""keyid":"key","peer_keyid":"peer","nonce":"AhEeFmDdnfuMepay_9T0Dg","#,
         r#""link":"AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE","#,
         r#""answer_link":"AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI","mode":"full","#,
         r#""evidence":"AwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwM","#,

@@ -3,7 +3,7 @@ use std::fmt::Write;
 use std::path::Path;
 
 use super::*;
-use crate::identity::PartFault;
+use crate::identity::IdentityError;
 
 const SIDES: [Side; 2] = [Side::Consumer, Side::Provider];
 
@@ -97,13 +97,13 @@ fn no_variant_is_missing_from_the_table() {
     let edge = include_str!("../target/error.rs");
     let fields = include_str!("../fields/error.rs");
     let request = include_str!("request.rs");
-    let rules: Vec<&Denial> = samples
-        .iter()
-        .filter_map(|refusal| match refusal {
-            Refusal::Denied { rule, .. } => Some(rule),
-            _ => None,
-        })
-        .collect();
+    let rules = samples.iter().filter_map(|refusal| {
+        if let Refusal::Denied { rule, .. } = refusal {
+            Some(rule)
+        } else {
+            None
+        }
+    });
     let found = [
         (include_str!("../refusal.rs"), "Refusal", sampled(&samples)),
         (edge, "TargetError", sampled(inner!(samples, Malformed))),
@@ -152,16 +152,15 @@ fn no_inner_variant_is_missing_from_the_table() {
     let mut found: [BTreeSet<String>; 5] = Default::default();
     let [parts, identities, segments, queries, stops] = &mut found;
     for error in inner!(samples, Malformed) {
-        match error {
-            TargetError::Identity(error) => {
-                identities.extend(sampled([error]));
-                if let crate::identity::IdentityError::Part { fault, .. } = error {
-                    parts.extend(sampled::<PartFault>([fault]));
-                }
+        if let TargetError::Identity(error) = error {
+            identities.extend(sampled([error]));
+            if let IdentityError::Part { fault, .. } = error {
+                parts.extend(sampled([fault]));
             }
-            TargetError::Segment { fault, .. } => segments.extend(sampled([fault])),
-            TargetError::Query { fault, .. } => queries.extend(sampled([fault])),
-            _ => {}
+        } else if let TargetError::Segment { fault, .. } = error {
+            segments.extend(sampled([fault]));
+        } else if let TargetError::Query { fault, .. } = error {
+            queries.extend(sampled([fault]));
         }
     }
     for fault in inner!(samples, Node) {
@@ -279,7 +278,7 @@ fn every_refusal_but_401_explains() {
             .all(|part| message.contains(part));
         assert_eq!(explains, refusal.status() != 401, "{message}");
         assert!(
-            message.ends_with('.') && !message.contains(".."),
+            message.ends_with('.') && !message.contains(".. "),
             "{message}"
         );
         assert!(
