@@ -219,7 +219,7 @@ async fn journal_read(
     if let Some(mark) = mark {
         leaf.facts.insert("query".to_owned(), mark);
     }
-    match node.journal.record(Entry::plain(leaf)).await {
+    match node.journal.record(Entry::of(leaf)).await {
         Ok(receipt) => {
             node.clock.not_before(receipt.time);
             Ok(())
@@ -229,7 +229,7 @@ async fn journal_read(
 }
 
 fn filter(pairs: &[(String, String)]) -> Result<Filter, String> {
-    let mut filter = Filter { limit: DEFAULT_HITS, ..Filter::default() };
+    let mut filter = Filter { limit: Some(DEFAULT_HITS), ..Filter::default() };
     for (name, value) in pairs {
         let wrong = |what: &str| format!("{name}: `{value}` is not {what}");
         match name.as_str() {
@@ -241,7 +241,7 @@ fn filter(pairs: &[(String, String)]) -> Result<Filter, String> {
             "id" => filter.request_id = Some(value.parse().map_err(|_e| wrong("a UUID"))?),
             "limit" => {
                 let limit: usize = value.parse().map_err(|_e| wrong("a number"))?;
-                filter.limit = limit.clamp(1, MOST_HITS);
+                filter.limit = Some(limit.clamp(1, MOST_HITS));
             }
             _ => return Err(format!("{name} is not a filter")),
         }

@@ -85,7 +85,8 @@ impl Contracts {
     }
 }
 
-fn read(path: &Path, faults: &mut Vec<Fault>) -> Option<Contract> {
+/// Reads one contract file; its faults are added to the list.
+pub fn read(path: &Path, faults: &mut Vec<Fault>) -> Option<Contract> {
     let place = path.display().to_string();
     let bytes = std::fs::metadata(path)
         .and_then(|meta| match meta.len() {
@@ -97,7 +98,7 @@ fn read(path: &Path, faults: &mut Vec<Fault>) -> Option<Contract> {
             Ok(contract) => Some(contract),
             Err(list) => {
                 faults.extend(list.into_iter().map(|fault| {
-                    Fault::new(format!("{place}: {}", fault.place), fault.what, fault.remedy)
+                    Fault::new(format!("{place}: {}", fault.place), fault.fault.to_string(), fault.remedy)
                 }));
                 None
             }

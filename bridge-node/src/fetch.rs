@@ -28,7 +28,10 @@ impl HttpSource {
     }
 
     async fn read(&self, path: &str, limit: usize) -> Result<Option<Bytes>, FetchError> {
-        let failed = |what: String| FetchError::new(format!("{}/{path}", self.base), what);
+        let failed = |what: String| FetchError::Unavailable {
+            path: format!("{}/{path}", self.base),
+            source: what.into(),
+        };
         let (host, prefix) = split(&self.base).ok_or_else(|| failed("not an http address".to_owned()))?;
         let stream = TcpStream::connect(&host).await.map_err(|e| failed(e.to_string()))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
@@ -58,7 +61,10 @@ impl Fetch for HttpSource {
         let reading = tokio::time::timeout(FILE_TIMEOUT, self.read(path, limit));
         match Handle::current().block_on(reading) {
             Ok(read) => read.map(|bytes| bytes.map(|bytes| bytes.to_vec())),
-            Err(_elapsed) => Err(FetchError::new(format!("{}/{path}", self.base), "too slow".to_owned())),
+            Err(_elapsed) => Err(FetchError::Unavailable {
+                path: format!("{}/{path}", self.base),
+                source: "too slow".into(),
+            }),
         }
     }
 }

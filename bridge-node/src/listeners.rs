@@ -84,6 +84,8 @@ fn clients(
 }
 
 impl Handler for NodeInterface {
+    const ADDS_DATE: bool = false;
+
     async fn handle(
         self: Arc<Self>,
         connection: Arc<Connection>,

@@ -13,7 +13,7 @@ use bridge_core::quota::Counters;
 use bridge_core::refusal::{PeerFault, Refusal};
 use bridge_directory::Client;
 use bridge_journal::{
-    Entry, EvidenceMode, Journal, JournalConfig, JournalKeys, LinkField, Opened, ReadError, RecordError,
+    Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError,
 };
 use bridge_signature::{Algorithm, FileSigner, Signer};
 use tokio::sync::Semaphore;
@@ -63,7 +63,7 @@ pub struct Node {
     pub house: House,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     pub places: [Arc<Semaphore>; 2],
-    counters: Mutex<Counters>,
+    counters: [Mutex<Counters>; 2],
 }
 
 /// Why a node cannot be opened. Every fault that could be found is in it.
@@ -177,11 +177,12 @@ impl Node {
             .map_err(|error| one("directory", &error, "give the authority's root.json"))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
         let config = JournalConfig {
-            folder: settings.data_folder.join("journal"),
-            origin: settings.log_origin(FIRST_EPOCH),
             segment_bytes: settings.limits.segment_bytes,
             queue: STATION_QUEUE,
-            ..JournalConfig::default()
+            ..JournalConfig::new(
+                settings.data_folder.join("journal"),
+                settings.log_origin(FIRST_EPOCH),
+            )
         };
         let (journal, opened) =
             Journal::open(config, parts.keys, Arc::clone(&parts.signer), clock.now(), on_fatal)
@@ -204,7 +205,7 @@ impl Node {
             registries: parts.registries,
             signer: parts.signer,
             trust: parts.trust,
-            counters: Mutex::new(counters),
+            counters: counters.map(Mutex::new),
             clock,
             journal,
             watch,
@@ -235,7 +236,7 @@ impl Node {
         leaf.contract.clone_from(&started.contract);
         leaf.link = started.link;
         leaf.outcome = Some("interrupted".to_owned());
-        self.journal.record(Entry::plain(leaf)).await.map(|_receipt| ())
+        self.journal.record(Entry::of(leaf)).await.map(|_receipt| ())
     }
 
     /// How much one body may take.
@@ -244,9 +245,14 @@ impl Node {
         Bounds { memory: limits.body_memory_bytes, total: limits.body_bytes }
     }
 
-    /// The quota counters.
-    pub fn counters(&self) -> MutexGuard<'_, Counters> {
-        self.counters.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The quota counters of one end: a node that asks itself counts at both.
+    pub fn counters(&self, side: Side) -> MutexGuard<'_, Counters> {
+        let [consumer, provider] = &self.counters;
+        let counters = match side {
+            Side::Consumer => consumer,
+            Side::Provider => provider,
+        };
+        counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the service is one of this node's own.
@@ -277,14 +283,14 @@ impl Node {
 pub type Judged = OnceLock<Option<Checked>>;
 
 /// The memory of replays and quotas comes back from the journal's newest leaves.
-fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, Counters) {
-    let mut counters = Counters::default();
+fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2]) {
+    let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
     let since = UnixMillis(now.0.saturating_sub(DAY_MS));
     match journal.leaves_since(since) {
         Ok(leaves) => {
             let replay = Replay::new(0);
             for (_, leaf) in &leaves {
-                counters.count_leaf(leaf);
+                counters.iter_mut().for_each(|counters| counters.count_leaf(leaf));
                 if leaf.time.0 + TAIL_MS >= now.0 {
                     replay.remember_leaf(leaf);
                 }

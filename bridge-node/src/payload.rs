@@ -32,7 +32,7 @@ pub struct Payload {
 #[derive(Debug, Clone)]
 enum Content {
     Memory(Bytes),
-    Spooled(Arc<Spooled>),
+    Spooled(Arc<Spooled>, ring::digest::Digest),
 }
 
 /// How much a body may take.
@@ -123,7 +123,10 @@ impl Payload {
             }
         }
         let content = match (writer, single) {
-            (Some(writer), _) => Content::Spooled(Arc::new(writer.finish().await?)),
+            (Some(writer), _) => {
+                let (spooled, sha512) = writer.finish().await?;
+                Content::Spooled(Arc::new(spooled), sha512)
+            },
             (None, Some(bytes)) => Content::Memory(bytes),
             (None, None) => Content::Memory(memory.freeze()),
         };
@@ -135,6 +138,16 @@ impl Payload {
         &self.digest
     }
 
+    /// SHA-512 of the body, none where there is no body: part of `X-Road-Request-Hash`.
+    pub fn sha512(&self) -> Option<[u8; 64]> {
+        let digest = match &self.content {
+            Content::Memory(bytes) if bytes.is_empty() => return None,
+            Content::Memory(bytes) => ring::digest::digest(&ring::digest::SHA512, bytes),
+            Content::Spooled(_, digest) => *digest,
+        };
+        digest.as_ref().try_into().ok()
+    }
+
     /// Bytes.
     pub fn length(&self) -> u64 {
         self.length
@@ -144,7 +157,7 @@ impl Payload {
     pub fn memory(&self) -> Option<&Bytes> {
         match &self.content {
             Content::Memory(bytes) => Some(bytes),
-            Content::Spooled(_) => None,
+            Content::Spooled(..) => None,
         }
     }
 
@@ -154,7 +167,7 @@ impl Payload {
             Content::Memory(bytes) => {
                 Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync()
             }
-            Content::Spooled(spooled) => Spooled::read(spooled, self.length).boxed_unsync(),
+            Content::Spooled(spooled, _) => Spooled::read(spooled, self.length).boxed_unsync(),
         }
     }
 }

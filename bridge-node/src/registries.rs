@@ -27,8 +27,6 @@ pub struct Registry {
     pub checker: Option<Arc<Checker>>,
     /// Shown to callers without a contract.
     pub published: bool,
-    /// The service is switched off; callers read this notice.
-    pub
 }
 
 /// All services of this node, in the order of their names.
@@ -106,6 +104,16 @@ impl Registries {
         self.services.iter().filter(move |(id, _)| id.subsystem() == subsystem)
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
     /// Services that cannot answer now, with the reason.
     pub async fn unready(&self) -> Vec<(ServiceId, String)> {
         let mut list = Vec::new();
@@ -125,14 +133,12 @@ fn checker(
     faults: &mut Vec<Fault>,
 ) -> Option<Arc<Checker>> {
     let document = openapi.filter(|_| service.check)?;
-    match Checker::from_value(document) {
+    match Checker::from_value(document.clone()) {
         Ok(checker) => Some(Arc::new(checker)),
         Err(list) => {
-            faults.push(Fault::new(
-                format!("{place}.openapi"),
-                list.to_string(),
-                "correct the OpenAPI text or set check = false",
-            ));
+            faults.extend(list.iter().map(|fault| {
+                Fault::new(format!("{place}.openapi: {}", fault.place), &fault.problem, &fault.remedy)
+            }));
             None
         }
     }
@@ -143,7 +149,7 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
     match &service.source {
         Source::Sql { package, database } => {
             let package = Package::load(package).map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
-            let adapter = SqlAdapter::open(&package, database, bridge_adapter_sql::Limits::default())
+            let adapter = SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
                 .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
@@ -166,7 +172,7 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
 }
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
-    Fault::new(fault.place.clone(), fault.what.clone(), fault.remedy.clone())
+    Fault::new(fault.place.clone(), fault.problem.clone(), fault.remedy.clone())
 }
 
 fn read_json(path: &Path) -> Result<Arc<serde_json::Value>, Vec<Fault>> {

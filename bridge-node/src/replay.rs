@@ -5,6 +5,8 @@
 use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
 
+use bridge_core::envelope::{AHEAD_S, LIFETIME_S};
+use bridge_core::leaf::{Kind, Leaf};
 use uuid::Uuid;
 
 /// What was seen and when it may be forgotten. Bounded: a full memory refuses instead of forgetting early.
@@ -44,6 +46,25 @@ impl Replay {
     /// Starts empty; `not_before_s` is 0 when the journal's tail was read.
     pub fn new(not_before_s: u64) -> Self {
         Self { seen: Mutex::default(), not_before_s }
+    }
+
+    /// Nothing created before this second is accepted.
+    pub fn not_before_s(&self) -> u64 {
+        self.not_before_s
+    }
+
+    /// Remembers a message by its `request-received` leaf: what an earlier run has seen stays seen.
+    pub fn remember_leaf(&self, leaf: &Leaf) {
+        let (Kind::RequestReceived, Some(id), Some(nonce)) = (leaf.kind, leaf.request_id, &leaf.nonce)
+        else {
+            return;
+        };
+        // The leaf says when it was written, not when the message was created: at most its life later.
+        let expires_s = leaf.time.0 / 1000 + LIFETIME_S;
+        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        seen.ids.insert(id);
+        seen.nonces.insert(nonce.clone());
+        seen.order.push_back((expires_s + AHEAD_S + KEEP_AFTER_EXPIRY_S, id, nonce.clone()));
     }
 
     /// Accepts a message once.

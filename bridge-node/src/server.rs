@@ -3,7 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use hyper::body::Incoming;
@@ -25,7 +25,7 @@ use crate::payload::Outgoing;
 use crate::settings::Limits;
 
 /// What is known of a connection before its first request.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Connection {
     /// The other side's certificates, leaf first; none without TLS or without a client certificate.
     pub certificates: Vec<CertificateDer<'static>>,
@@ -33,10 +33,15 @@ pub struct Connection {
     pub remote: SocketAddr,
     /// Raised when its bytes were framed in two ways.
     pub suspicion: Suspicion,
+    /// What was judged of the certificates, once a connection.
+    pub peer: crate::node::Judged,
 }
 
 /// Answers the requests of one listener.
 pub trait Handler: Send + Sync + 'static {
+    /// Whether answers without a `Date` get one.
+    const ADDS_DATE: bool = true;
+
     /// Answers one request; errors are answers too.
     fn handle(
         self: Arc<Self>,
@@ -134,13 +139,15 @@ async fn requests<S, H: Handler>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, suspicion) = Guarded::new(stream);
-    let info = Arc::new(Connection { certificates, remote, suspicion });
+    let info = Arc::new(Connection { certificates, remote, suspicion, peer: OnceLock::new() });
     let service = service_fn(move |request| {
         let (handler, info) = (Arc::clone(&handler), Arc::clone(&info));
         async move { Ok::<_, Infallible>(handler.handle(info, request).await) }
     });
     let served = http1::Builder::new()
         .timer(TokioTimer::new())
+        // Between nodes every field is signed: nothing may be added on the way out.
+        .auto_date_header(H::ADDS_DATE)
         .header_read_timeout(house.limits.head_timeout)
         .max_headers(house.limits.fields)
         .max_buf_size(house.limits.head_bytes)

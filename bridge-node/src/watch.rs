@@ -50,7 +50,7 @@ impl Watch {
         let watch =
             Self { client: Mutex::new(client), trust, current: ArcSwapOption::empty(), fault: Mutex::default() };
         match stored {
-            Ok(trusted) => watch.adopt(trusted),
+            Ok(trusted) => watch.adopt(trusted, now_s),
             Err(error) => watch.note(&error),
         }
         watch
@@ -66,7 +66,7 @@ impl Watch {
             self.client.lock().unwrap_or_else(PoisonError::into_inner).refresh(source, now_s);
         match refreshed {
             Ok(trusted) => {
-                self.adopt(trusted);
+                self.adopt(trusted, now_s);
                 Ok(())
             }
             Err(error) => {
@@ -97,18 +97,9 @@ impl Watch {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn adopt(&self, trusted: Arc<Trusted>) {
+    fn adopt(&self, trusted: Arc<Trusted>, now_s: u64) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        let unchanged =
-            self.current.load().as_ref().is_some_and(|view| view.trusted.digest == trusted.digest);
-        if unchanged {
-            // Only the expiry moved: the keys are the same.
-            if let Some(view) = self.current.load_full() {
-                self.current.store(Some(Arc::new(view.with_expiry_of(trusted))));
-            }
-            return;
-        }
-        self.current.store(Some(Arc::new(View::new(trusted, &self.trust))));
+        self.current.store(Some(Arc::new(View::new(trusted, &self.trust, now_s))));
     }
 
     fn note(&self, error: &DirectoryError) {
@@ -119,13 +110,13 @@ impl Watch {
 // === impl View ===
 
 impl View {
-    fn new(trusted: Arc<Trusted>, trust: &Trust) -> Self {
+    fn new(trusted: Arc<Trusted>, trust: &Trust, now_s: u64) -> Self {
         let mut keys = HashMap::new();
         for member in &trusted.directory.members {
             for node in &member.nodes {
                 let Ok(id) = member.id.node(&node.code) else { continue };
                 for key in &node.exchange {
-                    match PeerKey::read(&id, &key.certificate, &key.pin, trust) {
+                    match PeerKey::read(&id, &key.certificate, &key.pin, trust, now_s) {
                         Ok((key_id, key)) => {
                             keys.insert(key_id, key);
                         }
@@ -136,10 +127,6 @@ impl View {
             }
         }
         Self { trusted, keys }
-    }
-
-    fn with_expiry_of(&self, trusted: Arc<Trusted>) -> Self {
-        Self { trusted, keys: self.keys.clone() }
     }
 
     /// The directory itself.
@@ -157,9 +144,9 @@ impl View {
         self.trusted.expires_s
     }
 
-    /// The exchange key with this id, if its certificate is valid now.
-    pub fn exchange_key(&self, key_id: &str, now_s: u64) -> Option<&PeerKey> {
-        self.keys.get(key_id).filter(|key| key.not_before <= now_s && now_s <= key.not_after)
+    /// The exchange key with this id.
+    pub fn exchange_key(&self, key_id: &str) -> Option<&PeerKey> {
+        self.keys.get(key_id)
     }
 
     /// The nodes that speak for a member, in the directory's order.
@@ -189,24 +176,22 @@ impl View {
 
 // === impl PeerKey ===
 
-impl Clone for PeerKey {
-    fn clone(&self) -> Self {
-        Self {
-            node: self.node.clone(),
-            verifying: self.verifying.clone(),
-            not_before: self.not_before,
-            not_after: self.not_after,
-        }
-    }
-}
-
 impl PeerKey {
-    fn read(node: &NodeId, certificate: &str, pin: &str, trust: &Trust) -> Result<(String, Self), String> {
+    /// Whether its certificate holds now: it may expire while this view is in force.
+    pub fn valid_at(&self, now_s: u64) -> bool {
+        self.not_before <= now_s && now_s <= self.not_after
+    }
+
+    fn read(
+        node: &NodeId,
+        certificate: &str,
+        pin: &str,
+        trust: &Trust,
+        now_s: u64,
+    ) -> Result<(String, Self), String> {
         let der = STANDARD.decode(certificate).map_err(|error| error.to_string())?;
-        // Dates are judged at each use: the certificate may become valid, or expire, while this view is in force.
-        let not_before = bridge_certs::not_before(&der).map_err(|error| error.to_string())?;
         let checked = trust
-            .check(&der, &[], Profile::Exchange, not_before)
+            .check(&der, &[], Profile::Exchange, now_s)
             .map_err(|error: CertificateError| error.to_string())?;
         if checked.name.as_ref() != Some(&CertificateName::Node(node.clone())) {
             return Err("its certificate names another node".to_owned());

@@ -49,7 +49,7 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
     let AdapterCommand::Check { package, database } = command;
     let faults = |list: Vec<bridge_adapter::Fault>| {
         Failure::Settings(
-            list.into_iter().map(|f| Fault { place: f.place, what: f.what, remedy: f.remedy }).collect(),
+            list.into_iter().map(|f| Fault { place: f.place, what: f.problem, remedy: f.remedy }).collect(),
         )
     };
     let read = Package::load(&package).map_err(faults)?;

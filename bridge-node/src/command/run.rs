@@ -115,7 +115,7 @@ async fn keep_directory_fresh(node: Arc<Node>) {
 
 async fn refresh_directory(node: &Arc<Node>) {
     let source: Box<dyn Fetch> = match &node.settings.directory_source {
-        DirectorySource::Folder(folder) => Box::new(FolderSource::new(folder.clone())),
+        DirectorySource::Folder(folder) => Box::new(FolderSource(folder.clone())),
         DirectorySource::Http(base) => Box::new(HttpSource::new(base.clone())),
     };
     let shared = Arc::clone(node);

@@ -5,8 +5,9 @@ use std::time::Instant;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis, coarse_duration_ms, coarse_size};
 use bridge_core::refusal::Refusal;
-use bytes::Bytes;
 use uuid::Uuid;
+
+use crate::payload::Payload;
 
 /// Facts that a leaf may show. Filled as the steps learn them; nothing here was said by a stranger unchecked.
 #[derive(Debug, Clone)]
@@ -63,8 +64,8 @@ pub struct Proof {
     pub base: Vec<u8>,
     /// Signature value.
     pub signature: Vec<u8>,
-    /// Its body, if it is in memory.
-    pub body: Option<Bytes>,
+    /// Its body.
+    pub payload: Payload,
     /// The request as the answer has to quote it.
     pub head: super::record::RequestHead,
 }

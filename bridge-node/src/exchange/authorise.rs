@@ -4,10 +4,11 @@
 
 use std::sync::Arc;
 
-use bridge_core::contract::{Contract, FieldMask};
+use bridge_core::contract::Contract;
+use bridge_core::contract::mask::FieldMask;
 use bridge_core::decision::{Allowed, Facts, decide, decide_under};
 use bridge_core::identity::SubsystemId;
-use bridge_core::leaf::EvidenceMode;
+use bridge_core::leaf::{EvidenceMode, Side};
 use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
 use bridge_core::target::{MetadataCall, ServiceTarget};
 
@@ -53,7 +54,7 @@ impl Right {
     /// What stands in `Bridge-Contract`.
     pub fn reference(&self) -> String {
         match &self.0 {
-            Inner::Contract(allowed) => allowed.contract().reference(),
+            Inner::Contract(allowed) => allowed.contract.reference(),
             Inner::Metadata => metadata::terms_reference(),
         }
     }
@@ -61,7 +62,7 @@ impl Right {
     /// How much evidence is kept.
     pub fn evidence(&self) -> EvidenceMode {
         match &self.0 {
-            Inner::Contract(allowed) => allowed.contract().evidence_mode(),
+            Inner::Contract(allowed) => allowed.contract.evidence_mode(),
             Inner::Metadata => EvidenceMode::Full,
         }
     }
@@ -69,7 +70,7 @@ impl Right {
     /// The fields that may leave; `None` if all may.
     pub fn mask(&self) -> Option<&FieldMask> {
         match &self.0 {
-            Inner::Contract(allowed) => allowed.contract().fields(),
+            Inner::Contract(allowed) => allowed.contract.fields(),
             Inner::Metadata => None,
         }
     }
@@ -86,10 +87,10 @@ impl Right {
         about.contract = Some(self.reference());
         match &self.0 {
             Inner::Contract(allowed) => {
-                about.endpoint = Some(allowed.endpoint().label());
-                about.purpose = allowed.purpose().map(str::to_owned);
-                about.basis = allowed.basis().map(str::to_owned);
-                about.rules = allowed.rules().to_vec();
+                about.endpoint = Some(allowed.matched().to_string());
+                about.purpose.clone_from(&allowed.purpose);
+                about.basis.clone_from(&allowed.basis);
+                about.rules.clone_from(&allowed.rules);
             }
             Inner::Metadata => about.rules = vec!["metadata".to_owned()],
         }
@@ -200,6 +201,7 @@ impl Question<'_> {
         let facts = Facts {
             client: self.client,
             service: &self.target.service,
+            is_published: self.is_published(node),
             method: self.method,
             path: &self.target.path,
             query: &self.target.query,
@@ -208,27 +210,23 @@ impl Question<'_> {
             groups: &groups,
         };
         let now = node.clock.now();
-        let mut counters = node.counters();
+        let side = if named.is_some() { Side::Provider } else { Side::Consumer };
+        let mut counters = node.counters(side);
         let decided = match named {
             None => decide(about, &facts, &*counters, now),
             Some(reference) => {
                 decide_under(named_contract(about, reference)?, &facts, &*counters, now)
             }
         };
-        let allowed = decided.map_err(|refusal| self.hide(node, refusal))?;
-        counters.count(allowed.contract().id(), self.client, now);
+        let allowed = decided?;
+        counters.count(allowed.contract.id(), self.client, now);
         Ok(allowed)
     }
 
-    /// A service that was not published to the caller looks as if it did not exist.
-    fn hide(&self, node: &Node, refusal: Refusal) -> Refusal {
-        let published = node.registries.service(&self.target.service).is_some_and(|s| s.published);
-        match refusal {
-            Refusal::NoContract { .. } if !published && node.serves(&self.target.service) => {
-                Refusal::Unknown(Unknown::Hidden)
-            }
-            other => other,
-        }
+    /// Only the provider's node knows what it published; the consumer's own node has nothing to hide from its caller.
+    fn is_published(&self, node: &Node) -> bool {
+        !node.serves(&self.target.service)
+            || node.registries.service(&self.target.service).is_some_and(|s| s.published)
     }
 }
 

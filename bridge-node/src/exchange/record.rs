@@ -8,8 +8,9 @@ use bridge_core::envelope::{
     Envelope, LABEL, Tag, answer_components, link, params, request_components,
 };
 use bridge_core::fields::{request_hash, secrets_field};
+use bridge_core::identity::NodeId;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, coarse_size, nonce_mark};
-use bridge_core::refusal::{NodeFault, Refusal};
+use bridge_core::refusal::{ContractName, Denial, NodeFault, Refusal, ServiceFault};
 use bridge_core::subject::subjects;
 use bridge_journal::{Entry, LinkField, Receipt};
 use bridge_signature::{
@@ -58,6 +59,7 @@ pub struct SignedRequest {
     pub(super) right: Right,
     pub(super) about: About,
     pub(super) view: Arc<View>,
+    pub(super) peer: NodeId,
     pub(super) line: tokio::sync::Mutex<Option<Line>>,
 }
 
@@ -128,6 +130,7 @@ pub(super) async fn request(node: &Node, authorised: Authorised) -> Result<Journ
         right,
         about,
         view,
+        peer: line.node().clone(),
         line: tokio::sync::Mutex::new(Some(line)),
     };
     Ok(Journaled { value, receipt })
@@ -148,7 +151,12 @@ pub(super) async fn received_answer(
     leaf.peer_keyid = Some(genuine.envelope.key_id.clone());
     leaf.answer_link = Some(link(&genuine.envelope.signature));
     let right = &sent.value.right;
-    let subjects = answer_subjects(right, &sent.value.asked, &genuine.payload, genuine.is_refusal());
+    // A refusal concerns nobody, and an answer whose subjects cannot be read was signed all the same: it is kept.
+    let subjects = if genuine.is_refusal() {
+        Vec::new()
+    } else {
+        answer_subjects(right, &sent.value.asked, &genuine.payload).unwrap_or_default()
+    };
     let entry = received(
         leaf,
         &genuine.envelope,
@@ -195,10 +203,11 @@ pub(super) async fn answer(
     leaf.status = Some(served.status);
     leaf.answer_size = Some(coarse_size(served.payload.length()));
     leaf.duration_ms = Some(about.duration_ms());
-    let subjects = answer_subjects(&value.right, &verified.asked, &served.payload, false);
+    let subjects = answer_subjects(&value.right, &verified.asked, &served.payload)
+        .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
     let mode = evidence_mode(&value.right, &served.payload);
     let draft = Draft { tag: Tag::Answer, status: served.status, fields, payload: served.payload, leaf, subjects, mode };
-    let (answer, receipt) = sign_answer(node, about, &verified.head, draft)
+    let (answer, receipt) = sign_answer(node, about, (&verified.head, &verified.payload), draft)
         .await
         .map_err(|refused| refused.proved(verified.proof()))?;
     Ok(Journaled { value: answer, receipt })
@@ -219,7 +228,7 @@ pub(super) struct Draft {
 pub(super) async fn sign_answer(
     node: &Node,
     about: &About,
-    head: &RequestHead,
+    (head, request_body): (&RequestHead, &Payload),
     draft: Draft,
 ) -> Result<(SignedAnswer, Receipt), Refused> {
     let Draft { tag, status, mut fields, payload, leaf, subjects, mode } = draft;
@@ -234,7 +243,7 @@ pub(super) async fn sign_answer(
             set(&mut fields, name, value);
         }
     }
-    fields.insert("x-road-request-hash", hash_field(head, about)?);
+    fields.insert("x-road-request-hash", hash_field(head, request_body, about)?);
     fields.insert("content-digest", content_digest_field(payload.digest()));
     if let Some(secrets) = secrets_field(&fields) {
         fields.insert("bridge-secrets", secrets);
@@ -328,25 +337,36 @@ fn request_subjects(
         return Ok(Vec::new());
     };
     let body = payload.memory().map(Bytes::as_ref);
-    subjects(allowed.endpoint(), &target.path, &target.query, body, None)
-        .map_err(|error| Refusal::subject_missing(&error))
+    subjects(allowed.matched(), &target.path, &target.query, body, None)
+        .map_err(|error| {
+            tracing::info!(%error, "the request does not say whom it concerns");
+            Refusal::Denied { rule: Denial::Subject, contract: contract_name(&allowed.contract) }
+        })
 }
 
-/// Subjects in an answer are what the registry sent: where it sent none, there are none.
-fn answer_subjects(right: &Right, asked: &Asked, payload: &Payload, refusal: bool) -> Vec<(String, String)> {
+/// Subjects of the answer; those of the request stand in the leaf of the request.
+fn answer_subjects(
+    right: &Right,
+    asked: &Asked,
+    payload: &Payload,
+) -> Result<Vec<(String, String)>, Refusal> {
     let (Some(allowed), Asked::Service(target)) = (right.allowed(), asked) else {
-        return Vec::new();
+        return Ok(Vec::new());
     };
-    if refusal {
-        return Vec::new();
-    }
     let body = payload.memory().map(Bytes::as_ref);
-    bridge_core::subject::answer_subjects(allowed.endpoint(), &target.path, body)
+    subjects(allowed.matched(), &target.path, &target.query, None, body).map_err(|error| {
+        tracing::warn!(%error, "the answer does not say whom it concerns");
+        Refusal::Service(ServiceFault::SubjectsNotReadable)
+    })
 }
 
-fn hash_field(head: &RequestHead, about: &About) -> Result<HeaderValue, Refused> {
-    let digest = head.fields.get("content-digest").map(HeaderValue::as_bytes).unwrap_or_default();
-    let text = request_hash(head.method.as_str(), &head.target, &head.fields, digest);
+fn contract_name(contract: &bridge_core::contract::Contract) -> ContractName {
+    ContractName { id: contract.id().to_owned(), contact: contract.contact().to_owned() }
+}
+
+fn hash_field(head: &RequestHead, body: &Payload, about: &About) -> Result<HeaderValue, Refused> {
+    let text =
+        request_hash(head.method.as_str(), &head.target, &head.fields, body.sha512().as_ref());
     HeaderValue::from_str(&text)
         .map_err(|_not_ascii| about.refuse(Refusal::Node(NodeFault::Internal)))
 }

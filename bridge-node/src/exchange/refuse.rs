@@ -82,7 +82,7 @@ async fn signed(
         subjects: Vec::new(),
         mode: EvidenceMode::Full,
     };
-    let (answer, _receipt) = sign_answer(node, about, &proof.head, draft).await?;
+    let (answer, _receipt) = sign_answer(node, about, (&proof.head, &proof.payload), draft).await?;
     Ok(Reply { status: answer.status, fields: answer.fields, payload: answer.payload })
 }
 

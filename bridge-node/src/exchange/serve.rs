@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
-use bridge_core::cut::cut;
-use bridge_core::fields::{forwardable_answer, forwardable_request};
+use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
+use bridge_core::contract::mask::FieldMask;
+use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
+use bridge_core::fields::{forwardable_answer, registry_request};
 use bridge_core::refusal::{NodeFault, Refusal, RequestFault, ServiceFault};
 use bridge_core::target::ServiceTarget;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Method};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
@@ -33,7 +35,6 @@ pub struct Served {
 
 /// Time kept back of an exchange for cutting, signing and journaling the answer.
 const RESERVE: Duration = Duration::from_secs(2);
-const PROBLEM_TYPES: &[&str] = &["application/json"];
 
 /// Step 5.
 pub(super) async fn call(
@@ -90,14 +91,14 @@ fn check_request(
     let verified = &authorised.verified;
     let body = verified.payload.memory().map(Bytes::as_ref);
     checker
-        .check_request(
-            target.service.code(),
-            verified.method.as_str(),
-            target.path.segments(),
-            target.query.pairs(),
-            content_type(&verified.head.fields),
-            body.unwrap_or_default(),
-        )
+        .check_request(&CheckedRequest {
+            service: target.service.code(),
+            method: verified.method.as_str(),
+            segments: target.path.segments(),
+            query: target.query.pairs(),
+            content_type: content_type(&verified.head.fields),
+            body: body.unwrap_or_default(),
+        })
         .map_err(|mismatch| {
             tracing::info!(%mismatch, "a request is not as the service's description says");
             Refusal::Service(ServiceFault::BadRequest)
@@ -111,25 +112,15 @@ fn new_call(
     cancel: CancellationToken,
 ) -> Call {
     let verified = &authorised.verified;
-    let mut fields = forwardable_request(&verified.head.fields);
-    // The adapter gets what the exchange is about, not how it was protected on the way.
-    for name in ["content-digest", "bridge-secrets", "bridge-contract", "bridge-version", "bridge-user-token"] {
-        fields.remove(name);
-    }
-    for name in ["x-road-client", "x-road-id", "x-road-request-id"] {
-        if let Some(value) = verified.head.fields.get(name) {
-            fields.insert(name, value.clone());
-        }
-    }
-    fields.remove(CONTENT_LENGTH);
+    let fields = registry_request(&verified.head.fields);
     let body = verified.payload.outgoing().map_err(|error| BodyError::Cut { source: Some(Box::new(error)) });
     Call {
         service: target.service.clone(),
         method: verified.method.clone(),
-        path: target.path.text().to_owned(),
+        path: target.path.as_str().to_owned(),
         segments: target.path.segments().to_vec(),
         query: target.query.pairs().to_vec(),
-        raw_query: target.query.text().map(str::to_owned),
+        raw_query: target.query.raw().map(str::to_owned),
         fields,
         body: body.boxed_unsync(),
         body_length: Some(verified.payload.length()),
@@ -158,26 +149,24 @@ fn finish(
 ) -> Result<Served, Refusal> {
     let Served { status, fields, mut payload } = served;
     let mut fields = forwardable_answer(&fields);
-    let media = content_type(&fields).map(str::to_owned);
     let head_only = authorised.verified.method == Method::HEAD;
     if let (Some(checker), Some(body)) = (&registry.checker, payload.memory().filter(|_| !head_only)) {
-        let checked = checker.check_answer(
-            target.service.code(),
-            authorised.verified.method.as_str(),
-            target.path.segments(),
+        let checked = checker.check_answer(&CheckedAnswer {
+            service: target.service.code(),
+            method: authorised.verified.method.as_str(),
+            segments: target.path.segments(),
             status,
-            media.as_deref(),
+            content_type: content_type(&fields),
             body,
-        );
+        });
         if let Err(mismatch) = checked {
             tracing::warn!(%mismatch, "an answer is not as the service's description says");
             return Err(Refusal::Service(ServiceFault::NotAsDescribed));
         }
     }
     if let Some(mask) = authorised.right.mask().filter(|_| payload.length() > 0) {
-        payload = cut_payload(&fields, media.as_deref(), &payload, mask, status)?;
-        fields.remove("etag");
-        fields.remove("content-md5");
+        payload = cut_payload(&fields, &payload, mask, status)?;
+        drop_fields_of_the_whole(&mut fields);
     }
     fields.remove(CONTENT_LENGTH);
     Ok(Served { status, fields, payload })
@@ -185,22 +174,31 @@ fn finish(
 
 fn cut_payload(
     fields: &HeaderMap,
-    media: Option<&str>,
     payload: &Payload,
-    mask: &bridge_core::contract::FieldMask,
+    mask: &FieldMask,
     status: u16,
 ) -> Result<Payload, Refusal> {
     let refuse = |reason| Refusal::Service(ServiceFault::FieldsNotEnforceable { reason });
-    let coded = fields.contains_key("content-encoding") || status == 206 || fields.contains_key("content-range");
-    if coded {
-        return Err(refuse("the answer is coded or partial"));
-    }
     let body = payload.memory().ok_or(refuse("the answer is too large to be read"))?;
-    let whole = cut(media, body, mask).map_err(|error| {
-        tracing::warn!(%error, expected = ?PROBLEM_TYPES, "an answer cannot be cut to its contract");
-        refuse(error.reason())
+    let status = StatusCode::from_u16(status).map_err(|_invalid| refuse("the status is not one"))?;
+    let whole = cut(status, fields, body, mask, body.len()).map_err(|error| {
+        tracing::warn!(error = %crate::chain(&error), "an answer cannot be cut to its contract");
+        refuse(reason(&error))
     })?;
     Ok(Payload::from_bytes(Bytes::from(whole)))
+}
+
+/// Why, without a word of the answer itself.
+fn reason(error: &CutError) -> &'static str {
+    match error {
+        CutError::TooLarge { .. } => "the answer is too large to be read",
+        CutError::Partial => "the answer is partial",
+        CutError::Coded => "the answer is coded",
+        CutError::Untyped => "the answer has no single media type",
+        CutError::NotJson(_) => "the answer is not unambiguous JSON",
+        CutError::NoFields => "the answer holds none of the contract's fields",
+        _ => "the answer is not JSON",
+    }
 }
 
 fn content_type(fields: &HeaderMap) -> Option<&str> {

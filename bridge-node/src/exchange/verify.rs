@@ -57,9 +57,9 @@ impl VerifiedRequest {
     /// What the peer has proved, for the evidence of a refusal.
     pub(super) fn proof(&self) -> Proof {
         Proof {
+            payload: self.payload.clone(),
             base: self.envelope.base.clone(),
             signature: self.envelope.signature.clone(),
-            body: self.payload.memory().cloned(),
             head: self.head.clone(),
         }
     }
@@ -213,7 +213,7 @@ fn judge_answer(node: &Node, sent: &SignedRequest, raw: RawAnswer) -> Result<Gen
             other => other,
         })
     })?;
-    if key != *sent.node() {
+    if key != sent.peer {
         return Err(fault(PeerFault::TieOfProvider));
     }
     check_secrets(&fields).map_err(|_differs| fault(PeerFault::Coverage))?;
@@ -228,9 +228,13 @@ fn judge_answer(node: &Node, sent: &SignedRequest, raw: RawAnswer) -> Result<Gen
 /// The answer names the client, the service and the ids of the request, and its hash.
 fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
     let about = &sent.about;
-    let digest = sent.head.fields.get("content-digest").map(|v| v.as_bytes()).unwrap_or_default();
-    let hash =
-        request_hash(sent.head.method.as_str(), &sent.head.target, &sent.head.fields, digest);
+    let body = sent.payload.sha512();
+    let hash = request_hash(
+        sent.head.method.as_str(),
+        &sent.head.target,
+        &sent.head.fields,
+        body.as_ref(),
+    );
     let expected = [
         ("x-road-client", "X-Road-Client", about.client.as_ref().map(ToString::to_string)),
         ("x-road-service", "X-Road-Service", about.service.as_ref().map(ToString::to_string)),
@@ -284,7 +288,8 @@ fn version(fields: &HeaderMap) -> Result<(), PeerFault> {
 fn envelope_fault(error: &EnvelopeError) -> PeerFault {
     tracing::info!(%error, "a signature is not of our profile");
     match error {
-        EnvelopeError::Missing => PeerFault::SignatureMissing,
+        EnvelopeError::NotCovered(_) | EnvelopeError::CoversOther(_) => PeerFault::Coverage,
+        EnvelopeError::UnknownAlgorithm(_) => PeerFault::Algorithm,
         _ => PeerFault::SignatureMalformed,
     }
 }

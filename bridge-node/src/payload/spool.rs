@@ -30,10 +30,10 @@ pub struct Spooled {
 }
 
 /// A spool file under way.
-#[derive(Debug)]
 pub(super) struct Writer {
     inner: Option<Inner>,
     pending: BytesMut,
+    sha512: ring::digest::Context,
 }
 
 #[derive(Debug)]
@@ -53,6 +53,12 @@ pub(super) struct Reader {
 
 // === impl Writer ===
 
+impl std::fmt::Debug for Writer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Writer")
+    }
+}
+
 impl Writer {
     pub(super) async fn create(folder: PathBuf, reserved: Reserved) -> Result<Self, PayloadError> {
         let inner = blocking(move || {
@@ -63,10 +69,15 @@ impl Writer {
             Ok(Inner { file, key: LessSafeKey::new(key), pieces: 0, reserved })
         })
         .await?;
-        Ok(Self { inner: Some(inner), pending: BytesMut::new() })
+        Ok(Self {
+            inner: Some(inner),
+            pending: BytesMut::new(),
+            sha512: ring::digest::Context::new(&ring::digest::SHA512),
+        })
     }
 
     pub(super) async fn write(&mut self, data: Bytes) -> Result<(), PayloadError> {
+        self.sha512.update(&data);
         self.pending.extend_from_slice(&data);
         while self.pending.len() >= PIECE {
             let piece = self.pending.split_to(PIECE);
@@ -75,13 +86,15 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) async fn finish(mut self) -> Result<Spooled, PayloadError> {
+    pub(super) async fn finish(mut self) -> Result<(Spooled, ring::digest::Digest), PayloadError> {
         if !self.pending.is_empty() {
             let piece = self.pending.split();
             self.seal(piece).await?;
         }
         let inner = self.inner.take().ok_or_else(|| PayloadError::Spool(no_random()))?;
-        Ok(Spooled { file: Mutex::new(inner.file), key: inner.key, _reserved: inner.reserved })
+        let spooled =
+            Spooled { file: Mutex::new(inner.file), key: inner.key, _reserved: inner.reserved };
+        Ok((spooled, self.sha512.finish()))
     }
 
     async fn seal(&mut self, mut piece: BytesMut) -> Result<(), PayloadError> {

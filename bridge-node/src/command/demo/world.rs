@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bridge_certs::{Authority, Order, Profile, read_key_file, write_secret_file};
+use bridge_certs::{Authority, Order, Profile, Trust, read_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, NodeId};
 use bridge_directory::{Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
@@ -205,9 +205,12 @@ impl Ports {
 }
 
 fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Result<(), Failure> {
+    let anchors = fs::read(folder.join("trust/anchors.pem"))
+        .map_err(|error| Failure::failed("anchors.pem", &error))?;
+    let trust = Trust::from_pem(&anchors).map_err(|error| Failure::failed("anchors.pem", &error))?;
     let mut directory = Directory { instance: "AZ".to_owned(), members: Vec::new(), groups: Vec::new() };
     for agency in agencies {
-        directory.members.push(member(agency)?);
+        directory.members.push(member(agency, &trust, now_s)?);
     }
     let authority = agencies[2].client().parse().map_err(|e| Failure::Failed(format!("group: {e}")))?;
     directory.groups.push(Group { code: GROUP.to_owned(), members: vec![authority] });
@@ -223,7 +226,7 @@ fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Result<(), Fail
     Ok(())
 }
 
-fn member(agency: &Agency) -> Result<Member, Failure> {
+fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure> {
     let keys_folder = agency.folder.join("keys");
     let id: bridge_core::identity::MemberId =
         agency.member.parse().map_err(|e| Failure::Failed(format!("member: {e}")))?;
@@ -234,8 +237,8 @@ fn member(agency: &Agency) -> Result<Member, Failure> {
         code: "NODE1".to_owned(),
         name: format!("node1.{}.{}.az", id.code(), id.class()).to_lowercase(),
         address: agency.ports.peer.to_string(),
-        tls_pins: vec![pin(&tls)?],
-        exchange: vec![ExchangeKey { pin: pin(&exchange)?, certificate: STANDARD.encode(&exchange) }],
+        tls_pins: vec![pin(trust, &tls, Profile::Tls, now_s)?],
+        exchange: vec![ExchangeKey { pin: pin(trust, &exchange, Profile::Exchange, now_s)?, certificate: STANDARD.encode(&exchange) }],
         journal: bridge_journal::vkey(&origin, &journal_key(&keys_folder)?),
         wire: vec![crate::WIRE_VERSION],
         leaf: vec![1],
@@ -257,9 +260,10 @@ fn leaf(path: &Path) -> Result<Vec<u8>, Failure> {
         .ok_or_else(|| Failure::Failed(format!("{}: no certificate", path.display())))
 }
 
-fn pin(der: &[u8]) -> Result<String, Failure> {
-    bridge_certs::spki_sha256(der)
-        .map(|digest| URL_SAFE_NO_PAD.encode(digest))
+fn pin(trust: &Trust, der: &[u8], profile: Profile, now_s: u64) -> Result<String, Failure> {
+    trust
+        .check(der, &[], profile, now_s)
+        .map(|checked| URL_SAFE_NO_PAD.encode(checked.spki_sha256))
         .map_err(|error| Failure::failed("certificate", &error))
 }
 
