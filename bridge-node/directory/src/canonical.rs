@@ -38,7 +38,9 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
             out.extend_from_slice(number.to_string().as_bytes());
         }
         Value::Number(number) => {
-            return Err(CanonicalError::NotAnInteger { number: number.to_string() });
+            return Err(CanonicalError::NotAnInteger {
+                number: number.to_string(),
+            });
         }
         Value::String(text) => write_text(text, out),
         Value::Array(items) => {
@@ -95,7 +97,8 @@ mod tests {
     #[test]
     fn keys_are_sorted_by_code_point_and_spaces_dropped() {
         let value = json!({"b": [1, -2, null], "a": {"z": true, "y": false}, "ə": 1, "A": 2, "\u{10000}": 3});
-        let expected = "{\"A\":2,\"a\":{\"y\":false,\"z\":true},\"b\":[1,-2,null],\"ə\":1,\"\u{10000}\":3}";
+        let expected =
+            "{\"A\":2,\"a\":{\"y\":false,\"z\":true},\"b\":[1,-2,null],\"ə\":1,\"\u{10000}\":3}";
         assert_eq!(text(&value), expected);
     }
 

@@ -4,11 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::directory::{DIRECTORY_FILE, Directory};
-use crate::metadata::{Envelope, FileInfo, MetadataError, Part, Role, Root, Snapshot, Targets, Timestamp};
+use crate::metadata::{FileInfo, MetadataError, Part, Role, Root, Snapshot, Targets, Timestamp};
 use crate::moment::Moment;
 use crate::source::Fetch;
 use crate::store::{Complete, State, Store};
 use crate::trusted::Trusted;
+use crate::verified::{Verified, first_root, next_root};
 
 mod error;
 mod refresh;
@@ -32,7 +33,7 @@ pub const TARGETS_LIMIT_BYTES: usize = 1024 * 1024;
 pub const DIRECTORY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 /// The most new roots that one refresh follows.
-pub const ROOTS_LIMIT: usize = 256;
+pub const ROOTS_LIMIT: usize = 64;
 
 /// Reads the signed directory and keeps it, by the client rules of The Update Framework.
 ///
@@ -52,10 +53,15 @@ impl Client {
     /// [`DirectoryError::Pinned`] about the root, [`DirectoryError::OtherRoot`] if the folder began with another one,
     /// [`DirectoryError::Store`] and [`DirectoryError::Stored`] about the folder.
     pub fn open(store: &Path, pinned_root: &[u8]) -> Result<Self, DirectoryError> {
-        let pinned = String::from_utf8(pinned_root.to_vec())
-            .map_err(|_error| DirectoryError::NotText { path: "the pinned root".into() })?;
+        let pinned =
+            String::from_utf8(pinned_root.to_vec()).map_err(|_error| DirectoryError::NotText {
+                path: "the pinned root".into(),
+            })?;
         first_root(&pinned).map_err(DirectoryError::Pinned)?;
-        let client = Self { store: Store::open(store)?, pinned };
+        let client = Self {
+            store: Store::open(store)?,
+            pinned,
+        };
         client.load()?;
         Ok(client)
     }
@@ -70,11 +76,22 @@ impl Client {
     /// last complete directory stays in use through [`Client::trusted`] until it expires.
     ///
     /// Standard: TUF 1.0 §5.
-    pub fn refresh(&mut self, source: &dyn Fetch, now_s: u64) -> Result<Arc<Trusted>, DirectoryError> {
+    pub fn refresh(
+        &mut self,
+        source: &dyn Fetch,
+        now_s: u64,
+    ) -> Result<Arc<Trusted>, DirectoryError> {
         let lock = self.store.lock()?;
         let (state, root) = self.load()?;
         let now = Moment(now_s);
-        let mut refresh = Refresh { store: &self.store, lock: &lock, source, now, state, root };
+        let mut refresh = Refresh {
+            store: &self.store,
+            lock: &lock,
+            source,
+            now,
+            state,
+            root,
+        };
         refresh.update_root()?;
         let timestamp = refresh.update_timestamp()?;
         let snapshot = refresh.update_snapshot(&timestamp.part)?;
@@ -91,14 +108,25 @@ impl Client {
     /// of time, [`DirectoryError::Stored`] if its signers were replaced since or the folder was tampered with.
     pub fn trusted(&self, now_s: u64) -> Result<Arc<Trusted>, DirectoryError> {
         let (state, root) = self.load()?;
-        let Some(set) = state.complete else { return Err(DirectoryError::NothingYet) };
-        let Verified { part: targets, version, expires } = verify_set(&root, &set, Moment(now_s))?;
+        let Some(set) = state.complete else {
+            return Err(DirectoryError::NothingYet);
+        };
+        let Verified {
+            part: targets,
+            version,
+            expires,
+        } = verify_set(&root, &set, Moment(now_s))?;
         let info = directory_info(&targets)?;
         let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
-        let bytes = self.store.directory(&digest)?.ok_or(DirectoryError::DirectoryGone)?;
+        let bytes = self
+            .store
+            .directory(&digest)?
+            .ok_or(DirectoryError::DirectoryGone)?;
         check_directory(info, &bytes)?;
         let directory = Directory::parse(&bytes).map_err(DirectoryError::Directory)?;
-        Ok(Arc::new(Trusted::new(directory, version, expires.0, digest)))
+        Ok(Arc::new(Trusted::new(
+            directory, version, expires.0, digest,
+        )))
     }
 
     /// Loads the state and verifies its chain of roots from the pinned one on.
@@ -123,33 +151,21 @@ impl Client {
         };
         let mut root = pinned()?;
         for text in state.roots.iter().skip(at + 1) {
-            root = stored(Role::Root, next_root(&root, text))?;
+            root = stored(Role::Root, next_root(&root.part, text))?;
         }
         Ok((state, root))
     }
 }
 
-/// The signed part of a role after its signatures were checked.
-#[derive(Clone, Debug)]
-struct Verified<T> {
-    part: T,
-    version: u64,
-    expires: Moment,
-}
-
 impl<T: Part> Verified<T> {
-    /// Reads metadata and checks its signatures against a root.
-    fn read(text: &str, root: &Root) -> Result<Self, MetadataError> {
-        let envelope = Envelope::read(T::ROLE, text.as_bytes())?;
-        envelope.verify(root)?;
-        let (version, expires) = (envelope.common.version, envelope.common.expires);
-        Ok(Self { part: envelope.part()?, version, expires })
-    }
-
     /// Refuses what is out of time: a mirror that stands still is found out here.
     fn check_expiry(&self, now: Moment) -> Result<(), DirectoryError> {
         let (role, expires) = (T::ROLE, self.expires);
-        if now < expires { Ok(()) } else { Err(DirectoryError::Expired { role, expires, now }) }
+        if now < expires {
+            Ok(())
+        } else {
+            Err(DirectoryError::Expired { role, expires, now })
+        }
     }
 
     /// Refuses another version than the role above announced.
@@ -158,7 +174,11 @@ impl<T: Part> Verified<T> {
         if found == announced {
             Ok(())
         } else {
-            Err(DirectoryError::OtherVersion { role, announced, found })
+            Err(DirectoryError::OtherVersion {
+                role,
+                announced,
+                found,
+            })
         }
     }
 }
@@ -176,28 +196,14 @@ impl State {
     }
 }
 
-/// Reads a root that is believed because it was handed over; it must at least be signed by itself.
-fn first_root(text: &str) -> Result<Verified<Root>, MetadataError> {
-    let root: Root = Envelope::read(Role::Root, text.as_bytes())?.part()?;
-    Verified::read(text, &root)
-}
-
-/// Reads the successor of a root: signed by a threshold of the old keys and by a threshold of its own.
-///
-/// Standard: TUF 1.0 §5.3.4.
-fn next_root(old: &Verified<Root>, text: &str) -> Result<Verified<Root>, MetadataError> {
-    let new = Verified::<Root>::read(text, &old.part)?;
-    Envelope::read(Role::Root, text.as_bytes())?.verify(&new.part)?;
-    Ok(new)
-}
-
 /// Verifies metadata that belongs together and returns its targets, with the earliest end of all.
 fn verify_set(
     root: &Verified<Root>,
     set: &Complete,
     now: Moment,
 ) -> Result<Verified<Targets>, DirectoryError> {
-    let announced = |info: &FileInfo, role, text: &str| stored(role, info.check(role, text.as_bytes()));
+    let announced =
+        |info: &FileInfo, role, text: &str| stored(role, info.check(role, text.as_bytes()));
     let timestamp: Verified<Timestamp> =
         stored(Role::Timestamp, Verified::read(&set.timestamp, &root.part))?;
     announced(timestamp.part.snapshot(), Role::Snapshot, &set.snapshot)?;
@@ -223,11 +229,15 @@ fn targets_info(snapshot: &Snapshot) -> Result<&FileInfo, DirectoryError> {
 }
 
 fn directory_info(targets: &Targets) -> Result<&FileInfo, DirectoryError> {
-    targets.targets.get(DIRECTORY_FILE).ok_or(DirectoryError::NoDirectory)
+    targets
+        .targets
+        .get(DIRECTORY_FILE)
+        .ok_or(DirectoryError::NoDirectory)
 }
 
 fn check_directory(info: &FileInfo, bytes: &[u8]) -> Result<(), DirectoryError> {
-    info.check(Role::Targets, bytes).map_err(|_error| DirectoryError::OtherDirectory)
+    info.check(Role::Targets, bytes)
+        .map_err(|_error| DirectoryError::OtherDirectory)
 }
 
 /// Marks a fault as one of the folder, not of the source.

@@ -7,7 +7,7 @@ use crate::metadata::sha256;
 
 mod check;
 
-pub use check::DirectoryFault;
+pub use check::{DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES};
 
 /// The name of the directory among the target files of the metadata.
 pub const DIRECTORY_FILE: &str = "directory.json";
@@ -112,7 +112,10 @@ impl Directory {
     /// Returns a subsystem.
     pub fn subsystem(&self, id: &SubsystemId) -> Option<&Subsystem> {
         let member = self.member(id.member())?;
-        member.subsystems.iter().find(|subsystem| subsystem.code == id.code())
+        member
+            .subsystems
+            .iter()
+            .find(|subsystem| subsystem.code == id.code())
     }
 
     /// Returns the nodes of a member; none if it is not listed.
@@ -122,17 +125,23 @@ impl Directory {
 
     /// Returns a node.
     pub fn node(&self, id: &NodeId) -> Option<&Node> {
-        self.nodes_of(id.member()).iter().find(|node| node.code == id.code())
+        self.nodes_of(id.member())
+            .iter()
+            .find(|node| node.code == id.code())
     }
 
     /// Returns the node that answers to an authority, and whose it is.
     pub fn node_by_name(&self, name: &str) -> Option<(NodeId, &Node)> {
-        self.nodes().find(|(_, node)| node.name == name).and_then(identified)
+        self.nodes()
+            .find(|(_, node)| node.name == name)
+            .and_then(identified)
     }
 
     /// Tells whether a subsystem is in a global group.
     pub fn in_group(&self, code: &str, subsystem: &SubsystemId) -> bool {
-        self.groups.iter().any(|group| group.code == code && group.members.contains(subsystem))
+        self.groups
+            .iter()
+            .any(|group| group.code == code && group.members.contains(subsystem))
     }
 
     /// Returns the exchange key of a key id, and whose it is. Looks at every certificate:
@@ -146,7 +155,9 @@ impl Directory {
     }
 
     fn nodes(&self) -> impl Iterator<Item = (&Member, &Node)> {
-        self.members.iter().flat_map(|member| member.nodes.iter().map(move |node| (member, node)))
+        self.members
+            .iter()
+            .flat_map(|member| member.nodes.iter().map(move |node| (member, node)))
     }
 }
 
@@ -158,7 +169,9 @@ impl ExchangeKey {
     /// Returns the certificate as DER, or nothing if it is not base64.
     pub fn certificate_der(&self) -> Option<Vec<u8>> {
         use base64::Engine;
-        base64::engine::general_purpose::STANDARD.decode(&self.certificate).ok()
+        base64::engine::general_purpose::STANDARD
+            .decode(&self.certificate)
+            .ok()
     }
 
     /// Returns the key id of messages: the base64url SHA-256 of the certificate.

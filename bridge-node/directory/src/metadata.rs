@@ -6,14 +6,16 @@ use std::fmt;
 use ring::digest::{SHA256, digest};
 use ring::signature::{ED25519, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::canonical::{CanonicalError, canonical};
 use crate::moment::Moment;
 
 mod parts;
 
-pub use parts::{FileInfo, Key, RoleKeys, Root, Snapshot, Targets, Timestamp};
+pub use parts::{
+    FileInfo, Key, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets, Timestamp,
+};
 
 /// A role of the directory's metadata.
 ///
@@ -42,6 +44,16 @@ impl Role {
             Self::Targets => "targets",
             Self::Snapshot => "snapshot",
             Self::Timestamp => "timestamp",
+        }
+    }
+
+    /// Returns the path of the role's metadata in a repository with consistent snapshots; the timestamp has no version in it.
+    ///
+    /// Standard: TUF 1.0 §6.2.
+    pub fn path(self, version: Option<u64>) -> String {
+        match version {
+            Some(version) => format!("metadata/{version}.{self}.json"),
+            None => format!("metadata/{self}.json"),
         }
     }
 }
@@ -112,7 +124,9 @@ pub enum MetadataError {
         key_id: String,
     },
     /// Too few good signatures by different keys of the role.
-    #[error("{role} metadata has {good} good signatures by keys of its role; {threshold} are needed")]
+    #[error(
+        "{role} metadata has {good} good signatures by keys of its role; {threshold} are needed"
+    )]
     TooFewSignatures {
         /// The role wanted.
         role: Role,
@@ -175,9 +189,15 @@ impl Envelope {
     pub fn read(role: Role, bytes: &[u8]) -> Result<Self, MetadataError> {
         let shape = |source| MetadataError::Shape { role, source };
         let File { signatures, signed } = serde_json::from_slice(bytes).map_err(shape)?;
-        let found = signed.get("_type").and_then(Value::as_str).unwrap_or_default();
+        let found = signed
+            .get("_type")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if found != role.as_str() {
-            return Err(MetadataError::OtherRole { role, found: found.to_owned() });
+            return Err(MetadataError::OtherRole {
+                role,
+                found: found.to_owned(),
+            });
         }
         let common = Common::deserialize(&signed).map_err(shape)?;
         if !common.spec_version.starts_with("1.") {
@@ -188,13 +208,22 @@ impl Envelope {
             return Err(MetadataError::VersionZero { role });
         }
         let mut seen = BTreeSet::new();
-        if let Some(twice) = signatures.iter().find(|signature| !seen.insert(&signature.keyid)) {
+        if let Some(twice) = signatures
+            .iter()
+            .find(|signature| !seen.insert(&signature.keyid))
+        {
             let key_id = twice.keyid.clone();
             return Err(MetadataError::RepeatedSignature { role, key_id });
         }
         let canonical =
             canonical(&signed).map_err(|source| MetadataError::Canonical { role, source })?;
-        Ok(Self { signatures, signed, canonical, role, common })
+        Ok(Self {
+            signatures,
+            signed,
+            canonical,
+            role,
+            common,
+        })
     }
 
     /// Checks that a threshold of the role's keys, as a root lists them, signed this.
@@ -215,7 +244,10 @@ impl Envelope {
                 let key = root.key(&signature.keyid)?.ed25519()?;
                 let signature = unhex(&signature.sig)?;
                 let verifier = UnparsedPublicKey::new(&ED25519, key);
-                verifier.verify(&self.canonical, &signature).is_ok().then_some(key)
+                verifier
+                    .verify(&self.canonical, &signature)
+                    .is_ok()
+                    .then_some(key)
             })
             .collect();
         if good.len() < usize::try_from(role_keys.threshold).unwrap_or(usize::MAX) {
@@ -234,9 +266,14 @@ impl Envelope {
     ///
     /// [`MetadataError::Shape`] or [`MetadataError::Unsupported`].
     pub fn part<T: Part>(&self) -> Result<T, MetadataError> {
-        let part = T::deserialize(&self.signed)
-            .map_err(|source| MetadataError::Shape { role: self.role, source })?;
-        part.check().map_err(|what| MetadataError::Unsupported { role: self.role, what })?;
+        let part = T::deserialize(&self.signed).map_err(|source| MetadataError::Shape {
+            role: self.role,
+            source,
+        })?;
+        part.check().map_err(|what| MetadataError::Unsupported {
+            role: self.role,
+            what,
+        })?;
         Ok(part)
     }
 }
@@ -254,23 +291,26 @@ pub trait Part: serde::de::DeserializeOwned {
     fn check(&self) -> Result<(), String>;
 }
 
-/// Signs a metadata object with each key, and returns the file.
-///
-/// `signed` is the whole signed part. Each signer is its key id and a function over the canonical bytes.
+/// Something that signs metadata: a key in a file, a token, an officer far away.
+pub trait MetadataSigner {
+    /// Returns the key's id, as the root lists it.
+    fn key_id(&self) -> &str;
+    /// Signs the canonical form of metadata with Ed25519.
+    fn sign(&self, canonical: &[u8]) -> Vec<u8>;
+}
+
+/// Signs a metadata object with each key, and returns the file. `signed` is the whole signed part.
 ///
 /// # Errors
 ///
 /// [`CanonicalError`] if `signed` has no canonical form.
-pub fn sign(
-    signed: &Value,
-    signers: &[(String, &dyn Fn(&[u8]) -> Vec<u8>)],
-) -> Result<Vec<u8>, CanonicalError> {
+pub fn sign<S: MetadataSigner>(signed: &Value, signers: &[S]) -> Result<Vec<u8>, CanonicalError> {
     let bytes = canonical(signed)?;
     let signatures: Vec<_> = signers
         .iter()
-        .map(|(key_id, sign)| serde_json::json!({"keyid": key_id, "sig": hex(&sign(&bytes))}))
+        .map(|signer| json!({"keyid": signer.key_id(), "sig": hex(&signer.sign(&bytes))}))
         .collect();
-    let file = serde_json::json!({"signatures": signatures, "signed": signed});
+    let file = json!({"signatures": signatures, "signed": signed});
     Ok(file.to_string().into_bytes())
 }
 
@@ -284,21 +324,28 @@ pub fn sha256(bytes: &[u8]) -> [u8; 32] {
 /// Writes bytes as lower-case hexadecimal digits.
 pub fn hex(bytes: &[u8]) -> String {
     use fmt::Write;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        // Writing to a string can't fail; the result is there for other writers.
-        let _infallible = write!(text, "{byte:02x}");
-        text
-    })
+    bytes
+        .iter()
+        .fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+            // Writing to a string can't fail; the result is there for other writers.
+            let _infallible = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Reads hexadecimal digits of either case.
 pub fn unhex(text: &str) -> Option<Vec<u8>> {
     let digits: Option<Vec<u8>> = text
         .chars()
-        .map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok()))
+        .map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
         .collect();
     let (pairs, rest) = digits.as_deref()?.as_chunks::<2>();
-    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    rest.is_empty()
+        .then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
 }
 
 /// Tells whether two roots give a role different keys or another threshold.

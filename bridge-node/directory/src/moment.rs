@@ -61,7 +61,10 @@ mod tests {
 
     #[test]
     fn one_spelling_is_read() {
-        assert_eq!(Moment::parse("2023-11-14T22:13:20Z"), Some(Moment(1_700_000_000)));
+        assert_eq!(
+            Moment::parse("2023-11-14T22:13:20Z"),
+            Some(Moment(1_700_000_000))
+        );
         for other in [
             "2023-11-14T22:13:20+00:00",
             "2023-11-14T22:13:20.0Z",

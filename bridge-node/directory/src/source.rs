@@ -52,7 +52,9 @@ impl Fetch for FolderSource {
     fn fetch(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, FetchError> {
         let plain = |part| matches!(part, Component::Normal(_));
         if path.is_empty() || !Path::new(path).components().all(plain) {
-            return Err(FetchError::BadPath { path: path.to_owned() });
+            return Err(FetchError::BadPath {
+                path: path.to_owned(),
+            });
         }
         let unavailable = |source: io::Error| FetchError::Unavailable {
             path: path.to_owned(),
@@ -65,9 +67,14 @@ impl Fetch for FolderSource {
         };
         let mut bytes = Vec::new();
         let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-        file.take(most).read_to_end(&mut bytes).map_err(unavailable)?;
+        file.take(most)
+            .read_to_end(&mut bytes)
+            .map_err(unavailable)?;
         if bytes.len() > limit {
-            return Err(FetchError::TooLarge { path: path.to_owned(), limit });
+            return Err(FetchError::TooLarge {
+                path: path.to_owned(),
+                limit,
+            });
         }
         Ok(Some(bytes))
     }
@@ -89,10 +96,16 @@ mod tests {
         let source = FolderSource(repository.clone());
         assert_eq!(source.fetch("here", 5).unwrap().unwrap(), b"12345");
         assert!(source.fetch("absent", 5).unwrap().is_none());
-        assert!(matches!(source.fetch("here", 4), Err(FetchError::TooLarge { limit: 4, .. })));
+        assert!(matches!(
+            source.fetch("here", 4),
+            Err(FetchError::TooLarge { limit: 4, .. })
+        ));
         let absolute = repository.join("here").display().to_string();
         for path in ["../secret", "a/../../secret", "", ".", absolute.as_str()] {
-            assert!(matches!(source.fetch(path, 5), Err(FetchError::BadPath { .. })), "{path}");
+            assert!(
+                matches!(source.fetch(path, 5), Err(FetchError::BadPath { .. })),
+                "{path}"
+            );
         }
     }
 }

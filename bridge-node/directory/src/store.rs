@@ -83,13 +83,19 @@ impl Store {
     pub(crate) fn open(folder: &Path) -> Result<Self, StoreError> {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(io(folder, "made"))?;
-        Ok(Self { folder: folder.to_path_buf() })
+        Ok(Self {
+            folder: folder.to_path_buf(),
+        })
     }
 
     /// Keeps every other process from changing the state.
     pub(crate) fn lock(&self) -> Result<Lock, StoreError> {
         let path = self.folder.join(LOCK);
-        let open = File::options().create(true).truncate(false).write(true).open(&path);
+        let open = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
         let file = open.map_err(io(&path, "made"))?;
         match flock(&file, FlockOperation::NonBlockingLockExclusive) {
             Ok(()) => Ok(Lock { _file: file }),
@@ -107,14 +113,18 @@ impl Store {
             Err(error) => return Err(io(&path, "read")(error)),
         };
         let state = serde_json::from_slice(&text);
-        state.map(Some).map_err(|source| StoreError::Damaged { path, source })
+        state
+            .map(Some)
+            .map_err(|source| StoreError::Damaged { path, source })
     }
 
     /// Replaces the state.
     pub(crate) fn save(&self, _lock: &Lock, state: &State) -> Result<(), StoreError> {
         let path = self.folder.join(STATE);
-        let text = serde_json::to_vec(state)
-            .map_err(|source| StoreError::Damaged { path: path.clone(), source })?;
+        let text = serde_json::to_vec(state).map_err(|source| StoreError::Damaged {
+            path: path.clone(),
+            source,
+        })?;
         replace(&path, &text, PRIVATE)
     }
 
@@ -143,7 +153,10 @@ impl Store {
         let kept = self.directory_path(sha256);
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
-            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            let name = path
+                .file_name()
+                .and_then(|name| name.to_str())
+                .unwrap_or_default();
             if name.ends_with(DIRECTORY_SUFFIX) && path != kept && fs::remove_file(&path).is_err() {
                 break;
             }
@@ -151,17 +164,22 @@ impl Store {
     }
 
     fn directory_path(&self, sha256: &[u8; 32]) -> PathBuf {
-        self.folder.join(format!("{}{DIRECTORY_SUFFIX}", hex(sha256)))
+        self.folder
+            .join(format!("{}{DIRECTORY_SUFFIX}", hex(sha256)))
     }
 }
 
 /// Replaces a file so that after any crash either the old or the new one is there, whole.
 pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreError> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
     let write = || {
         let mut builder = tempfile::Builder::new();
-        let mut file = builder.permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+        let mut file = builder
+            .permissions(Permissions::from_mode(mode))
+            .tempfile_in(folder)?;
         file.write_all(bytes)?;
         // Crash here: the old file stands; the half one has another name and is never read.
         file.as_file().sync_all()?;
@@ -173,11 +191,15 @@ pub(crate) fn replace(path: &Path, bytes: &[u8], mode: u32) -> Result<(), StoreE
 }
 
 fn io(path: &Path, attempt: &'static str) -> impl FnOnce(io::Error) -> StoreError {
-    move |source| StoreError::Io { path: path.to_path_buf(), attempt, source }
+    move |source| StoreError::Io {
+        path: path.to_path_buf(),
+        attempt,
+        source,
+    }
 }
 
 /// Mode of files that only this program reads.
-pub(crate) const PRIVATE: u32 = 0o600;
+const PRIVATE: u32 = 0o600;
 
 const STATE: &str = "state.json";
 const LOCK: &str = "lock";
@@ -193,13 +215,20 @@ mod tests {
         let store = Store::open(&folder.path().join("store")).unwrap();
         assert_eq!(store.load().unwrap(), None);
         let lock = store.lock().unwrap();
-        let mut state = State { roots: vec!["{}".into()], ..State::default() };
+        let mut state = State {
+            roots: vec!["{}".into()],
+            ..State::default()
+        };
         store.save(&lock, &state).unwrap();
         state.timestamp = Some("{\"é\":\"\\u0000\"}".into());
         store.save(&lock, &state).unwrap();
         assert_eq!(store.load().unwrap(), Some(state));
         let names: Vec<_> = fs::read_dir(folder.path().join("store")).unwrap().collect();
-        assert_eq!(names.len(), 2, "the state and the lock, nothing half written: {names:?}");
+        assert_eq!(
+            names.len(),
+            2,
+            "the state and the lock, nothing half written: {names:?}"
+        );
     }
 
     #[test]
@@ -218,7 +247,10 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         for damage in ["", "{", "{\"roots\":[]}x", "{\"roots\":[],\"more\":1}"] {
             fs::write(folder.path().join(STATE), damage).unwrap();
-            assert!(matches!(store.load(), Err(StoreError::Damaged { .. })), "{damage}");
+            assert!(
+                matches!(store.load(), Err(StoreError::Damaged { .. })),
+                "{damage}"
+            );
         }
     }
 
@@ -227,7 +259,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("absent").join(STATE);
         let error = replace(&path, b"x", PRIVATE).unwrap_err();
-        assert!(matches!(error, StoreError::Io { attempt: "written", .. }), "{error}");
+        assert!(
+            matches!(
+                error,
+                StoreError::Io {
+                    attempt: "written",
+                    ..
+                }
+            ),
+            "{error}"
+        );
     }
 
     #[test]

@@ -31,7 +31,13 @@ impl Trusted {
                 }
             }
         }
-        Self { directory, expires_s, version, digest, exchange }
+        Self {
+            directory,
+            expires_s,
+            version,
+            digest,
+            exchange,
+        }
     }
 
     /// Returns the exchange key of a key id, and whose it is.
@@ -39,7 +45,10 @@ impl Trusted {
         let (member_at, node_at, key_at) = self.exchange.get(key_id)?;
         let member = self.directory.members.get(*member_at)?;
         let node = member.nodes.get(*node_at)?;
-        Some((member.id.node(node.code.as_str()).ok()?, node.exchange.get(*key_at)?))
+        Some((
+            member.id.node(node.code.as_str()).ok()?,
+            node.exchange.get(*key_at)?,
+        ))
     }
 
     /// Tells whether the directory may still be used at a time, in seconds since the Unix epoch.

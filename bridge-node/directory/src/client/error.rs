@@ -13,7 +13,9 @@ pub enum DirectoryError {
     #[error("the pinned root can't be used")]
     Pinned(#[source] MetadataError),
     /// The folder knows this version of the root or a newer one, and the pinned one is not among them.
-    #[error("the pinned root (version {pinned}) is not one of those this folder began with (up to version {known})")]
+    #[error(
+        "the pinned root (version {pinned}) is not one of those this folder began with (up to version {known})"
+    )]
     OtherRoot {
         /// Version of the pinned root.
         pinned: u64,

@@ -2,14 +2,17 @@
 
 use super::{
     DIRECTORY_LIMIT_BYTES, DirectoryError, ROOT_LIMIT_BYTES, ROOTS_LIMIT, SNAPSHOT_LIMIT_BYTES,
-    TARGETS_LIMIT_BYTES, TIMESTAMP_LIMIT_BYTES, Verified, check_directory, directory_info, next_root,
-    stored, targets_info,
+    TARGETS_LIMIT_BYTES, TIMESTAMP_LIMIT_BYTES, check_directory, directory_info, stored,
+    targets_info,
 };
 use crate::directory::{DIRECTORY_FILE, Directory};
-use crate::metadata::{FileInfo, MetadataError, Role, Root, Snapshot, Targets, Timestamp, hex};
+use crate::metadata::{
+    Envelope, FileInfo, MetadataError, Role, Root, SNAPSHOT_FILE, Snapshot, Targets, Timestamp, hex,
+};
 use crate::moment::Moment;
 use crate::source::Fetch;
 use crate::store::{Complete, Lock, State, Store};
+use crate::verified::{Verified, next_root};
 
 /// A refresh under way.
 pub(super) struct Refresh<'a> {
@@ -33,18 +36,23 @@ impl Refresh<'_> {
     /// Standard: TUF 1.0 §5.3.
     pub(super) fn update_root(&mut self) -> Result<(), DirectoryError> {
         for _ in 0..ROOTS_LIMIT {
-            let Some(wanted) = self.root.version.checked_add(1) else { break };
-            let path = metadata_path(Role::Root, Some(wanted));
+            let Some(wanted) = self.root.version.checked_add(1) else {
+                break;
+            };
+            let path = Role::Root.path(Some(wanted));
             let Some(text) = self.fetch(&path, ROOT_LIMIT_BYTES)? else {
                 return self.root.check_expiry(self.now);
             };
-            let new = next_root(&self.root, &text).map_err(refused(&path))?;
+            let new = next_root(&self.root.part, &text).map_err(refused(&path))?;
             if new.version == self.root.version {
                 // The specification's way: the known root under a new name is no root, and no attack.
                 return self.root.check_expiry(self.now);
             }
             if new.version != wanted {
-                return Err(DirectoryError::RootVersion { wanted, found: new.version });
+                return Err(DirectoryError::RootVersion {
+                    wanted,
+                    found: new.version,
+                });
             }
             self.state.adopt_root(&self.root.part, &new.part);
             self.state.roots.push(text);
@@ -58,25 +66,31 @@ impl Refresh<'_> {
     ///
     /// Standard: TUF 1.0 §5.4.
     pub(super) fn update_timestamp(&mut self) -> Result<Current<Timestamp>, DirectoryError> {
-        let path = metadata_path(Role::Timestamp, None);
+        let path = Role::Timestamp.path(None);
         let text = self.obtain(&path, TIMESTAMP_LIMIT_BYTES)?;
         let new: Verified<Timestamp> =
             Verified::read(&text, &self.root.part).map_err(refused(&path))?;
         if let Some(known_text) = &self.state.timestamp {
             let known: Verified<Timestamp> =
                 stored(Role::Timestamp, Verified::read(known_text, &self.root.part))?;
-            check_rollback(TIMESTAMP, known.version, new.version)?;
+            check_rollback(TIMESTAMP_FILE, known.version, new.version)?;
             if new.version == known.version {
                 known.check_expiry(self.now)?;
-                return Ok(Current { part: known.part, text: known_text.clone() });
+                return Ok(Current {
+                    part: known.part,
+                    text: known_text.clone(),
+                });
             }
             let version = |timestamp: &Timestamp| timestamp.snapshot().known_version();
-            check_rollback(SNAPSHOT, version(&known.part), version(&new.part))?;
+            check_rollback(SNAPSHOT_FILE, version(&known.part), version(&new.part))?;
         }
         new.check_expiry(self.now)?;
         self.state.timestamp = Some(text.clone());
         self.save()?;
-        Ok(Current { part: new.part, text })
+        Ok(Current {
+            part: new.part,
+            text,
+        })
     }
 
     /// Learns which metadata belongs together.
@@ -87,9 +101,14 @@ impl Refresh<'_> {
         timestamp: &Timestamp,
     ) -> Result<Current<Snapshot>, DirectoryError> {
         let info = timestamp.snapshot();
-        let path = metadata_path(Role::Snapshot, info.version);
+        let path = Role::Snapshot.path(info.version);
         let known_text = self.state.snapshot.clone();
-        let text = self.announced(Role::Snapshot, info, known_text.as_ref(), SNAPSHOT_LIMIT_BYTES)?;
+        let text = self.announced(
+            Role::Snapshot,
+            info,
+            known_text.as_ref(),
+            SNAPSHOT_LIMIT_BYTES,
+        )?;
         let new: Verified<Snapshot> =
             Verified::read(&text, &self.root.part).map_err(refused(&path))?;
         new.check_version(info)?;
@@ -108,7 +127,10 @@ impl Refresh<'_> {
             self.state.snapshot = Some(text.clone());
             self.save()?;
         }
-        Ok(Current { part: new.part, text })
+        Ok(Current {
+            part: new.part,
+            text,
+        })
     }
 
     /// Learns which directory file is the current one.
@@ -119,14 +141,17 @@ impl Refresh<'_> {
         snapshot: &Snapshot,
     ) -> Result<Current<Targets>, DirectoryError> {
         let info = targets_info(snapshot)?;
-        let path = metadata_path(Role::Targets, info.version);
+        let path = Role::Targets.path(info.version);
         let known = self.state.complete.as_ref().map(|set| &set.targets);
         let text = self.announced(Role::Targets, info, known, TARGETS_LIMIT_BYTES)?;
         let new: Verified<Targets> =
             Verified::read(&text, &self.root.part).map_err(refused(&path))?;
         new.check_version(info)?;
         new.check_expiry(self.now)?;
-        Ok(Current { part: new.part, text })
+        Ok(Current {
+            part: new.part,
+            text,
+        })
     }
 
     /// Brings the directory itself, and keeps it together with the metadata that vouches for it.
@@ -148,7 +173,11 @@ impl Refresh<'_> {
         // Crash here: a directory file that nothing names; the next refresh uses or removes it.
         if let (Some(timestamp), Some(snapshot)) = (&self.state.timestamp, &self.state.snapshot) {
             let (timestamp, snapshot) = (timestamp.clone(), snapshot.clone());
-            let set = Complete { timestamp, snapshot, targets: targets.text.clone() };
+            let set = Complete {
+                timestamp,
+                snapshot,
+                targets: targets.text.clone(),
+            };
             if self.state.complete.as_ref() != Some(&set) {
                 self.state.complete = Some(set);
                 self.save()?;
@@ -168,34 +197,40 @@ impl Refresh<'_> {
     ) -> Result<String, DirectoryError> {
         let is_it = |text: &str| {
             info.check(role, text.as_bytes()).is_ok()
-                && crate::metadata::Envelope::read(role, text.as_bytes())
+                && Envelope::read(role, text.as_bytes())
                     .is_ok_and(|envelope| Some(envelope.common.version) == info.version)
         };
         if let Some(text) = known.filter(|text| is_it(text)) {
             return Ok(text.clone());
         }
-        let path = metadata_path(role, info.version);
+        let path = role.path(info.version);
         let text = self.obtain(&path, limit(&path, info, most)?)?;
         info.check(role, text.as_bytes()).map_err(refused(&path))?;
         Ok(text)
     }
 
     fn obtain(&self, path: &str, limit: usize) -> Result<String, DirectoryError> {
-        self.fetch(path, limit)?.ok_or_else(|| DirectoryError::Missing { path: path.to_owned() })
+        self.fetch(path, limit)?
+            .ok_or_else(|| DirectoryError::Missing {
+                path: path.to_owned(),
+            })
     }
 
     fn fetch(&self, path: &str, limit: usize) -> Result<Option<String>, DirectoryError> {
         let bytes = self.fetch_bytes(path, limit)?;
         let text = bytes.map(String::from_utf8).transpose();
-        text.map_err(|_error| DirectoryError::NotText { path: path.to_owned() })
+        text.map_err(|_error| DirectoryError::NotText {
+            path: path.to_owned(),
+        })
     }
 
     /// Fetches and measures again: the source is a stranger's code.
     fn fetch_bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, DirectoryError> {
         match self.source.fetch(path, limit)? {
-            Some(bytes) if bytes.len() > limit => {
-                Err(DirectoryError::TooLarge { path: path.to_owned(), limit })
-            }
+            Some(bytes) if bytes.len() > limit => Err(DirectoryError::TooLarge {
+                path: path.to_owned(),
+                limit,
+            }),
             answer => Ok(answer),
         }
     }
@@ -207,28 +242,27 @@ impl Refresh<'_> {
 
 /// Returns the announced length as limit, if that is not beyond what is taken at all.
 fn limit(path: &str, info: &FileInfo, most: usize) -> Result<usize, DirectoryError> {
-    let Some(length) = info.length else { return Ok(most) };
+    let Some(length) = info.length else {
+        return Ok(most);
+    };
     match usize::try_from(length) {
         Ok(length) if length <= most => Ok(length),
-        _ => Err(DirectoryError::TooLarge { path: path.to_owned(), limit: most }),
+        _ => Err(DirectoryError::TooLarge {
+            path: path.to_owned(),
+            limit: most,
+        }),
     }
 }
 
 fn check_rollback(file: &str, trusted: u64, found: u64) -> Result<(), DirectoryError> {
     if found < trusted {
-        return Err(DirectoryError::Rollback { file: file.to_owned(), trusted, found });
+        return Err(DirectoryError::Rollback {
+            file: file.to_owned(),
+            trusted,
+            found,
+        });
     }
     Ok(())
-}
-
-/// Names a metadata file in a repository with consistent snapshots.
-///
-/// Standard: TUF 1.0 §6.2.
-pub(crate) fn metadata_path(role: Role, version: Option<u64>) -> String {
-    match version {
-        Some(version) => format!("metadata/{version}.{role}.json"),
-        None => format!("metadata/{role}.json"),
-    }
 }
 
 fn refused(path: &str) -> impl FnOnce(MetadataError) -> DirectoryError {
@@ -236,5 +270,4 @@ fn refused(path: &str) -> impl FnOnce(MetadataError) -> DirectoryError {
     move |source| DirectoryError::Metadata { path, source }
 }
 
-const TIMESTAMP: &str = "timestamp.json";
-const SNAPSHOT: &str = "snapshot.json";
+const TIMESTAMP_FILE: &str = "timestamp.json";

@@ -96,7 +96,9 @@ impl Part for Root {
 
     fn check(&self) -> Result<(), String> {
         if !self.consistent_snapshot {
-            return Err("consistent_snapshot is not true; no other kind of repository is read".into());
+            return Err(
+                "consistent_snapshot is not true; no other kind of repository is read".into(),
+            );
         }
         for (id, key) in &self.keys {
             if key.id().as_ref() != Some(id) {
@@ -107,7 +109,9 @@ impl Part for Root {
             let RoleKeys { key_ids, threshold } = self.keys_of(role);
             let count = u32::try_from(key_ids.len()).unwrap_or(u32::MAX);
             if *threshold == 0 || *threshold > count {
-                return Err(format!("a threshold of {threshold} of {count} keys for {role}"));
+                return Err(format!(
+                    "a threshold of {threshold} of {count} keys for {role}"
+                ));
             }
             if let Some(absent) = key_ids.iter().find(|id| !self.keys.contains_key(*id)) {
                 return Err(format!("key {absent} of {role} is not listed"));
@@ -155,7 +159,10 @@ impl FileInfo {
     /// [`MetadataError::OtherFile`] with what differs.
     pub fn check(&self, role: Role, bytes: &[u8]) -> Result<(), MetadataError> {
         let differs = |what| Err(MetadataError::OtherFile { role, what });
-        if self.length.is_some_and(|length| u64::try_from(bytes.len()).ok() != Some(length)) {
+        if self
+            .length
+            .is_some_and(|length| u64::try_from(bytes.len()).ok() != Some(length))
+        {
             return differs("length");
         }
         if !self.hashes.is_empty() && self.sha256() != Some(sha256(bytes)) {
@@ -223,7 +230,9 @@ impl Part for Snapshot {
         if self.targets().is_none() {
             return Err(format!("{TARGETS_FILE} is not listed"));
         }
-        self.meta.iter().try_for_each(|(name, info)| versioned(name, info))
+        self.meta
+            .iter()
+            .try_for_each(|(name, info)| versioned(name, info))
     }
 }
 
