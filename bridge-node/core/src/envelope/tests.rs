@@ -1,8 +1,9 @@
 use bridge_signature::{
-    AnswerView, FileSigner, RequestView, Signer, content_digest_field, content_digest_of,
-    signature_base, signature_fields,
+    AnswerView, Component, FileSigner, RequestView, Signer, content_digest_field,
+    content_digest_of, signature_base, signature_fields,
 };
-use http::{HeaderName, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
+use proptest::prelude::*;
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair};
 
@@ -342,124 +343,77 @@ fn an_answer_belongs_to_one_request() {
     }
 }
 
+/// Signs a request with parameters changed in one way, and gives the reason why it is refused.
+fn refused_with(change: impl FnOnce(&mut Params)) -> EnvelopeError {
+    let signer = signer();
+    let mut params = params(
+        Tag::Request,
+        signer.key_id(),
+        signer.algorithm(),
+        CREATED,
+        &[9; 16],
+    );
+    change(&mut params);
+    let mut exchange = unsigned_request();
+    let covered = exchange.covered();
+    sign_with(&mut exchange, &signer, &covered, &params);
+    exchange.open().expect_err("refused")
+}
+
+#[test]
+fn every_parameter_is_demanded() {
+    type Change = fn(&mut Params);
+    let changes: [(&str, Change); 6] = [
+        ("created", |params| params.created = None),
+        ("expires", |params| params.expires = None),
+        ("nonce", |params| params.nonce = None),
+        ("alg", |params| params.alg = None),
+        ("keyid", |params| params.keyid = None),
+        ("tag", |params| params.tag = None),
+    ];
+    for (name, change) in changes {
+        let refused = refused_with(change);
+        assert!(matches!(refused, EnvelopeError::MissingParameter(found) if found == name));
+    }
+}
+
 #[test]
 fn parameters_of_another_form_are_refused() {
-    let signer = signer();
-    let good = || {
-        params(
-            Tag::Request,
-            signer.key_id(),
-            signer.algorithm(),
-            CREATED,
-            &[9; 16],
-        )
-    };
-    let refused = |params: &Params| {
-        let mut exchange = unsigned_request();
-        let covered = exchange.covered();
-        sign_with(&mut exchange, &signer, &covered, params);
-        exchange.open().expect_err("refused")
-    };
-    for (name, params) in [
-        (
-            "created",
-            Params {
-                created: None,
-                ..good()
-            },
-        ),
-        (
-            "expires",
-            Params {
-                expires: None,
-                ..good()
-            },
-        ),
-        (
-            "nonce",
-            Params {
-                nonce: None,
-                ..good()
-            },
-        ),
-        (
-            "alg",
-            Params {
-                alg: None,
-                ..good()
-            },
-        ),
-        (
-            "keyid",
-            Params {
-                keyid: None,
-                ..good()
-            },
-        ),
-        (
-            "tag",
-            Params {
-                tag: None,
-                ..good()
-            },
-        ),
-    ] {
-        assert!(
-            matches!(refused(&params), EnvelopeError::MissingParameter(found) if found == name)
-        );
-    }
-    for nonce in [
+    let nonces = [
         "",
         "AAAA",
         "CQkJCQkJCQkJCQkJCQkJCR",
         "CQkJCQkJCQkJCQkJCQkJCQ==",
         "not base64 at all!!!!!",
-    ] {
-        let params = Params {
-            nonce: Some(nonce.to_owned()),
-            ..good()
-        };
+    ];
+    for nonce in nonces {
+        let refused = refused_with(|params| params.nonce = Some(nonce.to_owned()));
         assert!(matches!(
-            refused(&params),
+            refused,
             EnvelopeError::ParameterForm {
                 name: "nonce",
                 bytes: 16
             }
         ));
     }
-    let params = Params {
-        keyid: Some("key-1".to_owned()),
-        ..good()
-    };
+    let refused = refused_with(|params| params.keyid = Some("key-1".to_owned()));
     assert!(matches!(
-        refused(&params),
+        refused,
         EnvelopeError::ParameterForm {
             name: "keyid",
             bytes: 32
         }
     ));
     for expires in [CREATED, CREATED + 59, CREATED + 61, 0] {
-        let params = Params {
-            expires: Some(expires),
-            ..good()
-        };
-        assert!(matches!(refused(&params), EnvelopeError::Lifetime { .. }));
+        let refused = refused_with(|params| params.expires = Some(expires));
+        assert!(matches!(refused, EnvelopeError::Lifetime { .. }));
     }
     for tag in ["bridge-request-batch-v1", "bridge-request-v2", ""] {
-        let params = Params {
-            tag: Some(tag.to_owned()),
-            ..good()
-        };
-        assert!(matches!(refused(&params), EnvelopeError::UnknownTag(found) if found == tag));
+        let refused = refused_with(|params| params.tag = Some(tag.to_owned()));
+        assert!(matches!(refused, EnvelopeError::UnknownTag(found) if found == tag));
     }
-    let params = Params {
-        alg: Some("hmac-sha256".to_owned()),
-        ..good()
-    };
-    assert!(matches!(
-        refused(&params),
-        EnvelopeError::UnknownAlgorithm(_)
-    ));
+    let refused = refused_with(|params| params.alg = Some("hmac-sha256".to_owned()));
+    assert!(matches!(refused, EnvelopeError::UnknownAlgorithm(_)));
 }
 
 #[test]
@@ -557,4 +511,17 @@ fn a_link_is_a_digest_with_its_own_prefix() {
     let expected = ring::digest::digest(&SHA256, b"bridge-link-v1\x00\x01\x02");
     assert_eq!(link(&[0, 1, 2]), expected.as_ref());
     assert_ne!(link(&[0, 1, 2]), link(&[0, 1, 3]));
+}
+
+proptest! {
+    #[test]
+    fn no_signature_makes_the_reader_panic(
+        covered in r#"("(@method|@path|date|bridge-[a-z]{1,3})"(;req)? ?){0,4}"#,
+        params in r#"(;(created|expires)=-?[0-9]{1,15}|;(nonce|keyid|alg|tag)="[A-Za-z0-9_=-]{0,44}"){0,7}"#,
+    ) {
+        let mut exchange = unsigned_request();
+        set(&mut exchange.request, "signature-input", &format!("bridge=({}){params}", covered.trim()));
+        set(&mut exchange.request, "signature", "bridge=:AAEC:");
+        prop_assert!(exchange.open().is_err());
+    }
 }

@@ -93,8 +93,8 @@ fn authority_is_normal() {
         ("https", "[::1]:443", "[::1]"),
     ] {
         let view = RequestView {
-            scheme,
             authority,
+            scheme,
             ..request(&none)
         };
         let covered = [Component::new("@authority")];
