@@ -1,4 +1,5 @@
-//! The published examples of RFC 9421 and RFC 9530, one file each in `testdata`, named by section.
+//! The published examples of RFC 9421 and RFC 9530, one file each in `testdata`, named by section. `draft-2.4-…` is from a
+//! draft of RFC 9421: the published example of an answer that covers the signature of its request.
 
 use std::path::{Path, PathBuf};
 
