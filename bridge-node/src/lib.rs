@@ -21,6 +21,7 @@ pub mod payload;
 pub mod peers;
 pub mod registries;
 pub mod replay;
+pub mod running;
 pub mod server;
 pub mod settings;
 pub mod tls;
