@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
-use crate::pool::{self, Pool, SqlLimits, Until};
+use crate::limits::SqlLimits;
+use crate::pool::{self, Pool, Until};
 use crate::rows::{self, Found};
 use crate::{check, request};
 
