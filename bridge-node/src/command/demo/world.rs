@@ -46,7 +46,7 @@ pub(super) struct World {
 const PLAN: [(&str, &str, &str, &str, &str); 3] = [
     ("population", "Əhali Reyestri (population register)", "AZ/GOV/1001", "POPULATION", "Population register"),
     ("tax", "Vergi Xidməti (tax service)", "AZ/GOV/2001", "TAX", "Tax administration"),
-    ("executive", "Yerli İcra Hakimiyyəti (local executive authority)", "AZ/LEA/3001", "SERVICES", "Local services"),
+    ("executive", "Yerli İcra Hakimiyyəti (local executive authority)", "AZ/LEA/3001", "APPEALS", "Citizens' appeals"),
 ];
 const REGISTRY: [(&str, &str); 5] = [
     ("manifest.toml", include_str!("../../../../adapters/registries/population/manifest.toml")),
@@ -55,10 +55,9 @@ const REGISTRY: [(&str, &str); 5] = [
     ("sample.sql", include_str!("../../../../adapters/registries/population/sample.sql")),
     ("scenario.toml", include_str!("../../../../adapters/registries/population/scenario.toml")),
 ];
-const CONTRACTS: [(&str, &str); 3] = [
-    ("tax-person.json", include_str!("../../../../config/demo/contracts/tax-person.json")),
-    ("tax-address.json", include_str!("../../../../config/demo/contracts/tax-address.json")),
-    ("authorities-status.json", include_str!("../../../../config/demo/contracts/authorities-status.json")),
+const CONTRACTS: [(&str, &str); 2] = [
+    ("tax-person.json", include_str!("../../../../adapters/registries/population/policy/tax-person.json")),
+    ("executive-status.json", include_str!("../../../../adapters/registries/population/policy/executive-status.json")),
 ];
 pub(super) const GROUP: &str = "local-executive-authorities";
 const YEAR_S: u64 = 365 * 86_400;
