@@ -113,7 +113,8 @@ impl ServiceTarget {
 ///
 /// [`TargetError`]: every rule of the edge about the line is a variant.
 ///
-/// Standard: RFC 3986 §2.4. Standard: RFC 9112 §3.2.1.
+/// Standard: RFC 3986 §2.4.
+/// Standard: RFC 9112 §3.2.1.
 pub fn parse_target(path_and_query: &str, limits: &TargetLimits) -> Result<Target, TargetError> {
     if path_and_query.len() > limits.target_bytes {
         return Err(TargetError::TooLong {
