@@ -239,7 +239,10 @@ fn check_endpoint(
 
 /// Tells whether a segment is `.` or `..` for a server that drops what follows `;`, as in `..;x`.
 fn hides_dots(path: &CleanPath) -> bool {
-    let mut names = path.segments().iter().filter_map(|segment| segment.split(';').next());
+    let mut names = path
+        .segments()
+        .iter()
+        .filter_map(|segment| segment.split(';').next());
     names.any(|name| name == "." || name == "..")
 }
 

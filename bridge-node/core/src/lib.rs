@@ -9,6 +9,8 @@
 //! - an [`identity`] names a member, a subsystem, a service or a node, once, in one spelling;
 //! - a [`target`] is the request line after it was decoded once and written anew once;
 //! - the [`fields`] rules say which header fields enter, travel on and stay out;
+//! - a [`contract`] is what a provider allows a consumer; a [`decision`] is made under it, and
+//!   [`cut`] leaves in an answer what it names;
 //! - a [`refusal`] is an answer that says no, and explains itself;
 //! - a [`leaf`] is one line of the journal: facts that anybody may see.
 //!

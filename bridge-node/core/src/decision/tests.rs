@@ -6,10 +6,10 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Allowed, Facts, Groups, ReplayError, Usage, Window, decide, replay};
+use super::{Allowed, Facts, Groups, Usage, Window, decide};
 use crate::contract::{Contract, load};
 use crate::identity::SubsystemId;
-use crate::leaf::{Kind, Leaf, Side, UnixMillis};
+use crate::leaf::{Side, UnixMillis};
 use crate::refusal::{Denial, Refusal, Unknown};
 use crate::target::{Target, TargetLimits, parse_target};
 
@@ -20,8 +20,8 @@ struct In<'a>(&'a str);
 
 /// The same use of every quota.
 struct Used {
-    hour: u64,
-    day: u64,
+    pub(super) hour: u64,
+    pub(super) day: u64,
 }
 
 impl Groups for In<'_> {
@@ -47,12 +47,12 @@ impl Usage for Used {
     }
 }
 
-fn at(text: &str) -> UnixMillis {
+pub(super) fn at(text: &str) -> UnixMillis {
     let time = OffsetDateTime::parse(text, &Rfc3339).expect(text);
     UnixMillis(u64::try_from(time.unix_timestamp_nanos() / 1_000_000).expect("after 1970"))
 }
 
-fn contracts() -> Vec<Arc<Contract>> {
+pub(super) fn contracts() -> Vec<Arc<Contract>> {
     [
         include_str!("../../testdata/policy/3-auditors.json"),
         include_str!("../../testdata/policy/1-pension.json"),
@@ -66,24 +66,23 @@ fn contracts() -> Vec<Arc<Contract>> {
 
 /// What is asked, in words; the service is always the person service.
 #[derive(Debug, Clone, Copy)]
-struct Question<'a> {
-    client: &'a str,
-    groups: &'a str,
-    method: &'a str,
-    rest: &'a str,
-    purpose: Option<&'a str>,
-    basis: Option<&'a str>,
-    time: &'a str,
-    hour: u64,
-    day: u64,
+pub(super) struct Question<'a> {
+    pub(super) client: &'a str,
+    pub(super) groups: &'a str,
+    pub(super) method: &'a str,
+    pub(super) rest: &'a str,
+    pub(super) purpose: Option<&'a str>,
+    pub(super) basis: Option<&'a str>,
+    pub(super) time: &'a str,
+    pub(super) hour: u64,
+    pub(super) day: u64,
 }
 
 impl Question<'_> {
-    fn decide(&self, contracts: &[Arc<Contract>]) -> Result<Allowed, Refusal> {
+    pub(super) fn decide(&self, contracts: &[Arc<Contract>]) -> Result<Allowed, Refusal> {
         let line = format!("/r1/AZ/GOV/1001/POPULATION/person{}", self.rest);
-        let target = match parse_target(&line, &TargetLimits::default())? {
-            Target::Service(target) => target,
-            other => panic!("not a service: {other:?}"),
+        let Target::Service(target) = parse_target(&line, &TargetLimits::default())? else {
+            panic!("not a service: {line}");
         };
         let client = format!("AZ/GOV/{}", self.client).parse().expect("client");
         let facts = Facts {
@@ -105,7 +104,7 @@ impl Question<'_> {
     }
 }
 
-const PENSION: Question<'_> = Question {
+pub(super) const PENSION: Question<'_> = Question {
     client: "1002/PENSION",
     groups: "",
     method: "GET",
@@ -117,7 +116,7 @@ const PENSION: Question<'_> = Question {
     day: 0,
 };
 
-const MINISTRY: Question<'_> = Question {
+pub(super) const MINISTRY: Question<'_> = Question {
     groups: "global:ministries",
     rest: "/public/list?page=1",
     purpose: None,
@@ -326,124 +325,6 @@ fn the_order_of_contracts_does_not_matter() {
         seen.dedup();
         assert_eq!(seen.len(), 1, "{purpose}: {seen:?}");
     }
-}
-
-fn leaf_of(allowed: &Allowed) -> Leaf {
-    // The journal may date a leaf later than the decision.
-    let mut leaf = Leaf::new(
-        Kind::RequestReceived,
-        UnixMillis(at(PENSION.time).0 + 86_400_000),
-    );
-    leaf.client = Some("AZ/GOV/1002/PENSION".parse().expect("client"));
-    leaf.service = Some(allowed.contract.service().clone());
-    leaf.endpoint = Some(allowed.matched().to_string());
-    leaf.contract = Some(allowed.contract.reference());
-    leaf.decision = Some(true);
-    leaf.purpose.clone_from(&allowed.purpose);
-    leaf.basis.clone_from(&allowed.basis);
-    leaf.rules.clone_from(&allowed.rules);
-    leaf
-}
-
-#[test]
-fn a_decision_is_made_again_from_its_leaf() {
-    let allowed = PENSION.decide(&contracts()).expect("allowed");
-    assert_eq!(replay(&allowed.contract, &leaf_of(&allowed)), Ok(()));
-    let question = Question {
-        method: "HEAD",
-        ..MINISTRY
-    };
-    let by_group = question.decide(&contracts()).expect("allowed");
-    assert_eq!(replay(&by_group.contract, &leaf_of(&by_group)), Ok(()));
-}
-
-#[test]
-fn a_leaf_that_no_decision_made_is_found() {
-    let allowed = PENSION.decide(&contracts()).expect("allowed");
-    let replayed = |change: &dyn Fn(&mut Leaf)| {
-        let mut leaf = leaf_of(&allowed);
-        change(&mut leaf);
-        replay(&allowed.contract, &leaf).unwrap_err()
-    };
-    let swap = |from: &'static str, to: &'static str| {
-        move |leaf: &mut Leaf| {
-            let rule = leaf
-                .rules
-                .iter_mut()
-                .find(|rule| *rule == from)
-                .expect(from);
-            to.clone_into(rule);
-        }
-    };
-    assert_eq!(
-        replayed(&|leaf| leaf.decision = None),
-        ReplayError::NotAllowed
-    );
-    assert_eq!(
-        replayed(&|leaf| leaf.client = None),
-        ReplayError::OtherParties
-    );
-    assert_eq!(
-        replayed(&|leaf| leaf.service = None),
-        ReplayError::OtherParties
-    );
-    assert_eq!(
-        replayed(&|leaf| leaf.endpoint = None),
-        ReplayError::Endpoint
-    );
-    assert_eq!(
-        replayed(&|leaf| leaf.purpose = None),
-        ReplayError::Refused("purposes")
-    );
-    assert_eq!(
-        replayed(&|leaf| leaf.basis = None),
-        ReplayError::Refused("legal basis")
-    );
-    assert_eq!(
-        replayed(&|leaf| leaf.purpose = Some("appeal".to_owned())),
-        ReplayError::OtherRules
-    );
-    assert_eq!(
-        replayed(&|leaf| leaf.rules.clear()),
-        ReplayError::NoRule("quota:hour")
-    );
-    assert_eq!(
-        replayed(&swap("quota:day 1/5", "quota:day 6/5")),
-        ReplayError::Refused("quota")
-    );
-    assert_eq!(
-        replayed(&swap("quota:day 1/5", "quota:day 0/5")),
-        ReplayError::NoRule("quota:day")
-    );
-    assert_eq!(
-        replayed(&swap("quota:day 1/5", "quota:day 1/9")),
-        ReplayError::OtherRules
-    );
-    assert_eq!(
-        replayed(&swap("query:at", "query:fin")),
-        ReplayError::OtherRules
-    );
-    assert_eq!(
-        replayed(&swap("query:at", "semicolons:allowed")),
-        ReplayError::Endpoint
-    );
-    assert_eq!(
-        replayed(&swap("query:at", "method:POST")),
-        ReplayError::Endpoint
-    );
-    assert_eq!(
-        replayed(&swap("at:1795154400000", "at:0")),
-        ReplayError::Refused("start")
-    );
-    // Saturday.
-    assert_eq!(
-        replayed(&swap("at:1795154400000", "at:1795240800000")),
-        ReplayError::Refused("hours")
-    );
-    assert!(matches!(
-        replayed(&|leaf| leaf.contract = Some("pension-1@other".to_owned())),
-        ReplayError::OtherContract { .. }
-    ));
 }
 
 #[test]

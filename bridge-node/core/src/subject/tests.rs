@@ -20,7 +20,11 @@ fn contract() -> Contract {
 
 type Bodies<'a> = (Option<&'a str>, Option<&'a str>);
 
-fn find(path: &str, query: &str, bodies: Bodies<'_>) -> Result<Vec<(String, String)>, SubjectError> {
+fn find(
+    path: &str,
+    query: &str,
+    bodies: Bodies<'_>,
+) -> Result<Vec<(String, String)>, SubjectError> {
     let limits = TargetLimits::default();
     let path = CleanPath::parse(path, &limits).expect("path");
     let query = CleanQuery::parse(Some(query), &limits).expect("query");
@@ -30,7 +34,9 @@ fn find(path: &str, query: &str, bodies: Bodies<'_>) -> Result<Vec<(String, Stri
 }
 
 fn pairs(list: &[(&str, &str)]) -> Vec<(String, String)> {
-    list.iter().map(|(kind, value)| ((*kind).to_owned(), (*value).to_owned())).collect()
+    list.iter()
+        .map(|(kind, value)| ((*kind).to_owned(), (*value).to_owned()))
+        .collect()
 }
 
 #[test]
@@ -38,22 +44,39 @@ fn subjects_are_found_wherever_the_endpoint_says() {
     let found = find(
         "/persons/5%41BC",
         "at=1&at=2&x=3",
-        (Some(r#"{"who":"7XYZ"}"#), Some(r#"{"children":[{"fin":"8"},{"fin":9},{"fin":null},{}]}"#)),
+        (
+            Some(r#"{"who":"7XYZ"}"#),
+            Some(r#"{"children":[{"fin":"8"},{"fin":9},{"fin":null},{}]}"#),
+        ),
     );
-    let expected =
-        [("fin", "5ABC"), ("voen", "1"), ("voen", "2"), ("fin", "7XYZ"), ("fin", "8"), ("fin", "9")];
+    let expected = [
+        ("fin", "5ABC"),
+        ("voen", "1"),
+        ("voen", "2"),
+        ("fin", "7XYZ"),
+        ("fin", "8"),
+        ("fin", "9"),
+    ];
     assert_eq!(found, Ok(pairs(&expected)));
 }
 
 #[test]
 fn each_subject_is_told_once() {
-    let found = find("/persons/5", "at=5", (Some(r#"{"who":"5"}"#), Some(r#"{"children":[{"fin":5}]}"#)));
+    let found = find(
+        "/persons/5",
+        "at=5",
+        (Some(r#"{"who":"5"}"#), Some(r#"{"children":[{"fin":5}]}"#)),
+    );
     assert_eq!(found, Ok(pairs(&[("fin", "5"), ("voen", "5")])));
 }
 
 #[test]
 fn absent_bodies_and_names_are_nobody() {
-    for bodies in [(None, None), (Some(""), Some("")), (Some("{}"), Some(r#"{"error":"none"}"#))] {
+    for bodies in [
+        (None, None),
+        (Some(""), Some("")),
+        (Some("{}"), Some(r#"{"error":"none"}"#)),
+    ] {
         assert_eq!(find("/persons/5", "", bodies), Ok(pairs(&[("fin", "5")])));
     }
 }
@@ -62,17 +85,39 @@ fn absent_bodies_and_names_are_nobody() {
 fn what_can_not_be_told_is_an_error() {
     let ambiguous = find("/persons/5", "", (Some(r#"{"who":"1","who":"2"}"#), None));
     let source = JsonError::RepeatedName { at: 21 };
-    assert_eq!(ambiguous, Err(SubjectError::NotJson { body: "request", source }));
+    assert_eq!(
+        ambiguous,
+        Err(SubjectError::NotJson {
+            body: "request",
+            source
+        })
+    );
     let other = find("/persons/5", "", (None, Some("<a/>")));
     let source = JsonError::Unexpected { at: 0 };
-    assert_eq!(other, Err(SubjectError::NotJson { body: "answer", source }));
-    for (text, found) in [("true", "true or false"), ("[\"1\"]", "an array"), ("{}", "an object")] {
+    assert_eq!(
+        other,
+        Err(SubjectError::NotJson {
+            body: "answer",
+            source
+        })
+    );
+    for (text, found) in [
+        ("true", "true or false"),
+        ("[\"1\"]", "an array"),
+        ("{}", "an object"),
+    ] {
         let body = format!("{{\"who\":{text}}}");
         let error = find("/persons/5", "", (Some(&body), None));
         assert_eq!(error, Err(SubjectError::NotAName { found }));
     }
-    assert_eq!(find("/persons", "", (None, None)), Err(SubjectError::NoSegment(1)));
-    assert_eq!(find("/persons/5", "at=", (None, None)), Err(SubjectError::Length(0)));
+    assert_eq!(
+        find("/persons", "", (None, None)),
+        Err(SubjectError::NoSegment(1))
+    );
+    assert_eq!(
+        find("/persons/5", "at=", (None, None)),
+        Err(SubjectError::Length(0))
+    );
     let long = "a".repeat(SUBJECT_LIMIT_BYTES + 1);
     let error = find(&format!("/persons/{long}"), "", (None, None));
     assert_eq!(error, Err(SubjectError::Length(SUBJECT_LIMIT_BYTES + 1)));
@@ -86,9 +131,15 @@ fn subjects_are_bounded() {
     };
     // One stands in the path.
     let most = children(SUBJECT_LIMIT);
-    assert_eq!(find("/persons/0", "", (None, Some(&most))).map(|found| found.len()), Ok(SUBJECT_LIMIT));
+    assert_eq!(
+        find("/persons/0", "", (None, Some(&most))).map(|found| found.len()),
+        Ok(SUBJECT_LIMIT)
+    );
     let one_more = children(SUBJECT_LIMIT + 1);
-    assert_eq!(find("/persons/0", "", (None, Some(&one_more))), Err(SubjectError::TooMany));
+    assert_eq!(
+        find("/persons/0", "", (None, Some(&one_more))),
+        Err(SubjectError::TooMany)
+    );
 }
 
 #[test]

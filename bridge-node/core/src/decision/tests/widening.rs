@@ -89,11 +89,11 @@ fn question() -> impl Strategy<Value = Question<'static>> {
     )
         .prop_map(
             |(method, rest, purpose, basis, groups, time, hour, day)| Question {
+                groups,
                 method,
                 rest,
                 purpose,
                 basis,
-                groups,
                 time,
                 hour,
                 day,
