@@ -3,10 +3,16 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-/// One way to alter a journal; it returns what one finding must say, all of it.
+/// Alters a folder and returns what one finding must say, all of it.
+type Apply = Box<dyn Fn(&Path) -> Vec<String>>;
+
+/// Alters the bytes of a file.
+pub(crate) type Change = Box<dyn Fn(&mut Vec<u8>)>;
+
+/// One way to alter a journal.
 pub(crate) struct Mutation {
     pub(crate) name: String,
-    pub(crate) apply: Box<dyn Fn(&Path) -> Vec<String>>,
+    pub(crate) apply: Apply,
 }
 
 /// Names a mutation.

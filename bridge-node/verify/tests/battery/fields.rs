@@ -3,8 +3,11 @@
 use crate::edits::{Mutation, edit, find, mutation};
 use crate::model::{Body, Journal, Place, b64url};
 
+/// Gives another value for a field.
+type Other = fn(&str) -> String;
+
 /// The fields of version 1 and another value for each.
-const FIELDS: [(&str, fn(&str) -> String); 27] = [
+const FIELDS: [(&str, Other); 27] = [
     ("v", |_| "2".into()),
     ("kind", |_| "\"delivery\"".into()),
     ("time", |_| "1".into()),

@@ -8,12 +8,21 @@
     clippy::string_slice,
     reason = "a test that can't go on should stop where it stands"
 )]
+#![expect(
+    clippy::too_many_lines,
+    reason = "a list of cases is as long as it has cases"
+)]
 
+mod beside;
 mod edits;
 mod fields;
 mod forger;
+mod frames;
 mod hostile;
+mod index_run;
 mod model;
 mod mutations;
+mod notes;
 mod own;
+mod segments;
 mod writer;

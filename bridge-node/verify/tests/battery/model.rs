@@ -95,6 +95,12 @@ impl Segment {
 }
 
 impl Body {
+    fn grow(&self, tree: &mut Tree) {
+        if let Self::Leaf { leaf, .. } = self {
+            tree.push(hash(&[&[0], leaf]));
+        }
+    }
+
     fn bytes(&self) -> Vec<u8> {
         let (kind, payload) = match self {
             Self::Leaf {
@@ -154,22 +160,26 @@ impl Journal {
     /// Every leaf in order.
     pub(crate) fn places(&self) -> Vec<Place> {
         let mut places = Vec::new();
-        for (segment, held) in self.segments.iter().enumerate() {
-            for (batch, held) in held.batches.iter().enumerate() {
-                for (frame, held) in held.frames.iter().enumerate() {
-                    if let Body::Leaf { leaf, .. } = &held.body {
-                        let text = String::from_utf8(leaf.clone()).unwrap();
-                        let index = places.len() as u64;
-                        places.push(Place {
-                            index,
-                            segment,
-                            batch,
-                            frame,
-                            offset: held.offset,
-                            text,
-                        });
-                    }
-                }
+        let segments = self.segments.iter().enumerate();
+        let batches = segments.flat_map(|(segment, held)| {
+            let batches = held.batches.iter().enumerate();
+            batches.map(move |(batch, held)| (segment, batch, held))
+        });
+        for (segment, batch, held) in batches {
+            for (frame, held) in held.frames.iter().enumerate() {
+                let Body::Leaf { leaf, .. } = &held.body else {
+                    continue;
+                };
+                let text = String::from_utf8(leaf.clone()).unwrap();
+                let (index, offset) = (places.len() as u64, held.offset);
+                places.push(Place {
+                    index,
+                    segment,
+                    batch,
+                    frame,
+                    offset,
+                    text,
+                });
             }
         }
         places
@@ -201,9 +211,7 @@ impl Journal {
                 let mut bytes = Vec::new();
                 for held in &batch.frames {
                     bytes.extend(held.body.bytes());
-                    if let Body::Leaf { leaf, .. } = &held.body {
-                        tree.push(hash(&[&[0], leaf]));
-                    }
+                    held.body.grow(&mut tree);
                 }
                 let payload = [
                     tree.size.to_be_bytes().as_slice(),
@@ -246,7 +254,9 @@ impl Journal {
 
 fn tree_of(hashes: &[Hash]) -> Tree {
     let mut tree = Tree::default();
-    hashes.iter().for_each(|hash| tree.push(*hash));
+    for hash in hashes {
+        tree.push(*hash);
+    }
     tree
 }
 

@@ -26,7 +26,7 @@ fn a_good_journal_is_whole() {
         vkey: None,
     };
     let report = verify(folder.path(), &options, &mut |progress| {
-        last = Some(progress)
+        last = Some(progress);
     })
     .unwrap_or_else(|findings| panic!("{findings:#?}"));
     assert_eq!(report.leaves, 640);

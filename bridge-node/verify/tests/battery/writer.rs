@@ -9,6 +9,7 @@ use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
+use crate::index_run::index_run;
 use crate::model::{Batch, Body, Frame, Hash, Journal, Segment, Tree, b64url, hash};
 
 pub(crate) const ORIGIN: &str = "log.example.az/AZ/GOV/1001/NODE1/1";
@@ -56,8 +57,8 @@ fn pair() -> Ed25519KeyPair {
 pub(crate) fn vkey() -> String {
     let key = [&[1], pair().public_key().as_ref()].concat();
     let id = key_id();
-    let id: String = id.iter().map(|byte| format!("{byte:02x}")).collect();
-    format!("{ORIGIN}+{id}+{}", STANDARD.encode(key))
+    let id = u32::from_be_bytes(id);
+    format!("{ORIGIN}+{id:08x}+{}", STANDARD.encode(key))
 }
 
 fn key_id() -> [u8; 4] {
@@ -235,11 +236,10 @@ impl Writer {
         self.now += index % 3;
         let id = format!("0f8fad5b-d9cb-469f-a165-{:012x}", index / 2);
         let (kind, side) = match index % 6 {
-            0 => ("request-sent", "consumer"),
+            0 | 4 => ("request-sent", "consumer"),
             1 => ("response-received", "consumer"),
             2 => ("request-received", "provider"),
             3 => ("response-signed", "provider"),
-            4 => ("request-sent", "consumer"),
             _ => ("audit-read", "consumer"),
         };
         let is_answer = index % 2 == 1;
@@ -345,95 +345,4 @@ impl Writer {
         )
         .unwrap();
     }
-}
-
-/// The index run of one segment.
-pub(crate) fn index_run(journal: &Journal, number: usize) -> Vec<u8> {
-    let all = journal.places();
-    let places: Vec<_> = all.iter().filter(|place| place.segment == number).collect();
-    let until: Vec<_> = all.iter().filter(|place| place.segment <= number).collect();
-    let value = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
-    let leaves: Vec<serde_json::Value> = places.iter().map(|place| value(&place.text)).collect();
-    let tables = ["request_id", "client", "service", "outcome"];
-    let rows: Vec<Vec<Vec<u8>>> = tables
-        .iter()
-        .map(|table| {
-            let mut rows: Vec<Vec<u8>> = Vec::new();
-            for (ordinal, leaf) in leaves.iter().enumerate() {
-                let Some(text) = leaf[*table].as_str() else {
-                    continue;
-                };
-                let key = if *table == "request_id" {
-                    let digits = text.replace('-', "");
-                    u128::from_str_radix(&digits, 16)
-                        .unwrap()
-                        .to_be_bytes()
-                        .to_vec()
-                } else {
-                    hash(&[text.as_bytes()])[..16].to_vec()
-                };
-                rows.push([key, u32::try_from(ordinal).unwrap().to_be_bytes().to_vec()].concat());
-            }
-            rows.sort();
-            rows
-        })
-        .collect();
-    let mut edge: Vec<Vec<Hash>> = Vec::new();
-    let mut level: Vec<Hash> = until
-        .iter()
-        .map(|place| hash(&[&[0], place.text.as_bytes()]))
-        .collect();
-    while !level.is_empty() {
-        let full = level.len() / 256 * 256;
-        edge.push(level[full..].to_vec());
-        level = level[..full]
-            .chunks(256)
-            .map(|tile| {
-                let mut tree = Tree::default();
-                tile.iter().for_each(|hash| tree.push(*hash));
-                tree.root()
-            })
-            .collect();
-    }
-    let edge: Vec<Vec<String>> = edge
-        .iter()
-        .map(|tile| tile.iter().map(|hash| b64url(hash)).collect())
-        .collect();
-    let mut unfinished: Vec<(String, u64)> = Vec::new();
-    for place in until {
-        let leaf = value(&place.text);
-        let end = format!("{}{}", leaf["request_id"], leaf["side"]);
-        match leaf["kind"].as_str().unwrap() {
-            "request-sent" | "request-received" => unfinished.push((end, place.index)),
-            "response-received" | "response-signed" | "refused" | "interrupted" => {
-                unfinished.retain(|(open, _)| *open != end);
-            }
-            _ => {}
-        }
-    }
-    let unfinished: Vec<u64> = unfinished.iter().map(|(_, index)| *index).collect();
-    let header = format!(
-        "{{\"origin\":\"{}\",\"first\":{},\"count\":{},\"from_ms\":{},\"to_ms\":{},\"rows\":{{\"request_id\":{},\"client\":{},\"service\":{},\"outcome\":{}}},\"edge\":{},\"unfinished\":{}}}",
-        journal.origin,
-        journal.segments[number].first,
-        places.len(),
-        leaves[0]["time"],
-        leaves[leaves.len() - 1]["time"],
-        rows[0].len(),
-        rows[1].len(),
-        rows[2].len(),
-        rows[3].len(),
-        serde_json::json!(edge),
-        serde_json::json!(unfinished),
-    );
-    let mut out = b"bridge-index-v1\n".to_vec();
-    out.extend(u32::try_from(header.len()).unwrap().to_be_bytes());
-    out.extend(header.as_bytes());
-    for place in &places {
-        out.extend(u32::try_from(place.offset).unwrap().to_be_bytes());
-    }
-    out.extend(rows.concat().concat());
-    let digest = hash(&[&out]);
-    out.extend(digest);
-    out
 }
