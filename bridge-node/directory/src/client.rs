@@ -246,4 +246,4 @@ fn stored<T>(role: Role, result: Result<T, MetadataError>) -> Result<T, Director
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
