@@ -47,7 +47,7 @@ pub(super) async fn tell(teller: Teller, world: &World) -> Result<Tally, Failure
     refusal(teller, executive, world, Query { path: PERSON, ..EXECUTIVE }, 403, &mut tally).await?;
 
     teller.tell("\n6. Both journals hold the exchange of step 2; equal links prove that they speak of the same messages:");
-    links(teller, tax, population, answer.field("x-road-request-id"))?;
+    links(teller, tax, population, answer.field("x-road-request-id")).await?;
     Ok(tally)
 }
 
@@ -81,8 +81,14 @@ async fn refusal(
 }
 
 /// Finds the exchange in both journals, as two officers would, and compares.
-fn links(teller: Teller, consumer: &Agency, provider: &Agency, id: &str) -> Result<(), Failure> {
-    let [ours, theirs] = [show_exchange(consumer, id)?, show_exchange(provider, id)?];
+async fn links(
+    teller: Teller,
+    consumer: &Agency,
+    provider: &Agency,
+    id: &str,
+) -> Result<(), Failure> {
+    let ours = show_exchange(consumer, id).await?;
+    let theirs = show_exchange(provider, id).await?;
     for (agency, leaves) in [(consumer, &ours), (provider, &theirs)] {
         for leaf in leaves {
             teller.tell(&format!(
@@ -107,10 +113,10 @@ fn links(teller: Teller, consumer: &Agency, provider: &Agency, id: &str) -> Resu
     Ok(())
 }
 
-fn show_exchange(agency: &Agency, id: &str) -> Result<Vec<Value>, Failure> {
+async fn show_exchange(agency: &Agency, id: &str) -> Result<Vec<Value>, Failure> {
     let socket = agency.folder.join("data/admin.sock");
     let key = agency.folder.join("officer.key");
-    let found = officer::ask(&socket, "officer", &key, &format!("/show/{id}"))?;
+    let found = officer::exchange(&socket, "officer", &key, &format!("/show/{id}")).await?;
     let records = found.get("records").and_then(Value::as_array).cloned().unwrap_or_default();
     Ok(records
         .iter()

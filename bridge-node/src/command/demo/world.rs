@@ -9,7 +9,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, Order, Profile, Trust, read_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, NodeId};
 use bridge_directory::{Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::command::{Failure, certs, keys};
 
@@ -76,7 +75,7 @@ impl World {
             )));
         }
         let folder = fs::canonicalize(folder).map_err(|e| Failure::failed("folder", &e))?;
-        let authority = Authority::create(&folder.join("authority"), "Demonstration authority", now_s)
+        let authority = Authority::create(&folder.join("authority"), "Demonstration authority", now_s.saturating_sub(2 * HOUR_S))
             .map_err(|error| Failure::failed("authority", &error))?;
         let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
         write(&folder.join("trust/anchors.pem"), anchors.as_bytes())?;
@@ -220,9 +219,7 @@ fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Result<(), Fail
     let mut publisher =
         Publisher::create(&folder.join("directory/keys"), &public, now_s).map_err(failed)?;
     publisher.publish(&directory, now_s).map_err(failed)?;
-    fs::copy(public.join("1.root.json"), folder.join("trust/root.json"))
-        .map_err(|error| Failure::failed("root.json", &error))?;
-    Ok(())
+    write(&folder.join("trust/root.json"), &publisher.root().map_err(failed)?)
 }
 
 fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure> {
@@ -238,7 +235,7 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         address: agency.ports.peer.to_string(),
         tls_pins: vec![pin(trust, &tls, Profile::Tls, now_s)?],
         exchange: vec![ExchangeKey { pin: pin(trust, &exchange, Profile::Exchange, now_s)?, certificate: STANDARD.encode(&exchange) }],
-        journal: bridge_journal::vkey(&origin, &journal_key(&keys_folder)?),
+        journal: journal_vkey(&origin, &keys_folder)?,
         wire: vec![crate::WIRE_VERSION],
         leaf: vec![1],
         forms: vec!["plain".to_owned()],
@@ -266,12 +263,10 @@ fn pin(trust: &Trust, der: &[u8], profile: Profile, now_s: u64) -> Result<String
         .map_err(|error| Failure::failed("certificate", &error))
 }
 
-fn journal_key(keys_folder: &Path) -> Result<Vec<u8>, Failure> {
+fn journal_vkey(origin: &str, keys_folder: &Path) -> Result<String, Failure> {
     let pkcs8 = read_key_file(&keys_folder.join("journal.key"))
         .map_err(|error| Failure::failed("journal key", &error))?;
-    Ed25519KeyPair::from_pkcs8(&pkcs8)
-        .map(|pair| pair.public_key().as_ref().to_vec())
-        .map_err(|_rejected| Failure::Failed("journal.key is not an Ed25519 key".to_owned()))
+    bridge_journal::vkey(origin, &pkcs8).map_err(|error| Failure::failed("journal key", &error))
 }
 
 fn build_register(folder: &Path) -> Result<(), Failure> {
