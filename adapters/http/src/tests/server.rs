@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 /// How many bytes `/large` answers with.
@@ -42,23 +42,22 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                let acceptor = acceptor.clone();
-                tokio::spawn(async move {
-                    match acceptor {
-                        None => serve(stream).await,
-                        Some(acceptor) => {
-                            if let Ok(stream) = acceptor.accept(stream).await {
-                                serve(stream).await;
-                            }
-                        }
-                    }
-                });
+                tokio::spawn(greet(stream, acceptor.clone()));
             }
         });
         Self {
             address,
             connections,
         }
+    }
+}
+
+async fn greet(stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+    let Some(acceptor) = acceptor else {
+        return serve(stream).await;
+    };
+    if let Ok(stream) = acceptor.accept(stream).await {
+        serve(stream).await;
     }
 }
 
