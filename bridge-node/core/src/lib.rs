@@ -13,11 +13,13 @@
 //! - a [`leaf`] is one line of the journal: facts that anybody may see.
 //!
 //! ```
-//! use bridge_core::identity::MemberId;
+//! use bridge_core::target::{Target, TargetLimits, parse_target};
 //!
-//! let member: MemberId = "AZ/GOV/1001".parse()?;
-//! assert_eq!(member.uri(), "bridge://AZ/GOV/1001");
-//! # Ok::<(), bridge_core::identity::IdentityError>(())
+//! let target = parse_target("/r1/AZ/GOV/1001/POPULATION/person/7?at=2026", &TargetLimits::default())?;
+//! let Target::Service(target) = target else { panic!("a service was named") };
+//! assert_eq!(target.service.to_string(), "AZ/GOV/1001/POPULATION/person");
+//! assert_eq!(target.path.segments(), ["7"]);
+//! # Ok::<(), bridge_core::target::TargetError>(())
 //! ```
 
 pub mod fields;
