@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::directory::tests::sample;
 use crate::metadata::{Key, MetadataSigner, hex, sha256, sign};
-use crate::source::FetchError;
+use crate::source::{FetchError, FolderSource};
 use crate::store::StoreError;
 
 mod attacks;
@@ -167,13 +167,13 @@ impl Repository {
 
     fn info(&self, role: Role, bytes: &[u8]) -> FileInfo {
         let version = Some(self.versions[&role]);
-        match self.announced {
-            true => FileInfo::of(version, bytes),
-            false => FileInfo {
-                version,
-                length: None,
-                hashes: BTreeMap::new(),
-            },
+        if self.announced {
+            return FileInfo::of(version, bytes);
+        }
+        FileInfo {
+            version,
+            length: None,
+            hashes: BTreeMap::new(),
         }
     }
 
@@ -385,6 +385,22 @@ fn the_earliest_end_counts() {
             other => panic!("{role}: {other:?}"),
         }
     }
+}
+
+/// Files made by `testdata/python-tuf/make.py`, valid until 2126.
+#[test]
+fn a_repository_made_by_python_tuf_is_read() {
+    let repository = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/testdata/python-tuf"));
+    let root = std::fs::read(repository.join("metadata/1.root.json")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut client = Client::open(folder.path(), &root).unwrap();
+    let trusted = client
+        .refresh(&FolderSource(repository.into()), NOW)
+        .unwrap();
+    assert_eq!(
+        (trusted.version, name(&trusted).as_str()),
+        (3, "Əhali reyestri")
+    );
 }
 
 proptest! {

@@ -207,17 +207,17 @@ fn values_of_a_node_are_what_their_fields_are_for() {
     }
     refused("no pin", &|node| node.tls_pins.clear());
     refused("pins", &|node| {
-        node.tls_pins = (0..5).map(|fill| base64url(&[fill; 32])).collect()
+        node.tls_pins = (0..5).map(|fill| base64url(&[fill; 32])).collect();
     });
     refused("short pin", &|node| node.tls_pins[0] = base64url(&[1; 31]));
     refused("hex pin", &|node| node.tls_pins[0] = "01".repeat(32));
     refused("shared key", &|node| node.tls_pins[0] = base64url(&[3; 32]));
     refused("no exchange key", &|node| node.exchange.clear());
     refused("certificate", &|node| {
-        node.exchange[0].certificate = "*".into()
+        node.exchange[0].certificate = "*".into();
     });
     refused("empty certificate", &|node| {
-        node.exchange[0].certificate.clear()
+        node.exchange[0].certificate.clear();
     });
     refused("exchange pin", &|node| node.exchange[0].pin.clear());
     refused("journal", &|node| node.journal = "bus.example+0123".into());

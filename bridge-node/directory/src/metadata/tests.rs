@@ -234,7 +234,7 @@ fn officers_are_counted_by_key() {
     };
     assert_eq!(good(&[a.clone(), b.clone()]), 2);
     assert_eq!(good(&[c.clone(), a.clone(), b.clone()]), 2);
-    assert_eq!(good(&[a.clone()]), 1);
+    assert_eq!(good(std::slice::from_ref(a)), 1);
     assert_eq!(good(&[]), 0);
     let stranger = Officer::new(99);
     assert_eq!(good(&[a.clone(), stranger.clone()]), 1);

@@ -412,7 +412,7 @@ fn what_this_version_does_not_follow_is_refused() {
         );
     };
     unsupported(Role::Timestamp, &|part| {
-        part["meta"]["more.json"] = json!({"version": 1})
+        part["meta"]["more.json"] = json!({"version": 1});
     });
     unsupported(Role::Targets, &|part| part["delegations"] = json!({}));
     for role in [Role::Timestamp, Role::Snapshot, Role::Targets] {

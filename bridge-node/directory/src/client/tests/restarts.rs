@@ -145,8 +145,8 @@ fn someone_at_the_folder_forges_nothing() {
     forger.roots.clear();
     forger.add_root();
     forger.publish("Forged");
-    let mut forged = Reader::of(&forger);
-    forged.refresh(&forger.files()).unwrap();
+    let mut theirs = Reader::of(&forger);
+    theirs.refresh(&forger.files()).unwrap();
     let copy = |from: &Reader, to: &Reader| {
         for entry in std::fs::read_dir(from.folder.path()).unwrap().flatten() {
             std::fs::copy(entry.path(), to.folder.path().join(entry.file_name())).unwrap();
@@ -154,7 +154,7 @@ fn someone_at_the_folder_forges_nothing() {
     };
     let mut reader = Reader::of(&repository);
     reader.refresh(&repository.files()).unwrap();
-    copy(&forged, &reader);
+    copy(&theirs, &reader);
     let error = reader.trusted().unwrap_err();
     assert!(matches!(error, DirectoryError::OtherRoot { .. }), "{error}");
 
