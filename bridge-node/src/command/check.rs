@@ -13,7 +13,7 @@ use crate::settings::{Fault, Settings};
 
 /// Commands about registry packages.
 #[derive(Debug, Subcommand)]
-pub enum AdapterCommand {
+pub(super) enum AdapterCommand {
     /// Check the manifest, the OpenAPI text and every statement of a registry package.
     #[command(
         after_help = "Example:\n  bridge-node adapter check adapters/registries/population --database population.db"
@@ -29,7 +29,7 @@ pub enum AdapterCommand {
 
 /// Commands about contracts.
 #[derive(Debug, Subcommand)]
-pub enum ContractCommand {
+pub(super) enum ContractCommand {
     /// Check contract files and print `{id}@{digest}` of each.
     #[command(after_help = "Example:\n  bridge-node contract check contracts/*.json")]
     Check {
@@ -66,11 +66,30 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
         )
     };
     let read = Package::load(&package).map_err(faults)?;
-    SqlAdapter::open(&read, &database, bridge_adapter_sql::SqlLimits::default()).map_err(faults)?;
+    let built = bridge_adapter_sql::sample::build_if_absent(&read, &database)
+        .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
+    if built {
+        say(format_args!("made {} from the package's sample", database.display()));
+    }
+    let adapter = SqlAdapter::open(&read, &database, bridge_adapter_sql::SqlLimits::default())
+        .map_err(faults)?;
+    let scenario = Scenario::load(&read.folder).map_err(faults)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
+    let failures = runtime.block_on(scenario::run(&adapter, &scenario));
+    for failure in &failures {
+        say(failure);
+    }
+    if !failures.is_empty() {
+        return Err(Failure::Failed(format!("{} of the scenario's steps fail", failures.len())));
+    }
     say(format_args!(
-        "{}: good ({} services)",
+        "{}: good ({} services, {} steps of the scenario pass)",
         package.display(),
-        read.services.len()
+        read.services.len(),
+        scenario.steps.len()
     ));
     Ok(())
 }
@@ -79,9 +98,8 @@ pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {
     let ContractCommand::Check { files } = command;
     let mut faults = Vec::new();
     for path in files {
-        match crate::contracts::read(&path, &mut faults) {
-            Some(contract) => say(contract.reference()),
-            None => continue,
+        if let Some(contract) = crate::contracts::read(&path, &mut faults) {
+            say(contract.reference());
         }
     }
     if faults.is_empty() {
