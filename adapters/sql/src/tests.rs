@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 
 mod faults;
+mod policy;
 
 /// A database whose statements can be slow, many, broken and not UTF-8 on demand.
 const SCHEMA: &str = "CREATE TABLE place (id INTEGER PRIMARY KEY, name TEXT, open INTEGER, since TEXT);
