@@ -262,7 +262,11 @@ async fn what_does_not_fit_is_told_by_place_and_never_by_value() {
             },
             "query from: expected one value",
         ),
-        (find("gizli"), "body: expected JSON in UTF-8"),
+        (find("gizli"), "body: expected JSON in UTF-8, each key once"),
+        (
+            find(r#"{"place":1,"place":2}"#),
+            "body: expected JSON in UTF-8, each key once",
+        ),
         (
             find(r#"{"place":{"name":"giz\nli"}}"#),
             "body /place/name: expected a text of 1 to 256 bytes without control characters",

@@ -55,10 +55,11 @@ fn target(step: &Step) -> ServiceTarget {
         .map(|raw| format!("?{raw}"))
         .unwrap_or_default();
     let text = format!("/r1/{}{}{query}", step.probe.service, step.probe.path);
-    match parse_target(&text, &TargetLimits::default()).unwrap() {
-        Target::Service(target) => target,
-        other => panic!("{other:?}"),
-    }
+    let parsed = parse_target(&text, &TargetLimits::default()).unwrap();
+    let Target::Service(target) = parsed else {
+        panic!("{parsed:?}");
+    };
+    target
 }
 
 fn decided(step: &Step, target: &ServiceTarget, now: UnixMillis) -> Result<Allowed, Refusal> {
