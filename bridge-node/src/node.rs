@@ -134,7 +134,13 @@ impl Node {
             Arc::clone(&parts.signer),
             (clock.now(), on_fatal),
         )
-        .map_err(|error| one("journal", &error, "see config/README.md, \"The journal does not open\""))?;
+        .map_err(|error| {
+            one(
+                "journal",
+                &error,
+                "see config/README.md, \"The journal does not open\"",
+            )
+        })?;
         clock.not_before(journal.head().newest);
         let (replay, counters) = remembered(&journal, clock.now());
         let limits = &settings.limits;

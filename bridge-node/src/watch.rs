@@ -239,7 +239,9 @@ fn exchange_keys(trusted: &Trusted) -> impl Iterator<Item = (NodeId, &ExchangeKe
     trusted.directory.members.iter().flat_map(|member| {
         member.nodes.iter().flat_map(|node| {
             let id = member.id.node(&node.code).ok();
-            node.exchange.iter().filter_map(move |key| Some((id.clone()?, key)))
+            node.exchange
+                .iter()
+                .filter_map(move |key| Some((id.clone()?, key)))
         })
     })
 }

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use bridge_adapter::kit::{self, Battery, Verdict};
 use bridge_adapter::package::Package;
+use bridge_adapter::scenario::{self, Scenario, StepOutcome};
 use bridge_adapter_sql::SqlAdapter;
 use clap::Subcommand;
 
@@ -69,29 +71,70 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
     let built = bridge_adapter_sql::sample::build_if_absent(&read, &database)
         .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
     if built {
-        say(format_args!("made {} from the package's sample", database.display()));
+        say(format_args!(
+            "made {} from the package's sample",
+            database.display()
+        ));
     }
     let adapter = SqlAdapter::open(&read, &database, bridge_adapter_sql::SqlLimits::default())
         .map_err(faults)?;
-    let scenario = Scenario::load(&read.folder).map_err(faults)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    let scenario = Scenario::load(&read).map_err(faults)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
-    let failures = runtime.block_on(scenario::run(&adapter, &scenario));
-    for failure in &failures {
-        say(failure);
-    }
-    if !failures.is_empty() {
-        return Err(Failure::Failed(format!("{} of the scenario's steps fail", failures.len())));
+    let (steps, cases) = runtime.block_on(async {
+        let steps = scenario::run(&adapter, &read, &scenario).await;
+        let cases = match Battery::of_scenario(&scenario) {
+            Some(battery) => kit::run(&adapter, &battery).await,
+            None => Vec::new(),
+        };
+        (steps, cases)
+    });
+    let broken = report(&steps, &cases);
+    if broken > 0 {
+        return Err(Failure::Failed(format!(
+            "{}: {broken} faults",
+            package.display()
+        )));
     }
     say(format_args!(
-        "{}: good ({} services, {} steps of the scenario pass)",
+        "{}: good ({} services)",
         package.display(),
-        read.services.len(),
-        scenario.steps.len()
+        read.services.len()
     ));
     Ok(())
+}
+
+/// Prints each step and case; returns how many failed.
+fn report(steps: &[StepOutcome], cases: &[kit::Outcome]) -> usize {
+    let mut broken = 0;
+    for step in steps {
+        let good = step.differences.is_empty();
+        say(format_args!(
+            "{} step: {}",
+            if good { "ok  " } else { "FAIL" },
+            step.title
+        ));
+        for difference in &step.differences {
+            say(format_args!("       {difference}"));
+        }
+        broken += usize::from(!good);
+    }
+    for outcome in cases {
+        match &outcome.verdict {
+            Verdict::Held => say(format_args!("ok   kit: {:?}", outcome.case)),
+            Verdict::NotTried => say(format_args!(
+                "-    kit: {:?} (nothing to try it with)",
+                outcome.case
+            )),
+            Verdict::Broken(why) => {
+                say(format_args!("FAIL kit: {:?}: {why}", outcome.case));
+                broken += 1;
+            }
+        }
+    }
+    broken
 }
 
 pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {

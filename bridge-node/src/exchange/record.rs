@@ -75,7 +75,9 @@ pub(super) async fn request(
     set(&mut fields, "bridge-contract", &right.reference());
     set(
         &mut fields,
-        "bridge-version", &crate::WIRE_VERSION.to_string());
+        "bridge-version",
+        &crate::WIRE_VERSION.to_string(),
+    );
     protect(&mut fields, &entered.payload);
     let mut head = RequestHead {
         method: entered.method,
