@@ -172,7 +172,7 @@ pub async fn unready(node: &Node) -> Vec<String> {
         let why = node.watch.fault().map(|fault| format!(" ({fault})")).unwrap_or_default();
         reasons.push(format!("{refusal}{why}"));
     }
-    if let Some(fault) = node.journal.fault() {
+    if let Some(fault) = node.journal_fault.get() {
         reasons.push(format!("the journal cannot be written: {fault}"));
     }
     for (service, reason) in node.registries.unready().await {

@@ -61,6 +61,8 @@ pub struct Node {
     pub room: Room,
     /// Listeners, tasks, draining.
     pub house: House,
+    /// Why the journal can no longer be written, once that is so.
+    pub journal_fault: Arc<OnceLock<String>>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     pub places: [Arc<Semaphore>; 2],
     counters: [Mutex<Counters>; 2],
@@ -156,7 +158,8 @@ impl Parts {
 // === impl Node ===
 
 impl Node {
-    /// Opens the journal and puts the parts together. `on_fatal` is called once if the journal can no longer be written.
+    /// Opens the journal and puts the parts together. `on_fatal` is called once if the journal can no longer be
+    /// written; it sets `journal_fault`.
     ///
     /// # Errors
     ///
@@ -164,7 +167,7 @@ impl Node {
     pub fn open(
         settings: Settings,
         parts: Parts,
-        on_fatal: bridge_journal::OnFatal,
+        (journal_fault, on_fatal): (Arc<OnceLock<String>>, bridge_journal::OnFatal),
     ) -> Result<(Arc<Self>, Opened), OpenError> {
         let one = |place: &str, error: &dyn std::error::Error, remedy: &str| {
             OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
@@ -206,6 +209,7 @@ impl Node {
             signer: parts.signer,
             trust: parts.trust,
             counters: counters.map(Mutex::new),
+            journal_fault,
             clock,
             journal,
             watch,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
-use bridge_adapter::{Adapter, Description, Health};
+use bridge_adapter::{Adapter, Description, Health, ServiceDescription};
 use bridge_adapter_http::{HttpAdapter, HttpConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
@@ -155,19 +155,42 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
         }
         Source::Http { code, title, base_url, certificate, openapi, timeout } => {
             let openapi = openapi.as_deref().map(read_json).transpose()?;
-            let adapter = HttpAdapter::new(HttpConfig {
-                code: code.clone(),
-                title: title.clone(),
-                base_url: base_url.clone(),
-                pinned_certificate: certificate.clone(),
-                answer_timeout: *timeout,
-                answer_limit_bytes: limits.body_bytes,
-                openapi,
-                ..HttpConfig::default()
-            })
-            .map_err(|error| vec![Fault::new("base_url", error.to_string(), "correct the address or the certificate")])?;
+            let config = HttpConfig {
+                timeout: *timeout,
+                answer_limit_bytes: Some(limits.body_bytes),
+                pinned_certificate: certificate.as_deref().map(read_certificate).transpose()?,
+                services: vec![describe(code, title, openapi)?],
+                ..HttpConfig::new(base_url.clone())
+            };
+            let adapter = HttpAdapter::new(config)
+                .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
+    }
+}
+
+fn describe(
+    code: &str,
+    title: &str,
+    openapi: Option<Arc<serde_json::Value>>,
+) -> Result<ServiceDescription, Vec<Fault>> {
+    let endpoints = match &openapi {
+        Some(document) => Checker::from_value(document.as_ref().clone())
+            .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?
+            .endpoints(code),
+        None => Vec::new(),
+    };
+    Ok(ServiceDescription { code: code.to_owned(), title: title.to_owned(), endpoints, openapi })
+}
+
+fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
+    let fault = |what: String| {
+        vec![Fault::new(path.display().to_string(), what, "give a PEM file with the registry's one certificate")]
+    };
+    let mut list = bridge_certs::read_pem_certificates(path).map_err(|error| fault(error.to_string()))?;
+    match (list.pop(), list.is_empty()) {
+        (Some(certificate), true) => Ok(certificate),
+        _ => Err(fault("does not hold exactly one certificate".to_owned())),
     }
 }
 

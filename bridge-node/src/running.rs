@@ -1,7 +1,7 @@
 //! A node at work: from settings to listeners, and back to nothing.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bridge_directory::{Fetch, FolderSource};
 use bridge_journal::JournalError;
@@ -52,12 +52,16 @@ impl Running {
         let parts = Parts::read(&settings, Clock::default().now_s())
             .map_err(|error| Failure::Settings(error.0))?;
         let (lost, journal_lost) = mpsc::channel::<String>(1);
+        let journal_fault = Arc::new(OnceLock::new());
+        let fault = Arc::clone(&journal_fault);
         let on_fatal = Box::new(move |error: &JournalError| {
+            drop(fault.set(crate::chain(error)));
             // The receiver is gone only when the node is ending anyway.
             drop(lost.try_send(crate::chain(error)));
         });
         let (node, opened) =
-            Node::open(settings, parts, on_fatal).map_err(|error| Failure::Settings(error.0))?;
+            Node::open(settings, parts, (journal_fault, on_fatal))
+                .map_err(|error| Failure::Settings(error.0))?;
         node.close_unfinished(&opened)
             .await
             .map_err(|error| Failure::failed("the journal does not take `interrupted` leaves", &error))?;

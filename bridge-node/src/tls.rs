@@ -141,3 +141,20 @@ pub fn peer_of(
     let intermediates: Vec<Vec<u8>> = rest.iter().map(|c| c.to_vec()).collect();
     trust.check(leaf, &intermediates, Profile::Tls, now_s)
 }
+
+/// The client side of an information system that shows its certificate to the consumer interface.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if certificate and key do not fit.
+pub fn system_client(
+    roots: rustls::RootCertStore,
+    identity: &TlsIdentity,
+) -> Result<ClientConfig, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -100,6 +100,13 @@ fn check_operation(operation: &Operation, package: &Package, faults: &mut Vec<Fa
         ));
         return;
     };
+    check_not_read(operation, &declared, faults);
+    check_sources(operation, &declared, faults);
+}
+
+/// Path and query parameters that openapi.json knows and no parameter of the manifest reads.
+fn check_not_read(operation: &Operation, declared: &[&str], faults: &mut Vec<Fault>) {
+    let template = &operation.template;
     let reads = |source: &Source| operation.params.iter().any(|param| param.source == *source);
     for name in template
         .parameters()
@@ -128,6 +135,11 @@ fn check_operation(operation: &Operation, package: &Package, faults: &mut Vec<Fa
             remedy,
         ));
     }
+}
+
+/// Parameters of the manifest whose source the request does not have.
+fn check_sources(operation: &Operation, declared: &[&str], faults: &mut Vec<Fault>) {
+    let (method, template) = (&operation.method, &operation.template);
     for param in &operation.params {
         let (problem, remedy) = match &param.source {
             Source::Path(name) if template.parameters().all(|known| known != name) => (

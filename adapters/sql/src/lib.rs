@@ -31,6 +31,7 @@
 
 mod check;
 mod config;
+pub mod limits;
 mod pool;
 mod request;
 mod rows;
@@ -39,7 +40,7 @@ mod service;
 mod shape;
 mod value;
 
-pub use pool::SqlLimits;
+pub use limits::SqlLimits;
 pub use service::SqlAdapter;
 
 #[cfg(test)]

@@ -5,26 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bridge_adapter::AdapterError;
+use bridge_adapter::{AdapterError, Until};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-/// How many statements run at once. SQLite readers do not wait for each other; more than a few gain
-/// nothing on a small machine.
-pub const CONNECTIONS: usize = 4;
-/// How many calls may wait for a connection before further ones are told that the registry is busy.
-pub const WAITING: u64 = 256;
-/// The most rows that one statement may answer with.
-pub const ROWS: u64 = 10_000;
-/// The most bytes of an answer: twice what a node keeps as evidence by default.
-pub const ANSWER_BYTES: u64 = 2 * 1024 * 1024;
-/// The most bytes of a request body: parameters, not documents.
-pub const REQUEST_BYTES: u64 = 64 * 1024;
-/// The longest that one call may keep a connection, however far its deadline lies.
-pub const STATEMENT_TIME: Duration = Duration::from_secs(10);
+use crate::limits::SqlLimits;
 
 /// How often a statement that must end is interrupted again: SQLite forgets an interrupt that comes
 /// just before a statement begins.
@@ -33,40 +19,6 @@ const INTERRUPT_EVERY: Duration = Duration::from_millis(5);
 const BUSY: Duration = Duration::from_secs(1);
 /// How many prepared statements a connection keeps.
 const PREPARED: usize = 64;
-
-/// The limits of a [`crate::SqlAdapter`].
-///
-/// # Defaults
-///
-/// [`CONNECTIONS`], [`WAITING`], [`ROWS`], [`ANSWER_BYTES`], [`REQUEST_BYTES`], [`STATEMENT_TIME`].
-#[derive(Debug, Clone)]
-pub struct SqlLimits {
-    /// How many statements run at once.
-    pub connections: usize,
-    /// How many calls may wait for a connection.
-    pub waiting: u64,
-    /// The most rows of one statement.
-    pub rows: u64,
-    /// The most bytes of an answer.
-    pub answer_bytes: u64,
-    /// The most bytes of a request body.
-    pub request_bytes: u64,
-    /// The longest that one call may keep a connection.
-    pub statement_time: Duration,
-}
-
-impl Default for SqlLimits {
-    fn default() -> Self {
-        Self {
-            connections: CONNECTIONS,
-            waiting: WAITING,
-            rows: ROWS,
-            answer_bytes: ANSWER_BYTES,
-            request_bytes: REQUEST_BYTES,
-            statement_time: STATEMENT_TIME,
-        }
-    }
-}
 
 /// The connections to one database.
 #[derive(Debug)]
@@ -90,24 +42,6 @@ impl Stop {
 
     fn set(&self) {
         self.0.store(true, Ordering::Release);
-    }
-}
-
-/// When the work on a connection has to end.
-#[derive(Debug, Clone)]
-pub(crate) struct Until {
-    pub(crate) deadline: Instant,
-    pub(crate) cancel: CancellationToken,
-}
-
-impl Until {
-    /// Waits until it is over, and says why.
-    pub(crate) async fn over(&self) -> AdapterError {
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => AdapterError::Cancelled,
-            () = tokio::time::sleep_until(self.deadline) => AdapterError::TimedOut,
-        }
     }
 }
 
@@ -147,13 +81,10 @@ impl Pool {
             return Ok(permit);
         }
         let _place = Waiting::enter(&self.waiting, self.waiting_limit).ok_or(AdapterError::Busy)?;
-        tokio::select! {
-            biased;
-            why = until.over() => Err(why),
-            permit = Arc::clone(&self.permits).acquire_owned() => {
-                permit.map_err(|_closed| AdapterError::Busy)
-            }
-        }
+        let permit = until
+            .bound(Arc::clone(&self.permits).acquire_owned())
+            .await?;
+        permit.map_err(|_closed| AdapterError::Busy)
     }
 
     /// Holds the permit for as long as the work runs, also when nobody waits for it any more.
@@ -189,7 +120,10 @@ impl Pool {
         };
         let result = match joined {
             Ok((connection, result)) => {
-                self.give_back(connection);
+                // After a failed read the file may be another one: the next call opens it anew.
+                if !matches!(result, Err(AdapterError::Unreachable { .. })) {
+                    self.give_back(connection);
+                }
                 result
             }
             Err(_) => Err(failed("the worker panicked")),

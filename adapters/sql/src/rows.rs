@@ -5,7 +5,8 @@ use rusqlite::{CachedStatement, Connection, ErrorCode, Row, ToSql};
 use serde_json::{Map, Value};
 
 use crate::config::{Empty, Operation, Statement};
-use crate::pool::{SqlLimits, Stop};
+use crate::limits::SqlLimits;
+use crate::pool::Stop;
 use crate::request::Bound;
 
 /// What a member costs beside its name and value: quotes, colon, comma.

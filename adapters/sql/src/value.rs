@@ -91,9 +91,7 @@ impl Type {
     /// Turns a column's value into JSON; `None` if it is of another type or form.
     pub(crate) fn to_json(self, value: ValueRef<'_>) -> Option<Value> {
         match (self, value) {
-            (Self::Integer, ValueRef::Integer(n)) | (Self::Number, ValueRef::Integer(n)) => {
-                Some(Value::from(n))
-            }
+            (Self::Integer | Self::Number, ValueRef::Integer(n)) => Some(Value::from(n)),
             (Self::Boolean, ValueRef::Integer(n @ (0 | 1))) => Some(Value::from(n == 1)),
             (Self::Number, ValueRef::Real(n)) => serde_json::Number::from_f64(n).map(Value::Number),
             (Self::Text, ValueRef::Text(bytes)) => str::from_utf8(bytes).ok().map(Value::from),

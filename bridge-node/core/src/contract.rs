@@ -223,7 +223,7 @@ impl Endpoint {
         &self.query
     }
 
-    /// Tells whether the path may hold `;`.
+    /// Tells whether the path may hold `;`; even then no segment may be `..` up to its first `;`.
     pub fn allows_semicolons(&self) -> bool {
         self.allows_semicolons
     }

@@ -225,7 +225,7 @@ fn check_endpoint(
     if contract.is_read_only() && !READING_METHODS.contains(&facts.method) {
         return Err(Denial::ReadOnly);
     }
-    if facts.path.has_semicolon() && !endpoint.allows_semicolons() {
+    if facts.path.has_semicolon() && (!endpoint.allows_semicolons() || hides_dots(facts.path)) {
         return Err(Denial::Semicolon);
     }
     let is_listed = |(name, _): &(String, String)| endpoint.query().contains(name);
@@ -235,6 +235,15 @@ fn check_endpoint(
         });
     }
     Ok(())
+}
+
+/// Tells whether a segment is `.` or `..` for a server that drops what follows `;`, as in `..;x`.
+fn hides_dots(path: &CleanPath) -> bool {
+    let mut names = path
+        .segments()
+        .iter()
+        .filter_map(|segment| segment.split(';').next());
+    names.any(|name| name == "." || name == "..")
 }
 
 /// Returns the endpoint's own names that the query uses, each once, in the endpoint's order.

@@ -10,6 +10,8 @@
 //! - a [`target`] is the request line after it was decoded once and written anew once;
 //! - the [`fields`] rules say which header fields enter, travel on and stay out;
 //! - an [`envelope`] is our profile of HTTP message signatures: what a message must cover;
+//! - a [`contract`] is what a provider allows a consumer; a [`decision`] is made under it, and
+//!   [`cut`] leaves in an answer what it names;
 //! - a [`refusal`] is an answer that says no, and explains itself;
 //! - a [`leaf`] is one line of the journal: facts that anybody may see.
 //!

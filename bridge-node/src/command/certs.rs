@@ -71,7 +71,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     let now_s = Clock::default().now_s();
     match command {
         Command::Authority { folder, name } => {
-            Authority::create(&folder, &name, now_s)
+            Authority::create(&folder, &name, now_s.saturating_sub(2 * BACKDATE_S))
                 .map_err(|error| Failure::failed("authority", &error))?;
             say(format_args!("made {}: root.pem, issuing.pem and their keys", folder.display()));
         }

@@ -51,7 +51,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Create { keys, public } => {
             Publisher::create(&keys, &public, now_s).map_err(failed)?;
-            say(format_args!("made {}; nodes pin {}", public.display(), public.join("1.root.json").display()));
+            let root = public.join("metadata/1.root.json");
+            say(format_args!("made {}; nodes pin {}", public.display(), root.display()));
         }
         Command::Publish { keys, public, file } => {
             let directory = read(&file)?;

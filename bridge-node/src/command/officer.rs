@@ -34,7 +34,8 @@ pub(super) fn ask(socket: &Path, officer: &str, key: &Path, target: &str) -> Res
     runtime.block_on(exchange(socket, officer, key, target))
 }
 
-async fn exchange(socket: &Path, officer: &str, key: &Path, target: &str) -> Result<Value, Failure> {
+/// As [`ask`], for callers that have a runtime already.
+pub(super) async fn exchange(socket: &Path, officer: &str, key: &Path, target: &str) -> Result<Value, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::failed("admin socket", error);
     let fields = sign(officer, key, target)?;
     let stream = UnixStream::connect(socket).await.map_err(|error| {

@@ -171,17 +171,16 @@ impl Check<'_> {
     }
 
     fn certificate(&mut self, place: &str, path: &str) -> Option<Credential> {
-        match bridge_certs::read_pem_certificates(&self.folder.join(path)) {
-            Ok(mut list) if list.len() == 1 => list.pop().map(Credential::Certificate),
-            Ok(list) => {
-                self.fault(place, format!("holds {} certificates", list.len()), "give a file with the one client certificate");
-                None
-            }
-            Err(error) => {
-                self.fault(place, error.to_string(), "give a PEM file with the client certificate");
-                None
-            }
-        }
+        // A file may hold the chain as it was issued; the first certificate is the system's own, and it alone is pinned.
+        let what = match bridge_certs::read_pem_certificates(&self.folder.join(path)) {
+            Ok(list) => match list.into_iter().next() {
+                Some(certificate) => return Some(Credential::Certificate(certificate)),
+                None => "holds no certificate".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        self.fault(place, what, "give a PEM file with the client certificate");
+        None
     }
 
     fn api_key(&mut self, place: &str, text: &str) -> Option<Credential> {

@@ -199,11 +199,9 @@ pub(crate) fn beside_name(first: u64, extension: &str) -> String {
     format!("segments/{first:020}.{extension}")
 }
 
-/// What a crash may leave of a file that was being written.
+/// What a node keeps beside its journal while it works, and a crash may leave.
 fn is_unfinished(name: &str) -> bool {
-    [".tmp", ".new"]
-        .iter()
-        .any(|extension| name.ends_with(extension))
+    name == "spare" || name.strip_suffix(".half").is_some()
 }
 
 fn names(

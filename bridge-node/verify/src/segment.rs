@@ -132,9 +132,9 @@ pub enum SegmentFault {
         /// Leaves before the commit.
         size: u64,
     },
-    /// The commit's time is not that of the newest leaf.
+    /// The commit's time is not that of its last leaf, or before that of the newest.
     #[error(
-        "the commit's time {time} ms is not that of the newest leaf, {newest} ms: the time was altered"
+        "the commit's time {time} ms does not follow from the newest leaf's, {newest} ms: the time was altered"
     )]
     Time {
         /// Time of the commit.

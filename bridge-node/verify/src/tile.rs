@@ -31,9 +31,9 @@ pub enum TileFault {
         /// How many hashes of the tile differ.
         wrong: usize,
     },
-    /// The tile is not there, though a published checkpoint needs it.
+    /// The tile is not there, though its segment is sealed.
     #[error(
-        "it is missing, though the published checkpoint needs it: nobody can be given a proof over it"
+        "it is missing, though the segment of its leaves is sealed: nobody can be given a proof over it"
     )]
     Missing,
     /// The tree does not have this tile.
@@ -61,12 +61,11 @@ pub(crate) fn path(level: usize, number: u64) -> String {
     groups.join("/")
 }
 
-/// Compares one derived tile with its file; it must exist if `needed`.
+/// Compares one derived tile with its file; true if they are the same.
 pub(crate) fn check(
     folder: &Path,
     (level, number): (usize, u64),
     hashes: &[Hash],
-    needed: bool,
     findings: &mut Findings,
 ) -> bool {
     let file = path(level, number);
@@ -74,12 +73,10 @@ pub(crate) fn check(
     let found = match folder::read(folder, &file, u64::try_from(limit).unwrap_or(u64::MAX)) {
         Ok(found) => found,
         Err(FolderFault::Missing(_)) => {
-            if needed {
-                findings.push(Finding::Tile {
-                    file,
-                    fault: TileFault::Missing,
-                });
-            }
+            findings.push(Finding::Tile {
+                file,
+                fault: TileFault::Missing,
+            });
             return false;
         }
         Err(fault) => {

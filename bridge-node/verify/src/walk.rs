@@ -191,7 +191,10 @@ impl Walk<'_> {
                 size,
                 seen: Some(seen),
                 note,
-            }) if checkpoints > seen.saturating_add(1) && now.as_ref() == Some(note) => {
+            }) if self.tree_known
+                && checkpoints > seen.saturating_add(1)
+                && now.as_ref() == Some(note) =>
+            {
                 report(NoteFault::Old {
                     size: *size,
                     newest: self.newest_note_size,

@@ -100,7 +100,7 @@ fn load_file(bytes: &[u8], faults: &mut Faults) -> Option<Contract> {
         return None;
     }
     let read = canonical_bytes(bytes).ok_or(Fault::NotCanonical);
-    let canonical = faults.keep(read, "/contract", "use integers below 2^53 only")?;
+    let canonical = faults.keep(read, "/contract", "use integers below 2^53 only");
     read_contract(&form, canonical, faults)
 }
 
@@ -139,7 +139,11 @@ fn canonical_bytes(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Reads every field before it gives up, so that all faults are found.
-fn read_contract(form: &Form<'_, '_>, canonical: Vec<u8>, faults: &mut Faults) -> Option<Contract> {
+fn read_contract(
+    form: &Form<'_, '_>,
+    canonical: Option<Vec<u8>>,
+    faults: &mut Faults,
+) -> Option<Contract> {
     let id = form.required("id", ID_FORM, faults).and_then(|spot| {
         spot.code(ID_FORM, faults)
             .filter(|id| is_id(id, &spot, faults))
@@ -165,6 +169,7 @@ fn read_contract(form: &Form<'_, '_>, canonical: Vec<u8>, faults: &mut Faults) -
     let hours = read_hours(form, faults);
     let evidence = read_evidence(form, faults);
     let (start, end) = read_period(form, faults);
+    let canonical = canonical?;
     let digest = digest::digest(&digest::SHA256, &canonical)
         .as_ref()
         .try_into()

@@ -213,7 +213,9 @@ const CODE_LIMIT: usize = 64;
 /// The largest number, small enough to be exact in every reader.
 const COUNT_LIMIT: u64 = 1 << 40;
 
-/// Writes a name as a part of a JSON pointer. Standard: RFC 6901 §3.
+/// Writes a name as a part of a JSON pointer.
+///
+/// Standard: RFC 6901 §3.
 fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }

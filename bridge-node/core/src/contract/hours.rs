@@ -56,46 +56,44 @@ impl Hours {
     ///
     /// # Errors
     ///
-    /// The first text that can't be understood, as a [`HoursError`].
+    /// One [`HoursError`] for each text that can't be understood.
     pub fn parse<S: AsRef<str>>(
         days: &[S],
         from: &str,
         to: &str,
         offset: &str,
-    ) -> Result<Self, HoursError> {
-        let mut bits = 0_u8;
-        for day in days {
-            let day = day.as_ref();
-            let refused = || HoursError::Day(day.to_owned());
-            let position = DAYS
-                .iter()
-                .position(|known| *known == day)
-                .ok_or_else(refused)?;
-            let bit = 1 << position;
-            if bits & bit != 0 {
-                return Err(refused());
+    ) -> Result<Self, Vec<HoursError>> {
+        let mut errors = Vec::new();
+        let days = parse_days(days, &mut errors);
+        let mut time = |text: &str| {
+            let minute = minute_of_day(text);
+            if minute.is_none() {
+                errors.push(HoursError::Time(text.to_owned()));
             }
-            bits |= bit;
-        }
-        if bits == 0 {
-            return Err(HoursError::NoDay);
-        }
-        let from_minute = minute_of_day(from).ok_or_else(|| HoursError::Time(from.to_owned()))?;
-        let to_minute = minute_of_day(to).ok_or_else(|| HoursError::Time(to.to_owned()))?;
-        if from_minute >= to_minute {
-            return Err(HoursError::EndBeforeStart {
+            minute
+        };
+        let (from_minute, to_minute) = (time(from), time(to));
+        if from_minute.is_some() && to_minute.is_some() && from_minute >= to_minute {
+            errors.push(HoursError::EndBeforeStart {
                 from: from.to_owned(),
                 to: to.to_owned(),
             });
         }
-        let offset_minutes =
-            parse_offset(offset).ok_or_else(|| HoursError::Offset(offset.to_owned()))?;
-        Ok(Self {
-            days: bits,
-            from_minute,
-            to_minute,
-            offset_minutes,
-        })
+        let offset_minutes = parse_offset(offset);
+        if offset_minutes.is_none() {
+            errors.push(HoursError::Offset(offset.to_owned()));
+        }
+        match (from_minute, to_minute, offset_minutes) {
+            (Some(from_minute), Some(to_minute), Some(offset_minutes)) if errors.is_empty() => {
+                Ok(Self {
+                    days,
+                    from_minute,
+                    to_minute,
+                    offset_minutes,
+                })
+            }
+            _ => Err(errors),
+        }
     }
 
     /// Tells whether a moment, in milliseconds since the Unix epoch, lies within the hours.
@@ -133,6 +131,25 @@ impl fmt::Display for Hours {
             clock(self.to_minute)
         )
     }
+}
+
+/// Returns the days as bits, Monday lowest.
+fn parse_days<S: AsRef<str>>(days: &[S], errors: &mut Vec<HoursError>) -> u8 {
+    let mut bits = 0_u8;
+    for day in days.iter().map(AsRef::as_ref) {
+        let bit = DAYS
+            .iter()
+            .position(|known| *known == day)
+            .map_or(0, |place| 1 << place);
+        if bit == 0 || bits & bit != 0 {
+            errors.push(HoursError::Day(day.to_owned()));
+        }
+        bits |= bit;
+    }
+    if days.is_empty() {
+        errors.push(HoursError::NoDay);
+    }
+    bits
 }
 
 fn minute_of_day(text: &str) -> Option<u16> {

@@ -139,3 +139,6 @@ fn used_before(leaf: &Leaf, prefix: &str) -> Option<u64> {
 fn refused(rule: &Denial) -> ReplayError {
     ReplayError::Refused(rule.rule())
 }
+
+#[cfg(test)]
+mod tests;

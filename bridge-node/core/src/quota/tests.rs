@@ -72,7 +72,9 @@ fn leaves_of_the_own_side_are_counted() {
     ];
     for (side, expected) in [(Side::Provider, 1), (Side::Consumer, 2)] {
         let mut counters = Counters::new(side);
-        leaves.iter().for_each(|leaf| counters.count_leaf(leaf));
+        for leaf in &leaves {
+            counters.count_leaf(leaf);
+        }
         assert_eq!(
             used(&counters, "c", "A", 7),
             (expected, expected),
@@ -87,7 +89,9 @@ proptest! {
         let mut times = times;
         times.sort_unstable();
         let mut counters = Counters::new(Side::Provider);
-        times.iter().for_each(|time| counters.count("c", &client("A"), UnixMillis(*time)));
+        for time in &times {
+            counters.count("c", &client("A"), UnixMillis(*time));
+        }
         let now = times.last().copied().unwrap_or(0);
         let within = |length: u64| {
             u64::try_from(times.iter().filter(|time| **time / length == now / length).count()).expect("count")

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, Order, Profile, Trust, read_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, NodeId};
 use bridge_directory::{Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::command::{Failure, certs, keys};
 
@@ -46,7 +45,7 @@ pub(super) struct World {
 const PLAN: [(&str, &str, &str, &str, &str); 3] = [
     ("population", "Əhali Reyestri (population register)", "AZ/GOV/1001", "POPULATION", "Population register"),
     ("tax", "Vergi Xidməti (tax service)", "AZ/GOV/2001", "TAX", "Tax administration"),
-    ("executive", "Yerli İcra Hakimiyyəti (local executive authority)", "AZ/LEA/3001", "SERVICES", "Local services"),
+    ("executive", "Yerli İcra Hakimiyyəti (local executive authority)", "AZ/LEA/3001", "APPEALS", "Citizens' appeals"),
 ];
 const REGISTRY: [(&str, &str); 5] = [
     ("manifest.toml", include_str!("../../../../adapters/registries/population/manifest.toml")),
@@ -55,10 +54,9 @@ const REGISTRY: [(&str, &str); 5] = [
     ("sample.sql", include_str!("../../../../adapters/registries/population/sample.sql")),
     ("scenario.toml", include_str!("../../../../adapters/registries/population/scenario.toml")),
 ];
-const CONTRACTS: [(&str, &str); 3] = [
-    ("tax-person.json", include_str!("../../../../config/demo/contracts/tax-person.json")),
-    ("tax-address.json", include_str!("../../../../config/demo/contracts/tax-address.json")),
-    ("authorities-status.json", include_str!("../../../../config/demo/contracts/authorities-status.json")),
+const CONTRACTS: [(&str, &str); 2] = [
+    ("tax-person.json", include_str!("../../../../adapters/registries/population/policy/tax-person.json")),
+    ("executive-status.json", include_str!("../../../../adapters/registries/population/policy/executive-status.json")),
 ];
 pub(super) const GROUP: &str = "local-executive-authorities";
 const YEAR_S: u64 = 365 * 86_400;
@@ -77,7 +75,7 @@ impl World {
             )));
         }
         let folder = fs::canonicalize(folder).map_err(|e| Failure::failed("folder", &e))?;
-        let authority = Authority::create(&folder.join("authority"), "Demonstration authority", now_s)
+        let authority = Authority::create(&folder.join("authority"), "Demonstration authority", now_s.saturating_sub(2 * HOUR_S))
             .map_err(|error| Failure::failed("authority", &error))?;
         let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
         write(&folder.join("trust/anchors.pem"), anchors.as_bytes())?;
@@ -221,9 +219,7 @@ fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Result<(), Fail
     let mut publisher =
         Publisher::create(&folder.join("directory/keys"), &public, now_s).map_err(failed)?;
     publisher.publish(&directory, now_s).map_err(failed)?;
-    fs::copy(public.join("1.root.json"), folder.join("trust/root.json"))
-        .map_err(|error| Failure::failed("root.json", &error))?;
-    Ok(())
+    write(&folder.join("trust/root.json"), &publisher.root().map_err(failed)?)
 }
 
 fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure> {
@@ -239,7 +235,7 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         address: agency.ports.peer.to_string(),
         tls_pins: vec![pin(trust, &tls, Profile::Tls, now_s)?],
         exchange: vec![ExchangeKey { pin: pin(trust, &exchange, Profile::Exchange, now_s)?, certificate: STANDARD.encode(&exchange) }],
-        journal: bridge_journal::vkey(&origin, &journal_key(&keys_folder)?),
+        journal: journal_vkey(&origin, &keys_folder)?,
         wire: vec![crate::WIRE_VERSION],
         leaf: vec![1],
         forms: vec!["plain".to_owned()],
@@ -267,12 +263,10 @@ fn pin(trust: &Trust, der: &[u8], profile: Profile, now_s: u64) -> Result<String
         .map_err(|error| Failure::failed("certificate", &error))
 }
 
-fn journal_key(keys_folder: &Path) -> Result<Vec<u8>, Failure> {
+fn journal_vkey(origin: &str, keys_folder: &Path) -> Result<String, Failure> {
     let pkcs8 = read_key_file(&keys_folder.join("journal.key"))
         .map_err(|error| Failure::failed("journal key", &error))?;
-    Ed25519KeyPair::from_pkcs8(&pkcs8)
-        .map(|pair| pair.public_key().as_ref().to_vec())
-        .map_err(|_rejected| Failure::Failed("journal.key is not an Ed25519 key".to_owned()))
+    bridge_journal::vkey(origin, &pkcs8).map_err(|error| Failure::failed("journal key", &error))
 }
 
 fn build_register(folder: &Path) -> Result<(), Failure> {

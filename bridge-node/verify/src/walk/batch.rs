@@ -113,11 +113,13 @@ impl Walk<'_> {
         if self.last_commit.is_some_and(|last| last != commit.previous) {
             faults.push(SegmentFault::Chain);
         }
-        let newest = batch
-            .leaves
-            .last()
-            .map_or(self.newest_ms, |leaf| leaf.read.map(|(time, _)| time));
-        if let Some(newest) = newest.filter(|newest| *newest != commit.time_ms) {
+        let last = batch.leaves.last();
+        let newest = last.map_or(self.newest_ms, |leaf| leaf.read.map(|(time, _)| time));
+        let fits = |newest: u64| match last {
+            Some(_) => commit.time_ms == newest,
+            None => commit.time_ms >= newest,
+        };
+        if let Some(newest) = newest.filter(|newest| !fits(*newest)) {
             faults.push(SegmentFault::Time {
                 time: commit.time_ms,
                 newest,
@@ -202,19 +204,17 @@ impl Walk<'_> {
             None => {}
         }
         if self.tree_known {
-            self.grow(staged.hash);
+            self.grow(staged.hash, current.first);
         }
     }
 
-    fn grow(&mut self, hash: Hash) {
-        let published = self
-            .published
-            .as_ref()
-            .map_or(0, |published| published.size);
+    /// Adds a leaf to the tree. A tile is only relied on once the segment that completes it has its
+    /// index run; before that it may be anything, and is written again.
+    fn grow(&mut self, hash: Hash, segment: u64) {
+        let relied_on = self.layout.indexes.contains(&segment);
         let (folder, findings, report) = (self.folder, &mut self.findings, &mut self.report);
         self.tree.push(hash, &mut |level, number, hashes| {
-            let needed = number < crate::tree::full_tiles(published, level);
-            let same = tile::check(folder, (level, number), hashes, needed, findings);
+            let same = relied_on && tile::check(folder, (level, number), hashes, findings);
             report.tiles = report.tiles.saturating_add(u64::from(same));
         });
     }

@@ -108,17 +108,18 @@ fn read_query(spot: Spot<'_, '_>, faults: &mut Faults) -> Option<Vec<String>> {
         return Some(Vec::new());
     }
     let mut names: Vec<String> = Vec::new();
+    let mut is_sound = true;
     for spot in spot.list(LIST_LIMIT, QUERY_FORM, faults)? {
-        let name = spot
-            .text(QUERY_NAME_LIMIT, QUERY_NAME_FORM, faults)?
-            .to_owned();
-        if names.contains(&name) {
-            faults.add(&spot.place, Fault::Repeated(name), QUERY_NAME_FORM);
-        } else {
-            names.push(name);
+        match spot.text(QUERY_NAME_LIMIT, QUERY_NAME_FORM, faults) {
+            Some(name) if names.iter().any(|known| known == name) => {
+                let fault = Fault::Repeated(name.to_owned());
+                faults.add(&spot.place, fault, QUERY_NAME_FORM);
+            }
+            Some(name) => names.push(name.to_owned()),
+            None => is_sound = false,
         }
     }
-    Some(names)
+    is_sound.then_some(names)
 }
 
 fn read_subjects(

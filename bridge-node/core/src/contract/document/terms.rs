@@ -125,22 +125,28 @@ pub(super) fn read_hours(form: &Form<'_, '_>, faults: &mut Faults) -> Option<Opt
     }
     let place = spot.place.clone();
     let form = spot.form(&["days", "from", "to", "offset"], HOURS_FORM, faults)?;
-    let days: Option<Vec<&str>> = form
+    let days = form
         .required("days", HOURS_FORM, faults)
-        .and_then(|spot| spot.list(LIST_LIMIT, HOURS_FORM, faults))
-        .and_then(|spots| {
-            spots
-                .iter()
-                .map(|spot| spot.string(HOURS_FORM, faults))
-                .collect()
-        });
+        .and_then(|spot| spot.list(LIST_LIMIT, HOURS_FORM, faults));
+    let days: Option<Vec<Option<&str>>> = days.map(|spots| {
+        let strings = spots.iter().map(|spot| spot.string(HOURS_FORM, faults));
+        strings.collect()
+    });
     let mut read = |name| {
         let spot = form.required(name, HOURS_FORM, faults)?;
         spot.string(HOURS_FORM, faults)
     };
     let (from, to, offset) = (read("from"), read("to"), read("offset"));
-    let hours = Hours::parse(&days?, from?, to?, offset?).map_err(Fault::Hours);
-    faults.keep(hours, &place, HOURS_FORM).map(Some)
+    let days: Vec<&str> = days?.into_iter().collect::<Option<_>>()?;
+    match Hours::parse(&days, from?, to?, offset?) {
+        Ok(hours) => Some(Some(hours)),
+        Err(errors) => {
+            for error in errors {
+                faults.add(&place, Fault::Hours(error), HOURS_FORM);
+            }
+            None
+        }
+    }
 }
 
 pub(super) fn read_evidence(form: &Form<'_, '_>, faults: &mut Faults) -> Option<EvidenceMode> {
@@ -177,7 +183,9 @@ pub(super) fn read_period(
     (start, end)
 }
 
-/// Reads a time as whole milliseconds since the Unix epoch. Standard: RFC 3339 §5.6.
+/// Reads a time as whole milliseconds since the Unix epoch.
+///
+/// Standard: RFC 3339 §5.6.
 fn unix_millis(text: &str) -> Option<UnixMillis> {
     let time = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     u64::try_from(time.unix_timestamp_nanos() / 1_000_000)

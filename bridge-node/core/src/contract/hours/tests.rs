@@ -56,9 +56,19 @@ fn hours_are_written_as_text() {
 }
 
 #[test]
+fn all_errors_are_told_at_once() {
+    let errors = Hours::parse(&["x", "y"], "8", "9", "").unwrap_err();
+    assert_eq!(errors.len(), 5, "{errors:?}");
+}
+
+#[test]
 fn what_is_no_hours_is_refused() {
     let text = |text: &str| text.to_owned();
-    let read = |days: &[&str], from, to, offset| Hours::parse(days, from, to, offset).unwrap_err();
+    let read = |days: &[&str], from, to, offset| {
+        let mut errors = Hours::parse(days, from, to, offset).unwrap_err();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        errors.remove(0)
+    };
     assert_eq!(read(&[], "08:00", "18:00", "+04:00"), HoursError::NoDay);
     assert_eq!(
         read(&["Mon"], "08:00", "18:00", "+04:00"),

@@ -114,12 +114,8 @@ fn is_sub_tree(part: &Value, whole: &Value) -> bool {
 
 fn pointers() -> impl Strategy<Value = Vec<String>> {
     let step = prop_oneof![Just("*".to_owned()), "[a-d]{1,2}"];
-    let pointer = proptest::collection::vec(step, 1..4).prop_map(|steps| {
-        steps
-            .iter()
-            .map(|step| format!("/{step}"))
-            .collect::<String>()
-    });
+    let pointer =
+        proptest::collection::vec(step, 1..4).prop_map(|steps| format!("/{}", steps.join("/")));
     proptest::collection::vec(pointer, 0..4)
 }
 
