@@ -1,1 +1,8 @@
-//! Scenarios
+//! Scenarios over real TLS on loopback. A test named `sNN_…` shows line NN of the acceptance list; `acceptance.rs` holds the map.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a scenario that cannot go on has failed"
+)]
+
+mod basic;

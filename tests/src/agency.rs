@@ -12,7 +12,7 @@ use bridge_directory::{ExchangeKey, Member, Node, Subsystem};
 use bridge_node::running::Running;
 use bridge_node::settings::Settings;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ring::signature::Ed25519KeyPair;
 
 use crate::terms::Terms;
 
@@ -112,7 +112,7 @@ impl Agency {
             member,
             subsystem,
         };
-        agency.entry.nodes.push(agency.node_entry(authority, &bridge_journal::vkey(&origin, &journal), now_s));
+        agency.entry.nodes.push(agency.node_entry(authority, &bridge_journal::vkey(&origin, &journal).unwrap(), now_s));
         agency
     }
 
@@ -285,7 +285,7 @@ pub fn issue_for(
 fn ed25519(path: &Path) -> Vec<u8> {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
     write_key_file(path, pkcs8.as_ref()).unwrap();
-    Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).unwrap().public_key().as_ref().to_vec()
+    pkcs8.as_ref().to_vec()
 }
 
 /// 32 random bytes.

@@ -1,7 +1,6 @@
 //! An information system that asks its node.
 
 use std::convert::Infallible;
-use std::fs;
 use std::sync::Arc;
 
 use bytes::Bytes;

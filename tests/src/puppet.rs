@@ -42,6 +42,7 @@ pub struct Puppet {
 }
 
 /// A request that a puppet sends.
+#[derive(Debug)]
 pub struct Forged {
     /// Method.
     pub method: String,

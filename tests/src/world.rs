@@ -158,13 +158,7 @@ impl Setup {
 
     /// Makes the world and starts both nodes; each knows where the other is.
     pub async fn start(self) -> World {
-        let mut world = self.make().await;
-        world.publish(now_s());
-        world.provider.start().await;
-        world.consumer.start().await;
-        world.publish(now_s());
-        world.refresh().await;
-        world
+        self.make().await.run().await
     }
 }
 
@@ -183,6 +177,16 @@ impl World {
     /// A consumer and a provider with the [`usual`] contract, running.
     pub async fn usual() -> Self {
         Self::with().contract(usual()).start().await
+    }
+
+    /// Starts both nodes; each knows where the other is.
+    pub async fn run(mut self) -> Self {
+        self.publish(now_s());
+        self.provider.start().await;
+        self.consumer.start().await;
+        self.publish(now_s());
+        self.refresh().await;
+        self
     }
 
     /// A world without any contract, to be set up.

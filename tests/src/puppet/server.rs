@@ -43,6 +43,7 @@ pub struct Got {
 }
 
 /// An answer under construction.
+#[derive(Debug)]
 pub struct Draft {
     /// Status.
     pub status: u16,
@@ -73,6 +74,12 @@ pub struct Listening {
     /// Where.
     pub address: SocketAddr,
     accepted: Arc<AtomicUsize>,
+}
+
+impl std::fmt::Debug for Behaviour {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Behaviour")
+    }
 }
 
 // === impl Listening ===
