@@ -6,3 +6,7 @@
 )]
 
 mod basic;
+mod callers;
+mod cutting;
+mod edge;
+mod rights;
