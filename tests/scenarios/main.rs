@@ -5,8 +5,11 @@
     reason = "a scenario that cannot go on has failed"
 )]
 
+mod answers;
 mod basic;
 mod callers;
 mod cutting;
 mod edge;
+mod faults;
+mod peers;
 mod rights;

@@ -38,7 +38,8 @@ pub struct Puppet {
     pub signer: FileSigner,
     /// Folder and stem of the TLS identity it shows.
     pub tls: PathBuf,
-    client: String,
+    /// The subsystem it speaks for.
+    pub client: String,
 }
 
 /// A request that a puppet sends.
