@@ -342,3 +342,6 @@ const BUFFER_BYTES: usize = 1 << 20;
 
 /// How much is looked through at a time.
 const SCAN_BYTES: usize = 1 << 16;
+
+#[cfg(test)]
+mod tests;

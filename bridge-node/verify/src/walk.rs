@@ -139,15 +139,8 @@ impl Walk<'_> {
     /// What can only be judged when all leaves were seen.
     fn finish(mut self) -> Result<Report, Vec<Finding>> {
         self.finish_indexes();
-        for (index, first) in &self.erased {
-            let file = beside_name(*first, "secrets");
-            let offset = slot_offset(index.saturating_sub(*first));
-            let fault = SecretsFault::Erased { index: *index };
-            self.findings.push(Finding::Secrets {
-                file,
-                offset,
-                fault,
-            });
+        for (index, first) in std::mem::take(&mut self.erased) {
+            self.erased_finding(index, first);
         }
         self.finish_published();
         if self.tree_known {
@@ -218,6 +211,18 @@ impl Walk<'_> {
         self.tree_known = false;
         self.last_commit = None;
         self.newest_ms = None;
+    }
+
+    /// Reports an empty slot that no leaf explains.
+    fn erased_finding(&mut self, index: u64, first: u64) {
+        let file = beside_name(first, "secrets");
+        let offset = slot_offset(index.saturating_sub(first));
+        let fault = SecretsFault::Erased { index };
+        self.findings.push(Finding::Secrets {
+            file,
+            offset,
+            fault,
+        });
     }
 
     fn segment_finding(&mut self, file: &str, offset: u64, fault: SegmentFault) {

@@ -180,8 +180,12 @@ impl Walk<'_> {
             };
             self.segment_finding(&current.file, staged.offset, fault);
         }
-        if staged.evidence == State::Erased && self.erased.len() < ERASED_LIMIT {
-            self.erased.insert(index, current.first);
+        if staged.evidence == State::Erased {
+            if self.erased.len() < ERASED_LIMIT {
+                self.erased.insert(index, current.first);
+            } else {
+                self.erased_finding(index, current.first);
+            }
         }
         match staged.says.as_deref() {
             Some(Says::Index {

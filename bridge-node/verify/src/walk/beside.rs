@@ -183,4 +183,4 @@ impl Walk<'_> {
 const SETTLED_AFTER: usize = 2;
 
 /// The most that is read of an index run that can't be derived.
-const INDEX_LIMIT_BYTES: u64 = 256 << 20;
+const INDEX_LIMIT_BYTES: u64 = 64 << 20;

@@ -163,3 +163,18 @@ fn findings_are_bounded() {
         findings.last()
     );
 }
+
+/// Links that lead back to where they stand are not followed.
+#[test]
+#[cfg(unix)]
+fn links_are_no_way_without_end() {
+    let (good, _) = good();
+    let folder = tempfile::tempdir().unwrap();
+    copy(good.path(), folder.path());
+    for number in 0..1000 {
+        let link = folder.path().join(format!("tile/0/x{number:03}"));
+        std::os::unix::fs::symlink(".", link).unwrap();
+    }
+    let findings = verify(folder.path(), &Options::default(), &mut |_| {}).unwrap_err();
+    assert_eq!(findings.len(), 1000, "{:?}", findings.last());
+}
