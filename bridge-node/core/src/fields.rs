@@ -1,0 +1,3 @@
+//! The header fields.
+mod error;
+pub use error::FieldError;

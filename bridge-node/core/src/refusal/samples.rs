@@ -1,0 +1,309 @@
+//! One refusal of every kind, for tables and tests.
+
+use super::{
+    CallerFault, ContractName, Denial, LinkFault, NodeFault, PeerFault, Refusal, RequestFault,
+    ServiceFault, Stop, Unknown,
+};
+use crate::fields::FieldError;
+use crate::identity::{IdentityError, PartFault, SubsystemId};
+use crate::target::{QueryFault, SegmentFault, TargetError};
+
+impl Refusal {
+    /// Returns at least one refusal of every variant, in order of declaration. A test holds the list
+    /// against the source, so a new variant without a sample does not pass.
+    pub fn samples() -> Vec<Self> {
+        let mut samples = Vec::new();
+        samples.extend(target_errors().into_iter().map(Self::Malformed));
+        samples.extend(field_errors().into_iter().map(Self::Field));
+        samples.extend(request_faults().into_iter().map(Self::Request));
+        samples.extend(
+            [CallerFault::NotAuthenticated, CallerFault::NotOwner]
+                .into_iter()
+                .map(Self::Caller),
+        );
+        samples.extend(unknowns().into_iter().map(Self::Unknown));
+        samples.extend(
+            provider()
+                .into_iter()
+                .map(|provider| Self::NoContract { provider }),
+        );
+        samples.extend(denials().into_iter().map(|rule| Self::Denied {
+            rule,
+            contract: contract(),
+        }));
+        samples.extend(["hour", "day"].map(|per| Self::Quota {
+            contract: contract(),
+            per,
+            limit: 1000,
+            retry_after_s: 754,
+        }));
+        let theirs = "C-2026-17@qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo";
+        let ours = "C-2026-17@u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7u7s";
+        samples.extend(
+            [Some(ours.to_owned()), None].map(|ours| Self::ContractVersions {
+                ours,
+                theirs: theirs.to_owned(),
+            }),
+        );
+        samples.extend(peer_faults().into_iter().map(Self::PeerRequest));
+        samples.extend(peer_faults().into_iter().map(Self::PeerAnswer));
+        samples.extend(link_faults().into_iter().map(Self::Link));
+        samples.extend(service_faults().into_iter().map(Self::Service));
+        samples.extend(node_faults().into_iter().map(Self::Node));
+        samples
+    }
+}
+
+const MOMENT_S: u64 = 1_795_300_000;
+
+fn contract() -> ContractName {
+    ContractName {
+        id: "C-2026-17".to_owned(),
+        contact: "registry@population.example".to_owned(),
+    }
+}
+
+fn provider() -> Option<SubsystemId> {
+    "AZ/GOV/1001/POPULATION".parse().ok()
+}
+
+fn target_errors() -> Vec<TargetError> {
+    let mut errors = vec![
+        TargetError::TooLong { limit_bytes: 8192 },
+        TargetError::NotOriginForm,
+        TargetError::NotVisible,
+        TargetError::UnknownPath,
+        TargetError::TooFewParts { found: 3 },
+        TargetError::Identity(IdentityError::Parts { expected: 5 }),
+        TargetError::Identity(IdentityError::Scheme),
+        TargetError::Identity(IdentityError::NotCanonical),
+    ];
+    let part = |fault| {
+        TargetError::Identity(IdentityError::Part {
+            part: "member code",
+            fault,
+        })
+    };
+    errors.extend(part_faults().map(part));
+    let segment = |fault| TargetError::Segment { segment: 2, fault };
+    errors.extend(part_faults().map(|fault| segment(SegmentFault::Part(fault))));
+    errors.push(segment(SegmentFault::Separator));
+    errors.push(segment(SegmentFault::EncodedTwice));
+    errors.push(TargetError::TooManySegments { limit: 64 });
+    let faults = [
+        QueryFault::Escape,
+        QueryFault::NotUtf8,
+        QueryFault::Control,
+        QueryFault::Semicolon,
+    ];
+    errors.extend(faults.map(|fault| TargetError::Query {
+        parameter: 1,
+        fault,
+    }));
+    errors.push(TargetError::TooManyParameters { limit: 100 });
+    errors.push(TargetError::Metadata { takes: "no query" });
+    errors
+}
+
+fn part_faults() -> [PartFault; 8] {
+    [
+        PartFault::Empty,
+        PartFault::TooLong,
+        PartFault::Escape,
+        PartFault::NotUtf8,
+        PartFault::NotEncoded,
+        PartFault::Dots,
+        PartFault::Control,
+        PartFault::Hidden,
+    ]
+}
+
+fn field_errors() -> Vec<FieldError> {
+    let identity = |name| FieldError::Identity {
+        name,
+        fault: IdentityError::Parts { expected: 4 },
+    };
+    vec![
+        FieldError::TooMany { limit: 100 },
+        FieldError::TooLong {
+            limit_bytes: 32_768,
+        },
+        FieldError::ValueTooLong {
+            name: "X-Road-Id",
+            limit_bytes: 255,
+        },
+        FieldError::Underscore,
+        FieldError::Repeated {
+            name: "x-road-client".to_owned(),
+        },
+        FieldError::NotVisible {
+            name: "x-road-issue".to_owned(),
+        },
+        FieldError::BothFramings,
+        FieldError::Framing,
+        FieldError::Connection,
+        FieldError::Upgrade,
+        FieldError::Missing {
+            name: "X-Road-Client",
+        },
+        identity("X-Road-Client"),
+        identity("X-Road-Security-Server"),
+        identity("X-Road-Represented-Party"),
+        FieldError::ContentDigest,
+        FieldError::Secrets,
+    ]
+}
+
+fn request_faults() -> Vec<RequestFault> {
+    vec![
+        RequestFault::Method,
+        RequestFault::BodyTooLarge {
+            limit_bytes: 10_485_760,
+        },
+        RequestFault::HeadTooLarge {
+            limit_bytes: 65_536,
+        },
+        RequestFault::BodyIncomplete,
+        RequestFault::MediaType {
+            accepted: "text/xml",
+        },
+        RequestFault::DigestDiffers,
+        RequestFault::SecurityServer,
+        RequestFault::IdempotencyKeyInFlight,
+        RequestFault::OutcomeUnknown,
+        RequestFault::IdempotencyKeyReused,
+    ]
+}
+
+fn unknowns() -> Vec<Unknown> {
+    vec![
+        Unknown::Member,
+        Unknown::Subsystem,
+        Unknown::Node,
+        Unknown::Service,
+        Unknown::Hidden,
+        Unknown::Description,
+        Unknown::Exchange,
+    ]
+}
+
+fn denials() -> Vec<Denial> {
+    let codes = || vec!["BENEFITS".to_owned(), "INSPECTION".to_owned()];
+    vec![
+        Denial::Endpoint,
+        Denial::QueryName {
+            allowed: vec!["at".to_owned()],
+        },
+        Denial::QueryName {
+            allowed: Vec::new(),
+        },
+        Denial::Semicolon,
+        Denial::PurposeMissing { allowed: codes() },
+        Denial::PurposeNotAllowed { allowed: codes() },
+        Denial::LegalBasisMissing { allowed: codes() },
+        Denial::LegalBasisNotAllowed { allowed: codes() },
+        Denial::OutsideHours {
+            hours: "mon-fri 08:00-18:00 +04:00".to_owned(),
+        },
+        Denial::NotStarted {
+            start: "2027-01-01T00:00:00+04:00".to_owned(),
+        },
+        Denial::Ended {
+            end: "2026-01-01T00:00:00+04:00".to_owned(),
+        },
+        Denial::ReadOnly,
+        Denial::Subject,
+    ]
+}
+
+fn peer_faults() -> Vec<PeerFault> {
+    vec![
+        PeerFault::SignatureMissing,
+        PeerFault::SignatureMalformed,
+        PeerFault::Coverage,
+        PeerFault::Algorithm,
+        PeerFault::KeyUnknown,
+        PeerFault::KeyNotValid,
+        PeerFault::SignatureInvalid,
+        PeerFault::BodyDigest,
+        PeerFault::NotFresh {
+            created_s: MOMENT_S,
+            expires_s: MOMENT_S + 60,
+            now_s: MOMENT_S + 61,
+        },
+        PeerFault::Replayed,
+        PeerFault::Version { spoken: vec![1, 2] },
+        PeerFault::Authority,
+        PeerFault::TieOfConnection,
+        PeerFault::TieOfClient,
+        PeerFault::TieOfProvider,
+    ]
+}
+
+fn link_faults() -> Vec<LinkFault> {
+    vec![
+        LinkFault::Unreachable,
+        LinkFault::TlsIdentity,
+        LinkFault::TimedOut { after_s: 60 },
+        LinkFault::Cut,
+        LinkFault::RefusedUnsigned { status: 503 },
+        LinkFault::Malformed,
+        LinkFault::TooLarge {
+            limit_bytes: 10_485_760,
+        },
+        LinkFault::Inconsistent {
+            field: "X-Road-Service",
+        },
+    ]
+}
+
+fn service_faults() -> Vec<ServiceFault> {
+    vec![
+        ServiceFault::Unreachable,
+        ServiceFault::NotReady,
+        ServiceFault::TimedOut { after_s: 30 },
+        ServiceFault::Cut,
+        ServiceFault::TooLarge {
+            limit_bytes: 10_485_760,
+        },
+        ServiceFault::NotUnderstood,
+        ServiceFault::NotAsDescribed,
+        ServiceFault::BadRequest,
+        ServiceFault::NotFound,
+        ServiceFault::FieldsNotEnforceable {
+            reason: "it is not JSON",
+        },
+        ServiceFault::SubjectsNotReadable,
+    ]
+}
+
+fn node_faults() -> Vec<NodeFault> {
+    vec![
+        NodeFault::Journal,
+        NodeFault::DiskReserve,
+        NodeFault::DirectoryExpired {
+            expired_s: MOMENT_S,
+        },
+        NodeFault::DirectoryMissing,
+        NodeFault::CertificateStatus,
+        NodeFault::TimeStamps,
+        NodeFault::Clock,
+        NodeFault::TlsIdentity,
+        NodeFault::ExchangeKey,
+        NodeFault::Signing,
+        NodeFault::Stopped { what: Stop::Member },
+        NodeFault::Stopped {
+            what: Stop::Contract,
+        },
+        NodeFault::Stopped {
+            what: Stop::Service,
+        },
+        NodeFault::Draining,
+        NodeFault::Maintenance,
+        NodeFault::Overloaded,
+        NodeFault::ReplayMemory {
+            started_s: MOMENT_S,
+        },
+        NodeFault::Internal,
+    ]
+}

@@ -1,0 +1,3 @@
+//! The request line.
+mod error;
+pub use error::{QueryFault, SegmentFault, TargetError};

@@ -1,0 +1,139 @@
+//! What goes into the journal and what comes back.
+
+use bridge_core::identity::{ServiceId, SubsystemId};
+use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
+use bytes::Bytes;
+use uuid::Uuid;
+
+use crate::evidence::Evidence;
+
+/// What is to be recorded: a leaf, and the message it is about.
+///
+/// Evidence is of one message: the one signed here (`sign`), or the one received (`base`, `signature`).
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// The facts. Time, link, mode, evidence and subjects are filled in by the journal.
+    pub leaf: Leaf,
+    /// The signature base of the message to sign.
+    pub sign: Option<Vec<u8>>,
+    /// Which field of the leaf takes the link of the signature made.
+    pub link_as: LinkField,
+    /// The signature base of the message received.
+    pub base: Option<Vec<u8>>,
+    /// The signature of the message received.
+    pub signature: Option<Vec<u8>>,
+    /// The body of the message. Above [`EVIDENCE_BODY_BYTES`](crate::EVIDENCE_BODY_BYTES) the mode
+    /// becomes `digest`.
+    pub body: Option<Bytes>,
+    /// The persons concerned: type and value.
+    pub subjects: Vec<(String, String)>,
+    /// How much evidence is kept.
+    pub mode: EvidenceMode,
+}
+
+impl Entry {
+    /// Makes an entry of a leaf alone, without message and evidence.
+    pub fn of(leaf: Leaf) -> Self {
+        Self {
+            leaf,
+            sign: None,
+            link_as: LinkField::Link,
+            base: None,
+            signature: None,
+            body: None,
+            subjects: Vec::new(),
+            mode: EvidenceMode::None,
+        }
+    }
+}
+
+/// The field of a leaf that takes the link of a signature made here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LinkField {
+    /// `link`: the signature of a request.
+    Link,
+    /// `answer_link`: the signature of an answer.
+    AnswerLink,
+}
+
+/// Says that an entry is durable, and where.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Receipt {
+    /// The leaf's number in the log, from 0.
+    pub index: u64,
+    /// The leaf's hash in the tree.
+    pub leaf_hash: [u8; 32],
+    /// The signature made, if one was asked for.
+    pub signature: Option<Vec<u8>>,
+    /// `{origin}#{index}:{base64url of the leaf hash}`.
+    pub text: String,
+    /// The time in the leaf.
+    pub time: UnixMillis,
+}
+
+/// What was found when the journal was opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Opened {
+    /// Exchanges that began and never ended, oldest first; the caller records `interrupted` for each.
+    pub unfinished: Vec<(Uuid, Side, Leaf)>,
+    /// Bytes of an unfinished, never acknowledged write that were cut off.
+    pub cut_bytes: u64,
+    /// Whether the journal is new.
+    pub first_start: bool,
+}
+
+/// The state of the tree: everything in it is durable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Head {
+    /// Leaves in the tree.
+    pub size: u64,
+    /// Root of the tree.
+    pub root: [u8; 32],
+    /// Time of the newest leaf; 0 if there is none.
+    pub newest: UnixMillis,
+}
+
+/// What to search for: leaves that fit all that is given.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// The earliest time, included.
+    pub from: Option<UnixMillis>,
+    /// The latest time, included.
+    pub to: Option<UnixMillis>,
+    /// Who asked.
+    pub client: Option<SubsystemId>,
+    /// What was asked for.
+    pub service: Option<ServiceId>,
+    /// The outcome's code.
+    pub outcome: Option<String>,
+    /// The exchange.
+    pub request_id: Option<Uuid>,
+    /// What the leaf records.
+    pub kind: Option<Kind>,
+    /// The most hits to return; the newest ones. `None` is all.
+    pub limit: Option<usize>,
+}
+
+/// A leaf that was searched for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hit {
+    /// The leaf's number in the log.
+    pub index: u64,
+    /// The leaf.
+    pub leaf: Leaf,
+}
+
+/// A record with its evidence opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Shown {
+    /// The leaf's number in the log.
+    pub index: u64,
+    /// The leaf.
+    pub leaf: Leaf,
+    /// The leaf exactly as it stands in the log.
+    pub leaf_bytes: Vec<u8>,
+    /// The leaf's hash in the tree.
+    pub leaf_hash: [u8; 32],
+    /// The message, checked against the leaf; `None` if none was kept or its secret was erased.
+    pub evidence: Option<Evidence>,
+}

@@ -1,0 +1,188 @@
+//! The signature base: the exact text that is signed.
+
+use std::collections::HashSet;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use thiserror::Error;
+
+use crate::component::Component;
+use crate::limits::{MAX_BASE_BYTES, MAX_COMPONENTS};
+use crate::message::Message;
+use crate::params::Params;
+use crate::structured::is_string;
+
+/// Holds a signature base and the value that goes into `Signature-Input`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Base {
+    bytes: Vec<u8>,
+    input: String,
+}
+
+/// Why no signature base can be made.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum BaseError {
+    /// A component is covered, but the message doesn't have it.
+    #[error("{0} is covered but absent")]
+    Absent(String),
+    /// A component is covered twice.
+    #[error("{0} is covered twice")]
+    Twice(String),
+    /// A component of requests in an answer, of answers in a request, or `req` in a request.
+    #[error("{0} does not exist in this kind of message")]
+    NotHere(String),
+    /// A name that is no derived component and no lowercase field name.
+    #[error("{0:?} names no component")]
+    Name(String),
+    /// Parameters of a component that exclude each other or don't belong to it.
+    #[error("the parameters of {0} do not fit it")]
+    Incompatible(String),
+    /// A field that would have to be a structured one, of one reading only, and is not.
+    #[error("{0} is not a structured field that can be read in one way only")]
+    NotStructured(String),
+    /// A field whose lines can't be joined without changing their meaning.
+    #[error("the lines of {0} can not be joined")]
+    NotJoinable(String),
+    /// A value with other bytes than printable ASCII, space and inner tabs.
+    #[error("the value of {0} is not printable ASCII")]
+    NotText(String),
+    /// A query parameter that is covered but absent.
+    #[error("the query has no parameter {0:?}")]
+    QueryParameterAbsent(String),
+    /// A query parameter that occurs more than once: which one is covered can't be said.
+    #[error("the query parameter {0:?} occurs more than once")]
+    QueryParameterTwice(String),
+    /// A path or query is covered, but the target is not in origin form.
+    #[error("the request target is not in origin form")]
+    NotOriginForm,
+    /// A signature parameter that a structured field can't hold.
+    #[error("the signature parameter {0} has a value that can not be written")]
+    Parameter(&'static str),
+    /// More components than the limit.
+    #[error("{count} components are covered, at most {MAX_COMPONENTS} may be")]
+    TooMany {
+        /// How many there are.
+        count: usize,
+    },
+    /// A base above the limit.
+    #[error("the signature base is larger than {MAX_BASE_BYTES} bytes")]
+    TooLarge,
+}
+
+/// Makes the base for a signature over these components, in this order.
+///
+/// # Errors
+/// Each [`BaseError`] but none for an uncovered part: what must be covered is the caller's rule.
+///
+/// Standard: RFC 9421 §2.5.
+pub fn signature_base(
+    message: &Message<'_>,
+    covered: &[Component],
+    params: &Params,
+) -> Result<Base, BaseError> {
+    let mut input = String::from("(");
+    for (position, component) in covered.iter().enumerate() {
+        if position > 0 {
+            input.push(' ');
+        }
+        component.write(&mut input);
+    }
+    input.push(')');
+    params.write(&mut input)?;
+    base_with_input(message, covered, input)
+}
+
+/// Makes the base with a signature-params value that is already written.
+pub(crate) fn base_with_input(
+    message: &Message<'_>,
+    covered: &[Component],
+    input: String,
+) -> Result<Base, BaseError> {
+    if covered.len() > MAX_COMPONENTS {
+        return Err(BaseError::TooMany {
+            count: covered.len(),
+        });
+    }
+    let mut bytes = Vec::with_capacity(1024);
+    let mut seen = HashSet::with_capacity(covered.len());
+    let mut identifier = String::new();
+    for component in covered {
+        if !seen.insert(component) {
+            return Err(BaseError::Twice(component.to_string()));
+        }
+        identifier.clear();
+        component.write(&mut identifier);
+        if !is_string(&identifier) {
+            return Err(BaseError::Name(component.name().to_owned()));
+        }
+        bytes.extend_from_slice(identifier.as_bytes());
+        bytes.extend_from_slice(b": ");
+        let start = bytes.len();
+        message.write(component, &mut bytes)?;
+        if !is_value(bytes.get(start..).unwrap_or_default(), component) {
+            return Err(BaseError::NotText(identifier));
+        }
+        bytes.push(b'\n');
+        if bytes.len() > MAX_BASE_BYTES {
+            return Err(BaseError::TooLarge);
+        }
+    }
+    bytes.extend_from_slice(b"\"@signature-params\": ");
+    bytes.extend_from_slice(input.as_bytes());
+    if bytes.len() > MAX_BASE_BYTES {
+        return Err(BaseError::TooLarge);
+    }
+    Ok(Base { bytes, input })
+}
+
+/// Writes the two fields that carry a signature: `Signature-Input` and `Signature`.
+///
+/// # Panics
+/// Never for a `label` that is a structured-field key (lowercase letters, digits, `-`, `_`, `.`, `*`). A label is a
+/// constant of the program, not a stranger's text.
+///
+/// Standard: RFC 9421 §4.1, §4.2.
+#[expect(
+    clippy::expect_used,
+    reason = "a base is printable ASCII and a label is a constant"
+)]
+pub fn signature_fields(label: &str, base: &Base, signature: &[u8]) -> (HeaderValue, HeaderValue) {
+    let key = sfv::KeyRef::from_str(label)
+        .expect("a label is a key")
+        .as_str();
+    let value = |text: String| HeaderValue::try_from(text).expect("both are printable ASCII");
+    (
+        value(format!("{key}={}", base.input)),
+        value(format!("{key}=:{}:", STANDARD.encode(signature))),
+    )
+}
+
+impl Base {
+    /// Returns the bytes that are signed.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Gives the bytes that are signed.
+    pub fn into_bytes(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// Returns the covered components and parameters: the member's value in `Signature-Input`.
+    pub fn input(&self) -> &str {
+        &self.input
+    }
+}
+
+/// Says whether a value may stand in a base: printable, nothing around it. Tabs occur in fields only.
+fn is_value(value: &[u8], component: &Component) -> bool {
+    let tabs = !component.name().starts_with('@');
+    value.trim_ascii() == value
+        && value
+            .iter()
+            .all(|&byte| matches!(byte, 0x20..=0x7e) || (tabs && byte == b'\t'))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,248 @@
+//! Component identifiers: which part of a message a signature covers.
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+
+use sfv::{BareItem, Item};
+
+use crate::received::ParseError;
+use crate::structured::write_string;
+
+/// Names one covered part of a message: a field, or a derived component such as `@method`.
+///
+/// Two components are equal when they name the same part, in whatever order their parameters stand; [`fmt::Display`]
+/// writes them in the order given, as in `Signature-Input`. Whether a name exists is judged by
+/// [`signature_base`](crate::signature_base).
+///
+/// ```
+/// use bridge_signature::Component;
+/// let component = Component::new("signature").of_request().with_key("bridge");
+/// assert_eq!(component.to_string(), r#""signature";req;key="bridge""#);
+/// ```
+///
+/// Standard: RFC 9421 §2.
+#[derive(Clone, Debug)]
+pub struct Component {
+    name: String,
+    parameters: Vec<Parameter>,
+}
+
+/// A parameter of a component identifier, each at most once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Parameter {
+    Request,
+    Structured,
+    Bytes,
+    Key(String),
+    QueryName(String),
+}
+
+impl Component {
+    /// Makes the component of that name, without parameters. Field names are lowercase.
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            parameters: Vec::new(),
+        }
+    }
+
+    /// Takes the value from the request that an answer belongs to (`;req`). Standard: RFC 9421 §2.4.
+    #[must_use]
+    pub fn of_request(self) -> Self {
+        self.with(Parameter::Request)
+    }
+
+    /// Takes one member of a dictionary field (`;key=`). Standard: RFC 9421 §2.1.2.
+    #[must_use]
+    pub fn with_key(self, key: &str) -> Self {
+        self.with(Parameter::Key(key.to_owned()))
+    }
+
+    /// Takes the strict serialisation of a structured field (`;sf`). Standard: RFC 9421 §2.1.1.
+    #[must_use]
+    pub fn structured(self) -> Self {
+        self.with(Parameter::Structured)
+    }
+
+    /// Takes each line of a field as bytes (`;bs`). Standard: RFC 9421 §2.1.3.
+    #[must_use]
+    pub fn bytes(self) -> Self {
+        self.with(Parameter::Bytes)
+    }
+
+    /// Names the query parameter of `@query-param` (`;name=`), percent-encoded. Standard: RFC 9421 §2.2.8.
+    #[must_use]
+    pub fn with_query_name(self, name: &str) -> Self {
+        self.with(Parameter::QueryName(name.to_owned()))
+    }
+
+    /// Returns the name without parameters.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Says whether the value comes from the request that an answer belongs to.
+    pub fn is_of_request(&self) -> bool {
+        self.parameters.contains(&Parameter::Request)
+    }
+
+    /// Says whether the value is a structured field, serialised strictly.
+    pub fn is_structured(&self) -> bool {
+        self.parameters.contains(&Parameter::Structured)
+    }
+
+    /// Says whether the value is the field's lines as bytes.
+    pub fn is_bytes(&self) -> bool {
+        self.parameters.contains(&Parameter::Bytes)
+    }
+
+    /// Returns the dictionary key whose member is covered.
+    pub fn key(&self) -> Option<&str> {
+        self.parameters
+            .iter()
+            .find_map(|parameter| match parameter {
+                Parameter::Key(key) => Some(key.as_str()),
+                Parameter::Request
+                | Parameter::Structured
+                | Parameter::Bytes
+                | Parameter::QueryName(_) => None,
+            })
+    }
+
+    /// Returns the name of the query parameter that is covered.
+    pub fn query_name(&self) -> Option<&str> {
+        self.parameters
+            .iter()
+            .find_map(|parameter| match parameter {
+                Parameter::QueryName(name) => Some(name.as_str()),
+                Parameter::Request
+                | Parameter::Structured
+                | Parameter::Bytes
+                | Parameter::Key(_) => None,
+            })
+    }
+
+    /// Reads one member of a received inner list.
+    pub(crate) fn from_item(item: &Item) -> Result<Self, ParseError> {
+        let Some(name) = item.bare_item.as_string() else {
+            return Err(ParseError::ComponentNotText);
+        };
+        let mut component = Self::new(name.as_str());
+        for (parameter, value) in &item.params {
+            component = match (parameter.as_str(), value) {
+                ("req", BareItem::Boolean(true)) => component.of_request(),
+                ("sf", BareItem::Boolean(true)) => component.structured(),
+                ("bs", BareItem::Boolean(true)) => component.bytes(),
+                ("key", BareItem::String(key)) => component.with_key(key.as_str()),
+                ("name", BareItem::String(name)) => component.with_query_name(name.as_str()),
+                (other, _) => {
+                    return Err(ParseError::ComponentParameter {
+                        component: component.name,
+                        parameter: other.to_owned(),
+                    });
+                }
+            };
+        }
+        Ok(component)
+    }
+
+    /// Writes the identifier as in `Signature-Input`.
+    pub(crate) fn write(&self, out: &mut String) {
+        write_string(&self.name, out);
+        for parameter in &self.parameters {
+            match parameter {
+                Parameter::Request => out.push_str(";req"),
+                Parameter::Structured => out.push_str(";sf"),
+                Parameter::Bytes => out.push_str(";bs"),
+                Parameter::Key(key) => {
+                    out.push_str(";key=");
+                    write_string(key, out);
+                }
+                Parameter::QueryName(name) => {
+                    out.push_str(";name=");
+                    write_string(name, out);
+                }
+            }
+        }
+    }
+
+    /// Adds a parameter, in place of an earlier one of the same kind.
+    fn with(mut self, parameter: Parameter) -> Self {
+        let kind = std::mem::discriminant(&parameter);
+        self.parameters
+            .retain(|present| std::mem::discriminant(present) != kind);
+        self.parameters.push(parameter);
+        self
+    }
+}
+
+impl PartialEq for Component {
+    fn eq(&self, other: &Self) -> bool {
+        // No kind occurs twice, so equal lengths and inclusion make equal sets.
+        self.name == other.name
+            && self.parameters.len() == other.parameters.len()
+            && self
+                .parameters
+                .iter()
+                .all(|parameter| other.parameters.contains(parameter))
+    }
+}
+
+impl Eq for Component {}
+
+impl Hash for Component {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.name.hash(state);
+        (self.is_of_request(), self.is_structured(), self.is_bytes()).hash(state);
+        (self.key(), self.query_name()).hash(state);
+    }
+}
+
+impl fmt::Display for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        self.write(&mut text);
+        f.write_str(&text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn order_of_parameters_is_kept_but_is_no_difference() {
+        let one = Component::new("signature").of_request().with_key("a");
+        let other = Component::new("signature").with_key("a").of_request();
+        assert_eq!(one, other);
+        assert_ne!(one.to_string(), other.to_string());
+        assert_eq!(HashSet::from([one, other]).len(), 1);
+    }
+
+    #[test]
+    fn parameters_make_different_components() {
+        let plain = Component::new("signature");
+        for other in [
+            Component::new("signature-input"),
+            plain.clone().of_request(),
+            plain.clone().with_key("a"),
+            plain.clone().structured(),
+            plain.clone().bytes(),
+            plain.clone().with_query_name("a"),
+        ] {
+            assert_ne!(plain, other);
+        }
+        assert_ne!(plain.clone().with_key("a"), plain.with_key("b"));
+    }
+
+    #[test]
+    fn a_parameter_given_again_replaces_the_first() {
+        let component = Component::new("signature")
+            .with_key("a")
+            .of_request()
+            .with_key("b");
+        assert_eq!(component.to_string(), r#""signature";req;key="b""#);
+    }
+}
