@@ -124,7 +124,7 @@ const NOT_GENUINE: [Answer; 12] = [
         draft.to.fields.insert("x-road-request-id", "00000000-0000-4000-8000-000000000000".parse().unwrap());
     }, untouched),
     ("bound to another signature", "invalid_signature_value", |puppet, draft| {
-        let other = draft.to.fields["signature"].to_str().unwrap().replace(['A', 'B', 'C', 'd'], "z");
+        let other = format!("bridge=:{}==:", "A".repeat(86));
         draft.to.fields.insert("signature", other.parse().unwrap());
         draft.params = puppet.params(Tag::Answer, now_s());
     }, untouched),

@@ -9,7 +9,7 @@ use bridge_core::fields::{check_secrets, read_caller_fields, request_hash};
 use bridge_core::identity::{MemberId, NodeId, SubsystemId};
 use bridge_core::leaf::nonce_mark;
 use bridge_core::refusal::{LinkFault, NodeFault, PeerFault, Refusal};
-use bridge_signature::{AnswerView, Message, parse_content_digest};
+use bridge_signature::{AnswerView, Message, ParseError, parse_content_digest};
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
@@ -349,6 +349,7 @@ fn version(fields: &HeaderMap) -> Result<(), PeerFault> {
 fn envelope_fault(error: &EnvelopeError) -> PeerFault {
     tracing::info!(%error, "a signature is not of our profile");
     match error {
+        EnvelopeError::Form(ParseError::Missing(_)) => PeerFault::SignatureMissing,
         EnvelopeError::NotCovered(_) | EnvelopeError::CoversOther(_) => PeerFault::Coverage,
         EnvelopeError::UnknownAlgorithm(_) => PeerFault::Algorithm,
         EnvelopeError::Form(_)
