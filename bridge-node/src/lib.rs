@@ -1,1 +1,43 @@
-//! bridge-node
+//! A bridge node: one agency's end of the data-exchange bus.
+//!
+//! The crate is the shell around the pure packages: listeners, TLS, connections, files and commands. It decides nothing
+//! itself: rights come from `bridge-core`, signatures from `bridge-signature`, evidence from `bridge-journal`. It is **not**
+//! a library for clients: they speak HTTP.
+//!
+//! The nouns: a [`node::Node`] is one process of one member; an exchange ([`exchange`]) is one query and its answer; the
+//! [`settings::Settings`] say what a node was told.
+
+pub mod admin;
+pub mod callers;
+pub mod clock;
+pub mod command;
+pub mod contracts;
+pub mod exchange;
+pub mod fetch;
+pub mod framing;
+pub mod listeners;
+pub mod node;
+pub mod payload;
+pub mod peers;
+pub mod registries;
+pub mod replay;
+pub mod running;
+pub mod server;
+pub mod settings;
+pub mod tls;
+pub mod watch;
+
+/// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
+pub const WIRE_VERSION: u32 = 1;
+
+/// An error with its causes, one line, for the log.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        text.push_str(": ");
+        text.push_str(&source.to_string());
+        cause = source.source();
+    }
+    text
+}

@@ -1,1 +1,47 @@
-//! bridge-adapter-sql
+//! Serves a registry package from a SQLite database.
+//!
+//! The package's manifest names every statement (`config`); nothing that comes over the wire ever
+//! becomes SQL. At start each statement is prepared against the database and every mistake of the
+//! manifest is reported at once (`check`). A call picks an operation by method and path, binds its
+//! parameters (`request`), runs its statements in one read transaction on a read-only connection
+//! (`pool`) and puts the columns into one JSON document (`rows`).
+//!
+//! What it is **not**: it writes nothing, keeps no state of its own and cuts no fields; which
+//! fields may leave is the contract's business and the node's work.
+//!
+//! Three nouns: the **operation** (method, path, parameters), the **statement** (named SQL and where
+//! its columns go) and the **limits** ([`SqlLimits`]).
+//!
+//! ```
+//! use bridge_adapter::{Adapter, Package};
+//! use bridge_adapter_sql::{SqlAdapter, SqlLimits, sample};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../registries/population");
+//! let package = Package::load(&folder).map_err(|faults| format!("{faults:?}"))?;
+//! let place = tempfile::tempdir()?;
+//! let database = place.path().join("population.db");
+//! sample::build(&package, &database)?;
+//! let adapter = SqlAdapter::open(&package, &database, SqlLimits::default())
+//!     .map_err(|faults| format!("{faults:?}"))?;
+//! assert_eq!(adapter.describe().services.len(), 4);
+//! # Ok(())
+//! # }
+//! ```
+
+mod check;
+mod config;
+pub mod limits;
+mod pool;
+mod request;
+mod rows;
+pub mod sample;
+mod service;
+mod shape;
+mod value;
+
+pub use limits::SqlLimits;
+pub use service::SqlAdapter;
+
+#[cfg(test)]
+mod tests;

@@ -1,3 +1,129 @@
-//! The header fields.
+//! The header fields: which enter, what they say, which travel on and which stay out.
+
+use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING, UPGRADE};
+
+mod caller;
 mod error;
+mod forward;
+mod hash;
+mod secrets;
+
+pub use caller::{CallerFields, MAX_CONSENT_BYTES, MAX_TEXT_BYTES, read_caller_fields};
 pub use error::FieldError;
+pub use forward::{answer_to_caller, forwardable_answer, forwardable_request, registry_request};
+pub use hash::request_hash;
+pub use secrets::{SECRET_FIELDS, SECRETS, check_secrets, secrets_field};
+
+/// The most fields of one message.
+pub const MAX_FIELDS: usize = 100;
+
+/// The most bytes of all names and values of one message.
+pub const MAX_FIELDS_BYTES: usize = 32 * 1024;
+
+/// How much of a field's name an error repeats, in characters.
+const MAX_SHOWN_NAME: usize = 64;
+
+/// Fields besides `X-Road-*` and `Bridge-*` that may stand only once: two of them are a question of
+/// who reads which.
+const SINGLE: [&str; 4] = ["content-digest", "content-type", "host", "idempotency-key"];
+
+/// What the field `Connection` may name.
+const CONNECTION_OPTIONS: [&str; 3] = ["close", "keep-alive", "te"];
+
+/// Refuses what could be read in two ways, before anything else looks at a message.
+///
+/// # Errors
+///
+/// [`FieldError`]: every rule of the edge about fields is a variant.
+///
+/// Standard: RFC 9110 §5.5.
+/// Standard: RFC 9112 §6.3.
+pub fn check_edge_fields(fields: &HeaderMap) -> Result<(), FieldError> {
+    if fields.len() > MAX_FIELDS {
+        return Err(FieldError::TooMany { limit: MAX_FIELDS });
+    }
+    let bytes: usize = fields
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len())
+        .sum();
+    if bytes > MAX_FIELDS_BYTES {
+        return Err(FieldError::TooLong {
+            limit_bytes: MAX_FIELDS_BYTES,
+        });
+    }
+    for (name, value) in fields {
+        if name.as_str().contains('_') {
+            return Err(FieldError::Underscore);
+        }
+        if !value
+            .as_bytes()
+            .iter()
+            .all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
+        {
+            return Err(FieldError::NotVisible { name: shown(name) });
+        }
+    }
+    for name in fields.keys().filter(|name| is_single(name)) {
+        if fields.get_all(name).iter().nth(1).is_some() {
+            return Err(FieldError::Repeated { name: shown(name) });
+        }
+    }
+    check_framing(fields)?;
+    check_connection(fields)
+}
+
+/// Says whether a field belongs to the message protocol or to the bridge.
+fn is_ours(name: &str) -> bool {
+    name.starts_with("x-road-") || name.starts_with("bridge-")
+}
+
+fn is_single(name: &HeaderName) -> bool {
+    is_ours(name.as_str()) || SINGLE.contains(&name.as_str())
+}
+
+fn check_framing(fields: &HeaderMap) -> Result<(), FieldError> {
+    let encodings: Vec<_> = fields.get_all(TRANSFER_ENCODING).iter().collect();
+    let lengths: Vec<_> = fields.get_all(CONTENT_LENGTH).iter().collect();
+    let well_formed = match (encodings.as_slice(), lengths.as_slice()) {
+        ([], []) => true,
+        ([], [length]) => !length.is_empty() && length.as_bytes().iter().all(u8::is_ascii_digit),
+        ([encoding], []) => encoding.as_bytes().eq_ignore_ascii_case(b"chunked"),
+        ([], _) | (_, []) => false,
+        _ => return Err(FieldError::BothFramings),
+    };
+    if well_formed {
+        Ok(())
+    } else {
+        Err(FieldError::Framing)
+    }
+}
+
+fn check_connection(fields: &HeaderMap) -> Result<(), FieldError> {
+    if fields.contains_key(UPGRADE) {
+        return Err(FieldError::Upgrade);
+    }
+    for value in fields.get_all(CONNECTION) {
+        // Only visible ASCII has come this far.
+        let text = value.to_str().unwrap_or("?");
+        let mut options = text
+            .split(',')
+            .map(str::trim)
+            .filter(|option| !option.is_empty());
+        let known = |option: &str| {
+            CONNECTION_OPTIONS
+                .iter()
+                .any(|known| known.eq_ignore_ascii_case(option))
+        };
+        if !options.all(known) {
+            return Err(FieldError::Connection);
+        }
+    }
+    Ok(())
+}
+
+fn shown(name: &HeaderName) -> String {
+    name.as_str().chars().take(MAX_SHOWN_NAME).collect()
+}
+
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ mod part;
 
 pub use name::CertificateName;
 pub use part::{IdentityError, MAX_PART_BYTES, PartFault, is_hidden};
-pub(crate) use part::{check_part, decode_part, write_part};
+pub(crate) use part::{check_part, decode_part, hex_value, unescape, write_part};
 
 /// Names a member: an agency, `instance/class/code`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

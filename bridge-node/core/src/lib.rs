@@ -9,19 +9,32 @@
 //! - an [`identity`] names a member, a subsystem, a service or a node, once, in one spelling;
 //! - a [`target`] is the request line after it was decoded once and written anew once;
 //! - the [`fields`] rules say which header fields enter, travel on and stay out;
+//! - an [`envelope`] is our profile of HTTP message signatures: what a message must cover;
+//! - a [`contract`] is what a provider allows a consumer; a [`decision`] is made under it, and
+//!   [`cut`] leaves in an answer what it names;
 //! - a [`refusal`] is an answer that says no, and explains itself;
 //! - a [`leaf`] is one line of the journal: facts that anybody may see.
 //!
 //! ```
-//! use bridge_core::identity::MemberId;
+//! use bridge_core::target::{Target, TargetLimits, parse_target};
 //!
-//! let member: MemberId = "AZ/GOV/1001".parse()?;
-//! assert_eq!(member.uri(), "bridge://AZ/GOV/1001");
-//! # Ok::<(), bridge_core::identity::IdentityError>(())
+//! let target = parse_target("/r1/AZ/GOV/1001/POPULATION/person/7?at=2026", &TargetLimits::default())?;
+//! let Target::Service(target) = target else { panic!("a service was named") };
+//! assert_eq!(target.service.to_string(), "AZ/GOV/1001/POPULATION/person");
+//! assert_eq!(target.path.segments(), ["7"]);
+//! # Ok::<(), bridge_core::target::TargetError>(())
 //! ```
 
+pub mod contract;
+pub mod cut;
+pub mod decision;
+pub mod envelope;
 pub mod fields;
 pub mod identity;
+pub mod jcs;
+pub mod json;
 pub mod leaf;
+pub mod quota;
 pub mod refusal;
+pub mod subject;
 pub mod target;

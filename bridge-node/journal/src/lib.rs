@@ -97,7 +97,7 @@ pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown};
 pub use error::{CloseError, Damage, Fault, JournalError, OpenError, ReadError, RecordError};
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::NoteError;
+pub use note::{NoteError, vkey};
 
 #[cfg(test)]
 mod tests;

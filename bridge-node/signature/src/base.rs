@@ -11,7 +11,7 @@ use crate::component::Component;
 use crate::limits::{MAX_BASE_BYTES, MAX_COMPONENTS};
 use crate::message::Message;
 use crate::params::Params;
-use crate::structured::is_string;
+use crate::structured::{is_string, printable};
 
 /// Holds a signature base and the value that goes into `Signature-Input`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,18 +143,15 @@ pub(crate) fn base_with_input(
 /// constant of the program, not a stranger's text.
 ///
 /// Standard: RFC 9421 §4.1, §4.2.
-#[expect(
-    clippy::expect_used,
-    reason = "a base is printable ASCII and a label is a constant"
-)]
+#[expect(clippy::expect_used, reason = "a label is a constant of the program")]
 pub fn signature_fields(label: &str, base: &Base, signature: &[u8]) -> (HeaderValue, HeaderValue) {
     let key = sfv::KeyRef::from_str(label)
         .expect("a label is a key")
         .as_str();
-    let value = |text: String| HeaderValue::try_from(text).expect("both are printable ASCII");
+    let encoded = STANDARD.encode(signature);
     (
-        value(format!("{key}={}", base.input)),
-        value(format!("{key}=:{}:", STANDARD.encode(signature))),
+        printable(format!("{key}={}", base.input)),
+        printable(format!("{key}=:{encoded}:")),
     )
 }
 

@@ -12,7 +12,7 @@ use sfv::{Dictionary, KeyRef, ListEntry, Parser};
 use thiserror::Error;
 
 use crate::limits::MAX_DIGEST_FIELD_BYTES;
-use crate::structured::{LineError, only_line};
+use crate::structured::{LineError, only_line, printable};
 
 const CONTENT_DIGEST: &str = "content-digest";
 const SHA_256: &str = "sha-256";
@@ -87,13 +87,8 @@ pub fn content_digest_of(body: &[u8]) -> [u8; 32] {
 /// Writes the value of `Content-Digest`.
 ///
 /// Standard: RFC 9530 §2.
-#[expect(
-    clippy::expect_used,
-    reason = "base64 between constants is always a field value"
-)]
 pub fn content_digest_field(digest: &[u8; 32]) -> HeaderValue {
-    HeaderValue::try_from(format!("{SHA_256}=:{}:", STANDARD.encode(digest)))
-        .expect("base64 is printable ASCII")
+    printable(format!("{SHA_256}=:{}:", STANDARD.encode(digest)))
 }
 
 /// Reads the sha-256 of `Content-Digest`; other algorithms beside it are ignored.

@@ -1,6 +1,6 @@
 //! What this crate needs of structured fields beyond `sfv`: one-line reading, quoting, strict re-serialisation.
 
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
 use sfv::{Dictionary, FieldType, Item, List, ListEntry, Parser};
 
 /// Why a field that must stand on exactly one line of text can't be read.
@@ -27,6 +27,12 @@ pub(crate) fn only_line<'a>(
         return Err(LineError::TooLong);
     }
     line.to_str().or(Err(LineError::NotText))
+}
+
+/// Makes a field value of text that this crate has written itself.
+#[expect(clippy::expect_used, reason = "only printable ASCII is ever given")]
+pub(crate) fn printable(text: String) -> HeaderValue {
+    HeaderValue::try_from(text).expect("serialised structured fields are printable ASCII")
 }
 
 /// Writes a String item. The caller has made sure that the text is one ([`is_string`]), or wants it for people to read.

@@ -1,1 +1,136 @@
-//! bridge-verify
+//! Re-derives a whole journal folder from its files and names everything that is wrong.
+//!
+//! A journal's *leaves* stand in *segments*; *commits* chain them, *checkpoints* sign the root of the
+//! tree over them. This crate reads a folder as `bridge-node/journal/FORMAT.md` describes it and holds
+//! every byte that anything depends on against something else: frames and batches against the chain of
+//! commits, leaves against their one spelling, roots against the leaves, checkpoints against the key,
+//! tiles and index runs against what the leaves give, and, with the evidence key, what lies encrypted
+//! beside the leaves against the leaves' commitments. Each difference is a [`Finding`].
+//!
+//! It is *not* a part of the node: it depends on none of the node's packages, so that a fault of the
+//! writer is not repeated here. It repairs nothing, writes nothing and needs no running node. It does
+//! not judge the signatures in the evidence, for which certificates are needed, and it can't know
+//! whether leaves after the newest checkpoint were rewritten by a holder of the disk.
+//!
+//! A journal is read once from start to end. Memory does not grow with the journal's length, but with
+//! its longest segment. Folders made by an enemy cost time, never a crash.
+//!
+//! ```
+//! let folder = std::path::Path::new("/nowhere");
+//! let options = bridge_verify::Options::default();
+//! let findings = bridge_verify::verify(folder, &options, &mut |_progress| {}).unwrap_err();
+//! assert!(findings[0].to_string().starts_with("origin: it is missing"));
+//! ```
+
+use std::path::Path;
+
+mod bytes;
+mod evidence;
+mod finding;
+mod folder;
+mod frame;
+mod index;
+mod json;
+mod leaf;
+mod note;
+mod secrets;
+mod segment;
+mod tile;
+mod tree;
+mod walk;
+
+pub use evidence::EvidenceFault;
+pub use finding::{FINDINGS_LIMIT, Finding};
+pub use folder::FolderFault;
+pub use index::IndexFault;
+pub use json::SyntaxFault;
+pub use leaf::LeafFault;
+pub use note::{KeyFault, NoteFault};
+pub use secrets::SecretsFault;
+pub use segment::SegmentFault;
+pub use tile::TileFault;
+
+/// What is known of the journal from elsewhere.
+#[derive(Clone, Default)]
+pub struct Options {
+    /// The evidence key; without it evidence stays closed and is only counted.
+    pub evidence_key: Option<[u8; 32]>,
+    /// The verifier key as the directory lists it. Without it the key in the file `origin` is believed,
+    /// which whoever writes the folder can exchange.
+    pub vkey: Option<String>,
+}
+
+impl std::fmt::Debug for Options {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let evidence_key = self.evidence_key.map(|_| "[redacted]");
+        formatter
+            .debug_struct("Options")
+            .field("evidence_key", &evidence_key)
+            .field("vkey", &self.vkey)
+            .finish()
+    }
+}
+
+/// What a journal holds that was found to be whole.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The log's name.
+    pub origin: String,
+    /// Leaves under a commit.
+    pub leaves: u64,
+    /// Root of the tree over all of them.
+    pub root: [u8; 32],
+    /// Time of the newest leaf, in Unix milliseconds.
+    pub newest_ms: u64,
+    /// Segments read.
+    pub segments: u64,
+    /// Commits in the chain.
+    pub commits: u64,
+    /// Signed checkpoints in the segments.
+    pub checkpoints: u64,
+    /// Leaves under the newest of them; the rest is only as safe as the disk.
+    pub signed_leaves: u64,
+    /// Tile files that were compared.
+    pub tiles: u64,
+    /// Index runs that were derived again and compared.
+    pub index_runs: u64,
+    /// Records whose evidence was opened and held against its leaf.
+    pub evidence_opened: u64,
+    /// Records whose evidence was not opened, for want of the evidence key.
+    pub evidence_closed: u64,
+    /// Records whose secret was erased, as a leaf says.
+    pub erased: u64,
+    /// Bytes after the last commit that an interrupted write left; the node cuts them at its next start.
+    pub uncommitted_bytes: u64,
+}
+
+/// How far the reading is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Leaves read so far.
+    pub leaves: u64,
+    /// Bytes of the segments read so far.
+    pub bytes: u64,
+    /// Bytes of all segments.
+    pub bytes_total: u64,
+}
+
+/// Re-derives the journal in `folder` and compares everything in it.
+///
+/// `progress` is called every few megabytes. A folder that a node is writing to may be checked; what the
+/// node adds during the check may or may not be seen.
+///
+/// # Errors
+///
+/// Everything that is wrong, in the order of the files, at most [`FINDINGS_LIMIT`] and a
+/// [`Finding::More`]. Damage that hides where frames start stops the checks of the tree; what follows it
+/// is then checked only within itself.
+///
+/// Standard: RFC 6962 §2.1. Standard: C2SP tlog-tiles. Standard: C2SP signed-note.
+pub fn verify(
+    folder: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, Vec<Finding>> {
+    walk::run(folder, options, progress)
+}

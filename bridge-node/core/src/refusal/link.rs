@@ -103,7 +103,7 @@ impl LinkFault {
             Self::RefusedUnsigned { status } => (
                 format!("The provider's node refused with status {status} and no signature."),
                 "only signed answers count",
-                "asking again in a few seconds",
+                READ_ONLY_AGAIN,
             ),
             Self::Malformed => (
                 "The provider's node gave an answer that breaks the rules of the wire.".to_owned(),

@@ -85,10 +85,16 @@ fn target_errors() -> Vec<TargetError> {
         })
     };
     errors.extend(part_faults().map(part));
-    let segment = |fault| TargetError::Segment { segment: 2, fault };
-    errors.extend(part_faults().map(|fault| segment(SegmentFault::Part(fault))));
-    errors.push(segment(SegmentFault::Separator));
-    errors.push(segment(SegmentFault::EncodedTwice));
+    let faults = [
+        SegmentFault::Empty,
+        SegmentFault::Dots,
+        SegmentFault::Escape,
+        SegmentFault::NotUtf8,
+        SegmentFault::Separator,
+        SegmentFault::Control,
+        SegmentFault::EncodedTwice,
+    ];
+    errors.extend(faults.map(|fault| TargetError::Segment { segment: 2, fault }));
     errors.push(TargetError::TooManySegments { limit: 64 });
     let faults = [
         QueryFault::Escape,

@@ -1,6 +1,6 @@
 //! What can be wrong with a request line.
 
-use crate::identity::{IdentityError, PartFault};
+use crate::identity::IdentityError;
 
 /// Says why a request line is refused at the edge. Never repeats what the sender wrote.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -72,12 +72,24 @@ pub enum TargetError {
 /// Says what is wrong with one path segment behind the service.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum SegmentFault {
-    /// As in an identifier part.
-    #[error(transparent)]
-    Part(#[from] PartFault),
+    /// Nothing stands between two separators, and it is not the last.
+    #[error("is empty")]
+    Empty,
+    /// `.` or `..`, raw or encoded.
+    #[error("is '.' or '..'")]
+    Dots,
+    /// A `%` without two hexadecimal digits.
+    #[error("holds a '%' that is not followed by two hexadecimal digits")]
+    Escape,
+    /// The decoded bytes are not UTF-8, or an overlong form of it.
+    #[error("is not valid UTF-8 after decoding")]
+    NotUtf8,
     /// An escaped `/`, or a `\`, which some servers take for a separator.
     #[error("holds an encoded '/' or a '\\'")]
     Separator,
+    /// A control character, NUL among them.
+    #[error("holds a control character")]
+    Control,
     /// Text that would decode once more.
     #[error("is percent-encoded twice")]
     EncodedTwice,

@@ -1,0 +1,196 @@
+//! From a call to an operation and its bound parameters.
+
+use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit, Until, body};
+use http::header;
+use rusqlite::types::Value as SqlValue;
+use serde_json::Value;
+
+use crate::config::{CallerFact, Config, Operation, Param, Source};
+
+/// The value of each parameter of an operation, in the order of the manifest.
+pub(crate) type Bound = Vec<(String, SqlValue)>;
+
+/// Picks the operation that answers a call.
+pub(crate) fn pick<'a>(
+    config: &'a Config,
+    call: &Call,
+) -> Result<(usize, &'a Operation), AdapterError> {
+    let own = config.operations.iter().enumerate();
+    let own = own.filter(|(_, operation)| operation.service == call.service.code());
+    let mut fitting: Vec<_> = own
+        .filter(|(_, operation)| operation.template.matches(&call.segments).is_some())
+        .collect();
+    fitting.sort_by_key(|(_, operation)| operation.template.precedence());
+    let Some((_, best)) = fitting.first() else {
+        return Err(AdapterError::NotFound);
+    };
+    let best = best.template.precedence();
+    fitting.retain(|(_, operation)| operation.template.precedence() == best);
+    let allowed = || {
+        fitting
+            .iter()
+            .map(|(_, operation)| operation.method.to_string())
+            .collect()
+    };
+    let same = fitting
+        .iter()
+        .find(|(_, operation)| operation.method == call.method);
+    same.copied()
+        .ok_or_else(|| AdapterError::MethodNotAllowed { allowed: allowed() })
+}
+
+/// Reads the request body, if the operation reads anything from it.
+pub(crate) async fn read_body(
+    operation: &Operation,
+    call: &mut Call,
+    (limit_bytes, until): (u64, &Until),
+) -> Result<Option<Value>, AdapterError> {
+    if !operation
+        .params
+        .iter()
+        .any(|param| matches!(param.source, Source::Body(_)))
+    {
+        return Ok(None);
+    }
+    let too_large = AdapterError::TooLarge {
+        limit: Limit::RequestBytes(limit_bytes),
+    };
+    if call.body_length.is_some_and(|length| length > limit_bytes) {
+        return Err(too_large);
+    }
+    let not_json = |expected: &str| AdapterError::BadRequest {
+        place: "body".to_owned(),
+        expected: expected.to_owned(),
+    };
+    let content_type = call
+        .fields
+        .get(header::CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    let essence = content_type
+        .and_then(|text| text.split(';').next())
+        .unwrap_or_default()
+        .trim();
+    if !essence.eq_ignore_ascii_case("application/json") {
+        return Err(not_json("application/json"));
+    }
+    let body = std::mem::replace(&mut call.body, body::empty());
+    let bytes = match until.bound(body::collect(body, limit_bytes)).await? {
+        Ok(bytes) => bytes,
+        Err(BodyError::TooLarge { .. }) => return Err(too_large),
+        Err(error) => return Err(AdapterError::RequestBody(error)),
+    };
+    // Of a key that stands twice, the node's decision and this adapter could each read another value.
+    let strict = bridge_core::json::read(&bytes).is_ok();
+    let value = serde_json::from_slice(&bytes).ok().filter(|_| strict);
+    value
+        .map(Some)
+        .ok_or_else(|| not_json("JSON in UTF-8, each key once"))
+}
+
+/// Reads every parameter of an operation.
+pub(crate) fn bind(
+    operation: &Operation,
+    call: &Call,
+    body: Option<&Value>,
+) -> Result<Bound, AdapterError> {
+    check_query_names(operation, call)?;
+    let path = operation
+        .template
+        .matches(&call.segments)
+        .unwrap_or_default();
+    let bound = operation.params.iter().map(|param| {
+        let value = match &param.source {
+            Source::Path(name) => {
+                let text = path
+                    .iter()
+                    .find(|(own, _)| own == name)
+                    .map(|(_, value)| *value);
+                text.map(|text| param.kind.read_text(text))
+            }
+            Source::Query(name) => query(call, name)?.map(|text| param.kind.read_text(text)),
+            Source::Body(pointer) => {
+                let value = body
+                    .and_then(|body| pointer.find(body))
+                    .filter(|value| !value.is_null());
+                value.map(|value| param.kind.read_json(value))
+            }
+            Source::Caller(fact) => {
+                caller(&call.facts, *fact).map(|text| param.kind.read_text(&text))
+            }
+        };
+        match value {
+            Some(Some(value)) => Ok((param.name.clone(), value)),
+            None if param.optional => Ok((param.name.clone(), SqlValue::Null)),
+            Some(None) | None => Err(bad(param)),
+        }
+    });
+    bound.collect()
+}
+
+fn query<'a>(call: &'a Call, name: &str) -> Result<Option<&'a str>, AdapterError> {
+    let mut values = call
+        .query
+        .iter()
+        .filter(|(own, _)| own == name)
+        .map(|(_, value)| value.as_str());
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        (_, Some(_)) => Err(AdapterError::BadRequest {
+            place: format!("query {name}"),
+            expected: "one value".to_owned(),
+        }),
+    }
+}
+
+fn check_query_names(operation: &Operation, call: &Call) -> Result<(), AdapterError> {
+    let known: Vec<&str> = operation
+        .params
+        .iter()
+        .filter_map(|param| match &param.source {
+            Source::Query(name) => Some(name.as_str()),
+            Source::Path(_) | Source::Body(_) | Source::Caller(_) => None,
+        })
+        .collect();
+    if call
+        .query
+        .iter()
+        .all(|(name, _)| known.contains(&name.as_str()))
+    {
+        return Ok(());
+    }
+    let expected = if known.is_empty() {
+        "no query".to_owned()
+    } else {
+        format!("only {}", known.join(", "))
+    };
+    Err(AdapterError::BadRequest {
+        place: "query".to_owned(),
+        expected,
+    })
+}
+
+fn caller(facts: &CallerFacts, fact: CallerFact) -> Option<String> {
+    match fact {
+        CallerFact::Client => Some(facts.client.to_string()),
+        CallerFact::RequestId => Some(facts.request_id.to_string()),
+        CallerFact::Purpose => facts.purpose.clone(),
+        CallerFact::LegalBasis => facts.legal_basis.clone(),
+        CallerFact::UserId => facts.user_id.clone(),
+        CallerFact::RepresentedParty => facts.represented_party.clone(),
+        CallerFact::Issue => facts.issue.clone(),
+        CallerFact::Contract => facts.contract.clone(),
+    }
+}
+
+fn bad(param: &Param) -> AdapterError {
+    let place = match &param.source {
+        Source::Path(name) => format!("path segment {name}"),
+        Source::Query(name) => format!("query {name}"),
+        Source::Body(pointer) => format!("body {}", pointer.text()),
+        Source::Caller(_) => format!("the caller's {}", param.name),
+    };
+    AdapterError::BadRequest {
+        place,
+        expected: param.kind.expected().to_owned(),
+    }
+}

@@ -1,0 +1,271 @@
+//! The types that parameters and columns can have, and how they are written.
+
+use rusqlite::types::{Value as SqlValue, ValueRef};
+use serde_json::Value;
+
+/// The most bytes of a text parameter. Codes, dates and names are far shorter.
+pub(crate) const TEXT_LIMIT_BYTES: usize = 256;
+
+/// The type of a parameter or a column.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    /// Any text.
+    Text,
+    /// A personal code: 7 characters of 0-9A-Z without I and O.
+    Fin,
+    /// A tax number: 10 digits.
+    Voen,
+    /// `2026-11-21`.
+    Date,
+    /// `2026-11-21T10:00:00+04:00`.
+    DateTime,
+    /// A whole number of 64 bits.
+    Integer,
+    /// A number.
+    Number,
+    /// True or false; 1 or 0 in SQLite.
+    Boolean,
+}
+
+/// The types by the words of the manifest.
+pub(crate) const TYPES: [(&str, Type); 8] = [
+    ("text", Type::Text),
+    ("fin", Type::Fin),
+    ("voen", Type::Voen),
+    ("date", Type::Date),
+    ("date-time", Type::DateTime),
+    ("integer", Type::Integer),
+    ("number", Type::Number),
+    ("boolean", Type::Boolean),
+];
+
+impl Type {
+    /// What a caller has to write, for the text of a refusal.
+    pub(crate) fn expected(self) -> &'static str {
+        match self {
+            Self::Text => "a text of 1 to 256 bytes without control characters",
+            Self::Fin => "a FİN: 7 characters of 0-9 and A-Z without I and O",
+            Self::Voen => "a VÖEN: 10 digits",
+            Self::Date => "a date such as 2026-11-21",
+            Self::DateTime => "a time with an offset such as 2026-11-21T10:00:00+04:00",
+            Self::Integer => "a whole number",
+            Self::Number => "a number",
+            Self::Boolean => "true or false",
+        }
+    }
+
+    /// Reads a parameter from path, query or header text.
+    pub(crate) fn read_text(self, text: &str) -> Option<SqlValue> {
+        match self {
+            Self::Integer => text.parse().ok().map(SqlValue::Integer),
+            Self::Number => text
+                .parse()
+                .ok()
+                .filter(|n: &f64| n.is_finite())
+                .map(SqlValue::Real),
+            Self::Boolean => match text {
+                "true" => Some(SqlValue::Integer(1)),
+                "false" => Some(SqlValue::Integer(0)),
+                _ => None,
+            },
+            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime => {
+                self.takes(text).then(|| SqlValue::Text(text.to_owned()))
+            }
+        }
+    }
+
+    /// Reads a parameter from a JSON body.
+    pub(crate) fn read_json(self, value: &Value) -> Option<SqlValue> {
+        match self {
+            Self::Integer => value.as_i64().map(SqlValue::Integer),
+            Self::Number => value.as_f64().map(SqlValue::Real),
+            Self::Boolean => value
+                .as_bool()
+                .map(|flag| SqlValue::Integer(i64::from(flag))),
+            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime => {
+                value.as_str().and_then(|text| self.read_text(text))
+            }
+        }
+    }
+
+    /// Turns a column's value into JSON; `None` if it is of another type or form.
+    pub(crate) fn to_json(self, value: ValueRef<'_>) -> Option<Value> {
+        match (self, value) {
+            (Self::Integer | Self::Number, ValueRef::Integer(n)) => Some(Value::from(n)),
+            (Self::Boolean, ValueRef::Integer(n @ (0 | 1))) => Some(Value::from(n == 1)),
+            (Self::Number, ValueRef::Real(n)) => serde_json::Number::from_f64(n).map(Value::Number),
+            (Self::Text, ValueRef::Text(bytes)) => str::from_utf8(bytes).ok().map(Value::from),
+            (Self::Fin | Self::Voen | Self::Date | Self::DateTime, ValueRef::Text(bytes)) => {
+                str::from_utf8(bytes)
+                    .ok()
+                    .filter(|text| self.takes(text))
+                    .map(Value::from)
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether a text has the form of the type.
+    fn takes(self, text: &str) -> bool {
+        match self {
+            Self::Text => {
+                (1..=TEXT_LIMIT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
+            }
+            Self::Fin => {
+                let fits = |b: u8| {
+                    b.is_ascii_digit() || (b.is_ascii_uppercase() && b != b'I' && b != b'O')
+                };
+                text.len() == 7 && text.bytes().all(fits)
+            }
+            Self::Voen => text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()),
+            Self::Date => is_date(text),
+            Self::DateTime => is_date_time(text),
+            Self::Integer | Self::Number | Self::Boolean => false,
+        }
+    }
+}
+
+/// `2026-11-21`, a day that exists. Standard: ISO 8601 §5.2.2.
+fn is_date(text: &str) -> bool {
+    let mut parts = text.split('-').map(|part| (part.len(), digits(part)));
+    let (Some((4, Some(year))), Some((2, Some(month))), Some((2, Some(day))), None) =
+        (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return false;
+    };
+    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let days = match month {
+        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
+        4 | 6 | 9 | 11 => 30,
+        2 if leap => 29,
+        2 => 28,
+        _ => 0,
+    };
+    (1..=days).contains(&day)
+}
+
+/// `2026-11-21T10:00:00.5+04:00`. Standard: RFC 3339 §5.6.
+fn is_date_time(text: &str) -> bool {
+    let Some((date, rest)) = text.split_once('T') else {
+        return false;
+    };
+    let (time, offset_fits) = match rest.strip_suffix('Z') {
+        Some(time) => (time, true),
+        None => match rest.rsplit_once(['+', '-']) {
+            Some((time, offset)) => (time, is_clock(offset, 2)),
+            None => return false,
+        },
+    };
+    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let fraction_fits = (1..=9).contains(&fraction.len()) && digits(fraction).is_some();
+    is_date(date) && is_clock(clock, 3) && fraction_fits && offset_fits
+}
+
+/// `10:00:00` or `04:00`, by the number of parts.
+fn is_clock(text: &str, parts: usize) -> bool {
+    let limits = [23, 59, 59];
+    let fits =
+        |(part, limit): (&str, u32)| part.len() == 2 && digits(part).is_some_and(|n| n <= limit);
+    text.split(':').count() == parts && text.split(':').zip(limits).all(fits)
+}
+
+fn digits(text: &str) -> Option<u32> {
+    text.bytes()
+        .all(|b| b.is_ascii_digit())
+        .then(|| text.parse().ok())
+        .flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn forms_are_kept_and_what_is_beside_them_is_not() {
+        let cases: [(Type, &[&str], &[&str]); 6] = [
+            (
+                Type::Fin,
+                &["1AB2C3D", "0000000", "ZZZZZZZ"],
+                &[
+                    "1ab2c3d", "1AB2C3", "1AB2C3DE", "IAB2C3D", "OAB2C3D", "1ƏB2C3",
+                ],
+            ),
+            (
+                Type::Voen,
+                &["1234567890"],
+                &["123456789", "12345678901", "123456789A", ""],
+            ),
+            (
+                Type::Date,
+                &["2026-11-21", "2024-02-29", "2000-02-29"],
+                &[
+                    "2026-02-29",
+                    "1900-02-29",
+                    "2026-13-01",
+                    "2026-1-01",
+                    "21.11.2026",
+                    "2026-11-21-",
+                ],
+            ),
+            (
+                Type::DateTime,
+                &["2026-11-21T10:00:00+04:00", "2026-11-21T23:59:59.25Z"],
+                &[
+                    "2026-11-21T10:00:00",
+                    "2026-11-21 10:00:00Z",
+                    "2026-11-21T24:00:00Z",
+                    "2026-11-21T10:00:00+4:00",
+                ],
+            ),
+            (
+                Type::Integer,
+                &["-5", "0"],
+                &["1.5", "", "9223372036854775808"],
+            ),
+            (Type::Text, &["Şəki", "a b"], &["", "a\nb"]),
+        ];
+        for (kind, right, wrong) in cases {
+            for text in right {
+                assert!(kind.read_text(text).is_some(), "{kind:?} {text}");
+            }
+            for text in wrong {
+                assert!(kind.read_text(text).is_none(), "{kind:?} {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_column_of_another_type_is_not_turned_into_the_wanted_one() {
+        assert_eq!(
+            Type::Boolean.to_json(ValueRef::Integer(1)),
+            Some(Value::from(true))
+        );
+        assert_eq!(Type::Boolean.to_json(ValueRef::Integer(2)), None);
+        assert_eq!(Type::Integer.to_json(ValueRef::Text(b"1")), None);
+        assert_eq!(Type::Text.to_json(ValueRef::Text(b"\xff")), None);
+        assert_eq!(
+            Type::Text.to_json(ValueRef::Text("Gəncə".as_bytes())),
+            Some(Value::from("Gəncə"))
+        );
+        assert_eq!(Type::Number.to_json(ValueRef::Real(f64::NAN)), None);
+        assert_eq!(Type::Date.to_json(ValueRef::Text(b"2026-02-30")), None);
+    }
+
+    proptest! {
+        #[test]
+        fn reading_any_text_ends(text in "\\PC{0,40}") {
+            for (_, kind) in TYPES {
+                let _ = kind.read_text(&text);
+            }
+        }
+
+        #[test]
+        fn every_day_that_exists_is_a_date(year in 0u32..10_000, month in 1u32..13, day in 1u32..29) {
+            let date = format!("{year:04}-{month:02}-{day:02}");
+            prop_assert!(Type::Date.takes(&date));
+            let time = format!("{date}T00:00:00Z");
+            prop_assert!(Type::DateTime.takes(&time));
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! What a caller's fields say.
+
+use std::str::FromStr;
+
+use bridge_signature::parse_content_digest;
+use http::HeaderMap;
+
+use super::FieldError;
+use crate::identity::{IdentityError, NodeId, SubsystemId, check_part, decode_part};
+
+/// The longest value of a field that is read as text, in bytes.
+pub const MAX_TEXT_BYTES: usize = 255;
+
+/// The longest `Bridge-Consent`, in bytes: it may hold a token.
+pub const MAX_CONSENT_BYTES: usize = 4096;
+
+/// Holds the fields of the message protocol and of the bridge as a caller sent them. An optional
+/// field that is empty counts as absent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CallerFields {
+    /// `X-Road-Client`: the subsystem that asks.
+    pub client: SubsystemId,
+    /// `X-Road-Id`: the caller's own text for the message; may repeat.
+    pub id: Option<String>,
+    /// `X-Road-UserId`: the end user. Personal data.
+    pub user_id: Option<String>,
+    /// `X-Road-Issue`: the case.
+    pub issue: Option<String>,
+    /// `X-Road-Security-Server`: the provider's node that must answer.
+    pub security_server: Option<NodeId>,
+    /// `X-Road-Represented-Party`: `[class/]code`, as written.
+    pub represented_party: Option<String>,
+    /// `Bridge-Purpose`: a purpose's code.
+    pub purpose: Option<String>,
+    /// `Bridge-Legal-Basis`: a legal basis' code.
+    pub legal_basis: Option<String>,
+    /// `Bridge-Consent`.
+    pub consent: Option<String>,
+    /// Whether `Bridge-User-Token` is there; its value is a secret.
+    pub user_token: bool,
+    /// `Idempotency-Key`.
+    pub idempotency_key: Option<String>,
+    /// The sha-256 of `Content-Digest`.
+    pub content_digest: Option<[u8; 32]>,
+}
+
+/// Reads the caller's fields of a request that passed [`super::check_edge_fields`].
+///
+/// # Errors
+///
+/// [`FieldError::Missing`] without `X-Road-Client`; [`FieldError::Identity`] for an identifier that is
+/// none; [`FieldError::ValueTooLong`]; [`FieldError::NotVisible`] and [`FieldError::Repeated`] where the
+/// edge was not asked before; [`FieldError::ContentDigest`].
+pub fn read_caller_fields(fields: &HeaderMap) -> Result<CallerFields, FieldError> {
+    let client = line(fields, "X-Road-Client", MAX_IDENTITY_BYTES)?.ok_or(FieldError::Missing {
+        name: "X-Road-Client",
+    })?;
+    let content_digest = if fields.contains_key("content-digest") {
+        // The parser's reason could repeat what it found.
+        Some(parse_content_digest(fields).map_err(|_reason| FieldError::ContentDigest)?)
+    } else {
+        None
+    };
+    Ok(CallerFields {
+        client: identity("X-Road-Client", client)?,
+        id: text(fields, "X-Road-Id")?,
+        user_id: text(fields, "X-Road-UserId")?,
+        issue: text(fields, "X-Road-Issue")?,
+        security_server: optional(fields, "X-Road-Security-Server", MAX_IDENTITY_BYTES)?
+            .map(|value| identity("X-Road-Security-Server", value))
+            .transpose()?,
+        represented_party: represented_party(fields)?,
+        purpose: text(fields, "Bridge-Purpose")?,
+        legal_basis: text(fields, "Bridge-Legal-Basis")?,
+        consent: optional(fields, "Bridge-Consent", MAX_CONSENT_BYTES)?.map(str::to_owned),
+        user_token: fields.contains_key("bridge-user-token"),
+        idempotency_key: text(fields, "Idempotency-Key")?,
+        content_digest,
+    })
+}
+
+/// Five parts of 255 bytes, each byte escaped, and what stands between them.
+const MAX_IDENTITY_BYTES: usize = 5 * 3 * 255 + 4;
+
+fn identity<T: FromStr<Err = IdentityError>>(
+    name: &'static str,
+    value: &str,
+) -> Result<T, FieldError> {
+    value
+        .parse()
+        .map_err(|fault| FieldError::Identity { name, fault })
+}
+
+fn represented_party(fields: &HeaderMap) -> Result<Option<String>, FieldError> {
+    const NAME: &str = "X-Road-Represented-Party";
+    let Some(value) = optional(fields, NAME, MAX_IDENTITY_BYTES)? else {
+        return Ok(None);
+    };
+    let fail = |fault| FieldError::Identity { name: NAME, fault };
+    let (class, code) = match value.split_once('/') {
+        Some((class, code)) => (Some(class), code),
+        None => (None, value),
+    };
+    for (part, role) in class
+        .map(|class| (class, "class"))
+        .into_iter()
+        .chain([(code, "code")])
+    {
+        decode_part(part, role)
+            .and_then(|part| check_part(part, role))
+            .map_err(fail)?;
+    }
+    Ok(Some(value.to_owned()))
+}
+
+fn text(fields: &HeaderMap, name: &'static str) -> Result<Option<String>, FieldError> {
+    Ok(optional(fields, name, MAX_TEXT_BYTES)?.map(str::to_owned))
+}
+
+fn optional<'a>(
+    fields: &'a HeaderMap,
+    name: &'static str,
+    limit_bytes: usize,
+) -> Result<Option<&'a str>, FieldError> {
+    Ok(line(fields, name, limit_bytes)?.filter(|value| !value.is_empty()))
+}
+
+/// Returns the only line of a field.
+fn line<'a>(
+    fields: &'a HeaderMap,
+    name: &'static str,
+    limit_bytes: usize,
+) -> Result<Option<&'a str>, FieldError> {
+    let mut lines = fields.get_all(name).iter();
+    let Some(value) = lines.next() else {
+        return Ok(None);
+    };
+    if lines.next().is_some() {
+        return Err(FieldError::Repeated {
+            name: name.to_owned(),
+        });
+    }
+    if value.len() > limit_bytes {
+        return Err(FieldError::ValueTooLong { name, limit_bytes });
+    }
+    // The only reason is a byte that is not visible.
+    let text = value.to_str().map_err(|_reason| FieldError::NotVisible {
+        name: name.to_owned(),
+    })?;
+    Ok(Some(text.trim()))
+}

@@ -1,0 +1,159 @@
+//! Counts exchanges against the quotas of contracts, by calendar hour and day in UTC.
+
+use std::collections::HashMap;
+
+use crate::identity::SubsystemId;
+use crate::leaf::{Kind, Leaf, Side, UnixMillis};
+
+/// A calendar window in UTC in which exchanges are counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Window {
+    /// From one full hour to the next.
+    Hour,
+    /// From midnight to midnight.
+    Day,
+}
+
+/// Knows how much of a quota is used.
+pub trait Usage {
+    /// Returns how many exchanges the client has had under the contract in the window that holds `now`.
+    fn used(&self, contract_id: &str, window: Window, client: &SubsystemId, now: UnixMillis)
+    -> u64;
+}
+
+/// Counts allowed exchanges of one side of a node, by contract and consuming subsystem.
+///
+/// A decision and its [`count`](Self::count) belong under one lock, or requests that arrive together pass
+/// a quota together. The counts are rebuilt at start from the journal's leaves of the last day.
+///
+/// ```
+/// use bridge_core::leaf::{Side, UnixMillis};
+/// use bridge_core::quota::{Counters, Usage, Window};
+///
+/// let client = "AZ/GOV/1002/PENSION".parse()?;
+/// let mut counters = Counters::new(Side::Provider);
+/// counters.count("population-1", &client, UnixMillis(0));
+/// assert_eq!(counters.used("population-1", Window::Hour, &client, UnixMillis(3_599_999)), 1);
+/// assert_eq!(counters.used("population-1", Window::Hour, &client, UnixMillis(3_600_000)), 0);
+/// # Ok::<(), bridge_core::identity::IdentityError>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Counters {
+    side: Side,
+    by_contract: HashMap<String, HashMap<SubsystemId, Tally>>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Tally {
+    hour: Count,
+    day: Count,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+struct Count {
+    /// Number of the window since the Unix epoch.
+    window: u64,
+    used: u64,
+}
+
+impl Window {
+    /// Returns the window's word in rules and refusals: `hour` or `day`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+
+    /// Returns the seconds from `now` to the start of the next window, at least 1.
+    pub fn retry_after_s(self, now: UnixMillis) -> u32 {
+        let left_ms = self.length_ms() - now.0 % self.length_ms();
+        u32::try_from(left_ms.div_ceil(1_000)).unwrap_or(u32::MAX)
+    }
+
+    const fn length_ms(self) -> u64 {
+        match self {
+            Self::Hour => 3_600_000,
+            Self::Day => 86_400_000,
+        }
+    }
+
+    fn number(self, at: UnixMillis) -> u64 {
+        at.0 / self.length_ms()
+    }
+}
+
+impl Counters {
+    /// Makes counters for the exchanges in which this node is on that side.
+    pub fn new(side: Side) -> Self {
+        Self {
+            side,
+            by_contract: HashMap::new(),
+        }
+    }
+
+    /// Counts one allowed exchange.
+    ///
+    /// A time before the newest counted one counts in the newest window: a clock set back frees no quota.
+    pub fn count(&mut self, contract_id: &str, client: &SubsystemId, at: UnixMillis) {
+        let clients = self.by_contract.entry(contract_id.to_owned()).or_default();
+        let tally = clients.entry(client.clone()).or_default();
+        tally.hour.add(Window::Hour.number(at));
+        tally.day.add(Window::Day.number(at));
+    }
+
+    /// Counts what a leaf of the journal says, if it begins an allowed exchange of this side.
+    pub fn count_leaf(&mut self, leaf: &Leaf) {
+        let is_begin = match self.side {
+            Side::Consumer => leaf.kind == Kind::RequestSent,
+            Side::Provider => leaf.kind == Kind::RequestReceived,
+        };
+        if !is_begin || leaf.decision != Some(true) {
+            return;
+        }
+        let contract_id = leaf
+            .contract
+            .as_deref()
+            .and_then(|text| text.split_once('@'));
+        if let (Some((contract_id, _)), Some(client)) = (contract_id, &leaf.client) {
+            self.count(contract_id, client, leaf.time);
+        }
+    }
+}
+
+impl Usage for Counters {
+    fn used(
+        &self,
+        contract_id: &str,
+        window: Window,
+        client: &SubsystemId,
+        now: UnixMillis,
+    ) -> u64 {
+        let tally = self
+            .by_contract
+            .get(contract_id)
+            .and_then(|clients| clients.get(client));
+        let Some(tally) = tally else { return 0 };
+        let count = match window {
+            Window::Hour => tally.hour,
+            Window::Day => tally.day,
+        };
+        if window.number(now) > count.window {
+            0
+        } else {
+            count.used
+        }
+    }
+}
+
+impl Count {
+    fn add(&mut self, window: u64) {
+        if window > self.window {
+            *self = Self { window, used: 0 };
+        }
+        self.used = self.used.saturating_add(1);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,253 @@
+//! The client: from a pinned root to a directory that may be trusted now.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::directory::{DIRECTORY_FILE, Directory};
+use crate::metadata::{FileInfo, MetadataError, Part, Role, Root, Snapshot, Targets, Timestamp};
+use crate::moment::Moment;
+use crate::source::Fetch;
+use crate::store::{Complete, State, Store};
+use crate::trusted::Trusted;
+use crate::verified::{Verified, first_root, next_root};
+
+mod error;
+mod refresh;
+
+pub use error::DirectoryError;
+use refresh::Refresh;
+
+/// The largest root metadata file, in bytes.
+pub const ROOT_LIMIT_BYTES: usize = 512 * 1024;
+
+/// The largest timestamp metadata file, in bytes.
+pub const TIMESTAMP_LIMIT_BYTES: usize = 16 * 1024;
+
+/// The largest snapshot metadata file, in bytes.
+pub const SNAPSHOT_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// The largest targets metadata file, in bytes.
+pub const TARGETS_LIMIT_BYTES: usize = 1024 * 1024;
+
+/// The largest directory, in bytes: some 20,000 members with their nodes and certificates.
+pub const DIRECTORY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+
+/// The most new roots that one refresh follows.
+pub const ROOTS_LIMIT: usize = 64;
+
+/// Reads the signed directory and keeps it, by the client rules of The Update Framework.
+///
+/// The folder remembers the newest versions seen, so that an older one is refused after any restart. Several processes may share
+/// it; one at a time refreshes.
+#[derive(Clone, Debug)]
+pub struct Client {
+    store: Store,
+    pinned: String,
+}
+
+impl Client {
+    /// Opens a client's folder, made if it is not there, with the root that was handed over by other means.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::Pinned`] about the root, [`DirectoryError::OtherRoot`] if the folder began with another one,
+    /// [`DirectoryError::Store`] and [`DirectoryError::Stored`] about the folder.
+    pub fn open(store: &Path, pinned_root: &[u8]) -> Result<Self, DirectoryError> {
+        let pinned =
+            String::from_utf8(pinned_root.to_vec()).map_err(|_error| DirectoryError::NotText {
+                path: "the pinned root".into(),
+            })?;
+        first_root(&pinned).map_err(DirectoryError::Pinned)?;
+        let client = Self {
+            store: Store::open(store)?,
+            pinned,
+        };
+        client.load()?;
+        Ok(client)
+    }
+
+    /// Brings the newest directory and returns it. What was verified on the way is kept even if a later step fails.
+    ///
+    /// Blocks on `source`. `now_s` is seconds since the Unix epoch and holds for the whole refresh.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError`], one variant for each attack of the specification and each fault of source and folder. The
+    /// last complete directory stays in use through [`Client::trusted`] until it expires.
+    ///
+    /// Standard: TUF 1.0 §5.
+    pub fn refresh(
+        &mut self,
+        source: &dyn Fetch,
+        now_s: u64,
+    ) -> Result<Arc<Trusted>, DirectoryError> {
+        let lock = self.store.lock()?;
+        let (state, root) = self.load()?;
+        let now = Moment(now_s);
+        let mut refresh = Refresh {
+            store: &self.store,
+            lock: &lock,
+            source,
+            now,
+            state,
+            root,
+        };
+        refresh.update_root()?;
+        let timestamp = refresh.update_timestamp()?;
+        let snapshot = refresh.update_snapshot(&timestamp.part)?;
+        let targets = refresh.update_targets(&snapshot.part)?;
+        refresh.complete(&targets)?;
+        self.trusted(now_s)
+    }
+
+    /// Returns the last complete directory from disk, verified anew.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::NothingYet`] before the first complete refresh, [`DirectoryError::Expired`] when any of its metadata is out
+    /// of time, [`DirectoryError::Stored`] if its signers were replaced since or the folder was tampered with.
+    pub fn trusted(&self, now_s: u64) -> Result<Arc<Trusted>, DirectoryError> {
+        let (state, root) = self.load()?;
+        let Some(set) = state.complete else {
+            return Err(DirectoryError::NothingYet);
+        };
+        let Verified {
+            part: targets,
+            version,
+            expires,
+        } = verify_set(&root, &set, Moment(now_s))?;
+        let info = directory_info(&targets)?;
+        let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
+        let bytes = self
+            .store
+            .directory(&digest)?
+            .ok_or(DirectoryError::DirectoryGone)?;
+        check_directory(info, &bytes)?;
+        let directory = Directory::parse(&bytes).map_err(DirectoryError::Directory)?;
+        Ok(Arc::new(Trusted::new(
+            directory, version, expires.0, digest,
+        )))
+    }
+
+    /// Loads the state and verifies its chain of roots from the pinned one on.
+    fn load(&self) -> Result<(State, Verified<Root>), DirectoryError> {
+        let pinned = || first_root(&self.pinned).map_err(DirectoryError::Pinned);
+        let mut state = self.store.load()?.unwrap_or_default();
+        let Some(newest) = state.roots.last() else {
+            state.roots = vec![self.pinned.clone()];
+            return Ok((state, pinned()?));
+        };
+        let Some(at) = state.roots.iter().position(|root| *root == self.pinned) else {
+            // A pinned root newer than all that is known is the operator's word; anything else is a mix-up.
+            let newest = stored(Role::Root, first_root(newest))?;
+            let root = pinned()?;
+            if root.version <= newest.version {
+                let (pinned, known) = (root.version, newest.version);
+                return Err(DirectoryError::OtherRoot { pinned, known });
+            }
+            state.adopt_root(&newest.part, &root.part);
+            state.roots = vec![self.pinned.clone()];
+            return Ok((state, root));
+        };
+        let mut root = pinned()?;
+        for text in state.roots.iter().skip(at + 1) {
+            root = stored(Role::Root, next_root(&root.part, text))?;
+        }
+        Ok((state, root))
+    }
+}
+
+impl<T: Part> Verified<T> {
+    /// Refuses what is out of time: a mirror that stands still is found out here.
+    fn check_expiry(&self, now: Moment) -> Result<(), DirectoryError> {
+        let (role, expires) = (T::ROLE, self.expires);
+        if now < expires {
+            Ok(())
+        } else {
+            Err(DirectoryError::Expired { role, expires, now })
+        }
+    }
+
+    /// Refuses another version than the role above announced.
+    fn check_version(&self, announced: &FileInfo) -> Result<(), DirectoryError> {
+        let (role, found, announced) = (T::ROLE, self.version, announced.known_version());
+        if found == announced {
+            Ok(())
+        } else {
+            Err(DirectoryError::OtherVersion {
+                role,
+                announced,
+                found,
+            })
+        }
+    }
+}
+
+impl State {
+    /// Forgets what could have been pushed forward with keys that a new root takes away.
+    ///
+    /// Standard: TUF 1.0 §5.3.11.
+    fn adopt_root(&mut self, old: &Root, new: &Root) {
+        let rotated = |role| crate::metadata::rotated(old, new, role);
+        if rotated(Role::Timestamp) || rotated(Role::Snapshot) {
+            self.timestamp = None;
+            self.snapshot = None;
+        }
+    }
+}
+
+/// Verifies metadata that belongs together and returns its targets, with the earliest end of all.
+fn verify_set(
+    root: &Verified<Root>,
+    set: &Complete,
+    now: Moment,
+) -> Result<Verified<Targets>, DirectoryError> {
+    let announced =
+        |info: &FileInfo, role, text: &str| stored(role, info.check(role, text.as_bytes()));
+    let timestamp: Verified<Timestamp> =
+        stored(Role::Timestamp, Verified::read(&set.timestamp, &root.part))?;
+    announced(timestamp.part.snapshot(), Role::Snapshot, &set.snapshot)?;
+    let snapshot: Verified<Snapshot> =
+        stored(Role::Snapshot, Verified::read(&set.snapshot, &root.part))?;
+    snapshot.check_version(timestamp.part.snapshot())?;
+    let info = targets_info(&snapshot.part)?;
+    announced(info, Role::Targets, &set.targets)?;
+    let mut targets: Verified<Targets> =
+        stored(Role::Targets, Verified::read(&set.targets, &root.part))?;
+    targets.check_version(info)?;
+    root.check_expiry(now)?;
+    timestamp.check_expiry(now)?;
+    snapshot.check_expiry(now)?;
+    targets.check_expiry(now)?;
+    let others = [root.expires, timestamp.expires, snapshot.expires];
+    targets.expires = others.into_iter().fold(targets.expires, Moment::min);
+    Ok(targets)
+}
+
+fn targets_info(snapshot: &Snapshot) -> Result<&FileInfo, DirectoryError> {
+    snapshot.targets().ok_or(DirectoryError::NoDirectory)
+}
+
+fn directory_info(targets: &Targets) -> Result<&FileInfo, DirectoryError> {
+    targets
+        .targets
+        .get(DIRECTORY_FILE)
+        .ok_or(DirectoryError::NoDirectory)
+}
+
+fn check_directory(info: &FileInfo, bytes: &[u8]) -> Result<(), DirectoryError> {
+    info.check(Role::Targets, bytes)
+        .map_err(|_error| DirectoryError::OtherDirectory)
+}
+
+/// Marks a fault as one of the folder, not of the source.
+fn stored<T>(role: Role, result: Result<T, MetadataError>) -> Result<T, DirectoryError> {
+    result.map_err(|source| DirectoryError::Stored { role, source })
+}
+
+#[cfg(test)]
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test wants one variant and prints the rest"
+)]
+pub(crate) mod tests;

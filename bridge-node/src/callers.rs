@@ -1,0 +1,90 @@
+//! Who is calling: information systems prove themselves by a pinned TLS client certificate or by an API key.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use bridge_core::identity::SubsystemId;
+use bridge_core::refusal::{CallerFault, Refusal};
+use http::HeaderMap;
+use ring::digest::{SHA256, digest};
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+
+use crate::server::Connection;
+use crate::settings::{Caller, Credential};
+
+/// The field that carries an API key. It is consumed here: never forwarded, signed, logged or kept.
+pub const API_KEY: &str = "bridge-api-key";
+
+/// All callers of the settings, by the digest of their credential.
+#[derive(Debug, Default)]
+pub struct Callers {
+    by_certificate: HashMap<Vec<u8>, Arc<Caller>>,
+    by_key: HashMap<[u8; 32], Arc<Caller>>,
+}
+
+// === impl Callers ===
+
+impl Callers {
+    /// Indexes the callers of the settings.
+    pub fn new(callers: &[Caller]) -> Self {
+        let mut index = Self::default();
+        for caller in callers {
+            let shared = Arc::new(caller.clone());
+            match &caller.credential {
+                Credential::Certificate(der) => {
+                    index.by_certificate.insert(der.clone(), shared);
+                }
+                // The key is looked up by its digest, so the comparison leaks nothing of the key.
+                Credential::ApiKey(hash) => {
+                    index.by_key.insert(*hash, shared);
+                }
+            }
+        }
+        index
+    }
+
+    /// Finds the caller. A key that was sent must be right, whatever certificate comes with it.
+    ///
+    /// # Errors
+    ///
+    /// [`CallerFault::NotAuthenticated`], which says nothing more.
+    pub fn authenticate(
+        &self,
+        connection: &Connection,
+        fields: &HeaderMap,
+        now_s: u64,
+    ) -> Result<Arc<Caller>, Refusal> {
+        let found = match fields.get(API_KEY) {
+            Some(key) => self.by_key.get(digest(&SHA256, key.as_bytes()).as_ref()),
+            None => connection
+                .certificates
+                .first()
+                .filter(|certificate| is_valid_at(certificate, now_s))
+                .and_then(|certificate| self.by_certificate.get(certificate.as_ref())),
+        };
+        found
+            .cloned()
+            .ok_or(Refusal::Caller(CallerFault::NotAuthenticated))
+    }
+}
+
+/// A caller may only speak for subsystems that its credential owns.
+///
+/// # Errors
+///
+/// [`CallerFault::NotOwner`].
+pub fn owns(caller: &Caller, client: &SubsystemId) -> Result<(), Refusal> {
+    if caller.subsystems.contains(client) {
+        return Ok(());
+    }
+    Err(Refusal::Caller(CallerFault::NotOwner))
+}
+
+fn is_valid_at(certificate: &[u8], now_s: u64) -> bool {
+    let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
+        return false;
+    };
+    let now = i64::try_from(now_s).unwrap_or(i64::MAX);
+    parsed.validity().not_before.timestamp() <= now
+        && now <= parsed.validity().not_after.timestamp()
+}

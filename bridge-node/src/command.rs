@@ -1,0 +1,159 @@
+//! The commands of the program, one module each.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+use crate::settings::Fault;
+
+mod audit;
+mod certs;
+mod check;
+mod demo;
+mod directory;
+mod keys;
+mod officer;
+mod run;
+
+/// An inter-agency data-exchange node: mutual TLS, signed queries, contracts, a tamper-evident journal.
+#[derive(Debug, Parser)]
+#[command(name = "bridge-node", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a node until SIGTERM or SIGINT.
+    #[command(after_help = "Example:\n  bridge-node run --config /etc/bridge-node/node.toml")]
+    Run {
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Check a settings file and all it names, as `run` would; reports every fault.
+    #[command(
+        after_help = "Example:\n  bridge-node check-config --config /etc/bridge-node/node.toml"
+    )]
+    CheckConfig {
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Start three agencies on this machine and show what the bus does.
+    #[command(
+        after_help = "Examples:\n  bridge-node demo\n  bridge-node demo --once --json\n  bridge-node demo --once --dir demo-data"
+    )]
+    Demo(demo::Options),
+    /// Make a development authority and issue certificates.
+    Certs {
+        #[command(subcommand)]
+        command: certs::Command,
+    },
+    /// Publish a signed directory (development; threshold 1).
+    Directory {
+        #[command(subcommand)]
+        command: directory::Command,
+    },
+    /// Verify, search and show journals.
+    Audit {
+        #[command(subcommand)]
+        command: audit::Command,
+    },
+    /// Check a registry package against its database.
+    Adapter {
+        #[command(subcommand)]
+        command: check::AdapterCommand,
+    },
+    /// Check contract files and print their digests.
+    Contract {
+        #[command(subcommand)]
+        command: check::ContractCommand,
+    },
+    /// Make keys that are not certificates: journal, evidence, officer, API key.
+    Key {
+        #[command(subcommand)]
+        command: keys::Command,
+    },
+}
+
+/// Why a command did not succeed. Each has its exit code.
+#[derive(Debug)]
+pub enum Failure {
+    /// Something failed: exit code 1.
+    Failed(String),
+    /// Evidence does not verify: exit code 2.
+    NotGenuine(Vec<String>),
+    /// The settings are wrong: exit code 64.
+    Settings(Vec<Fault>),
+}
+
+// === impl Failure ===
+
+impl Failure {
+    /// A failure with its cause.
+    pub fn failed(what: &str, error: &dyn std::error::Error) -> Self {
+        Self::Failed(format!("{what}: {}", crate::chain(error)))
+    }
+
+    /// 1 failed, 2 evidence does not verify, 64 usage or settings.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Failed(_) => 1,
+            Self::NotGenuine(_) => 2,
+            Self::Settings(_) => 64,
+        }
+    }
+
+    /// Lines for standard error.
+    pub fn lines(&self) -> Vec<String> {
+        match self {
+            Self::Failed(what) => what.lines().map(str::to_owned).collect(),
+            Self::NotGenuine(findings) => findings.clone(),
+            Self::Settings(faults) => faults.iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+// === impl Cli ===
+
+impl Cli {
+    /// Whether the command is a server, whose log goes to standard error as JSON.
+    pub fn is_server(&self) -> bool {
+        matches!(self.command, Command::Run { .. })
+    }
+
+    /// Carries the command out.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure`], with what to print and the exit code.
+    pub fn execute(self) -> Result<(), Failure> {
+        match self.command {
+            Command::Run { config } => run::run(&config),
+            Command::CheckConfig { config } => check::config(&config),
+            Command::Demo(options) => demo::run(&options),
+            Command::Certs { command } => certs::run(command),
+            Command::Directory { command } => directory::run(command),
+            Command::Audit { command } => audit::run(command),
+            Command::Adapter { command } => check::adapter(command),
+            Command::Contract { command } => check::contract(command),
+            Command::Key { command } => keys::run(command),
+        }
+    }
+}
+
+/// A sentence and what to do about it.
+pub(crate) fn hint(what: &str, remedy: &str) -> String {
+    format!("{what}\nhint: {remedy}")
+}
+
+/// Prints a line of the command's result.
+#[expect(
+    clippy::print_stdout,
+    reason = "results of commands go to standard output, all else to standard error"
+)]
+pub(crate) fn say(line: impl std::fmt::Display) {
+    println!("{line}");
+}

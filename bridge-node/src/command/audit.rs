@@ -1,0 +1,243 @@
+//! `audit`: verify a journal's files without the node; search and show through the running node.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use bridge_certs::read_secret_file;
+use clap::{Args, Subcommand};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Failure, hint, officer, say};
+
+/// Commands about journals.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
+    #[command(
+        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n\nExit code 2: the journal does not verify; each finding is one line."
+    )]
+    Verify {
+        /// The journal's folder, live or a copy.
+        folder: PathBuf,
+        /// Also decrypt and check the evidence.
+        #[arg(long, value_name = "FILE")]
+        evidence_key: Option<PathBuf>,
+        /// The journal's verifier key, as the directory gives it; else the one in the folder is used and printed.
+        #[arg(long, value_name = "VKEY")]
+        key: Option<String>,
+    },
+    /// Find exchanges.
+    #[command(
+        after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00"
+    )]
+    Search {
+        #[command(flatten)]
+        access: Access,
+        /// From this time on, RFC 3339.
+        #[arg(long)]
+        from: Option<String>,
+        /// Until this time, RFC 3339.
+        #[arg(long)]
+        to: Option<String>,
+        /// Consumer subsystem.
+        #[arg(long)]
+        client: Option<String>,
+        /// Service, five parts.
+        #[arg(long)]
+        service: Option<String>,
+        /// `ok`, `interrupted`, or an error type.
+        #[arg(long)]
+        outcome: Option<String>,
+        /// X-Road-Request-Id.
+        #[arg(long)]
+        id: Option<String>,
+        /// At most so many.
+        #[arg(long)]
+        limit: Option<u32>,
+        /// One JSON object a line instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show all that is known of one exchange, with its evidence.
+    #[command(
+        after_help = "Example:\n  bridge-node audit show 6f1c0b7e-8d5f-4a53-9a43-0d9be5e6a1b2 --socket data/admin.sock --officer officer-1 --officer-key officer.key"
+    )]
+    Show {
+        /// X-Road-Request-Id.
+        id: String,
+        #[command(flatten)]
+        access: Access,
+    },
+}
+
+/// Who asks.
+#[derive(Debug, Args)]
+pub(super) struct Access {
+    /// The node's admin socket.
+    #[arg(long, value_name = "FILE")]
+    socket: PathBuf,
+    /// The officer's name in the settings.
+    #[arg(long)]
+    officer: String,
+    /// The officer's key file.
+    #[arg(long, value_name = "FILE")]
+    officer_key: PathBuf,
+}
+
+const PROGRESS_EVERY: Duration = Duration::from_millis(500);
+
+pub(super) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Verify {
+            folder,
+            evidence_key,
+            key,
+        } => verify(&folder, evidence_key.as_deref(), key),
+        Command::Search {
+            access,
+            from,
+            to,
+            client,
+            service,
+            outcome,
+            id,
+            limit,
+            json,
+        } => {
+            let filters = [
+                (
+                    "from",
+                    from.map(|text| millis("--from", &text)).transpose()?,
+                ),
+                ("to", to.map(|text| millis("--to", &text)).transpose()?),
+                ("client", client),
+                ("service", service),
+                ("outcome", outcome),
+                ("id", id),
+                ("limit", limit.map(|limit| limit.to_string())),
+            ];
+            let query: Vec<String> = filters
+                .into_iter()
+                .filter_map(|(name, value)| {
+                    value.map(|v| format!("{name}={}", utf8_percent_encode(&v, NON_ALPHANUMERIC)))
+                })
+                .collect();
+            {
+                print_hits(&access.ask(&format!("/search?{}", query.join("&")))?, json);
+                Ok(())
+            }
+        }
+        Command::Show { id, access } => {
+            let id = utf8_percent_encode(&id, NON_ALPHANUMERIC).to_string();
+            let value = access.ask(&format!("/show/{id}"))?;
+            say(format_args!("{value:#}"));
+            Ok(())
+        }
+    }
+}
+
+// === impl Access ===
+
+impl Access {
+    fn ask(&self, target: &str) -> Result<Value, Failure> {
+        officer::ask(&self.socket, &self.officer, &self.officer_key, target)
+    }
+}
+
+/// Verifies a folder and says what it found.
+fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Result<(), Failure> {
+    let evidence_key = evidence_key
+        .map(|path| read_secret_file(path).map(|secret| *secret))
+        .transpose()
+        .map_err(|error| Failure::failed("evidence key", &error))?;
+    let trusted = key.is_some();
+    let options = bridge_verify::Options {
+        evidence_key,
+        vkey: key,
+    };
+    let mut shown = Instant::now();
+    let tty = std::io::stderr().is_terminal();
+    let mut progress = |at: bridge_verify::Progress| {
+        if tty && shown.elapsed() >= PROGRESS_EVERY {
+            shown = Instant::now();
+            // Progress is a courtesy: a closed terminal is no reason to stop.
+            drop(write!(std::io::stderr().lock(), "\r{} leaves", at.leaves));
+        }
+    };
+    match bridge_verify::verify(folder, &options, &mut progress) {
+        Ok(report) => {
+            let evidence = if options.evidence_key.is_some() {
+                format!(", {} evidence records opened", report.evidence_opened)
+            } else {
+                String::new()
+            };
+            say(format_args!(
+                "{}: verified: {} leaves, {} checkpoints{evidence}",
+                report.origin, report.leaves, report.checkpoints
+            ));
+            if !trusted {
+                say(
+                    "the verifier key was taken from the folder; compare it with the directory or give --key",
+                );
+            }
+            Ok(())
+        }
+        Err(findings) => Err(Failure::NotGenuine(
+            findings.iter().map(ToString::to_string).collect(),
+        )),
+    }
+}
+
+fn print_hits(value: &Value, json: bool) {
+    let none = Vec::new();
+    let hits = value.get("hits").and_then(Value::as_array).unwrap_or(&none);
+    for hit in hits {
+        if json {
+            say(hit);
+            continue;
+        }
+        let leaf = hit.get("leaf").unwrap_or(&Value::Null);
+        let text = |name: &str| {
+            leaf.get(name)
+                .and_then(Value::as_str)
+                .unwrap_or("-")
+                .to_owned()
+        };
+        say(format_args!(
+            "{:>10}  {}  {:<17}  {}  {} -> {}  {}",
+            hit.get("index").and_then(Value::as_u64).unwrap_or_default(),
+            time_text(leaf.get("time").and_then(Value::as_u64).unwrap_or_default()),
+            text("kind"),
+            text("request_id"),
+            text("client"),
+            text("service"),
+            text("outcome"),
+        ));
+    }
+    if !json {
+        say(format_args!("{} found", hits.len()));
+    }
+}
+
+fn time_text(unix_ms: u64) -> String {
+    let nanos = i128::from(unix_ms) * 1_000_000;
+    OffsetDateTime::from_unix_timestamp_nanos(nanos)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_else(|| unix_ms.to_string())
+}
+
+fn millis(place: &str, text: &str) -> Result<String, Failure> {
+    OffsetDateTime::parse(text, &Rfc3339)
+        .map(|time| (time.unix_timestamp_nanos() / 1_000_000).to_string())
+        .map_err(|_error| {
+            Failure::Failed(hint(
+                &format!("{place}: `{text}` is not a time"),
+                "write RFC 3339 with an offset, as 2026-11-21T09:30:00+04:00",
+            ))
+        })
+}

@@ -1,0 +1,181 @@
+//! `certs`: a development authority. Real agencies get their certificates from their own authority.
+
+use std::path::{Path, PathBuf};
+
+use bridge_certs::{Authority, Order, Profile, write_key_file};
+use bridge_core::identity::{CertificateName, MemberId, NodeId};
+use clap::{Subcommand, ValueEnum};
+
+use super::{Failure, say};
+use crate::clock::Clock;
+
+/// Commands about certificates.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make a root and an issuing authority in FOLDER.
+    #[command(
+        after_help = "Example:\n  bridge-node certs authority authority --name \"Development authority\""
+    )]
+    Authority {
+        /// Where to keep it.
+        folder: PathBuf,
+        /// Common name.
+        #[arg(long, default_value = "Development authority")]
+        name: String,
+    },
+    /// Issue a certificate with a new key: FOLDER/NAME.pem and FOLDER/NAME.key.
+    #[command(
+        after_help = "Examples:\n  bridge-node certs issue --authority authority --profile tls --id AZ/GOV/1001/NODE1 --out keys\n  bridge-node certs issue --authority authority --profile web --san 127.0.0.1 --out keys\n  bridge-node certs issue --authority authority --profile caller --name tax-system --out callers"
+    )]
+    Issue {
+        /// Folder of the authority.
+        #[arg(long)]
+        authority: PathBuf,
+        /// What the certificate is for.
+        #[arg(long)]
+        profile: Kind,
+        /// Node (tls, exchange) or member (seal), percent-encoded.
+        #[arg(long)]
+        id: Option<String>,
+        /// DNS name or IP address (web); may be repeated.
+        #[arg(long)]
+        san: Vec<String>,
+        /// File name without ending; the profile's name if absent.
+        #[arg(long)]
+        name: Option<String>,
+        /// Days of validity.
+        #[arg(long, default_value_t = 365)]
+        days: u64,
+        /// Where to write.
+        #[arg(long)]
+        out: PathBuf,
+    },
+}
+
+/// Certificate profiles that can be issued.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(super) enum Kind {
+    /// A node's TLS certificate.
+    Tls,
+    /// A node's exchange key.
+    Exchange,
+    /// A member's seal.
+    Seal,
+    /// The server certificate of the consumer interface.
+    Web,
+    /// An information system's client certificate.
+    Caller,
+}
+
+const DAY_S: u64 = 86_400;
+/// Clocks differ: a new certificate is valid at once everywhere.
+const BACKDATE_S: u64 = 3600;
+
+pub(super) fn run(command: Command) -> Result<(), Failure> {
+    let now_s = Clock::default().now_s();
+    match command {
+        Command::Authority { folder, name } => {
+            Authority::create(&folder, &name, now_s.saturating_sub(2 * BACKDATE_S))
+                .map_err(|error| Failure::failed("authority", &error))?;
+            say(format_args!(
+                "made {}: root.pem, issuing.pem and their keys",
+                folder.display()
+            ));
+        }
+        Command::Issue {
+            authority,
+            profile,
+            id,
+            san,
+            name,
+            days,
+            out,
+        } => {
+            let authority = Authority::open(&authority)
+                .map_err(|error| Failure::failed("authority", &error))?;
+            let stem = name.unwrap_or_else(|| profile.stem().to_owned());
+            let order = Order {
+                profile: profile.profile(),
+                name: certificate_name(profile, id.as_deref())?,
+                common_name: id.clone().unwrap_or_else(|| stem.clone()),
+                sans: san,
+                not_before: now_s.saturating_sub(BACKDATE_S),
+                not_after: now_s.saturating_add(days.saturating_mul(DAY_S)),
+            };
+            issue(&authority, &order, &out, &stem)?;
+            say(format_args!(
+                "issued {} and its key",
+                out.join(format!("{stem}.pem")).display()
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Issues and writes `{stem}.pem` and `{stem}.key`.
+pub(super) fn issue(
+    authority: &Authority,
+    order: &Order,
+    out: &Path,
+    stem: &str,
+) -> Result<Vec<u8>, Failure> {
+    let issued = authority
+        .issue(order)
+        .map_err(|error| Failure::failed("certificate", &error))?;
+    std::fs::create_dir_all(out)
+        .map_err(|error| Failure::failed(&out.display().to_string(), &error))?;
+    write_key_file(&out.join(format!("{stem}.key")), &issued.key_pkcs8)
+        .map_err(|error| Failure::failed("key file", &error))?;
+    let path = out.join(format!("{stem}.pem"));
+    std::fs::write(&path, &issued.chain_pem)
+        .map_err(|error| Failure::failed(&path.display().to_string(), &error))?;
+    Ok(issued.certificate_der)
+}
+
+fn certificate_name(profile: Kind, id: Option<&str>) -> Result<Option<CertificateName>, Failure> {
+    let wrong =
+        |what: String| Failure::Failed(super::hint(&what, "see `bridge-node certs issue --help`"));
+    match (profile, id) {
+        (Kind::Tls | Kind::Exchange, Some(id)) => {
+            let node: NodeId = id
+                .parse()
+                .map_err(|error| wrong(format!("--id: {error}")))?;
+            Ok(Some(CertificateName::Node(node)))
+        }
+        (Kind::Seal, Some(id)) => {
+            let member: MemberId = id
+                .parse()
+                .map_err(|error| wrong(format!("--id: {error}")))?;
+            Ok(Some(CertificateName::Member(member)))
+        }
+        (Kind::Web | Kind::Caller, None) => Ok(None),
+        (Kind::Web | Kind::Caller, Some(_)) => {
+            Err(wrong("--id does not belong to this profile".to_owned()))
+        }
+        (Kind::Tls | Kind::Exchange | Kind::Seal, None) => Err(wrong("--id is missing".to_owned())),
+    }
+}
+
+// === impl Kind ===
+
+impl Kind {
+    fn profile(self) -> Profile {
+        match self {
+            Self::Tls => Profile::Tls,
+            Self::Exchange => Profile::Exchange,
+            Self::Seal => Profile::Seal,
+            Self::Web => Profile::Web,
+            Self::Caller => Profile::Caller,
+        }
+    }
+
+    fn stem(self) -> &'static str {
+        match self {
+            Self::Tls => "tls",
+            Self::Exchange => "exchange",
+            Self::Seal => "seal",
+            Self::Web => "web",
+            Self::Caller => "caller",
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `key`: keys without certificates, one per purpose, in files that only their owner may read.
+
+use std::path::PathBuf;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bridge_certs::{write_key_file, write_secret_file};
+use clap::Subcommand;
+use ring::digest::{SHA256, digest};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
+
+use super::{Failure, say};
+
+/// Commands about keys.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Make the journal's signing key (Ed25519) as FOLDER/journal.key and its evidence key as FOLDER/evidence.key.
+    #[command(after_help = "Example:\n  bridge-node key journal keys")]
+    Journal {
+        /// The node's keys folder.
+        folder: PathBuf,
+    },
+    /// Make an officer's key and print its public half for [[officers]].
+    #[command(after_help = "Example:\n  bridge-node key officer officer.key")]
+    Officer {
+        /// The key file to make.
+        file: PathBuf,
+    },
+    /// Print a new API key, once, and its digest for [[callers]].
+    Api,
+}
+
+pub(super) fn run(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Journal { folder } => {
+            ed25519(&folder.join("journal.key"))?;
+            let secret = random()?;
+            let path = folder.join("evidence.key");
+            write_secret_file(&path, &secret)
+                .map_err(|error| Failure::failed("evidence key", &error))?;
+            say(format_args!(
+                "made {} and {}",
+                folder.join("journal.key").display(),
+                path.display()
+            ));
+        }
+        Command::Officer { file } => {
+            let public = ed25519(&file)?;
+            say(format_args!("public_key = \"{}\"", STANDARD.encode(public)));
+        }
+        Command::Api => {
+            let key = URL_SAFE_NO_PAD.encode(random()?);
+            say(format_args!("Bridge-Api-Key: {key}"));
+            say(format_args!(
+                "api_key_sha256 = \"{}\"",
+                api_key_digest(&key)
+            ));
+        }
+    }
+    Ok(())
+}
+
+/// Makes an Ed25519 key file and returns the public key.
+pub(super) fn ed25519(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+    let failed = || Failure::Failed("no random numbers".to_owned());
+    let pkcs8 =
+        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
+    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_rejected| failed())?;
+    write_key_file(path, pkcs8.as_ref()).map_err(|error| Failure::failed("key file", &error))?;
+    Ok(pair.public_key().as_ref().to_vec())
+}
+
+/// 32 random bytes.
+pub(super) fn random() -> Result<[u8; 32], Failure> {
+    let mut bytes = [0; 32];
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_unspecified| Failure::Failed("no random numbers".to_owned()))?;
+    Ok(bytes)
+}
+
+/// What the settings keep of an API key.
+pub(super) fn api_key_digest(key: &str) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in digest(&SHA256, key.as_bytes()).as_ref() {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    text
+}

@@ -1,0 +1,119 @@
+//! Asks a running node through its admin socket, signed with an officer's key.
+
+use std::path::Path;
+
+use bridge_certs::read_key_file;
+use bridge_signature::{
+    Algorithm, FileSigner, Message, RequestView, Signer as _, signature_base, signature_fields,
+};
+use bytes::Bytes;
+use http::{HeaderMap, Request};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper_util::rt::TokioIo;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::Value;
+use tokio::net::UnixStream;
+
+use super::{Failure, hint};
+use crate::admin::{AUTHORITY, LABEL, components, params};
+use crate::clock::Clock;
+
+/// An answer of the socket may not be longer, bytes.
+const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
+
+/// Sends one request and returns its JSON answer.
+///
+/// # Errors
+///
+/// [`Failure::Failed`] with the node's own words.
+pub(super) fn ask(
+    socket: &Path,
+    officer: &str,
+    key: &Path,
+    target: &str,
+) -> Result<Value, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
+    runtime.block_on(exchange(socket, officer, key, target))
+}
+
+/// As [`ask`], for callers that have a runtime already.
+pub(super) async fn exchange(
+    socket: &Path,
+    officer: &str,
+    key: &Path,
+    target: &str,
+) -> Result<Value, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::failed("admin socket", error);
+    let fields = sign(officer, key, target)?;
+    let stream = UnixStream::connect(socket).await.map_err(|error| {
+        Failure::Failed(hint(
+            &format!("{}: {error}", socket.display()),
+            "is the node running, and are you its user or root?",
+        ))
+    })?;
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| failed(&error))?;
+    let driver = tokio::spawn(connection);
+    let mut request = Request::get(target)
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| failed(&error))?;
+    *request.headers_mut() = fields;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| failed(&error))?;
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT)
+        .collect()
+        .await
+        .map_err(|error| Failure::Failed(format!("admin socket: {error}")))?
+        .to_bytes();
+    driver.abort();
+    let value: Value = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
+    if status.is_success() {
+        return Ok(value);
+    }
+    let text = |name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
+    Err(Failure::Failed(hint(&text("error"), &text("hint"))))
+}
+
+fn sign(officer: &str, key: &Path, target: &str) -> Result<HeaderMap, Failure> {
+    let pkcs8 = read_key_file(key).map_err(|error| Failure::failed("officer's key", &error))?;
+    let signer = FileSigner::from_pkcs8(Algorithm::Ed25519, &pkcs8, officer.to_owned())
+        .map_err(|error| Failure::failed("officer's key", &error))?;
+    let mut nonce = [0; 16];
+    SystemRandom::new()
+        .fill(&mut nonce)
+        .map_err(|_unspecified| Failure::Failed("no random numbers".to_owned()))?;
+    let mut fields = HeaderMap::new();
+    let view = RequestView {
+        method: "GET",
+        target,
+        authority: AUTHORITY,
+        scheme: "http",
+        fields: &fields,
+    };
+    let params = params(officer, Clock::default().now_s(), &nonce);
+    let base = signature_base(&Message::Request(view), &components(), &params)
+        .map_err(|error| Failure::failed("signature base", &error))?;
+    let signature = signer
+        .sign(base.bytes())
+        .map_err(|error| Failure::failed("officer's key", &error))?;
+    let (input, value) = signature_fields(LABEL, &base, &signature);
+    fields.insert("signature-input", input);
+    fields.insert("signature", value);
+    if let Ok(host) = http::HeaderValue::from_str(AUTHORITY) {
+        fields.insert("host", host);
+    }
+    Ok(fields)
+}

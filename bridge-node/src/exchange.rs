@@ -1,0 +1,63 @@
+//! The path of a message, both ways, and nothing else. Steps are numbered as in ARCHITECTURE.md.
+//!
+//! A step's result is a type that only that step can make, so no step can be skipped: `forward` takes a
+//! `Journaled<SignedRequest>`, which only the journal step makes of an `Authorised`, which only the decision makes.
+//!
+//! # Cancel safety
+//!
+//! Both functions run as tasks of their own. A caller who goes away after the first journal write changes nothing: the
+//! exchange runs to its end and both journals say how it ended.
+
+use std::sync::Arc;
+
+use crate::node::Node;
+
+mod about;
+mod authorise;
+mod enter;
+mod forward;
+mod keep;
+mod metadata;
+mod record;
+mod refuse;
+mod reply;
+mod serve;
+mod sign;
+mod verify;
+
+pub use about::{About, Proof, Refused};
+pub use enter::{Arrival, PeerArrival};
+pub use metadata::list_clients;
+pub use refuse::{refuse_caller, refuse_peer};
+pub use reply::Reply;
+pub use sign::RequestHead;
+
+/// Carries a local system's query to another agency and its answer back.
+///
+/// # Errors
+///
+/// [`Refused`], with what was known by then; give it to [`refuse_caller`].
+pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refused> {
+    let entered = enter::caller(node, arrival).await?; //              1 enters
+    let authorised = authorise::outbound(node, entered).await?; //     2 authorised
+    let sent = record::request(node, authorised).await?; //            3 signed, 4 journaled
+    let answer = forward::send(node, &sent).await?; //                 5 forwarded
+    let genuine = verify::answer(node, &sent, answer)?; //             6 verified
+    let kept = record::received_answer(node, sent, genuine).await?; // 7 journaled
+    Ok(reply::to_caller(kept)) //                                      8 answered
+}
+
+/// Takes another agency's query, has the registry answer it, and returns the signed answer.
+///
+/// # Errors
+///
+/// [`Refused`], with what was known by then; give it to [`refuse_peer`].
+pub async fn inbound(node: &Arc<Node>, arrival: PeerArrival) -> Result<Reply, Refused> {
+    let entered = enter::peer(node, arrival)?; //                      1 enters
+    let verified = verify::request(node, entered).await?; //           2 verified
+    let authorised = authorise::inbound(node, verified)?; //           3 authorised
+    let received = record::received_request(node, authorised).await?; // 4 journaled
+    let served = serve::call(node, &received).await?; //               5 served
+    let answer = record::answer(node, received, served).await?; //     6 signed, 7 journaled
+    Ok(reply::to_peer(answer)) //                                      8 answered
+}

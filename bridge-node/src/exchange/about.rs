@@ -1,0 +1,142 @@
+//! What is known of an exchange so far: enough for the leaf of a refusal at any step.
+
+use std::time::Instant;
+
+use bridge_core::identity::{ServiceId, SubsystemId};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis, coarse_duration_ms, coarse_size};
+use bridge_core::refusal::Refusal;
+use uuid::Uuid;
+
+use crate::payload::Payload;
+
+/// Facts that a leaf may show. Filled as the steps learn them; nothing here was said by a stranger unchecked.
+#[derive(Debug, Clone)]
+pub struct About {
+    /// Which end this node is.
+    pub side: Side,
+    /// When the head arrived.
+    pub arrived: Instant,
+    /// X-Road-Request-Id.
+    pub request_id: Option<Uuid>,
+    /// X-Road-Id, the caller's own text: echoed, never in a leaf.
+    pub message_id: Option<String>,
+    /// X-Road-Client, once the caller has proved to own it.
+    pub client: Option<SubsystemId>,
+    /// The service asked for.
+    pub service: Option<ServiceId>,
+    /// The contract's pattern text.
+    pub endpoint: Option<String>,
+    /// Purpose code, once a contract allows it.
+    pub purpose: Option<String>,
+    /// Legal basis code, once a contract allows it.
+    pub basis: Option<String>,
+    /// `{id}@{digest}`.
+    pub contract: Option<String>,
+    /// The rules that decided.
+    pub rules: Vec<String>,
+    /// Body of the request, bytes.
+    pub request_size: Option<u64>,
+    /// Our exchange key.
+    pub keyid: Option<String>,
+    /// The other node's exchange key.
+    pub peer_keyid: Option<String>,
+    /// Mark of the request's nonce.
+    pub nonce: Option<String>,
+    /// Link of the request's signature.
+    pub link: Option<[u8; 32]>,
+}
+
+/// An exchange that ended with a refusal.
+#[derive(Debug)]
+pub struct Refused {
+    /// Why.
+    pub refusal: Refusal,
+    /// What was known by then.
+    pub about: Box<About>,
+    /// What the other node had proved, if anything.
+    pub proof: Option<Box<Proof>>,
+}
+
+/// A message from another node whose signature held.
+#[derive(Debug, Clone)]
+pub struct Proof {
+    /// Signature base.
+    pub base: Vec<u8>,
+    /// Signature value.
+    pub signature: Vec<u8>,
+    /// Its body.
+    pub payload: Payload,
+    /// The request as the answer has to quote it.
+    pub head: super::sign::RequestHead,
+}
+
+// === impl About ===
+
+impl About {
+    /// Nothing is known yet.
+    pub fn new(side: Side) -> Self {
+        Self {
+            side,
+            arrived: Instant::now(),
+            request_id: None,
+            message_id: None,
+            client: None,
+            service: None,
+            endpoint: None,
+            purpose: None,
+            basis: None,
+            contract: None,
+            rules: Vec::new(),
+            request_size: None,
+            keyid: None,
+            peer_keyid: None,
+            nonce: None,
+            link: None,
+        }
+    }
+
+    /// A leaf of these facts.
+    pub fn leaf(&self, kind: Kind, time: UnixMillis) -> Leaf {
+        let mut leaf = Leaf::new(kind, time);
+        leaf.request_id = self.request_id;
+        leaf.side = Some(self.side);
+        leaf.client.clone_from(&self.client);
+        leaf.service.clone_from(&self.service);
+        leaf.endpoint.clone_from(&self.endpoint);
+        leaf.purpose.clone_from(&self.purpose);
+        leaf.basis.clone_from(&self.basis);
+        leaf.contract.clone_from(&self.contract);
+        leaf.rules.clone_from(&self.rules);
+        leaf.request_size = self.request_size.map(coarse_size);
+        leaf.keyid.clone_from(&self.keyid);
+        leaf.peer_keyid.clone_from(&self.peer_keyid);
+        leaf.nonce.clone_from(&self.nonce);
+        leaf.link = self.link;
+        leaf
+    }
+
+    /// How long the exchange has taken, as a leaf may say it.
+    pub fn duration_ms(&self) -> u64 {
+        coarse_duration_ms(u64::try_from(self.arrived.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Ends the exchange here.
+    pub fn refuse(&self, refusal: Refusal) -> Refused {
+        Refused {
+            refusal,
+            about: Box::new(self.clone()),
+            proof: None,
+        }
+    }
+}
+
+// === impl Refused ===
+
+impl Refused {
+    /// The message that is refused was proved to come from its sender.
+    #[must_use]
+    pub fn proved(mut self, proof: Proof) -> Self {
+        self.proof = Some(Box::new(proof));
+        self
+    }
+}

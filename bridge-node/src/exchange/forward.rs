@@ -1,0 +1,103 @@
+//! Step 5 at the consumer's node: the signed request goes out, the answer is read whole.
+
+use bridge_core::refusal::{LinkFault, NodeFault, Refusal};
+use http::{HeaderMap, Request, Version};
+use hyper::body::Incoming;
+
+use super::about::Refused;
+use super::enter::body_refusal;
+use super::record::{Journaled, SignedRequest};
+use crate::node::Node;
+use crate::payload::{Payload, PayloadError};
+use crate::peers::PeerError;
+
+/// An answer as it arrived: nothing in it is believed yet.
+#[derive(Debug)]
+pub(super) struct RawAnswer {
+    pub(super) status: u16,
+    pub(super) fields: HeaderMap,
+    pub(super) payload: Payload,
+}
+
+/// Sends and waits, no longer than the exchange may take.
+pub(super) async fn send(
+    node: &Node,
+    sent: &Journaled<SignedRequest>,
+) -> Result<RawAnswer, Refused> {
+    let about = &sent.value.about;
+    let left = node
+        .settings
+        .limits
+        .exchange_timeout
+        .saturating_sub(about.arrived.elapsed());
+    let result = match tokio::time::timeout(left, round_trip(node, &sent.value)).await {
+        Ok(result) => result,
+        Err(_elapsed) => Err(timed_out(node)),
+    };
+    result.map_err(|refusal| about.refuse(refusal))
+}
+
+async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refusal> {
+    let Some(mut line) = sent.line.lock().await.take() else {
+        return Err(Refusal::Node(NodeFault::Internal));
+    };
+    let request = request(sent)?;
+    let response = line
+        .send(request)
+        .await
+        .map_err(|error| peer_refusal(node, &error))?;
+    let (parts, body) = response.into_parts();
+    let owner = line.node().to_string();
+    let payload = collect(node, body, &owner).await?;
+    node.peers.keep(line);
+    Ok(RawAnswer {
+        status: parts.status.as_u16(),
+        fields: parts.headers,
+        payload,
+    })
+}
+
+fn request(sent: &SignedRequest) -> Result<Request<crate::payload::Outgoing>, Refusal> {
+    let mut request = Request::builder()
+        .version(Version::HTTP_11)
+        .method(sent.head.method.clone())
+        .uri(&sent.head.target)
+        .body(sent.payload.outgoing())
+        .map_err(|_error| Refusal::Node(NodeFault::Internal))?;
+    *request.headers_mut() = sent.head.fields.clone();
+    super::sign::set(request.headers_mut(), "host", &sent.head.authority);
+    Ok(request)
+}
+
+async fn collect(node: &Node, body: Incoming, owner: &str) -> Result<Payload, Refusal> {
+    match Payload::collect(body, node.bounds(), &node.room, owner).await {
+        Ok(payload) => Ok(payload),
+        Err(PayloadError::Cut(error)) => {
+            tracing::warn!(peer = owner, %error, "the peer's answer was cut");
+            Err(Refusal::Link(LinkFault::Cut))
+        }
+        Err(PayloadError::TooLarge(limit)) => {
+            Err(Refusal::Link(LinkFault::TooLarge { limit_bytes: limit }))
+        }
+        Err(PayloadError::Trailers) => Err(Refusal::Link(LinkFault::Malformed)),
+        Err(error) => Err(body_refusal(&error)),
+    }
+}
+
+/// After the request left, whether the peer acted is unknown; the refusal says so.
+fn peer_refusal(node: &Node, error: &PeerError) -> Refusal {
+    tracing::warn!(error = %crate::chain(error), "no answer from the peer");
+    match error {
+        PeerError::TimedOut => timed_out(node),
+        PeerError::Ended(cause) if cause.is_parse() => Refusal::Link(LinkFault::Malformed),
+        PeerError::Ended(_)
+        | PeerError::Connect { .. }
+        | PeerError::Handshake { .. }
+        | PeerError::Tls(_) => Refusal::Link(LinkFault::Cut),
+    }
+}
+
+fn timed_out(node: &Node) -> Refusal {
+    let after_s = node.settings.limits.exchange_timeout.as_secs();
+    Refusal::Link(LinkFault::TimedOut { after_s })
+}

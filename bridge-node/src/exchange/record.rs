@@ -1,0 +1,265 @@
+//! Steps 3–4 and 7 (consumer), 4 and 6–7 (provider): signing and journaling are one call to the station.
+//!
+//! [`Journaled`] is made here and nowhere else, from a receipt of the journal: what it holds is durable.
+
+use std::sync::Arc;
+
+use bridge_core::envelope::{Tag, link};
+use bridge_core::identity::NodeId;
+use bridge_core::leaf::{EvidenceMode, Kind, Leaf, coarse_size, nonce_mark};
+use bridge_core::refusal::{NodeFault, Refusal};
+use bridge_journal::{Entry, LinkField, Receipt};
+use http::{HeaderMap, HeaderValue};
+
+use super::about::{About, Refused};
+use super::authorise::{Authorised, AuthorisedRequest, Right};
+use super::enter::Asked;
+use super::keep::{answer_subjects, evidence_mode, received, request_subjects, signing};
+use super::serve::Served;
+use super::sign::{
+    RequestHead, add_signature, answer_base, answer_fields, fresh_nonce, protect, request_base,
+    set, set_identity,
+};
+use super::verify::GenuineAnswer;
+use crate::node::Node;
+use crate::payload::Payload;
+use crate::peers::Line;
+use crate::watch::View;
+
+/// Something whose leaf is durable.
+#[derive(Debug)]
+pub(super) struct Journaled<T> {
+    pub(super) value: T,
+    pub(super) receipt: Receipt,
+}
+
+/// A request on its way out.
+#[derive(Debug)]
+pub(super) struct SignedRequest {
+    pub(super) head: RequestHead,
+    pub(super) asked: Asked,
+    pub(super) payload: Payload,
+    pub(super) right: Right,
+    pub(super) about: About,
+    pub(super) view: Arc<View>,
+    pub(super) peer: NodeId,
+    pub(super) line: tokio::sync::Mutex<Option<Line>>,
+}
+
+/// An answer, or a refusal, of this node to a peer.
+#[derive(Debug)]
+pub(super) struct SignedAnswer {
+    pub(super) status: u16,
+    pub(super) fields: HeaderMap,
+    pub(super) payload: Payload,
+}
+
+/// Steps 3 and 4 at the consumer's node.
+pub(super) async fn request(
+    node: &Node,
+    authorised: Authorised,
+) -> Result<Journaled<SignedRequest>, Refused> {
+    let Authorised {
+        entered,
+        right,
+        line,
+        authority,
+        view,
+    } = authorised;
+    let mut about = entered.about;
+    let mut fields = entered.fields;
+    let nonce = fresh_nonce().map_err(|refusal| about.refuse(refusal))?;
+    about.nonce = Some(nonce_mark(&nonce));
+    about.keyid = Some(node.signer.key_id().to_owned());
+    set_identity(&mut fields, &about);
+    set(&mut fields, "bridge-contract", &right.reference());
+    set(
+        &mut fields,
+        "bridge-version",
+        &crate::WIRE_VERSION.to_string(),
+    );
+    protect(&mut fields, &entered.payload);
+    let mut head = RequestHead {
+        method: entered.method,
+        target: entered.asked.request_target(),
+        authority,
+        fields,
+    };
+    let base = request_base(node, &head, &nonce).map_err(|refusal| about.refuse(refusal))?;
+    let found = request_subjects(&right, &entered.asked, &entered.payload)
+        .map_err(|refusal| about.refuse(refusal))?;
+    let mode = evidence_mode(&right, &entered.payload);
+    let mut leaf = about.leaf(Kind::RequestSent, node.clock.now());
+    leaf.decision = Some(true);
+    let entry = signing(leaf, &base, LinkField::Link, &entered.payload, found, mode);
+    let receipt = write(node, entry, &about).await?;
+    let signature = receipt.signature.clone().unwrap_or_default();
+    about.link = Some(link(&signature));
+    add_signature(&mut head.fields, &base, &signature);
+    let value = SignedRequest {
+        head,
+        asked: entered.asked,
+        payload: entered.payload,
+        right,
+        about,
+        view,
+        peer: line.node().clone(),
+        line: tokio::sync::Mutex::new(Some(line)),
+    };
+    Ok(Journaled { value, receipt })
+}
+
+/// Step 7 at the consumer's node.
+pub(super) async fn received_answer(
+    node: &Node,
+    sent: Journaled<SignedRequest>,
+    genuine: GenuineAnswer,
+) -> Result<Journaled<GenuineAnswer>, Refused> {
+    let about = &sent.value.about;
+    let mut leaf = about.leaf(Kind::ResponseReceived, node.clock.now());
+    leaf.outcome = Some(genuine.outcome());
+    leaf.status = Some(genuine.status);
+    leaf.answer_size = Some(coarse_size(genuine.payload.length()));
+    leaf.duration_ms = Some(about.duration_ms());
+    leaf.peer_keyid = Some(genuine.envelope.key_id.clone());
+    leaf.answer_link = Some(link(&genuine.envelope.signature));
+    let right = &sent.value.right;
+    // A refusal concerns nobody, and an answer whose subjects cannot be read was signed all the same: it is kept.
+    let subjects = if genuine.is_refusal() {
+        Vec::new()
+    } else {
+        answer_subjects(right, &sent.value.asked, &genuine.payload).unwrap_or_default()
+    };
+    let entry = received(
+        leaf,
+        &genuine.envelope,
+        &genuine.payload,
+        subjects,
+        evidence_mode(right, &genuine.payload),
+    );
+    let receipt = write(node, entry, about).await?;
+    Ok(Journaled {
+        value: genuine,
+        receipt,
+    })
+}
+
+/// Step 4 at the provider's node.
+pub(super) async fn received_request(
+    node: &Node,
+    authorised: AuthorisedRequest,
+) -> Result<Journaled<AuthorisedRequest>, Refused> {
+    let verified = &authorised.verified;
+    let about = &verified.about;
+    let found = request_subjects(&authorised.right, &verified.asked, &verified.payload)
+        .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
+    let mut leaf = about.leaf(Kind::RequestReceived, node.clock.now());
+    leaf.decision = Some(true);
+    let mode = evidence_mode(&authorised.right, &verified.payload);
+    let entry = received(leaf, &verified.envelope, &verified.payload, found, mode);
+    let receipt = write(node, entry, about).await?;
+    Ok(Journaled {
+        value: authorised,
+        receipt,
+    })
+}
+
+/// Steps 6 and 7 at the provider's node.
+pub(super) async fn answer(
+    node: &Node,
+    received: Journaled<AuthorisedRequest>,
+    served: Served,
+) -> Result<Journaled<SignedAnswer>, Refused> {
+    let Journaled { value, receipt } = received;
+    let verified = &value.verified;
+    let about = &verified.about;
+    let mut fields = served.fields;
+    if let Ok(text) = HeaderValue::from_str(&receipt.text) {
+        fields.insert("bridge-peer-receipt", text);
+    }
+    let mut leaf = about.leaf(Kind::ResponseSigned, node.clock.now());
+    leaf.outcome = Some("ok".to_owned());
+    leaf.status = Some(served.status);
+    leaf.answer_size = Some(coarse_size(served.payload.length()));
+    leaf.duration_ms = Some(about.duration_ms());
+    let subjects = answer_subjects(&value.right, &verified.asked, &served.payload)
+        .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
+    let mode = evidence_mode(&value.right, &served.payload);
+    let draft = Draft {
+        tag: Tag::Answer,
+        status: served.status,
+        fields,
+        payload: served.payload,
+        leaf,
+        subjects,
+        mode,
+    };
+    let (answer, receipt) = sign_answer(node, about, (&verified.head, &verified.payload), draft)
+        .await
+        .map_err(|refused| refused.proved(verified.proof()))?;
+    Ok(Journaled {
+        value: answer,
+        receipt,
+    })
+}
+
+/// An answer that has to be signed and journaled.
+pub(super) struct Draft {
+    pub(super) tag: Tag,
+    pub(super) status: u16,
+    pub(super) fields: HeaderMap,
+    pub(super) payload: Payload,
+    pub(super) leaf: Leaf,
+    pub(super) subjects: Vec<(String, String)>,
+    pub(super) mode: EvidenceMode,
+}
+
+/// Signs and journals an answer or a refusal to a peer.
+pub(super) async fn sign_answer(
+    node: &Node,
+    about: &About,
+    (head, request_body): (&RequestHead, &Payload),
+    draft: Draft,
+) -> Result<(SignedAnswer, Receipt), Refused> {
+    let Draft {
+        tag,
+        status,
+        mut fields,
+        payload,
+        leaf,
+        subjects,
+        mode,
+    } = draft;
+    answer_fields(about, (head, request_body), &payload, &mut fields);
+    let base =
+        answer_base(node, tag, (status, &fields), head).map_err(|refusal| about.refuse(refusal))?;
+    let entry = signing(leaf, &base, LinkField::AnswerLink, &payload, subjects, mode);
+    let receipt = write(node, entry, about).await?;
+    add_signature(
+        &mut fields,
+        &base,
+        &receipt.signature.clone().unwrap_or_default(),
+    );
+    Ok((
+        SignedAnswer {
+            status,
+            fields,
+            payload,
+        },
+        receipt,
+    ))
+}
+
+/// Writes one entry; the journal's trouble is this node's fault and nobody else's.
+pub(super) async fn write(node: &Node, entry: Entry, about: &About) -> Result<Receipt, Refused> {
+    match node.journal.record(entry).await {
+        Ok(receipt) => {
+            node.clock.not_before(receipt.time);
+            Ok(receipt)
+        }
+        Err(error) => {
+            tracing::error!(error = %crate::chain(&error), "the journal refuses");
+            Err(about.refuse(Refusal::Node(NodeFault::Journal)))
+        }
+    }
+}

@@ -1,0 +1,170 @@
+//! The one place where a refusal becomes an answer, a log line and, if the other side had proved itself, a leaf.
+
+use bridge_core::envelope::Tag;
+use bridge_core::leaf::{EvidenceMode, Kind, Side};
+use bridge_core::refusal::{Fault, Refusal};
+use bridge_journal::{Entry, LinkField};
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderMap, HeaderValue};
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::about::{About, Proof, Refused};
+use super::record::{Draft, sign_answer, write};
+use super::reply::Reply;
+use super::sign::{set_identity, set_service};
+use crate::node::Node;
+use crate::payload::Payload;
+
+/// The body of every error. Standard: X-Road PR-REST §4.6.
+#[derive(Serialize)]
+struct ErrorBody<'a> {
+    r#type: &'a str,
+    message: &'a str,
+    detail: &'a str,
+}
+
+/// Answers a caller with a refusal; journaled once the caller has proved to own the client it names.
+pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
+    let Refused { refusal, about, .. } = refused;
+    let detail = log(&refusal, &about);
+    let mut reply = plain(&refusal, &about, &detail);
+    if about.client.is_none() {
+        return reply;
+    }
+    let entry = Entry {
+        leaf: leaf(node, &refusal, &about),
+        sign: None,
+        link_as: LinkField::Link,
+        base: None,
+        signature: None,
+        body: None,
+        subjects: Vec::new(),
+        mode: EvidenceMode::None,
+    };
+    // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
+    if let Ok(receipt) = write(node, entry, &about).await
+        && let Ok(text) = HeaderValue::from_str(&receipt.text)
+    {
+        reply.fields.insert("bridge-receipt", text);
+    }
+    reply
+}
+
+/// Answers a peer with a refusal: signed and journaled after its signature held, short and unsigned before.
+pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
+    let Refused {
+        refusal,
+        about,
+        proof,
+    } = refused;
+    let detail = log(&refusal, &about);
+    let own_fault = refusal.fault() == Fault::Node;
+    let Some(proof) = proof.filter(|_| !own_fault) else {
+        return plain(&refusal, &about, &detail);
+    };
+    match signed(node, &refusal, &about, &proof, &detail).await {
+        Ok(reply) => reply,
+        Err(failed) => plain(&failed.refusal, &failed.about, &detail),
+    }
+}
+
+async fn signed(
+    node: &Node,
+    refusal: &Refusal,
+    about: &About,
+    proof: &Proof,
+    detail: &str,
+) -> Result<Reply, Refused> {
+    let Reply {
+        status,
+        fields,
+        payload,
+    } = plain(refusal, about, detail);
+    let draft = Draft {
+        tag: Tag::Refusal,
+        status,
+        fields,
+        payload,
+        leaf: leaf(node, refusal, about),
+        subjects: Vec::new(),
+        mode: EvidenceMode::Full,
+    };
+    let (answer, _receipt) = sign_answer(node, about, (&proof.head, &proof.payload), draft).await?;
+    Ok(Reply {
+        status: answer.status,
+        fields: answer.fields,
+        payload: answer.payload,
+    })
+}
+
+fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Leaf {
+    let mut leaf = about.leaf(Kind::Refused, node.clock.now());
+    leaf.decision = Some(false);
+    leaf.outcome = Some(refusal.code(about.side).to_owned());
+    leaf.status = Some(refusal.status());
+    leaf.duration_ms = Some(about.duration_ms());
+    if let Refusal::Denied { rule, contract } = refusal {
+        leaf.rules = vec![
+            format!("contract:{}", contract.id),
+            format!("denied:{}", rule.rule()),
+        ];
+    }
+    leaf
+}
+
+/// The refusal as it is said without a signature.
+fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
+    let code = refusal.code(about.side);
+    let message = refusal.message();
+    let body = ErrorBody {
+        r#type: code,
+        message: &message,
+        detail,
+    };
+    let bytes = serde_json::to_vec(&body).unwrap_or_default();
+    let mut fields = HeaderMap::new();
+    fields.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    fields.insert("x-road-error", HeaderValue::from_static(code));
+    if let Some(seconds) = refusal.retry_after() {
+        fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if about.side == Side::Consumer && about.client.is_some() {
+        set_identity(&mut fields, about);
+        set_service(&mut fields, about);
+    }
+    Reply {
+        status: refusal.status(),
+        fields,
+        payload: Payload::from_bytes(Bytes::from(bytes)),
+    }
+}
+
+/// One line in the log, found again by the `detail` of the answer. Names no person and no value of the message.
+fn log(refusal: &Refusal, about: &About) -> String {
+    let detail = Uuid::new_v4().to_string();
+    let id = about
+        .request_id
+        .map(|id| id.to_string())
+        .unwrap_or_default();
+    let code = refusal.code(about.side);
+    let client = about
+        .client
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
+    match refusal.fault() {
+        Fault::Node => tracing::error!(exchange_id = id, detail, code, client, "refused"),
+        Fault::Peer | Fault::Service => {
+            tracing::warn!(exchange_id = id, detail, code, client, "refused");
+        }
+        Fault::Caller | Fault::Policy => {
+            tracing::info!(exchange_id = id, detail, code, client, "refused");
+        }
+    }
+    detail
+}

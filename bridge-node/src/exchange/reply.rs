@@ -1,0 +1,80 @@
+//! Step 8, both ways: what leaves the node, once its leaf is durable.
+
+use bridge_core::fields::forwardable_answer;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+
+use super::record::{Journaled, SignedAnswer};
+use super::verify::GenuineAnswer;
+use crate::payload::{Outgoing, Payload};
+
+/// A status, fields and a body that are ready to be sent.
+#[derive(Debug)]
+pub struct Reply {
+    /// HTTP status.
+    pub status: u16,
+    /// Fields.
+    pub fields: HeaderMap,
+    /// Body.
+    pub payload: Payload,
+}
+
+/// Fields of the answer that its caller reads, besides those of the registry.
+const TOLD: [&str; 7] = [
+    "x-road-id",
+    "x-road-request-id",
+    "x-road-request-hash",
+    "x-road-client",
+    "x-road-service",
+    "x-road-error",
+    "bridge-peer-receipt",
+];
+
+// === impl Reply ===
+
+impl Reply {
+    /// The response for hyper.
+    pub fn into_response(self) -> Response<Outgoing> {
+        let mut response = Response::new(self.payload.outgoing());
+        *response.status_mut() =
+            StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        *response.headers_mut() = self.fields;
+        response
+    }
+}
+
+/// Step 8 at the consumer's node.
+pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
+    let Journaled {
+        value: genuine,
+        receipt,
+    } = kept;
+    let mut fields = forwardable_answer(&genuine.fields);
+    for name in TOLD {
+        if let Some(value) = genuine.fields.get(name) {
+            fields.insert(name, value.clone());
+        }
+    }
+    fields.remove("content-digest");
+    if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
+        fields.insert("bridge-receipt", receipt);
+    }
+    Reply {
+        status: genuine.status,
+        fields,
+        payload: genuine.payload,
+    }
+}
+
+/// Step 8 at the provider's node.
+pub(super) fn to_peer(answer: Journaled<SignedAnswer>) -> Reply {
+    let SignedAnswer {
+        status,
+        fields,
+        payload,
+    } = answer.value;
+    Reply {
+        status,
+        fields,
+        payload,
+    }
+}

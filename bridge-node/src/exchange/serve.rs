@@ -1,0 +1,293 @@
+//! Step 5 at the provider's node: the registry answers, and only what the contract lets out stays in the answer.
+
+use std::time::Duration;
+
+use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
+use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
+use bridge_core::contract::mask::FieldMask;
+use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
+use bridge_core::fields::{forwardable_answer, registry_request};
+use bridge_core::refusal::{NodeFault, Refusal, RequestFault, ServiceFault};
+use bridge_core::target::ServiceTarget;
+use bytes::Bytes;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
+use http_body_util::BodyExt as _;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::about::Refused;
+use super::authorise::AuthorisedRequest;
+use super::enter::Asked;
+use super::metadata;
+use super::record::Journaled;
+use crate::node::Node;
+use crate::payload::{Payload, PayloadError};
+use crate::registries::Registry;
+
+/// What the registry answered, cut to the contract.
+#[derive(Debug)]
+pub(super) struct Served {
+    pub(super) status: u16,
+    pub(super) fields: HeaderMap,
+    pub(super) payload: Payload,
+}
+
+/// Time kept back of an exchange for cutting, signing and journaling the answer.
+const RESERVE: Duration = Duration::from_secs(2);
+
+/// Step 5.
+pub(super) async fn call(
+    node: &Node,
+    received: &Journaled<AuthorisedRequest>,
+) -> Result<Served, Refused> {
+    let verified = &received.value.verified;
+    let served = match &verified.asked {
+        Asked::Metadata { provider, call, .. } => metadata::answer(node, verified, provider, call),
+        Asked::Service(target) => service(node, &received.value, target).await,
+    };
+    served.map_err(|refusal| verified.about.refuse(refusal).proved(verified.proof()))
+}
+
+async fn service(
+    node: &Node,
+    authorised: &AuthorisedRequest,
+    target: &ServiceTarget,
+) -> Result<Served, Refusal> {
+    let registry = node
+        .registries
+        .service(&target.service)
+        .ok_or(Refusal::Node(NodeFault::Internal))?;
+    check_request(registry, authorised, target)?;
+    let limit = node.settings.limits.exchange_timeout;
+    let left = limit
+        .saturating_sub(authorised.verified.about.arrived.elapsed())
+        .saturating_sub(RESERVE.min(limit / 2));
+    let deadline = Instant::now() + left;
+    let cancel = CancellationToken::new();
+    let _cancelled_when_dropped = cancel.clone().drop_guard();
+    let call = new_call(authorised, target, deadline, cancel);
+    let answered = tokio::time::timeout_at(deadline, async {
+        let answer = registry
+            .adapter
+            .call(call)
+            .await
+            .map_err(|error| adapter_refusal(&error, left))?;
+        let status = answer.status.as_u16();
+        let owner = node.settings.node.to_string();
+        let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner)
+            .await
+            .map_err(|error| answer_refusal(&error, left))?;
+        Ok((status, answer.fields, payload))
+    });
+    let (status, fields, payload) =
+        answered
+            .await
+            .unwrap_or(Err(Refusal::Service(ServiceFault::TimedOut {
+                after_s: left.as_secs(),
+            })))?;
+    finish(
+        authorised,
+        registry,
+        target,
+        Served {
+            status,
+            fields,
+            payload,
+        },
+    )
+}
+
+fn check_request(
+    registry: &Registry,
+    authorised: &AuthorisedRequest,
+    target: &ServiceTarget,
+) -> Result<(), Refusal> {
+    let Some(checker) = &registry.checker else {
+        return Ok(());
+    };
+    let verified = &authorised.verified;
+    let body = verified.payload.memory().map(Bytes::as_ref);
+    checker
+        .check_request(&CheckedRequest {
+            service: target.service.code(),
+            method: verified.method.as_str(),
+            segments: target.path.segments(),
+            query: target.query.pairs(),
+            content_type: content_type(&verified.head.fields),
+            body: body.unwrap_or_default(),
+        })
+        .map_err(|mismatch| {
+            tracing::info!(%mismatch, "a request is not as the service's description says");
+            Refusal::Service(ServiceFault::BadRequest)
+        })
+}
+
+fn new_call(
+    authorised: &AuthorisedRequest,
+    target: &ServiceTarget,
+    deadline: Instant,
+    cancel: CancellationToken,
+) -> Call {
+    let verified = &authorised.verified;
+    let fields = registry_request(&verified.head.fields);
+    let body = verified.payload.outgoing().map_err(|error| BodyError::Cut {
+        source: Some(Box::new(error)),
+    });
+    Call {
+        service: target.service.clone(),
+        method: verified.method.clone(),
+        path: target.path.as_str().to_owned(),
+        segments: target.path.segments().to_vec(),
+        query: target.query.pairs().to_vec(),
+        raw_query: target.query.raw().map(str::to_owned),
+        fields,
+        body: body.boxed_unsync(),
+        body_length: Some(verified.payload.length()),
+        deadline,
+        cancel,
+        idempotency_key: verified.idempotency_key.clone(),
+        facts: CallerFacts {
+            client: verified.client.clone(),
+            request_id: verified.about.request_id.unwrap_or_default(),
+            purpose: verified.about.purpose.clone(),
+            legal_basis: verified.about.basis.clone(),
+            user_id: verified.user_id.clone(),
+            represented_party: verified.represented_party.clone(),
+            issue: verified.issue.clone(),
+            contract: verified.about.contract.clone(),
+        },
+    }
+}
+
+/// Checks and cuts. An answer whose fields the contract names must be JSON in memory, whatever its status.
+fn finish(
+    authorised: &AuthorisedRequest,
+    registry: &Registry,
+    target: &ServiceTarget,
+    served: Served,
+) -> Result<Served, Refusal> {
+    let Served {
+        status,
+        fields,
+        mut payload,
+    } = served;
+    let mut fields = forwardable_answer(&fields);
+    let head_only = authorised.verified.method == Method::HEAD;
+    if let (Some(checker), Some(body)) =
+        (&registry.checker, payload.memory().filter(|_| !head_only))
+    {
+        let checked = checker.check_answer(&CheckedAnswer {
+            service: target.service.code(),
+            method: authorised.verified.method.as_str(),
+            segments: target.path.segments(),
+            status,
+            content_type: content_type(&fields),
+            body,
+        });
+        if let Err(mismatch) = checked {
+            tracing::warn!(%mismatch, "an answer is not as the service's description says");
+            return Err(Refusal::Service(ServiceFault::NotAsDescribed));
+        }
+    }
+    if let Some(mask) = authorised.right.mask().filter(|_| payload.length() > 0) {
+        payload = cut_payload(&fields, &payload, mask, status)?;
+        drop_fields_of_the_whole(&mut fields);
+    }
+    fields.remove(CONTENT_LENGTH);
+    Ok(Served {
+        status,
+        fields,
+        payload,
+    })
+}
+
+fn cut_payload(
+    fields: &HeaderMap,
+    payload: &Payload,
+    mask: &FieldMask,
+    status: u16,
+) -> Result<Payload, Refusal> {
+    let refuse = |reason| Refusal::Service(ServiceFault::FieldsNotEnforceable { reason });
+    let body = payload
+        .memory()
+        .ok_or(refuse("the answer is too large to be read"))?;
+    let status =
+        StatusCode::from_u16(status).map_err(|_invalid| refuse("the status is not one"))?;
+    let whole = cut(status, fields, body, mask, body.len()).map_err(|error| {
+        tracing::warn!(error = %crate::chain(&error), "an answer cannot be cut to its contract");
+        refuse(reason(&error))
+    })?;
+    Ok(Payload::from_bytes(Bytes::from(whole)))
+}
+
+/// Why, without a word of the answer itself.
+fn reason(error: &CutError) -> &'static str {
+    match error {
+        CutError::TooLarge { .. } => "the answer is too large to be read",
+        CutError::Partial => "the answer is partial",
+        CutError::Coded => "the answer is coded",
+        CutError::Untyped => "the answer has no single media type",
+        CutError::NotJson(_) => "the answer is not unambiguous JSON",
+        CutError::NoFields => "the answer holds none of the contract's fields",
+        CutError::OtherType => "the answer is not JSON",
+    }
+}
+
+fn content_type(fields: &HeaderMap) -> Option<&str> {
+    fields
+        .get(CONTENT_TYPE)
+        .map(HeaderValue::to_str)
+        .and_then(Result::ok)
+}
+
+fn adapter_refusal(error: &AdapterError, left: Duration) -> Refusal {
+    tracing::warn!(error = %crate::chain(error), "the registry did not answer");
+    Refusal::Service(match error {
+        AdapterError::Unreachable { .. } => ServiceFault::Unreachable,
+        AdapterError::Busy => ServiceFault::NotReady,
+        AdapterError::TimedOut | AdapterError::Cancelled => ServiceFault::TimedOut {
+            after_s: left.as_secs(),
+        },
+        AdapterError::Cut { .. } => ServiceFault::Cut,
+        AdapterError::TooLarge {
+            limit: Limit::RequestBytes(limit_bytes),
+        } => {
+            return Refusal::Request(RequestFault::BodyTooLarge {
+                limit_bytes: *limit_bytes,
+            });
+        }
+        AdapterError::TooLarge {
+            limit: Limit::AnswerBytes(limit) | Limit::Rows(limit),
+        } => ServiceFault::TooLarge {
+            limit_bytes: *limit,
+        },
+        AdapterError::NotUnderstood { .. } | AdapterError::Failed { .. } => {
+            ServiceFault::NotUnderstood
+        }
+        AdapterError::BadRequest { .. } | AdapterError::RequestBody(_) => ServiceFault::BadRequest,
+        AdapterError::NotFound | AdapterError::MethodNotAllowed { .. } => ServiceFault::NotFound,
+    })
+}
+
+fn answer_refusal(error: &PayloadError, left: Duration) -> Refusal {
+    match error {
+        PayloadError::TooLarge(limit) => Refusal::Service(ServiceFault::TooLarge {
+            limit_bytes: *limit,
+        }),
+        PayloadError::Cut(cause) => match cause.downcast_ref::<BodyError>() {
+            Some(BodyError::TimedOut | BodyError::Cancelled) => {
+                Refusal::Service(ServiceFault::TimedOut {
+                    after_s: left.as_secs(),
+                })
+            }
+            Some(BodyError::TooLarge { limit_bytes }) => Refusal::Service(ServiceFault::TooLarge {
+                limit_bytes: *limit_bytes,
+            }),
+            Some(BodyError::Cut { .. }) | None => Refusal::Service(ServiceFault::Cut),
+        },
+        PayloadError::Trailers => Refusal::Service(ServiceFault::NotUnderstood),
+        PayloadError::NoRoom => Refusal::Node(NodeFault::Overloaded),
+        PayloadError::Spool(_) => Refusal::Node(NodeFault::Internal),
+    }
+}

@@ -1,0 +1,292 @@
+//! A node: everything an exchange needs, opened once.
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use arc_swap::ArcSwap;
+use bridge_certs::{Checked, Trust};
+use bridge_core::identity::{NodeId, ServiceId};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
+use bridge_core::quota::Counters;
+use bridge_core::refusal::{PeerFault, Refusal};
+use bridge_directory::Client;
+use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError};
+use bridge_signature::Signer;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+use uuid::Uuid;
+
+use crate::callers::Callers;
+use crate::clock::Clock;
+use crate::contracts::Contracts;
+use crate::payload::{Bounds, Room};
+use crate::peers::Peers;
+use crate::registries::Registries;
+use crate::replay::Replay;
+use crate::server::{Connection, House};
+use crate::settings::{Fault, Settings};
+use crate::tls::peer_of;
+use crate::watch::Watch;
+
+mod parts;
+
+pub use parts::Parts;
+
+/// One running node.
+pub struct Node {
+    /// What it was told.
+    pub settings: Settings,
+    /// Time.
+    pub clock: Clock,
+    /// The journal's station.
+    pub journal: Journal,
+    /// The exchange key.
+    pub signer: Arc<dyn Signer>,
+    /// Certificate authorities.
+    pub trust: Arc<Trust>,
+    /// The directory in force.
+    pub watch: Watch,
+    /// Contracts in force.
+    pub contracts: ArcSwap<Contracts>,
+    /// Services and adapters.
+    pub registries: Registries,
+    /// Information systems.
+    pub callers: Callers,
+    /// Connections to other nodes.
+    pub peers: Peers,
+    /// What was seen within the freshness window.
+    pub replay: Replay,
+    /// Room for spooled bodies.
+    pub room: Room,
+    /// Listeners, tasks, draining.
+    pub house: House,
+    /// Why the journal can no longer be written, once that is so.
+    pub journal_fault: Arc<OnceLock<String>>,
+    /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
+    pub places: [Arc<Semaphore>; 2],
+    counters: [Mutex<Counters>; 2],
+}
+
+/// Why a node cannot be opened. Every fault that could be found is in it.
+#[derive(Debug, thiserror::Error)]
+#[error("the node cannot start:\n{}", list(.0))]
+pub struct OpenError(pub Vec<Fault>);
+
+fn list(faults: &[Fault]) -> String {
+    faults
+        .iter()
+        .map(|fault| format!("  {fault}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+/// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
+const TAIL_MS: u64 = 150_000;
+const DAY_MS: u64 = 86_400_000;
+/// Requests that may wait for the journal's station.
+const STATION_QUEUE: usize = 4096;
+/// The first epoch of a journal.
+const FIRST_EPOCH: u64 = 1;
+
+impl std::fmt::Debug for Node {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Node")
+            .field("node", &self.settings.node)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Node ===
+
+impl Node {
+    /// Opens the journal and puts the parts together. `on_fatal` is called once if the journal can no longer be
+    /// written; it sets `journal_fault`.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`] names the journal's or the directory store's fault.
+    pub fn open(
+        settings: Settings,
+        parts: Parts,
+        (journal_fault, on_fatal): (Arc<OnceLock<String>>, bridge_journal::OnFatal),
+    ) -> Result<(Arc<Self>, Opened), OpenError> {
+        let one = |place: &str, error: &dyn std::error::Error, remedy: &str| {
+            OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
+        };
+        let clock = Clock::default();
+        let spool = settings.data_folder.join("spool");
+        std::fs::create_dir_all(&spool).map_err(|error| {
+            one(
+                "node.data_folder",
+                &error,
+                "let the node's user write there",
+            )
+        })?;
+        let client = Client::open(
+            &settings.data_folder.join("directory"),
+            &parts.directory_root,
+        )
+        .map_err(|error| one("directory", &error, "give the authority's root.json"))?;
+        let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
+        let (journal, opened) = open_journal(
+            &settings,
+            parts.keys,
+            Arc::clone(&parts.signer),
+            (clock.now(), on_fatal),
+        )
+        .map_err(|error| {
+            one(
+                "journal",
+                &error,
+                "see config/README.md, \"The journal does not open\"",
+            )
+        })?;
+        clock.not_before(journal.head().newest);
+        let (replay, counters) = remembered(&journal, clock.now());
+        let limits = &settings.limits;
+        let places = || Arc::new(Semaphore::new(limits.exchanges));
+        let node = Self {
+            callers: Callers::new(&settings.callers),
+            peers: Peers::new(
+                parts.tls,
+                Arc::clone(&parts.trust),
+                limits.head_bytes,
+                limits.fields,
+            ),
+            room: Room::new(spool, limits.spool_node_bytes, limits.spool_peer_bytes),
+            house: House {
+                draining: CancellationToken::new(),
+                tasks: TaskTracker::new(),
+                limits: limits.clone(),
+            },
+            places: [places(), places()],
+            contracts: ArcSwap::from_pointee(parts.contracts),
+            registries: parts.registries,
+            signer: parts.signer,
+            trust: parts.trust,
+            counters: counters.map(Mutex::new),
+            journal_fault,
+            clock,
+            journal,
+            watch,
+            replay,
+            settings,
+        };
+        Ok((Arc::new(node), opened))
+    }
+
+    /// Writes an `interrupted` leaf for every exchange that an earlier run began and did not end.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the journal refuses.
+    pub async fn close_unfinished(&self, opened: &Opened) -> Result<(), RecordError> {
+        for (id, side, started) in &opened.unfinished {
+            self.interrupt(*id, *side, started).await?;
+        }
+        Ok(())
+    }
+
+    async fn interrupt(&self, id: Uuid, side: Side, started: &Leaf) -> Result<(), RecordError> {
+        let mut leaf = Leaf::new(Kind::Interrupted, self.clock.now());
+        leaf.request_id = Some(id);
+        leaf.side = Some(side);
+        leaf.client.clone_from(&started.client);
+        leaf.service.clone_from(&started.service);
+        leaf.contract.clone_from(&started.contract);
+        leaf.link = started.link;
+        leaf.outcome = Some("interrupted".to_owned());
+        self.journal
+            .record(Entry::of(leaf))
+            .await
+            .map(|_receipt| ())
+    }
+
+    /// How much one body may take.
+    pub fn bounds(&self) -> Bounds {
+        let limits = &self.settings.limits;
+        Bounds {
+            memory: limits.body_memory_bytes,
+            total: limits.body_bytes,
+        }
+    }
+
+    /// The quota counters of one end: a node that asks itself counts at both.
+    pub fn counters(&self, side: Side) -> MutexGuard<'_, Counters> {
+        let [consumer, provider] = &self.counters;
+        let counters = match side {
+            Side::Consumer => consumer,
+            Side::Provider => provider,
+        };
+        counters.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether the service is one of this node's own.
+    pub fn serves(&self, service: &ServiceId) -> bool {
+        service.member() == self.settings.node.member()
+    }
+
+    /// The node at the other end of a connection: its certificate holds now and its key is pinned in the directory.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerFault::KeyUnknown`] or [`PeerFault::KeyNotValid`], or the directory's own trouble.
+    pub fn peer_of(&self, connection: &Connection) -> Result<NodeId, Refusal> {
+        let now_s = self.clock.now_s();
+        let judged = connection
+            .peer
+            .get_or_init(|| peer_of(&self.trust, &connection.certificates, now_s).ok());
+        let checked = judged
+            .as_ref()
+            .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
+            .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
+        let view = self.watch.view(now_s)?;
+        view.tls_belongs(checked)
+            .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))
+    }
+}
+
+/// What the node has judged of a connection's certificate, once.
+pub type Judged = OnceLock<Option<Checked>>;
+
+fn open_journal(
+    settings: &Settings,
+    keys: JournalKeys,
+    signer: Arc<dyn Signer>,
+    (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
+) -> Result<(Journal, Opened), bridge_journal::OpenError> {
+    let config = JournalConfig {
+        segment_bytes: settings.limits.segment_bytes,
+        queue: STATION_QUEUE,
+        ..JournalConfig::new(
+            settings.data_folder.join("journal"),
+            settings.log_origin(FIRST_EPOCH),
+        )
+    };
+    Journal::open(config, keys, signer, now, on_fatal)
+}
+
+/// The memory of replays and quotas comes back from the journal's newest leaves.
+fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2]) {
+    let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
+    let since = UnixMillis(now.0.saturating_sub(DAY_MS));
+    match journal.leaves_since(since) {
+        Ok(leaves) => {
+            let replay = Replay::new(0);
+            for (_, leaf) in &leaves {
+                for counters in &mut counters {
+                    counters.count_leaf(leaf);
+                }
+                if leaf.time.0 + TAIL_MS >= now.0 {
+                    replay.remember_leaf(leaf);
+                }
+            }
+            (replay, counters)
+        }
+        Err(error) => {
+            let error: &ReadError = &error;
+            tracing::error!(%error, "the journal's tail cannot be read; messages created before this start are refused");
+            (Replay::new(now.0 / 1000), counters)
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Bodies: read once, digested while they are read, kept in memory or, above a limit, in an encrypted unlinked file.
+//!
+//! A message is signed before it is sent and verified before a byte of it is released, so a body is always whole here.
+//! Memory is bounded by the settings, never by the length of a body.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use bridge_signature::BodyDigest;
+use bytes::{Bytes, BytesMut};
+use http_body::{Body, Frame};
+use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
+
+mod room;
+mod spool;
+
+pub use room::{Reserved, Room};
+pub use spool::Spooled;
+
+/// A body as it leaves the node.
+pub type Outgoing = UnsyncBoxBody<Bytes, io::Error>;
+
+/// A whole body.
+#[derive(Debug, Clone)]
+pub struct Payload {
+    digest: [u8; 32],
+    length: u64,
+    content: Content,
+}
+
+#[derive(Debug, Clone)]
+enum Content {
+    Memory(Bytes),
+    Spooled(Arc<Spooled>, ring::digest::Digest),
+}
+
+/// How much a body may take.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// Kept in memory up to here, bytes.
+    pub memory: usize,
+    /// Refused above, bytes.
+    pub total: u64,
+}
+
+/// Why a body could not be read whole.
+#[derive(Debug, thiserror::Error)]
+pub enum PayloadError {
+    /// Longer than the limit, bytes.
+    #[error("body is longer than {0} bytes")]
+    TooLarge(u64),
+    /// The other side stopped sending.
+    #[error("body ended early")]
+    Cut(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The bytes set aside for spooled bodies are in use.
+    #[error("no room for another spooled body")]
+    NoRoom,
+    /// The spool file cannot be written.
+    #[error("spool file")]
+    Spool(#[source] io::Error),
+    /// A trailer section follows the body; trailers are not covered by any digest.
+    #[error("body has trailers")]
+    Trailers,
+}
+
+// === impl Payload ===
+
+impl Payload {
+    /// A body that is in memory already.
+    pub fn from_bytes(bytes: Bytes) -> Self {
+        Self {
+            digest: bridge_signature::content_digest_of(&bytes),
+            length: bytes.len() as u64,
+            content: Content::Memory(bytes),
+        }
+    }
+
+    /// Reads a body to its end.
+    ///
+    /// # Errors
+    ///
+    /// [`PayloadError`]; nothing stays on disk.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future drops what was read.
+    pub async fn collect<B>(
+        mut body: B,
+        bounds: Bounds,
+        room: &Room,
+        owner: &str,
+    ) -> Result<Self, PayloadError>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut digest = BodyDigest::new();
+        let mut memory = BytesMut::new();
+        let mut writer: Option<spool::Writer> = None;
+        let mut length: u64 = 0;
+        let mut single: Option<Bytes> = None;
+        if body.size_hint().lower() > bounds.total {
+            return Err(PayloadError::TooLarge(bounds.total));
+        }
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| PayloadError::Cut(error.into()))?;
+            let Ok(data) = frame.into_data() else {
+                return Err(PayloadError::Trailers);
+            };
+            length = length.saturating_add(data.len() as u64);
+            if length > bounds.total {
+                return Err(PayloadError::TooLarge(bounds.total));
+            }
+            digest.update(&data);
+            if let Some(writer) = &mut writer {
+                writer.write(data).await?;
+            } else if memory.is_empty() && single.is_none() && body.is_end_stream() {
+                // The common case, a small body in one piece, is not copied.
+                single = Some(data);
+            } else if length > bounds.memory as u64 {
+                let mut fresh = room.writer(owner).await?;
+                fresh.write(memory.split().freeze()).await?;
+                fresh.write(data).await?;
+                writer = Some(fresh);
+            } else {
+                memory.extend_from_slice(&data);
+            }
+        }
+        let content = match (writer, single) {
+            (Some(writer), _) => {
+                let (spooled, sha512) = writer.finish().await?;
+                Content::Spooled(Arc::new(spooled), sha512)
+            }
+            (None, Some(bytes)) => Content::Memory(bytes),
+            (None, None) => Content::Memory(memory.freeze()),
+        };
+        Ok(Self {
+            digest: digest.finish(),
+            length,
+            content,
+        })
+    }
+
+    /// SHA-256 of the body.
+    pub fn digest(&self) -> &[u8; 32] {
+        &self.digest
+    }
+
+    /// SHA-512 of the body, none where there is no body: part of `X-Road-Request-Hash`.
+    pub fn sha512(&self) -> Option<[u8; 64]> {
+        let digest = match &self.content {
+            Content::Memory(bytes) if bytes.is_empty() => return None,
+            Content::Memory(bytes) => ring::digest::digest(&ring::digest::SHA512, bytes),
+            Content::Spooled(_, digest) => *digest,
+        };
+        digest.as_ref().try_into().ok()
+    }
+
+    /// Bytes.
+    pub fn length(&self) -> u64 {
+        self.length
+    }
+
+    /// The body's bytes if it is in memory.
+    pub fn memory(&self) -> Option<&Bytes> {
+        match &self.content {
+            Content::Memory(bytes) => Some(bytes),
+            Content::Spooled(..) => None,
+        }
+    }
+
+    /// The body as it is sent on; may be asked for again.
+    pub fn outgoing(&self) -> Outgoing {
+        match &self.content {
+            Content::Memory(bytes) => Full::new(bytes.clone())
+                .map_err(|never| match never {})
+                .boxed_unsync(),
+            Content::Spooled(spooled, _) => Spooled::read(spooled, self.length).boxed_unsync(),
+        }
+    }
+}
+
+/// An empty body.
+pub fn empty() -> Outgoing {
+    Full::new(Bytes::new())
+        .map_err(|never| match never {})
+        .boxed_unsync()
+}
+
+/// Says nothing about its end until the last frame: for bodies whose frames arrive over a channel.
+pub(super) fn poll_channel(
+    receiver: &mut tokio::sync::mpsc::Receiver<io::Result<Bytes>>,
+    cx: &mut std::task::Context<'_>,
+) -> std::task::Poll<Option<io::Result<Frame<Bytes>>>> {
+    Pin::new(receiver)
+        .poll_recv(cx)
+        .map(|item| item.map(|data| data.map(Frame::data)))
+}

@@ -1,0 +1,221 @@
+//! Connections to other nodes: opened when needed, kept a while, never shared between two requests at once.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use bridge_certs::Trust;
+use bridge_core::identity::NodeId;
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+
+use crate::payload::Outgoing;
+use crate::server::CONNECTION_AGE;
+use crate::tls::{PeerVerifier, TlsError, TlsIdentity, peer_client};
+
+/// Where a node is reached and by which keys it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PeerAddress {
+    /// The node.
+    pub node: NodeId,
+    /// `host:port`.
+    pub address: String,
+    /// SHA-256 of the public keys of its TLS certificate, current and next.
+    pub pins: Vec<[u8; 32]>,
+}
+
+/// All connections of this node to others.
+#[derive(Debug)]
+pub struct Peers {
+    identity: TlsIdentity,
+    trust: Arc<Trust>,
+    idle: Mutex<HashMap<NodeId, Vec<Line>>>,
+    head_bytes: usize,
+    fields: usize,
+}
+
+/// One open connection to one node.
+#[derive(Debug)]
+pub struct Line {
+    sender: SendRequest<Outgoing>,
+    opened: Instant,
+    to: PeerAddress,
+}
+
+/// Why a peer did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// No connection: nobody listens, the name is unknown, the network is down.
+    #[error("cannot connect to {address}")]
+    Connect {
+        /// Where to.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The TLS handshake failed: wrong certificate, wrong protocol.
+    #[error("TLS with {address} failed")]
+    Handshake {
+        /// Where to.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Our own TLS identity is unusable.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// The connection ended before an answer's head.
+    #[error("connection to the peer ended")]
+    Ended(#[source] hyper::Error),
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+}
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Idle connections kept for one node.
+const IDLE_PER_PEER: usize = 256;
+
+// === impl Peers ===
+
+impl Peers {
+    /// No connection yet.
+    pub fn new(identity: TlsIdentity, trust: Arc<Trust>, head_bytes: usize, fields: usize) -> Self {
+        Self {
+            identity,
+            trust,
+            idle: Mutex::default(),
+            head_bytes,
+            fields,
+        }
+    }
+
+    /// A connection that is ready for one request.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::Connect`], [`PeerError::Handshake`], [`PeerError::TimedOut`].
+    pub async fn line(&self, to: &PeerAddress) -> Result<Line, PeerError> {
+        while let Some(mut line) = self.take(to) {
+            if line.sender.ready().await.is_ok() {
+                return Ok(line);
+            }
+        }
+        let opening = self.open(to);
+        tokio::time::timeout(CONNECT_TIMEOUT, opening)
+            .await
+            .unwrap_or(Err(PeerError::TimedOut))
+    }
+
+    /// Keeps a connection whose answer was read to its end.
+    pub fn keep(&self, line: Line) {
+        if line.sender.is_closed() || line.opened.elapsed() >= CONNECTION_AGE {
+            return;
+        }
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = idle.entry(line.to.node.clone()).or_default();
+        if list.len() < IDLE_PER_PEER {
+            list.push(line);
+        }
+    }
+
+    /// Drops every idle connection.
+    pub fn clear(&self) {
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
+    }
+
+    fn take(&self, to: &PeerAddress) -> Option<Line> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let list = idle.get_mut(&to.node)?;
+        while let Some(line) = list.pop() {
+            // An address or a pin that changed in the directory ends the use of older connections.
+            let usable = line.opened.elapsed() < CONNECTION_AGE && line.to == *to;
+            if usable && !line.sender.is_closed() {
+                return Some(line);
+            }
+        }
+        None
+    }
+
+    async fn open(&self, to: &PeerAddress) -> Result<Line, PeerError> {
+        let address = to.address.clone();
+        let tcp = TcpStream::connect(&to.address)
+            .await
+            .map_err(|source| PeerError::Connect {
+                address: address.clone(),
+                source,
+            })?;
+        if let Err(error) = tcp.set_nodelay(true) {
+            tracing::debug!(%error, "TCP_NODELAY");
+        }
+        let verifier =
+            PeerVerifier::exactly(Arc::clone(&self.trust), to.node.clone(), to.pins.clone());
+        let config = peer_client(&self.identity, verifier)?;
+        // The name is not sent and not compared: the identity is the certificate's URI, tied to the directory's pin.
+        let name = ServerName::try_from("bridge.invalid")
+            .map_err(|error| TlsError::Certificate(error.to_string()))?;
+        let handshake = |source| PeerError::Handshake {
+            address: address.clone(),
+            source,
+        };
+        let tls = TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .map_err(handshake)?;
+        if tls.get_ref().1.alpn_protocol() != Some(crate::tls::ALPN) {
+            return Err(handshake(std::io::Error::other(
+                "the peer does not speak bridge/1",
+            )));
+        }
+        let (sender, connection) = http1::Builder::new()
+            .max_headers(self.fields)
+            .max_buf_size(self.head_bytes)
+            .handshake(TokioIo::new(tls))
+            .await
+            .map_err(PeerError::Ended)?;
+        tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "peer connection ended");
+            }
+        });
+        Ok(Line {
+            sender,
+            opened: Instant::now(),
+            to: to.clone(),
+        })
+    }
+}
+
+// === impl Line ===
+
+impl Line {
+    /// The node at the other end.
+    pub fn node(&self) -> &NodeId {
+        &self.to.node
+    }
+
+    /// Sends one request. Give the line back with [`Peers::keep`] when the answer's body has been read.
+    ///
+    /// # Errors
+    ///
+    /// [`PeerError::Ended`] if no whole head came back: whether the peer acted is unknown.
+    pub async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, PeerError> {
+        self.sender
+            .send_request(request)
+            .await
+            .map_err(PeerError::Ended)
+    }
+}

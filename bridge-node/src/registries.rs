@@ -1,0 +1,261 @@
+//! The services of this node and the adapters behind them.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bridge_adapter::openapi::Checker;
+use bridge_adapter::package::Package;
+use bridge_adapter::{Adapter, Description, Health, ServiceDescription};
+use bridge_adapter_http::{HttpAdapter, HttpConfig};
+use bridge_adapter_sql::SqlAdapter;
+use bridge_core::identity::{ServiceId, SubsystemId};
+
+use crate::settings::{Fault, Limits, Service, Source};
+
+/// One service and what answers it.
+pub struct Registry {
+    /// What answers.
+    pub adapter: Arc<dyn Adapter>,
+    /// Shown in `listMethods`.
+    pub title: String,
+    /// Method and path pattern of each endpoint; empty if the registry has not said.
+    pub endpoints: Vec<(String, String)>,
+    /// The OpenAPI text, if there is one.
+    pub openapi: Option<Arc<serde_json::Value>>,
+    /// Checks requests and answers against it.
+    pub checker: Option<Arc<Checker>>,
+    /// Shown to callers without a contract.
+    pub published: bool,
+}
+
+/// All services of this node, in the order of their names.
+#[derive(Debug, Default)]
+pub struct Registries {
+    services: BTreeMap<ServiceId, Registry>,
+}
+
+// === impl Registry ===
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Registry")
+            .field("title", &self.title)
+            .finish_non_exhaustive()
+    }
+}
+
+// === impl Registries ===
+
+impl Registries {
+    /// Opens every adapter of the settings.
+    ///
+    /// # Errors
+    ///
+    /// All faults of all packages and adapters.
+    pub fn open(services: &[Service], limits: &Limits) -> Result<Self, Vec<Fault>> {
+        let mut faults = Vec::new();
+        let mut registries = Self::default();
+        for (i, service) in services.iter().enumerate() {
+            let place = format!("services[{i}]");
+            match open(service, limits) {
+                Ok(adapter) => registries.add(&place, service, &adapter, &mut faults),
+                Err(list) => faults.extend(list.into_iter().map(|fault| {
+                    Fault::new(
+                        format!("{place}: {}", fault.place),
+                        fault.what,
+                        fault.remedy,
+                    )
+                })),
+            }
+        }
+        if faults.is_empty() {
+            Ok(registries)
+        } else {
+            Err(faults)
+        }
+    }
+
+    fn add(
+        &mut self,
+        place: &str,
+        service: &Service,
+        adapter: &Arc<dyn Adapter>,
+        faults: &mut Vec<Fault>,
+    ) {
+        let Description { services, .. } = adapter.describe();
+        for described in services {
+            let id = match service.subsystem.service(&described.code) {
+                Ok(id) => id,
+                Err(error) => {
+                    faults.push(Fault::new(
+                        place,
+                        error.to_string(),
+                        "give the service another code",
+                    ));
+                    continue;
+                }
+            };
+            let registry = Registry {
+                adapter: Arc::clone(adapter),
+                title: described.title,
+                endpoints: described.endpoints,
+                checker: checker(place, service, described.openapi.as_deref(), faults),
+                openapi: described.openapi,
+                published: service.published,
+            };
+            if self.services.insert(id.clone(), registry).is_some() {
+                faults.push(Fault::new(
+                    place,
+                    format!("{id} is served twice"),
+                    "remove one of the two entries",
+                ));
+            }
+        }
+    }
+
+    /// The service with this name.
+    pub fn service(&self, id: &ServiceId) -> Option<&Registry> {
+        self.services.get(id)
+    }
+
+    /// The services of one subsystem.
+    pub fn of(&self, subsystem: &SubsystemId) -> impl Iterator<Item = (&ServiceId, &Registry)> {
+        self.services
+            .iter()
+            .filter(move |(id, _)| id.subsystem() == subsystem)
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.services.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.services.is_empty()
+    }
+
+    /// Services that cannot answer now, with the reason.
+    pub async fn unready(&self) -> Vec<(ServiceId, String)> {
+        let mut list = Vec::new();
+        for (id, registry) in &self.services {
+            if let Health::NotReady { reason } = registry.adapter.health().await {
+                list.push((id.clone(), reason));
+            }
+        }
+        list
+    }
+}
+
+fn checker(
+    place: &str,
+    service: &Service,
+    openapi: Option<&serde_json::Value>,
+    faults: &mut Vec<Fault>,
+) -> Option<Arc<Checker>> {
+    let document = openapi.filter(|_| service.check)?;
+    match Checker::from_value(document.clone()) {
+        Ok(checker) => Some(Arc::new(checker)),
+        Err(list) => {
+            faults.extend(list.iter().map(|fault| {
+                Fault::new(
+                    format!("{place}.openapi: {}", fault.place),
+                    &fault.problem,
+                    &fault.remedy,
+                )
+            }));
+            None
+        }
+    }
+}
+
+/// The one table from a settings entry to an adapter.
+fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
+    match &service.source {
+        Source::Sql { package, database } => {
+            let package = Package::load(package)
+                .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
+            let adapter =
+                SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
+                    .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
+            Ok(Arc::new(adapter))
+        }
+        Source::Http {
+            code,
+            title,
+            base_url,
+            certificate,
+            openapi,
+            timeout,
+        } => {
+            let openapi = openapi.as_deref().map(read_json).transpose()?;
+            let config = HttpConfig {
+                timeout: *timeout,
+                answer_limit_bytes: Some(limits.body_bytes),
+                pinned_certificate: certificate.as_deref().map(read_certificate).transpose()?,
+                services: vec![describe(code, title, openapi)?],
+                ..HttpConfig::new(base_url.clone())
+            };
+            let adapter = HttpAdapter::new(config)
+                .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
+            Ok(Arc::new(adapter))
+        }
+    }
+}
+
+fn describe(
+    code: &str,
+    title: &str,
+    openapi: Option<Arc<serde_json::Value>>,
+) -> Result<ServiceDescription, Vec<Fault>> {
+    let endpoints = match &openapi {
+        Some(document) => Checker::from_value(document.as_ref().clone())
+            .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?
+            .endpoints(code),
+        None => Vec::new(),
+    };
+    Ok(ServiceDescription {
+        code: code.to_owned(),
+        title: title.to_owned(),
+        endpoints,
+        openapi,
+    })
+}
+
+fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
+    let fault = |what: String| {
+        vec![Fault::new(
+            path.display().to_string(),
+            what,
+            "give a PEM file with the registry's one certificate",
+        )]
+    };
+    let mut list =
+        bridge_certs::read_pem_certificates(path).map_err(|error| fault(error.to_string()))?;
+    match (list.pop(), list.is_empty()) {
+        (Some(certificate), true) => Ok(certificate),
+        _ => Err(fault("does not hold exactly one certificate".to_owned())),
+    }
+}
+
+fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
+    Fault::new(
+        fault.place.clone(),
+        fault.problem.clone(),
+        fault.remedy.clone(),
+    )
+}
+
+fn read_json(path: &Path) -> Result<Arc<serde_json::Value>, Vec<Fault>> {
+    let fault = |what: String| {
+        vec![Fault::new(
+            path.display().to_string(),
+            what,
+            "give an OpenAPI 3.1 text in JSON",
+        )]
+    };
+    let bytes = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
+    let value = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
+    Ok(Arc::new(value))
+}

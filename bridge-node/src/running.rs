@@ -1,0 +1,218 @@
+//! A node at work: from settings to listeners, and back to nothing.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, OnceLock};
+
+use bridge_directory::{Fetch, FolderSource};
+use bridge_journal::JournalError;
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
+
+use crate::clock::Clock;
+use crate::command::{Failure, hint};
+use crate::fetch::HttpSource;
+use crate::listeners::{ConsumerInterface, Health, NodeInterface};
+use crate::node::{Node, Parts};
+use crate::settings::{DirectorySource, Settings};
+use crate::tls::{TlsIdentity, consumer_server, peer_server};
+use crate::{admin, server};
+
+/// A node that serves.
+#[derive(Debug)]
+pub struct Running {
+    /// The node.
+    pub node: Arc<Node>,
+    /// Where it listens: what the settings say, with real ports where they say 0.
+    pub addresses: Addresses,
+    journal_lost: mpsc::Receiver<String>,
+}
+
+/// Bound addresses of a node.
+#[derive(Debug, Clone, Copy)]
+pub struct Addresses {
+    /// Information systems, TLS.
+    pub consumer: Option<SocketAddr>,
+    /// Information systems, loopback without TLS.
+    pub plain: Option<SocketAddr>,
+    /// Other nodes.
+    pub peer: SocketAddr,
+    /// `live` and `ready`.
+    pub health: Option<SocketAddr>,
+}
+
+// === impl Running ===
+
+impl Running {
+    /// Opens everything and starts to serve.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Settings`] with every fault; [`Failure::Failed`] if a listener cannot be bound.
+    pub async fn start(settings: Settings) -> Result<Self, Failure> {
+        let parts = Parts::read(&settings, Clock::default().now_s())
+            .map_err(|error| Failure::Settings(error.0))?;
+        let (lost, journal_lost) = mpsc::channel::<String>(1);
+        let journal_fault = Arc::new(OnceLock::new());
+        let fault = Arc::clone(&journal_fault);
+        let on_fatal = Box::new(move |error: &JournalError| {
+            drop(fault.set(crate::chain(error)));
+            // The receiver is gone only when the node is ending anyway.
+            drop(lost.try_send(crate::chain(error)));
+        });
+        let (node, opened) = Node::open(settings, parts, (journal_fault, on_fatal))
+            .map_err(|error| Failure::Settings(error.0))?;
+        node.close_unfinished(&opened).await.map_err(|error| {
+            Failure::failed("the journal does not take `interrupted` leaves", &error)
+        })?;
+        refresh_directory(&node).await;
+        let addresses = bind_all(&node).await?;
+        tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
+        tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
+        Ok(Self {
+            node,
+            addresses,
+            journal_lost,
+        })
+    }
+
+    /// Waits until the journal can no longer be written; returns why.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing is lost if the future is dropped.
+    pub async fn journal_lost(&mut self) -> String {
+        match self.journal_lost.recv().await {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes nothing new, waits for what is under way, closes the journal. What is still open then is written as
+    /// `interrupted` at the next start.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Failed`] if the journal cannot be closed.
+    pub async fn drain(self) -> Result<(), Failure> {
+        let node = self.node;
+        tracing::info!("draining");
+        node.house.draining.cancel();
+        node.house.tasks.close();
+        let limit = node.settings.limits.drain_timeout;
+        if tokio::time::timeout(limit, node.house.tasks.wait())
+            .await
+            .is_err()
+        {
+            tracing::warn!(left = node.house.tasks.len(), "draining took too long");
+        }
+        node.journal
+            .close()
+            .await
+            .map_err(|error| Failure::failed("the journal cannot be closed", &error))?;
+        if let Err(error) = std::fs::remove_file(&node.settings.admin_socket) {
+            tracing::debug!(%error, "admin socket");
+        }
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+async fn bind_all(node: &Arc<Node>) -> Result<Addresses, Failure> {
+    let mut addresses = Addresses {
+        consumer: None,
+        plain: None,
+        peer: node.settings.peer_listen,
+        health: None,
+    };
+    let settings = &node.settings;
+    let house = node.house.clone();
+    let tls = |name: &str| {
+        TlsIdentity::read(&settings.keys_folder, name)
+            .map_err(|error| Failure::failed(&format!("TLS identity `{name}`"), &error))
+    };
+    let failed = |error: crate::tls::TlsError| Failure::failed("TLS", &error);
+    let peer = peer_server(&tls("tls")?, Arc::clone(&node.trust)).map_err(failed)?;
+    let (listener, bound) = bind("peer.listen", settings.peer_listen).await?;
+    addresses.peer = bound;
+    let interface = Arc::new(NodeInterface(Arc::clone(node)));
+    tokio::spawn(server::serve(
+        listener,
+        Some(Arc::new(peer)),
+        house.clone(),
+        interface,
+    ));
+    let interface = Arc::new(ConsumerInterface(Arc::clone(node)));
+    if let Some(address) = settings.consumer_listen {
+        let web = consumer_server(&tls("web")?).map_err(failed)?;
+        let (listener, bound) = bind("consumer.listen", address).await?;
+        addresses.consumer = Some(bound);
+        tokio::spawn(server::serve(
+            listener,
+            Some(Arc::new(web)),
+            house.clone(),
+            Arc::clone(&interface),
+        ));
+    }
+    if let Some(address) = settings.consumer_plain_listen {
+        let (listener, bound) = bind("consumer.plain_listen", address).await?;
+        addresses.plain = Some(bound);
+        tokio::spawn(server::serve(listener, None, house.clone(), interface));
+    }
+    if let Some(address) = settings.health_listen {
+        let (listener, bound) = bind("admin.health_listen", address).await?;
+        addresses.health = Some(bound);
+        tokio::spawn(server::serve(
+            listener,
+            None,
+            house,
+            Arc::new(Health(Arc::clone(node))),
+        ));
+    }
+    let socket = admin::bind(&settings.admin_socket)
+        .map_err(|error| Failure::failed(&settings.admin_socket.display().to_string(), &error))?;
+    tokio::spawn(admin::serve(socket, Arc::clone(node)));
+    Ok(addresses)
+}
+
+async fn bind(place: &str, address: SocketAddr) -> Result<(TcpListener, SocketAddr), Failure> {
+    let bound = async {
+        let listener = TcpListener::bind(address).await?;
+        let bound = listener.local_addr()?;
+        Ok::<_, std::io::Error>((listener, bound))
+    };
+    bound.await.map_err(|error| {
+        Failure::Failed(hint(
+            &format!("{place}: {address} cannot be listened on: {error}"),
+            "free the port or choose another in the settings",
+        ))
+    })
+}
+
+async fn keep_directory_fresh(node: Arc<Node>) {
+    loop {
+        tokio::select! {
+            () = node.house.draining.cancelled() => return,
+            () = tokio::time::sleep(node.settings.directory_refresh) => {}
+        }
+        refresh_directory(&node).await;
+    }
+}
+
+/// Reads the directory again, now. A failure is logged and shown by `ready`; the view in force stays until it expires.
+pub async fn refresh_directory(node: &Arc<Node>) {
+    let source: Box<dyn Fetch> = match &node.settings.directory_source {
+        DirectorySource::Folder(folder) => Box::new(FolderSource(folder.clone())),
+        DirectorySource::Http(base) => Box::new(HttpSource::new(base.clone())),
+    };
+    let shared = Arc::clone(node);
+    let refreshed = tokio::task::spawn_blocking(move || {
+        shared.watch.refresh(source.as_ref(), shared.clock.now_s())
+    });
+    match refreshed.await {
+        Ok(Ok(())) => tracing::debug!("directory is current"),
+        Ok(Err(error)) => {
+            tracing::error!(error = %crate::chain(&error), "the directory cannot be refreshed");
+        }
+        Err(error) => tracing::error!(%error, "the directory reader failed"),
+    }
+}

@@ -1,0 +1,138 @@
+//! Limits on everything a stranger can send, each a setting with a default and its reason.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+
+use super::Fault;
+
+/// The limits of a node.
+#[derive(Debug, Clone)]
+pub struct Limits {
+    /// Bodies above it are spooled to disk, bytes.
+    pub body_memory_bytes: usize,
+    /// Largest body either way, bytes.
+    pub body_bytes: u64,
+    /// All spooled bodies of the node together, bytes.
+    pub spool_node_bytes: u64,
+    /// Spooled bodies of one peer or caller, bytes.
+    pub spool_peer_bytes: u64,
+    /// Request line and fields together, bytes.
+    pub head_bytes: usize,
+    /// Number of fields.
+    pub fields: usize,
+    /// How long a head may take to arrive.
+    pub head_timeout: Duration,
+    /// How long a TLS handshake may take.
+    pub handshake_timeout: Duration,
+    /// How long an exchange may take at the consumer's node.
+    pub exchange_timeout: Duration,
+    /// Connections accepted at one listener at a time.
+    pub connections: usize,
+    /// Exchanges under way at a time, each direction.
+    pub exchanges: usize,
+    /// How long draining waits for exchanges.
+    pub drain_timeout: Duration,
+    /// Preallocated size of a journal segment, bytes.
+    pub segment_bytes: u64,
+}
+
+/// `[limits]` as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RawLimits {
+    body_memory_bytes: Option<u64>,
+    body_bytes: Option<u64>,
+    spool_node_bytes: Option<u64>,
+    spool_peer_bytes: Option<u64>,
+    head_bytes: Option<u64>,
+    fields: Option<u64>,
+    head_seconds: Option<u64>,
+    handshake_seconds: Option<u64>,
+    exchange_seconds: Option<u64>,
+    connections: Option<u64>,
+    exchanges: Option<u64>,
+    drain_seconds: Option<u64>,
+    segment_bytes: Option<u64>,
+}
+
+const KIB: u64 = 1024;
+const MIB: u64 = 1024 * KIB;
+const GIB: u64 = 1024 * MIB;
+
+// === impl Limits ===
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self::check(&RawLimits::default(), &mut Vec::new())
+    }
+}
+
+impl Limits {
+    /// Each default stands beside the smallest and largest value that makes sense.
+    pub(super) fn check(raw: &RawLimits, faults: &mut Vec<Fault>) -> Self {
+        let mut limit = |key: &str, given: Option<u64>, (low, default, high): (u64, u64, u64)| {
+            let value = given.unwrap_or(default);
+            if value < low || value > high {
+                faults.push(Fault::new(
+                    format!("limits.{key}"),
+                    format!("{value} is out of range"),
+                    format!("give {low} to {high} (default {default})"),
+                ));
+            }
+            value
+        };
+        // The journal keeps bodies up to 1 MiB whole; what it keeps is in memory anyway.
+        let body_memory = limit(
+            "body_memory_bytes",
+            raw.body_memory_bytes,
+            (4 * KIB, MIB, 16 * MIB),
+        );
+        // Statistical datasets of 1 GB and more have to pass.
+        let body = limit("body_bytes", raw.body_bytes, (4 * KIB, 4 * GIB, 1024 * GIB));
+        let spool_node = limit(
+            "spool_node_bytes",
+            raw.spool_node_bytes,
+            (MIB, 16 * GIB, 1024 * GIB),
+        );
+        // One peer may not take more than half of the node's room.
+        let spool_peer = limit(
+            "spool_peer_bytes",
+            raw.spool_peer_bytes,
+            (MIB, 8 * GIB, 1024 * GIB),
+        );
+        let head_bytes = limit("head_bytes", raw.head_bytes, (8 * KIB, 64 * KIB, MIB));
+        let fields = limit("fields", raw.fields, (16, 100, 1000));
+        let head_seconds = limit("head_seconds", raw.head_seconds, (1, 10, 120));
+        let handshake_s = limit("handshake_seconds", raw.handshake_seconds, (1, 10, 120));
+        // Signatures expire after 60 s; an exchange that takes longer can't be told from a lost one.
+        let time_limit = limit("exchange_seconds", raw.exchange_seconds, (1, 60, 3600));
+        let connections = limit("connections", raw.connections, (1, 5000, 100_000));
+        let exchanges = limit("exchanges", raw.exchanges, (1, 1024, 100_000));
+        let drain_s = limit("drain_seconds", raw.drain_seconds, (0, 30, 3600));
+        let segment = limit(
+            "segment_bytes",
+            raw.segment_bytes,
+            (64 * KIB, 64 * MIB, GIB),
+        );
+        Self {
+            body_memory_bytes: size(body_memory),
+            body_bytes: body,
+            spool_node_bytes: spool_node,
+            spool_peer_bytes: spool_peer,
+            head_bytes: size(head_bytes),
+            fields: size(fields),
+            head_timeout: Duration::from_secs(head_seconds),
+            handshake_timeout: Duration::from_secs(handshake_s),
+            exchange_timeout: Duration::from_secs(time_limit),
+            connections: size(connections),
+            exchanges: size(exchanges),
+            drain_timeout: Duration::from_secs(drain_s),
+            segment_bytes: segment,
+        }
+    }
+}
+
+fn size(value: u64) -> usize {
+    usize::try_from(value).unwrap_or(usize::MAX)
+}

@@ -1,0 +1,368 @@
+//! From the raw file to checked [`Settings`]: every section is checked even when another is wrong.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bridge_core::identity::{NodeId, SubsystemId};
+
+use super::raw::File;
+use super::{
+    Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, raw,
+};
+
+/// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
+const DEFAULT_REFRESH_S: u64 = 60;
+/// A registry that needs longer should answer asynchronously.
+const DEFAULT_REGISTRY_TIMEOUT_S: u64 = 30;
+const MAX_REGISTRY_TIMEOUT_S: u64 = 3600;
+
+struct Check<'a> {
+    folder: &'a Path,
+    faults: &'a mut Vec<Fault>,
+}
+
+pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
+    check_sections(&file, faults);
+    let limits = Limits::check(&file.limits.unwrap_or_default(), faults);
+    let mut check = Check { folder, faults };
+    let node = file
+        .node
+        .as_ref()
+        .and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
+    let services = check.services(file.services);
+    let callers = check.callers(file.callers);
+    let officers = check.officers(&file.officers);
+    let local_groups = check.groups(file.local_groups.unwrap_or_default());
+    let consumer = file.consumer.as_ref();
+    let consumer_listen = check.address(
+        "consumer.listen",
+        consumer.and_then(|c| c.listen.as_deref()),
+    );
+    let plain = check.loopback(
+        "consumer.plain_listen",
+        consumer.and_then(|c| c.plain_listen.as_deref()),
+    );
+    let peer_listen = check.address("peer.listen", file.peer.as_ref().map(|p| p.listen.as_str()));
+    let admin = file.admin.as_ref();
+    let health = check.loopback(
+        "admin.health_listen",
+        admin.and_then(|a| a.health_listen.as_deref()),
+    );
+    let directory = file.directory.and_then(|d| check.directory(&d));
+    let trust = file
+        .trust
+        .map(|t| check.existing("trust.anchors", &t.anchors));
+    let contracts = file
+        .contracts
+        .map(|c| check.existing("contracts.folder", &c.folder));
+    let node_section = file.node?;
+    let (directory_root, directory_source, directory_refresh) = directory?;
+    let data_folder = folder.join(&node_section.data_folder);
+    Some(Settings {
+        node: node?,
+        log_domain: node_section.log_domain,
+        keys_folder: check.existing("node.keys_folder", &node_section.keys_folder),
+        anchors: trust?,
+        directory_root,
+        directory_source,
+        directory_refresh,
+        consumer_listen,
+        consumer_plain_listen: plain,
+        peer_listen: peer_listen?,
+        admin_socket: admin.and_then(|a| a.socket.as_ref()).map_or_else(
+            || data_folder.join("admin.sock"),
+            |socket| folder.join(socket),
+        ),
+        data_folder,
+        health_listen: health,
+        callers,
+        officers,
+        contracts_folder: contracts?,
+        services,
+        local_groups,
+        limits,
+    })
+}
+
+fn check_sections(file: &File, faults: &mut Vec<Fault>) {
+    for (missing, name) in [
+        (file.node.is_none(), "node"),
+        (file.trust.is_none(), "trust"),
+        (file.directory.is_none(), "directory"),
+        (file.peer.is_none(), "peer"),
+        (file.contracts.is_none(), "contracts"),
+    ] {
+        if missing && !faults.iter().any(|fault| fault.place == name) {
+            faults.push(Fault::new(
+                name,
+                "section is missing",
+                format!("add [{name}]"),
+            ));
+        }
+    }
+}
+
+const NODE_FORM: &str = "write INSTANCE/CLASS/MEMBER/NODE, each part percent-encoded";
+const SUBSYSTEM_FORM: &str = "write INSTANCE/CLASS/MEMBER/SUBSYSTEM, each part percent-encoded";
+
+// === impl Check ===
+
+impl Check<'_> {
+    fn fault(&mut self, place: &str, what: impl Into<String>, remedy: &str) {
+        self.faults.push(Fault::new(place, what, remedy));
+    }
+
+    fn parse<T: FromStr>(&mut self, place: &str, text: &str, form: &str) -> Option<T>
+    where
+        T::Err: std::fmt::Display,
+    {
+        match text.parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.fault(place, format!("`{text}`: {error}"), form);
+                None
+            }
+        }
+    }
+
+    fn existing(&mut self, place: &str, path: &str) -> PathBuf {
+        let full = self.folder.join(path);
+        if !full.exists() {
+            self.fault(
+                place,
+                format!("{} does not exist", full.display()),
+                "create it or correct the path",
+            );
+        }
+        full
+    }
+
+    fn address(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
+        self.parse(
+            place,
+            text?,
+            "write ADDRESS:PORT, as 127.0.0.1:8443 or [::1]:8443",
+        )
+    }
+
+    fn loopback(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
+        let address = self.address(place, text)?;
+        if !address.ip().is_loopback() {
+            self.fault(
+                place,
+                "is not a loopback address",
+                "plain HTTP is served on loopback only",
+            );
+        }
+        Some(address)
+    }
+
+    fn directory(&mut self, raw: &raw::Directory) -> Option<(PathBuf, DirectorySource, Duration)> {
+        let root = self.existing("directory.root", &raw.root);
+        let refresh = raw.refresh_seconds.unwrap_or(DEFAULT_REFRESH_S);
+        if !(1..=86_400).contains(&refresh) {
+            self.fault(
+                "directory.refresh_seconds",
+                format!("{refresh} is out of range"),
+                "give 1 to 86400",
+            );
+        }
+        let source = if raw.source.starts_with("http://") {
+            DirectorySource::Http(raw.source.trim_end_matches('/').to_owned())
+        } else if raw.source.contains("://") {
+            self.fault(
+                "directory.source",
+                "is neither a folder nor an http:// address",
+                "the files are signed: serve them over plain http or give a folder",
+            );
+            return None;
+        } else {
+            DirectorySource::Folder(self.existing("directory.source", &raw.source))
+        };
+        Some((root, source, Duration::from_secs(refresh)))
+    }
+
+    fn callers(&mut self, raw: Vec<raw::Caller>) -> Vec<Caller> {
+        let mut callers = Vec::new();
+        for (i, caller) in raw.into_iter().enumerate() {
+            let place = format!("callers[{i}]");
+            let subsystems = self.subsystems(&format!("{place}.subsystems"), &caller.subsystems);
+            let credential = match (&caller.certificate, &caller.api_key_sha256) {
+                (Some(path), None) => self.certificate(&format!("{place}.certificate"), path),
+                (None, Some(hash)) => self.api_key(&format!("{place}.api_key_sha256"), hash),
+                _ => {
+                    self.fault(
+                        &place,
+                        "needs exactly one credential",
+                        "give certificate or api_key_sha256",
+                    );
+                    None
+                }
+            };
+            if let Some(credential) = credential {
+                callers.push(Caller {
+                    name: caller.name,
+                    subsystems,
+                    credential,
+                });
+            }
+        }
+        callers
+    }
+
+    fn certificate(&mut self, place: &str, path: &str) -> Option<Credential> {
+        // A file may hold the chain as it was issued; the first certificate is the system's own, and it alone is pinned.
+        let what = match bridge_certs::read_pem_certificates(&self.folder.join(path)) {
+            Ok(list) => match list.into_iter().next() {
+                Some(certificate) => return Some(Credential::Certificate(certificate)),
+                None => "holds no certificate".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        self.fault(place, what, "give a PEM file with the client certificate");
+        None
+    }
+
+    fn api_key(&mut self, place: &str, text: &str) -> Option<Credential> {
+        let form = "write the 64 hexadecimal digits that `bridge-node api-key` prints";
+        if let Some(hash) = decode_hex(text) {
+            Some(Credential::ApiKey(hash))
+        } else {
+            self.fault(place, "is not a SHA-256 in hexadecimal", form);
+            None
+        }
+    }
+
+    fn officers(&mut self, raw: &[raw::Officer]) -> Vec<Officer> {
+        let mut officers = Vec::new();
+        for (i, officer) in raw.iter().enumerate() {
+            match STANDARD.decode(&officer.public_key) {
+                Ok(key) if key.len() == 32 => {
+                    officers.push(Officer {
+                        name: officer.name.clone(),
+                        public_key: key,
+                    });
+                }
+                _ => self.fault(
+                    &format!("officers[{i}].public_key"),
+                    "is not an Ed25519 public key",
+                    "write the base64 of 32 bytes that `bridge-node officer-key` prints",
+                ),
+            }
+        }
+        officers
+    }
+
+    fn groups(
+        &mut self,
+        raw: BTreeMap<String, Vec<String>>,
+    ) -> BTreeMap<String, BTreeSet<SubsystemId>> {
+        raw.into_iter()
+            .map(|(name, list)| {
+                let members = self.subsystems(&format!("local_groups.{name}"), &list);
+                (name, members)
+            })
+            .collect()
+    }
+
+    fn subsystems(&mut self, place: &str, list: &[String]) -> BTreeSet<SubsystemId> {
+        list.iter()
+            .enumerate()
+            .filter_map(|(i, text)| self.parse(&format!("{place}[{i}]"), text, SUBSYSTEM_FORM))
+            .collect()
+    }
+
+    fn services(&mut self, raw: Vec<raw::Service>) -> Vec<Service> {
+        let mut services = Vec::new();
+        for (i, service) in raw.into_iter().enumerate() {
+            let place = format!("services[{i}]");
+            let subsystem = self.parse(
+                &format!("{place}.subsystem"),
+                &service.subsystem,
+                SUBSYSTEM_FORM,
+            );
+            let source = match service.adapter.as_str() {
+                "sql" => self.sql(&place, &service),
+                "http" => self.http(&place, &service),
+                other => {
+                    self.fault(
+                        &format!("{place}.adapter"),
+                        format!("`{other}` is not built in"),
+                        "use sql or http",
+                    );
+                    None
+                }
+            };
+            if let (Some(subsystem), Some(source)) = (subsystem, source) {
+                services.push(Service {
+                    subsystem,
+                    published: service.published.unwrap_or(false),
+                    check: service.check.unwrap_or(true),
+                    source,
+                });
+            }
+        }
+        services
+    }
+
+    fn sql(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
+        let (Some(package), Some(database)) = (&raw.package, &raw.database) else {
+            self.fault(
+                place,
+                "lacks package or database",
+                "adapter sql needs both paths",
+            );
+            return None;
+        };
+        let package = self.existing(&format!("{place}.package"), package);
+        let database = self.existing(&format!("{place}.database"), database);
+        Some(Source::Sql { package, database })
+    }
+
+    fn http(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
+        let (Some(code), Some(base_url)) = (&raw.code, &raw.base_url) else {
+            self.fault(place, "lacks code or base_url", "adapter http needs both");
+            return None;
+        };
+        let seconds = raw.timeout_seconds.unwrap_or(DEFAULT_REGISTRY_TIMEOUT_S);
+        if !(1..=MAX_REGISTRY_TIMEOUT_S).contains(&seconds) {
+            self.fault(
+                &format!("{place}.timeout_seconds"),
+                format!("{seconds} is out of range"),
+                "give 1 to 3600",
+            );
+        }
+        let certificate = raw
+            .certificate
+            .as_ref()
+            .map(|path| self.existing(&format!("{place}.certificate"), path));
+        let openapi = raw
+            .openapi
+            .as_ref()
+            .map(|path| self.existing(&format!("{place}.openapi"), path));
+        Some(Source::Http {
+            code: code.clone(),
+            title: raw.title.clone().unwrap_or_else(|| code.clone()),
+            base_url: base_url.trim_end_matches('/').to_owned(),
+            certificate,
+            openapi,
+            timeout: Duration::from_secs(seconds),
+        })
+    }
+}
+
+fn decode_hex(text: &str) -> Option<[u8; 32]> {
+    if text.len() != 64 || !text.is_ascii() {
+        return None;
+    }
+    let mut out = [0; 32];
+    for (i, byte) in out.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * i..2 * i + 2)?, 16).ok()?;
+    }
+    Some(out)
+}

@@ -1,0 +1,157 @@
+//! The settings file as it is written: one struct a section, nothing checked yet.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde::de::DeserializeOwned;
+
+use super::Fault;
+
+/// The whole file.
+#[derive(Debug, Default)]
+pub struct File {
+    /// `[node]`
+    pub node: Option<Node>,
+    /// `[trust]`
+    pub trust: Option<Trust>,
+    /// `[directory]`
+    pub directory: Option<Directory>,
+    /// `[consumer]`
+    pub consumer: Option<Consumer>,
+    /// `[peer]`
+    pub peer: Option<Peer>,
+    /// `[admin]`
+    pub admin: Option<Admin>,
+    /// `[contracts]`
+    pub contracts: Option<Contracts>,
+    /// `[limits]`
+    pub limits: Option<super::limits::RawLimits>,
+    /// `[local_groups]`
+    pub local_groups: Option<BTreeMap<String, Vec<String>>>,
+    /// `[[callers]]`
+    pub callers: Vec<Caller>,
+    /// `[[officers]]`
+    pub officers: Vec<Officer>,
+    /// `[[services]]`
+    pub services: Vec<Service>,
+}
+
+macro_rules! section {
+    ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Debug, Deserialize)]
+        #[expect(missing_docs, reason = "each field is a key of the settings file, described in config/README.md")]
+        pub struct $name { $(pub $field: $type),* }
+    };
+}
+
+section!(/// Who this node is.
+    Node { id: String, data_folder: String, keys_folder: String, log_domain: String });
+section!(/// Whose certificates count.
+    Trust { anchors: String });
+section!(/// The signed directory.
+    Directory { root: String, source: String, refresh_seconds: Option<u64> });
+section!(/// Listeners for information systems.
+    Consumer { listen: Option<String>, plain_listen: Option<String> });
+section!(/// Listener for other nodes.
+    Peer { listen: String });
+section!(/// For officers and operators.
+    Admin { socket: Option<String>, health_listen: Option<String> });
+section!(/// Contract files.
+    Contracts { folder: String });
+section!(/// An information system.
+    Caller { name: String, subsystems: Vec<String>, certificate: Option<String>, api_key_sha256: Option<String> });
+section!(/// An officer.
+    Officer { name: String, public_key: String });
+section!(/// A service, or a registry package with several.
+Service {
+    adapter: String, subsystem: String, published: Option<bool>, check: Option<bool>,
+    package: Option<String>, database: Option<String>,
+    code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
+    openapi: Option<String>, timeout_seconds: Option<u64>,
+});
+
+const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, limits, \
+                        local_groups, callers, officers, services";
+
+/// Reads the text; every unknown key and every wrongly typed section becomes a fault.
+pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
+    let table: toml::Table = match text.parse() {
+        Ok(table) => table,
+        Err(error) => {
+            faults.push(Fault::new(
+                "file",
+                error.to_string(),
+                "write valid TOML 1.0",
+            ));
+            return None;
+        }
+    };
+    let mut file = File::default();
+    for (key, value) in table {
+        match key.as_str() {
+            "node" => file.node = section(&key, value, faults),
+            "trust" => file.trust = section(&key, value, faults),
+            "directory" => file.directory = section(&key, value, faults),
+            "consumer" => file.consumer = section(&key, value, faults),
+            "peer" => file.peer = section(&key, value, faults),
+            "admin" => file.admin = section(&key, value, faults),
+            "contracts" => file.contracts = section(&key, value, faults),
+            "limits" => file.limits = section(&key, value, faults),
+            "local_groups" => file.local_groups = section(&key, value, faults),
+            "callers" => file.callers = list(&key, value, faults),
+            "officers" => file.officers = list(&key, value, faults),
+            "services" => file.services = list(&key, value, faults),
+            _ => faults.push(Fault::new(
+                key,
+                "no such section",
+                format!("use one of {SECTIONS}"),
+            )),
+        }
+    }
+    Some(file)
+}
+
+fn list<T: DeserializeOwned>(place: &str, value: toml::Value, faults: &mut Vec<Fault>) -> Vec<T> {
+    let toml::Value::Array(items) = value else {
+        faults.push(Fault::new(
+            place,
+            "is not a list",
+            format!("write each entry under [[{place}]]"),
+        ));
+        return Vec::new();
+    };
+    items
+        .into_iter()
+        .enumerate()
+        .filter_map(|(i, item)| section(&format!("{place}[{i}]"), item, faults))
+        .collect()
+}
+
+fn section<T: DeserializeOwned>(
+    place: &str,
+    value: toml::Value,
+    faults: &mut Vec<Fault>,
+) -> Option<T> {
+    let mut unknown = Vec::new();
+    let read = serde_ignored::deserialize(value, |path| unknown.push(path.to_string()));
+    for key in unknown {
+        faults.push(Fault::new(
+            format!("{place}.{key}"),
+            "no such key",
+            "remove it or correct its spelling",
+        ));
+    }
+    match read {
+        Ok(section) => Some(section),
+        Err(error) => {
+            let what = error.to_string().trim().replace('\n', " ");
+            faults.push(Fault::new(
+                place,
+                what,
+                "give every required key with a value of its type",
+            ));
+            None
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! TLS as this node speaks it: version 1.3 only, certificates on both sides, no resumption, tickets or early data.
+//!
+//! Resumption is off because a resumed session skips the certificate check. Chains are judged by [`bridge_certs::Trust`];
+//! who the other side *is* follows from its only identity and the key pin in the directory, never from a host name.
+//!
+//! Standard: RFC 8446 §4.4.2.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bridge_certs::{Checked, KeyFileError, Profile, Trust, read_key_file, read_pem_certificates};
+use rustls::crypto::CryptoProvider;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
+use rustls::server::NoServerSessionStorage;
+use rustls::version::TLS13;
+use rustls::{ClientConfig, ServerConfig};
+
+mod verifier;
+
+pub use verifier::PeerVerifier;
+
+/// The one application protocol between nodes.
+pub const ALPN: &[u8] = b"bridge/1";
+
+/// Why TLS cannot be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TlsError {
+    /// The key file.
+    #[error(transparent)]
+    Key(#[from] KeyFileError),
+    /// The certificate file.
+    #[error("{0}")]
+    Certificate(String),
+    /// rustls refuses the pair.
+    #[error("certificate and key do not make a TLS identity")]
+    Tls(#[from] rustls::Error),
+}
+
+/// A certificate chain with its key.
+#[derive(Debug)]
+pub struct TlsIdentity {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+}
+
+// === impl TlsIdentity ===
+
+impl TlsIdentity {
+    /// Reads `{name}.pem` and `{name}.key` from the keys folder.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] names the file and what is wrong with it.
+    pub fn read(folder: &Path, name: &str) -> Result<Self, TlsError> {
+        let path = folder.join(format!("{name}.pem"));
+        let chain = read_pem_certificates(&path)
+            .map_err(|error| TlsError::Certificate(error.to_string()))?;
+        if chain.is_empty() {
+            return Err(TlsError::Certificate(format!(
+                "{}: no certificate",
+                path.display()
+            )));
+        }
+        let key = read_key_file(&folder.join(format!("{name}.key")))?;
+        Ok(Self {
+            chain: chain.into_iter().map(CertificateDer::from).collect(),
+            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())),
+        })
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// The server side towards other nodes.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if certificate and key do not fit.
+pub fn peer_server(identity: &TlsIdentity, trust: Arc<Trust>) -> Result<ServerConfig, TlsError> {
+    let verifier = Arc::new(PeerVerifier::any(trust, provider()));
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+    forbid_resumption(&mut config);
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(config)
+}
+
+/// The server side towards information systems: a client certificate is asked for, and judged per request.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if certificate and key do not fit.
+pub fn consumer_server(identity: &TlsIdentity) -> Result<ServerConfig, TlsError> {
+    let verifier = Arc::new(verifier::PinnedLater::new(provider()));
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+    forbid_resumption(&mut config);
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
+/// The client side towards one node, whose name and key pins the directory gives.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if certificate and key do not fit.
+pub fn peer_client(
+    identity: &TlsIdentity,
+    verifier: PeerVerifier,
+) -> Result<ClientConfig, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?;
+    config.resumption = rustls::client::Resumption::disabled();
+    config.enable_early_data = false;
+    config.enable_sni = false;
+    config.alpn_protocols = vec![ALPN.to_vec()];
+    Ok(config)
+}
+
+fn forbid_resumption(config: &mut ServerConfig) {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+}
+
+/// Who the other side of an accepted connection is, by the certificates it showed.
+///
+/// # Errors
+///
+/// The certificate does not hold; rustls judged it once already, so this is a certificate that expired in between.
+pub fn peer_of(
+    trust: &Trust,
+    certificates: &[CertificateDer<'_>],
+    now_s: u64,
+) -> Result<Checked, bridge_certs::CertificateError> {
+    let (leaf, rest) = certificates
+        .split_first()
+        .map_or((&[][..], &[][..]), |(l, r)| (&l[..], r));
+    let intermediates: Vec<Vec<u8>> = rest.iter().map(|c| c.to_vec()).collect();
+    trust.check(leaf, &intermediates, Profile::Tls, now_s)
+}
+
+/// The client side of an information system that shows its certificate to the consumer interface.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if certificate and key do not fit.
+pub fn system_client(
+    roots: rustls::RootCertStore,
+    identity: &TlsIdentity,
+) -> Result<ClientConfig, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(roots)
+        .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?;
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}

@@ -1,0 +1,251 @@
+//! The directory in force: refreshed without a restart, refused when it has expired.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arc_swap::ArcSwapOption;
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bridge_certs::{CertificateError, Checked, KeyAlgorithm, Profile, Trust};
+use bridge_core::identity::{CertificateName, MemberId, NodeId};
+use bridge_core::refusal::{NodeFault, Refusal};
+use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Trusted};
+use bridge_signature::{Algorithm, VerifyingKey};
+
+use crate::peers::PeerAddress;
+
+/// One version of the directory, with its keys ready for use.
+#[derive(Debug)]
+pub struct View {
+    trusted: Arc<Trusted>,
+    keys: HashMap<String, PeerKey>,
+}
+
+/// A node's exchange key.
+#[derive(Debug)]
+pub struct PeerKey {
+    /// Whose it is.
+    pub node: NodeId,
+    /// Verifies with the algorithm of its record; what a message claims is only compared.
+    pub verifying: VerifyingKey,
+    not_before: u64,
+    not_after: u64,
+}
+
+/// Holds the newest view.
+#[derive(Debug)]
+pub struct Watch {
+    client: Mutex<Client>,
+    trust: Arc<Trust>,
+    current: ArcSwapOption<View>,
+    fault: Mutex<Option<String>>,
+}
+
+// === impl Watch ===
+
+impl Watch {
+    /// Starts from what the store on disk holds, if that has not expired.
+    pub fn new(client: Client, trust: Arc<Trust>, now_s: u64) -> Self {
+        let stored = client.trusted(now_s);
+        let watch = Self {
+            client: Mutex::new(client),
+            trust,
+            current: ArcSwapOption::empty(),
+            fault: Mutex::default(),
+        };
+        match stored {
+            Ok(trusted) => watch.adopt(trusted, now_s),
+            Err(error) => watch.note(&error),
+        }
+        watch
+    }
+
+    /// Reads the directory again. Blocks: call it on a thread of its own.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError`]; the view in force stays until it expires.
+    pub fn refresh(&self, source: &dyn Fetch, now_s: u64) -> Result<(), DirectoryError> {
+        let refreshed = self
+            .client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .refresh(source, now_s);
+        match refreshed {
+            Ok(trusted) => {
+                self.adopt(trusted, now_s);
+                Ok(())
+            }
+            Err(error) => {
+                self.note(&error);
+                Err(error)
+            }
+        }
+    }
+
+    /// The view in force.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFault::DirectoryMissing`] or [`NodeFault::DirectoryExpired`].
+    pub fn view(&self, now_s: u64) -> Result<Arc<View>, Refusal> {
+        let Some(view) = self.current.load_full() else {
+            return Err(Refusal::Node(NodeFault::DirectoryMissing));
+        };
+        let expired_s = view.expires_s();
+        if now_s >= expired_s {
+            return Err(Refusal::Node(NodeFault::DirectoryExpired { expired_s }));
+        }
+        Ok(view)
+    }
+
+    /// Why the newest attempt to refresh failed, for `ready`.
+    pub fn fault(&self) -> Option<String> {
+        self.fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    fn adopt(&self, trusted: Arc<Trusted>, now_s: u64) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.current
+            .store(Some(Arc::new(View::new(trusted, &self.trust, now_s))));
+    }
+
+    fn note(&self, error: &DirectoryError) {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+    }
+}
+
+// === impl View ===
+
+impl View {
+    fn new(trusted: Arc<Trusted>, trust: &Trust, now_s: u64) -> Self {
+        let mut keys = HashMap::new();
+        for (node, key) in exchange_keys(&trusted) {
+            match PeerKey::read(&node, key, trust, now_s) {
+                Ok((key_id, key)) => {
+                    keys.insert(key_id, key);
+                }
+                // One member's broken key must not cost the others their exchange.
+                Err(why) => tracing::warn!(%node, why, "exchange key of the directory is not used"),
+            }
+        }
+        Self { trusted, keys }
+    }
+
+    /// The directory itself.
+    pub fn directory(&self) -> &bridge_directory::Directory {
+        &self.trusted.directory
+    }
+
+    /// Version of the targets metadata.
+    pub fn version(&self) -> u64 {
+        self.trusted.version
+    }
+
+    /// When it expires, Unix seconds.
+    pub fn expires_s(&self) -> u64 {
+        self.trusted.expires_s
+    }
+
+    /// The exchange key with this id.
+    pub fn exchange_key(&self, key_id: &str) -> Option<&PeerKey> {
+        self.keys.get(key_id)
+    }
+
+    /// The nodes that speak for a member, in the directory's order.
+    pub fn addresses(&self, member: &MemberId) -> Vec<(PeerAddress, &bridge_directory::Node)> {
+        self.directory()
+            .nodes_of(member)
+            .iter()
+            .filter_map(|node| {
+                let address = PeerAddress {
+                    node: member.node(&node.code).ok()?,
+                    address: node.address.clone(),
+                    pins: node
+                        .tls_pins
+                        .iter()
+                        .filter_map(|pin| decode_pin(pin))
+                        .collect(),
+                };
+                Some((address, node))
+            })
+            .collect()
+    }
+
+    /// Whether this TLS certificate is one of the node's, by its pinned key.
+    pub fn tls_belongs(&self, checked: &Checked) -> Option<NodeId> {
+        let Some(CertificateName::Node(id)) = &checked.name else {
+            return None;
+        };
+        let node = self.directory().node(id)?;
+        let pinned = node
+            .tls_pins
+            .iter()
+            .any(|pin| decode_pin(pin) == Some(checked.spki_sha256));
+        pinned.then(|| id.clone())
+    }
+}
+
+// === impl PeerKey ===
+
+impl PeerKey {
+    /// Whether its certificate holds now: it may expire while this view is in force.
+    pub fn valid_at(&self, now_s: u64) -> bool {
+        self.not_before <= now_s && now_s <= self.not_after
+    }
+
+    fn read(
+        node: &NodeId,
+        record: &ExchangeKey,
+        trust: &Trust,
+        now_s: u64,
+    ) -> Result<(String, Self), String> {
+        let der = STANDARD
+            .decode(&record.certificate)
+            .map_err(|error| error.to_string())?;
+        let checked = trust
+            .check(&der, &[], Profile::Exchange, now_s)
+            .map_err(|error: CertificateError| error.to_string())?;
+        if checked.name.as_ref() != Some(&CertificateName::Node(node.clone())) {
+            return Err("its certificate names another node".to_owned());
+        }
+        if decode_pin(&record.pin) != Some(checked.spki_sha256) {
+            return Err("its certificate has another key than the pinned one".to_owned());
+        }
+        let algorithm = match checked.algorithm {
+            KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
+            KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa { .. } => {
+                return Err("keys of this kind do not sign exchanges".to_owned());
+            }
+        };
+        let verifying =
+            VerifyingKey::new(algorithm, &checked.public_key).map_err(|error| error.to_string())?;
+        let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
+        let key = Self {
+            node: node.clone(),
+            verifying,
+            not_before: checked.not_before,
+            not_after: checked.not_after,
+        };
+        Ok((key_id, key))
+    }
+}
+
+fn exchange_keys(trusted: &Trusted) -> impl Iterator<Item = (NodeId, &ExchangeKey)> {
+    trusted.directory.members.iter().flat_map(|member| {
+        member.nodes.iter().flat_map(|node| {
+            let id = member.id.node(&node.code).ok();
+            node.exchange
+                .iter()
+                .filter_map(move |key| Some((id.clone()?, key)))
+        })
+    })
+}
+
+fn decode_pin(pin: &str) -> Option<[u8; 32]> {
+    URL_SAFE_NO_PAD.decode(pin).ok()?.try_into().ok()
+}

@@ -1,0 +1,228 @@
+//! Evidence: opened, held against the leaf's commitment, and against itself.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use ring::aead::{Aad, Nonce};
+use ring::hkdf::{HKDF_SHA256, KeyType, Salt};
+
+use crate::bytes::{Bytes, Hash, sha256};
+use crate::leaf::{Leaf, Mode};
+use crate::secrets::aead_key;
+
+/// What is wrong with the evidence of a leaf.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EvidenceFault {
+    /// The record secret beside the leaf can't be opened.
+    #[error(
+        "the record secret beside the leaf can't be opened: it was altered or taken from another leaf, and the leaf's evidence is lost"
+    )]
+    Secret,
+    /// The evidence can't be decrypted.
+    #[error(
+        "the evidence can't be decrypted for this leaf: ciphertext, secret, leaf or position was altered, and the evidence is lost"
+    )]
+    Sealed,
+    /// The plaintext is not evidence.
+    #[error(
+        "the decrypted bytes are not evidence in the format's form: they were not written by a node"
+    )]
+    Form,
+    /// The leaf commits to other evidence.
+    #[error("the leaf commits to other evidence than lies beside it: the evidence was exchanged")]
+    Commitment,
+    /// The link in the leaf is not that of the signature.
+    #[error(
+        "the leaf's `{field}` is not that of the signature in the evidence: the evidence is of another message"
+    )]
+    Link {
+        /// The field of the leaf.
+        field: &'static str,
+    },
+    /// There is a signature, but the leaf links to none.
+    #[error(
+        "the evidence has a signature, but the leaf has no link to it: the two ends' leaves can't be matched"
+    )]
+    NoLink,
+    /// The signature base does not cover the body's digest.
+    #[error(
+        "the signature base has no `content-digest` by sha-256: the signature does not speak for the body"
+    )]
+    NoDigest,
+    /// The body is not the one the signature speaks for.
+    #[error("the body is not the one whose digest was signed: it was exchanged before it was kept")]
+    Body,
+    /// There is a body where the mode has none.
+    #[error("the mode is `digest`, but a body was kept: more is stored than the contract allows")]
+    BodyKept,
+}
+
+/// The parts of opened evidence.
+#[derive(Debug, PartialEq, Eq)]
+struct Plain<'a> {
+    base: &'a [u8],
+    signature: &'a [u8],
+    body: &'a [u8],
+}
+
+/// Opens the evidence in `sealed` (which is decrypted in place) and checks all that it can be held against.
+pub(crate) fn check(
+    leaf: &Leaf<'_>,
+    (origin, index, leaf_hash): (&str, u64, &Hash),
+    secret: &[u8; 32],
+    sealed: &mut [u8],
+) -> Result<(), EvidenceFault> {
+    let key = derive(secret, b"bridge-evidence-key-v1")
+        .as_ref()
+        .and_then(aead_key);
+    let key = key.ok_or(EvidenceFault::Sealed)?;
+    let aad: [&[u8]; 4] = [origin.as_bytes(), b"\n", &index.to_be_bytes(), leaf_hash];
+    let nonce = Nonce::assume_unique_for_key([0; 12]);
+    let Ok(plain) = key.open_in_place(nonce, Aad::from(aad.concat()), sealed) else {
+        return Err(EvidenceFault::Sealed);
+    };
+    let salt = derive(secret, b"bridge-evidence-salt-v1").ok_or(EvidenceFault::Sealed)?;
+    if leaf.evidence != Some(sha256(&[b"bridge-evidence-v1\0", &salt, plain])) {
+        return Err(EvidenceFault::Commitment);
+    }
+    let plain = Plain::parse(plain).ok_or(EvidenceFault::Form)?;
+    plain.check_link(leaf)?;
+    plain.check_body(leaf.mode)
+}
+
+impl<'a> Plain<'a> {
+    fn parse(plain: &'a [u8]) -> Option<Self> {
+        let mut bytes = Bytes(plain.strip_prefix(b"bridge-evidence-v1\n")?);
+        let plain = Self {
+            base: bytes.counted()?,
+            signature: bytes.counted()?,
+            body: bytes.counted()?,
+        };
+        bytes.0.is_empty().then_some(plain)
+    }
+
+    /// Leaves of answers link to the request by `link` and to the answer by `answer_link`.
+    fn check_link(&self, leaf: &Leaf<'_>) -> Result<(), EvidenceFault> {
+        if self.signature.is_empty() {
+            return Ok(());
+        }
+        let (field, link) = match (leaf.answer_link, leaf.link) {
+            (Some(link), _) => ("answer_link", link),
+            (None, Some(link)) => ("link", link),
+            (None, None) => return Err(EvidenceFault::NoLink),
+        };
+        if link == sha256(&[b"bridge-link-v1", self.signature]) {
+            return Ok(());
+        }
+        Err(EvidenceFault::Link { field })
+    }
+
+    fn check_body(&self, mode: Option<Mode>) -> Result<(), EvidenceFault> {
+        if mode == Some(Mode::Digest) && !self.body.is_empty() {
+            return Err(EvidenceFault::BodyKept);
+        }
+        if self.base.is_empty() {
+            return Ok(());
+        }
+        let digest = content_digest(self.base).ok_or(EvidenceFault::NoDigest)?;
+        if mode == Some(Mode::Full) && digest != sha256(&[self.body]) {
+            return Err(EvidenceFault::Body);
+        }
+        Ok(())
+    }
+}
+
+/// Takes the digest of the message's own content out of its signature base.
+///
+/// Standard: RFC 9421 §2.5. Standard: RFC 9530 §2.
+fn content_digest(base: &[u8]) -> Option<Hash> {
+    let line = base
+        .split(|byte| *byte == b'\n')
+        .find_map(|line| line.strip_prefix(b"\"content-digest\": "))?;
+    let line = str::from_utf8(line).ok()?;
+    let value = line
+        .split(',')
+        .find_map(|member| member.trim().strip_prefix("sha-256=:"))?;
+    let value = value.strip_suffix(':')?;
+    STANDARD.decode(value).ok()?.try_into().ok()
+}
+
+/// Derives 32 bytes from a record secret.
+///
+/// Standard: RFC 5869 §2.
+fn derive(secret: &[u8; 32], info: &[u8]) -> Option<[u8; 32]> {
+    let mut out = [0; 32];
+    let key = Salt::new(HKDF_SHA256, &[]).extract(secret);
+    key.expand(&[info], Bytes32)
+        .and_then(|output| output.fill(&mut out))
+        .ok()?;
+    Some(out)
+}
+
+struct Bytes32;
+
+impl KeyType for Bytes32 {
+    fn len(&self) -> usize {
+        32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{EvidenceFault, Plain, content_digest, derive};
+    use crate::leaf::Mode;
+    use proptest::prelude::*;
+
+    const BASE: &[u8] = b"\"@method\": GET\n\"content-digest\": sha-512=:AA==:, sha-256=:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=:\n\"content-digest\";req: sha-256=:AAAA:\n\"@signature-params\": ()";
+
+    #[test]
+    fn the_digest_of_the_message_itself_is_taken() {
+        assert_eq!(content_digest(BASE), Some(crate::bytes::sha256(&[])));
+        assert_eq!(
+            content_digest(b"\"content-digest\";req: sha-256=:AAAA:"),
+            None
+        );
+        assert_eq!(content_digest(b"\"content-digest\": sha-256=:AAAA:"), None);
+    }
+
+    #[test]
+    fn bodies_are_held_against_the_base() {
+        let plain = |base, body| Plain {
+            base,
+            signature: b"",
+            body,
+        };
+        assert_eq!(plain(BASE, b"").check_body(Some(Mode::Full)), Ok(()));
+        assert_eq!(
+            plain(BASE, b"x").check_body(Some(Mode::Full)),
+            Err(EvidenceFault::Body)
+        );
+        assert_eq!(
+            plain(BASE, b"x").check_body(Some(Mode::Digest)),
+            Err(EvidenceFault::BodyKept)
+        );
+        assert_eq!(
+            plain(b"x", b"").check_body(Some(Mode::Digest)),
+            Err(EvidenceFault::NoDigest)
+        );
+        assert_eq!(plain(b"", b"x").check_body(Some(Mode::Full)), Ok(()));
+    }
+
+    #[test]
+    fn labels_give_distinct_outputs() {
+        let one = derive(&[1; 32], b"bridge-evidence-key-v1");
+        assert!(one.is_some());
+        assert_ne!(one, derive(&[1; 32], b"bridge-evidence-salt-v1"));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(input: Vec<u8>) {
+            let _digest = content_digest(&input);
+            let bytes = [b"bridge-evidence-v1\n", input.as_slice()].concat();
+            if let Some(plain) = Plain::parse(&bytes) {
+                let length = plain.base.len() + plain.signature.len() + plain.body.len();
+                prop_assert_eq!(length + 12, input.len());
+            }
+        }
+    }
+}
