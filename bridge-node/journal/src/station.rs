@@ -96,6 +96,9 @@ const BATCH_ENTRIES: usize = 256;
 /// A batch is written when it has reached this; one entry may exceed it.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
 
+/// No batch is larger, whatever the segment: a reader may refuse more evidence than this.
+const BATCH_LIMIT_BYTES: usize = 64 * 1024 * 1024;
+
 /// What stays free at the end of a segment: for the commit of the last batch, the leaf with an index's
 /// digest and its commit, the seal and its commit; about 650 bytes.
 pub(crate) const RESERVE: u64 = 2048;
@@ -300,7 +303,8 @@ impl Station {
     /// Returns how many bytes the batch may have before its commit.
     fn room(&self) -> usize {
         let used = self.open.end + RESERVE;
-        usize::try_from(self.segment_bytes.saturating_sub(used)).unwrap_or(0)
+        let free = self.segment_bytes.saturating_sub(used);
+        usize::try_from(free).unwrap_or(0).min(BATCH_LIMIT_BYTES)
     }
 
     /// Says whether the open segment has leaves: one without is never sealed, as the next would have
