@@ -46,7 +46,11 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What an officer's request covers.
 pub fn components() -> [Component; 3] {
-    [Component::new("@method"), Component::new("@request-target"), Component::new("@authority")]
+    [
+        Component::new("@method"),
+        Component::new("@request-target"),
+        Component::new("@authority"),
+    ]
 }
 
 /// The parameters of an officer's signature.
@@ -111,17 +115,26 @@ pub async fn serve(listener: UnixListener, node: Arc<Node>) {
 
 fn may_connect(stream: &UnixStream) -> bool {
     let own = rustix::process::geteuid().as_raw();
-    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
+    stream
+        .peer_cred()
+        .is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
 }
 
 async fn answer(node: &Arc<Node>, request: Request<Incoming>) -> Response<Outgoing> {
     let (parts, _body) = request.into_parts();
-    let target = parts.uri.path_and_query().map_or("/", |pq| pq.as_str()).to_owned();
+    let target = parts
+        .uri
+        .path_and_query()
+        .map_or("/", |pq| pq.as_str())
+        .to_owned();
     let reply = match officer(node, parts.method.as_str(), &target, &parts.headers) {
         Ok(officer) => read(node, officer, &target).await,
         Err(why) => {
             tracing::warn!(why, "an officer's request was refused");
-            reply(401, &json!({ "error": "not an officer of this node", "hint": "sign with --officer-key of a key that [[officers]] names" }))
+            reply(
+                401,
+                &json!({ "error": "not an officer of this node", "hint": "sign with --officer-key of a key that [[officers]] names" }),
+            )
         }
     };
     reply.into_response()
@@ -143,9 +156,22 @@ fn officer<'a>(
         return Err("not fresh");
     }
     let name = received.params.keyid.as_deref().ok_or("no name")?;
-    let known = node.settings.officers.iter().find(|o| o.name == name).ok_or("unknown officer")?;
-    let view = RequestView { method, target, authority: AUTHORITY, scheme: "http", fields };
-    let base = received.base(&Message::Request(view)).map_err(|_base| "no signature base")?;
+    let known = node
+        .settings
+        .officers
+        .iter()
+        .find(|o| o.name == name)
+        .ok_or("unknown officer")?;
+    let view = RequestView {
+        method,
+        target,
+        authority: AUTHORITY,
+        scheme: "http",
+        fields,
+    };
+    let base = received
+        .base(&Message::Request(view))
+        .map_err(|_base| "no signature base")?;
     VerifyingKey::new(Algorithm::Ed25519, &known.public_key)
         .map_err(|_key| "unusable key")?
         .verify(base.bytes(), &received.signature)
@@ -158,7 +184,10 @@ async fn read(node: &Arc<Node>, officer: &Officer, target: &str) -> Reply {
     let pairs = pairs(query);
     if let Some(id) = path.strip_prefix("/show/") {
         let Ok(id) = Uuid::parse_str(id) else {
-            return reply(400, &json!({ "error": "not a request id", "hint": "give the X-Road-Request-Id, a UUID" }));
+            return reply(
+                400,
+                &json!({ "error": "not a request id", "hint": "give the X-Road-Request-Id, a UUID" }),
+            );
         };
         return show(node, officer, id).await;
     }
@@ -196,7 +225,10 @@ async fn show(node: &Arc<Node>, officer: &Officer, id: Uuid) -> Reply {
     match tokio::task::spawn_blocking(move || journal.show(id)).await {
         Ok(Ok(shown)) => {
             let origin = node.journal.origin();
-            let records: Vec<Value> = shown.iter().map(|record| shown_json(origin, record)).collect();
+            let records: Vec<Value> = shown
+                .iter()
+                .map(|record| shown_json(origin, record))
+                .collect();
             reply(200, &json!({ "records": records }))
         }
         Ok(Err(error)) => reply(500, &json!({ "error": crate::chain(&error) })),
@@ -215,7 +247,8 @@ async fn journal_read(
     let mut leaf = Leaf::new(Kind::AuditRead, node.clock.now());
     leaf.request_id = id;
     leaf.facts.insert("action".to_owned(), action.to_owned());
-    leaf.facts.insert("officer".to_owned(), officer.name.clone());
+    leaf.facts
+        .insert("officer".to_owned(), officer.name.clone());
     if let Some(mark) = mark {
         leaf.facts.insert("query".to_owned(), mark);
     }
@@ -229,14 +262,37 @@ async fn journal_read(
 }
 
 fn filter(pairs: &[(String, String)]) -> Result<Filter, String> {
-    let mut filter = Filter { limit: Some(DEFAULT_HITS), ..Filter::default() };
+    let mut filter = Filter {
+        limit: Some(DEFAULT_HITS),
+        ..Filter::default()
+    };
     for (name, value) in pairs {
         let wrong = |what: &str| format!("{name}: `{value}` is not {what}");
         match name.as_str() {
-            "from" => filter.from = Some(UnixMillis(value.parse().map_err(|_e| wrong("Unix milliseconds"))?)),
-            "to" => filter.to = Some(UnixMillis(value.parse().map_err(|_e| wrong("Unix milliseconds"))?)),
-            "client" => filter.client = Some(value.parse::<SubsystemId>().map_err(|_e| wrong("a subsystem"))?),
-            "service" => filter.service = Some(value.parse::<ServiceId>().map_err(|_e| wrong("a service"))?),
+            "from" => {
+                filter.from = Some(UnixMillis(
+                    value.parse().map_err(|_e| wrong("Unix milliseconds"))?,
+                ))
+            }
+            "to" => {
+                filter.to = Some(UnixMillis(
+                    value.parse().map_err(|_e| wrong("Unix milliseconds"))?,
+                ))
+            }
+            "client" => {
+                filter.client = Some(
+                    value
+                        .parse::<SubsystemId>()
+                        .map_err(|_e| wrong("a subsystem"))?,
+                )
+            }
+            "service" => {
+                filter.service = Some(
+                    value
+                        .parse::<ServiceId>()
+                        .map_err(|_e| wrong("a service"))?,
+                )
+            }
             "outcome" => filter.outcome = Some(value.clone()),
             "id" => filter.request_id = Some(value.parse().map_err(|_e| wrong("a UUID"))?),
             "limit" => {
@@ -255,7 +311,9 @@ fn pairs(query: &str) -> Vec<(String, String)> {
         .filter_map(|pair| pair.split_once('='))
         .map(|(name, value)| {
             let decode = |text: &str| {
-                percent_encoding::percent_decode_str(text).decode_utf8_lossy().into_owned()
+                percent_encoding::percent_decode_str(text)
+                    .decode_utf8_lossy()
+                    .into_owned()
             };
             (decode(name), decode(value))
         })

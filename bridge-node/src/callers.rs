@@ -62,7 +62,9 @@ impl Callers {
                 .filter(|certificate| is_valid_at(certificate, now_s))
                 .and_then(|certificate| self.by_certificate.get(certificate.as_ref())),
         };
-        found.cloned().ok_or(Refusal::Caller(CallerFault::NotAuthenticated))
+        found
+            .cloned()
+            .ok_or(Refusal::Caller(CallerFault::NotAuthenticated))
     }
 }
 
@@ -83,5 +85,6 @@ fn is_valid_at(certificate: &[u8], now_s: u64) -> bool {
         return false;
     };
     let now = i64::try_from(now_s).unwrap_or(i64::MAX);
-    parsed.validity().not_before.timestamp() <= now && now <= parsed.validity().not_after.timestamp()
+    parsed.validity().not_before.timestamp() <= now
+        && now <= parsed.validity().not_after.timestamp()
 }

@@ -33,14 +33,18 @@ enum Command {
         config: PathBuf,
     },
     /// Check a settings file and all it names, as `run` would; reports every fault.
-    #[command(after_help = "Example:\n  bridge-node check-config --config /etc/bridge-node/node.toml")]
+    #[command(
+        after_help = "Example:\n  bridge-node check-config --config /etc/bridge-node/node.toml"
+    )]
     CheckConfig {
         /// The settings file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
     /// Start three agencies on this machine and show what the bus does.
-    #[command(after_help = "Examples:\n  bridge-node demo\n  bridge-node demo --once --json\n  bridge-node demo --once --dir demo-data")]
+    #[command(
+        after_help = "Examples:\n  bridge-node demo\n  bridge-node demo --once --json\n  bridge-node demo --once --dir demo-data"
+    )]
     Demo(demo::Options),
     /// Make a development authority and issue certificates.
     Certs {
@@ -146,7 +150,10 @@ pub(crate) fn hint(what: &str, remedy: &str) -> String {
 }
 
 /// Prints a line of the command's result.
-#[expect(clippy::print_stdout, reason = "results of commands go to standard output, all else to standard error")]
+#[expect(
+    clippy::print_stdout,
+    reason = "results of commands go to standard output, all else to standard error"
+)]
 pub(crate) fn say(line: impl std::fmt::Display) {
     println!("{line}");
 }

@@ -49,19 +49,30 @@ impl Contracts {
                 contracts.add(&path, Arc::new(contract), &mut faults);
             }
         }
-        if faults.is_empty() { Ok(contracts) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(contracts)
+        } else {
+            Err(faults)
+        }
     }
 
     fn add(&mut self, path: &Path, contract: Arc<Contract>, faults: &mut Vec<Fault>) {
         let id = contract.id().to_owned();
-        if self.by_id.insert(id.clone(), Arc::clone(&contract)).is_some() {
+        if self
+            .by_id
+            .insert(id.clone(), Arc::clone(&contract))
+            .is_some()
+        {
             faults.push(Fault::new(
                 path.display().to_string(),
                 format!("contract id `{id}` is used by another file too"),
                 "keep one version of a contract in the folder",
             ));
         }
-        self.by_service.entry(contract.service().clone()).or_default().push(contract);
+        self.by_service
+            .entry(contract.service().clone())
+            .or_default()
+            .push(contract);
     }
 
     /// Contracts about one service.
@@ -88,23 +99,32 @@ impl Contracts {
 /// Reads one contract file; its faults are added to the list.
 pub fn read(path: &Path, faults: &mut Vec<Fault>) -> Option<Contract> {
     let place = path.display().to_string();
-    let bytes = std::fs::metadata(path)
-        .and_then(|meta| match meta.len() {
-            0..=FILE_LIMIT => std::fs::read(path),
-            _ => Err(std::io::Error::other(format!("longer than {FILE_LIMIT} bytes"))),
-        });
+    let bytes = std::fs::metadata(path).and_then(|meta| match meta.len() {
+        0..=FILE_LIMIT => std::fs::read(path),
+        _ => Err(std::io::Error::other(format!(
+            "longer than {FILE_LIMIT} bytes"
+        ))),
+    });
     match bytes {
         Ok(bytes) => match load(&bytes) {
             Ok(contract) => Some(contract),
             Err(list) => {
                 faults.extend(list.into_iter().map(|fault| {
-                    Fault::new(format!("{place}: {}", fault.place), fault.fault.to_string(), fault.remedy)
+                    Fault::new(
+                        format!("{place}: {}", fault.place),
+                        fault.fault.to_string(),
+                        fault.remedy,
+                    )
                 }));
                 None
             }
         },
         Err(error) => {
-            faults.push(Fault::new(place, error.to_string(), "give a readable contract file"));
+            faults.push(Fault::new(
+                place,
+                error.to_string(),
+                "give a readable contract file",
+            ));
             None
         }
     }
@@ -125,7 +145,10 @@ impl Groups for KnownGroups<'_> {
     }
 
     fn local(&self, group: &str, subsystem: &SubsystemId) -> bool {
-        self.settings.local_groups.get(group).is_some_and(|members| members.contains(subsystem))
+        self.settings
+            .local_groups
+            .get(group)
+            .is_some_and(|members| members.contains(subsystem))
     }
 }
 

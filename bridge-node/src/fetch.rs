@@ -32,8 +32,11 @@ impl HttpSource {
             path: format!("{}/{path}", self.base),
             source: what.into(),
         };
-        let (host, prefix) = split(&self.base).ok_or_else(|| failed("not an http address".to_owned()))?;
-        let stream = TcpStream::connect(&host).await.map_err(|e| failed(e.to_string()))?;
+        let (host, prefix) =
+            split(&self.base).ok_or_else(|| failed("not an http address".to_owned()))?;
+        let stream = TcpStream::connect(&host)
+            .await
+            .map_err(|e| failed(e.to_string()))?;
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|e| failed(e.to_string()))?;
@@ -42,7 +45,10 @@ impl HttpSource {
             .header("host", &host)
             .body(Empty::<Bytes>::new())
             .map_err(|e| failed(e.to_string()))?;
-        let response = sender.send_request(request).await.map_err(|e| failed(e.to_string()))?;
+        let response = sender
+            .send_request(request)
+            .await
+            .map_err(|e| failed(e.to_string()))?;
         let status = response.status();
         if status == StatusCode::NOT_FOUND {
             return Ok(None);
@@ -52,7 +58,8 @@ impl HttpSource {
         }
         let body = Limited::new(response.into_body(), limit).collect().await;
         driver.abort();
-        body.map(|whole| Some(whole.to_bytes())).map_err(|e| failed(e.to_string()))
+        body.map(|whole| Some(whole.to_bytes()))
+            .map_err(|e| failed(e.to_string()))
     }
 }
 
@@ -71,7 +78,13 @@ impl Fetch for HttpSource {
 
 fn split(base: &str) -> Option<(String, String)> {
     let rest = base.strip_prefix("http://")?;
-    let (host, path) = rest.split_once('/').map_or((rest, String::new()), |(h, p)| (h, format!("/{p}")));
-    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:80") };
+    let (host, path) = rest
+        .split_once('/')
+        .map_or((rest, String::new()), |(h, p)| (h, format!("/{p}")));
+    let host = if host.contains(':') {
+        host.to_owned()
+    } else {
+        format!("{host}:80")
+    };
     Some((host, path))
 }

@@ -65,8 +65,18 @@ impl<S> Guarded<S> {
     /// Starts to watch a fresh connection.
     pub fn new(stream: S) -> (Self, Suspicion) {
         let suspicion = Suspicion::default();
-        let scanner = Scanner { first_line: true, ..Scanner::default() };
-        (Self { stream, scanner, suspicion: suspicion.clone() }, suspicion)
+        let scanner = Scanner {
+            first_line: true,
+            ..Scanner::default()
+        };
+        (
+            Self {
+                stream,
+                scanner,
+                suspicion: suspicion.clone(),
+            },
+            suspicion,
+        )
     }
 }
 
@@ -148,7 +158,11 @@ impl Scanner {
         then: State,
     ) -> &'a [u8] {
         let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
-        self.state = if here == left { then } else { stay(left - here) };
+        self.state = if here == left {
+            then
+        } else {
+            stay(left - here)
+        };
         let taken = usize::try_from(here).unwrap_or(usize::MAX);
         bytes.get(taken..).unwrap_or_default()
     }
@@ -158,7 +172,11 @@ impl Scanner {
         if byte != expected {
             return Err(Malformed);
         }
-        self.state = if left == 2 { State::ChunkEnd(1) } else { State::ChunkSize };
+        self.state = if left == 2 {
+            State::ChunkEnd(1)
+        } else {
+            State::ChunkSize
+        };
         Ok(())
     }
 
@@ -215,7 +233,10 @@ impl Scanner {
         if line.first().is_some_and(u8::is_ascii_whitespace) {
             return Err(Malformed);
         }
-        let colon = line.iter().position(|byte| *byte == b':').unwrap_or(line.len());
+        let colon = line
+            .iter()
+            .position(|byte| *byte == b':')
+            .unwrap_or(line.len());
         let (name, value) = line.split_at(colon);
         if name.eq_ignore_ascii_case(b"transfer-encoding") {
             self.chunked = true;
@@ -252,7 +273,11 @@ impl Scanner {
             .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit()))
             .and_then(|text| u64::from_str_radix(text, 16).ok())
             .ok_or(Malformed)?;
-        self.state = if size == 0 { State::Trailers } else { State::ChunkData(size) };
+        self.state = if size == 0 {
+            State::Trailers
+        } else {
+            State::ChunkData(size)
+        };
         Ok(())
     }
 }
@@ -262,8 +287,13 @@ mod tests {
     use super::*;
 
     fn suspicious(wire: &str, step: usize) -> bool {
-        let mut scanner = Scanner { first_line: true, ..Scanner::default() };
-        wire.as_bytes().chunks(step).any(|part| scanner.feed(part).is_err())
+        let mut scanner = Scanner {
+            first_line: true,
+            ..Scanner::default()
+        };
+        wire.as_bytes()
+            .chunks(step)
+            .any(|part| scanner.feed(part).is_err())
     }
 
     #[test]
@@ -287,7 +317,9 @@ mod tests {
         let evil = "X\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
         let length = evil.len();
         for wire in [
-            format!("POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{evil}GET / HTTP/1.1\r\n\r\n"),
+            format!(
+                "POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{evil}GET / HTTP/1.1\r\n\r\n"
+            ),
             format!(
                 "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{evil}\r\n0\r\n\r\n\
                  GET / HTTP/1.1\r\nHost: b\r\n\r\n"

@@ -42,7 +42,8 @@ impl Handler for ConsumerInterface {
         let close = connection.suspicion.raised();
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if request.method() == Method::GET
-            && let Ok(Target::ListClients { instance }) = parse_target(text, &TargetLimits::default())
+            && let Ok(Target::ListClients { instance }) =
+                parse_target(text, &TargetLimits::default())
         {
             match clients(&node, &connection, &request, instance.as_deref()) {
                 Ok(reply) => reply,
@@ -50,8 +51,15 @@ impl Handler for ConsumerInterface {
             }
         } else {
             // A task of its own: the exchange ends as it must even if the caller has gone.
-            let task = node.house.tasks.spawn(run_outbound(node.clone(), Arrival { connection, request }));
-            task.await.unwrap_or_else(|_panicked| internal(Side::Consumer))
+            let task = node.house.tasks.spawn(run_outbound(
+                node.clone(),
+                Arrival {
+                    connection,
+                    request,
+                },
+            ));
+            task.await
+                .unwrap_or_else(|_panicked| internal(Side::Consumer))
         };
         finish(reply, close)
     }
@@ -96,8 +104,15 @@ impl Handler for NodeInterface {
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
-            let task = node.house.tasks.spawn(run_inbound(node.clone(), PeerArrival { connection, request }));
-            task.await.unwrap_or_else(|_panicked| internal(Side::Provider))
+            let task = node.house.tasks.spawn(run_inbound(
+                node.clone(),
+                PeerArrival {
+                    connection,
+                    request,
+                },
+            ));
+            task.await
+                .unwrap_or_else(|_panicked| internal(Side::Provider))
         };
         finish(reply, close)
     }
@@ -121,7 +136,12 @@ async fn log_file(node: &Node, connection: &Connection, request: &Request<Incomi
     if let Err(refusal) = node.peer_of(connection) {
         return refuse_peer(node, refuse(refusal)).await;
     }
-    let path = request.uri().path().strip_prefix(LOG_PREFIX).unwrap_or_default().to_owned();
+    let path = request
+        .uri()
+        .path()
+        .strip_prefix(LOG_PREFIX)
+        .unwrap_or_default()
+        .to_owned();
     if request.method() != Method::GET || request.uri().query().is_some() {
         return status(404);
     }
@@ -129,10 +149,18 @@ async fn log_file(node: &Node, connection: &Connection, request: &Request<Incomi
     let journal = node.journal.clone();
     match tokio::task::spawn_blocking(move || journal.log_file(&path)).await {
         Ok(Ok(Some(bytes))) => {
-            let kind = if text { "text/plain; charset=utf-8" } else { "application/octet-stream" };
+            let kind = if text {
+                "text/plain; charset=utf-8"
+            } else {
+                "application/octet-stream"
+            };
             let mut fields = HeaderMap::new();
             fields.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-            Reply { status: 200, fields, payload: Payload::from_bytes(bytes) }
+            Reply {
+                status: 200,
+                fields,
+                payload: Payload::from_bytes(bytes),
+            }
         }
         Ok(Ok(None)) => status(404),
         Ok(Err(error)) => {
@@ -154,7 +182,10 @@ impl Handler for Health {
             "/ready" => {
                 let reasons = unready(&self.0).await;
                 let status = if reasons.is_empty() { 200 } else { 503 };
-                json(status, &serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons }))
+                json(
+                    status,
+                    &serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons }),
+                )
             }
             _ => status(404),
         };
@@ -169,10 +200,14 @@ pub async fn unready(node: &Node) -> Vec<String> {
         reasons.push("the node is draining".to_owned());
     }
     if let Err(refusal) = node.watch.view(node.clock.now_s()) {
-        let why = node.watch.fault().map(|fault| format!(" ({fault})")).unwrap_or_default();
+        let why = node
+            .watch
+            .fault()
+            .map(|fault| format!(" ({fault})"))
+            .unwrap_or_default();
         reasons.push(format!("{refusal}{why}"));
     }
-    if let Some(fault) = node.journal.fault() {
+    if let Some(fault) = node.journal_fault.get() {
         reasons.push(format!("the journal cannot be written: {fault}"));
     }
     for (service, reason) in node.registries.unready().await {
@@ -184,22 +219,38 @@ pub async fn unready(node: &Node) -> Vec<String> {
 fn finish(reply: Reply, close: bool) -> Response<Outgoing> {
     let mut response = reply.into_response();
     if close {
-        response.headers_mut().insert("connection", HeaderValue::from_static("close"));
+        response
+            .headers_mut()
+            .insert("connection", HeaderValue::from_static("close"));
     }
     response
 }
 
 fn internal(side: Side) -> Reply {
     let code = Refusal::Node(NodeFault::Internal).code(side);
-    json(500, &serde_json::json!({ "type": code, "message": "This node failed.", "detail": "" }))
+    json(
+        500,
+        &serde_json::json!({ "type": code, "message": "This node failed.", "detail": "" }),
+    )
 }
 
 fn status(status: u16) -> Reply {
-    Reply { status, fields: HeaderMap::new(), payload: Payload::from_bytes(Bytes::new()) }
+    Reply {
+        status,
+        fields: HeaderMap::new(),
+        payload: Payload::from_bytes(Bytes::new()),
+    }
 }
 
 fn json(status: u16, value: &serde_json::Value) -> Reply {
     let mut fields = HeaderMap::new();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
-    Reply { status, fields, payload: Payload::from_bytes(Bytes::from(value.to_string())) }
+    fields.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
+    Reply {
+        status,
+        fields,
+        payload: Payload::from_bytes(Bytes::from(value.to_string())),
+    }
 }

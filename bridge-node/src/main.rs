@@ -22,7 +22,8 @@ fn main() -> ExitCode {
     };
     if cli.is_server() {
         // Structured, to standard error; RUST_LOG raises the level.
-        let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
+        let filter =
+            EnvFilter::try_from_default_env().unwrap_or_else(|_unset| EnvFilter::new("info"));
         tracing_subscriber::fmt()
             .json()
             .flatten_event(true)

@@ -6,15 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use arc_swap::ArcSwap;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_certs::{Checked, Profile, Trust, read_key_file, read_pem_certificates, read_secret_file};
+use bridge_certs::{
+    Checked, Profile, Trust, read_key_file, read_pem_certificates, read_secret_file,
+};
 use bridge_core::identity::{CertificateName, NodeId, ServiceId};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_core::quota::Counters;
 use bridge_core::refusal::{PeerFault, Refusal};
 use bridge_directory::Client;
-use bridge_journal::{
-    Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError,
-};
+use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError};
 use bridge_signature::{Algorithm, FileSigner, Signer};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -61,6 +61,8 @@ pub struct Node {
     pub room: Room,
     /// Listeners, tasks, draining.
     pub house: House,
+    /// Why the journal can no longer be written, once that is so.
+    pub journal_fault: Arc<OnceLock<String>>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     pub places: [Arc<Semaphore>; 2],
     counters: [Mutex<Counters>; 2],
@@ -72,7 +74,11 @@ pub struct Node {
 pub struct OpenError(pub Vec<Fault>);
 
 fn list(faults: &[Fault]) -> String {
-    faults.iter().map(|fault| format!("  {fault}")).collect::<Vec<_>>().join("\n")
+    faults
+        .iter()
+        .map(|fault| format!("  {fault}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
@@ -85,7 +91,9 @@ const FIRST_EPOCH: u64 = 1;
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Node").field("node", &self.settings.node).finish_non_exhaustive()
+        f.debug_struct("Node")
+            .field("node", &self.settings.node)
+            .finish_non_exhaustive()
     }
 }
 
@@ -122,16 +130,39 @@ impl Parts {
         if settings.consumer_listen.is_some() {
             keep(&mut faults, "keys: web", TlsIdentity::read(folder, "web"));
         }
-        let checkpoint = keep(&mut faults, "keys: journal.key", read_key_file(&folder.join("journal.key")));
-        let evidence = keep(&mut faults, "keys: evidence.key", read_secret_file(&folder.join("evidence.key")));
-        let root = keep(&mut faults, "directory.root", std::fs::read(&settings.directory_root));
+        let checkpoint = keep(
+            &mut faults,
+            "keys: journal.key",
+            read_key_file(&folder.join("journal.key")),
+        );
+        let evidence = keep(
+            &mut faults,
+            "keys: evidence.key",
+            read_secret_file(&folder.join("evidence.key")),
+        );
+        let root = keep(
+            &mut faults,
+            "directory.root",
+            std::fs::read(&settings.directory_root),
+        );
         let contracts = keep_all(&mut faults, Contracts::load(&settings.contracts_folder));
-        let registries = keep_all(&mut faults, Registries::open(&settings.services, &settings.limits));
+        let registries = keep_all(
+            &mut faults,
+            Registries::open(&settings.services, &settings.limits),
+        );
         let signer = trust.as_ref().and_then(|trust| {
-            keep(&mut faults, "keys: exchange", exchange_signer(settings, trust, now_s))
+            keep(
+                &mut faults,
+                "keys: exchange",
+                exchange_signer(settings, trust, now_s),
+            )
         });
         if let (Some(trust), Some(tls)) = (&trust, &tls) {
-            keep(&mut faults, "keys: tls.pem", own_tls(settings, trust, tls, now_s));
+            keep(
+                &mut faults,
+                "keys: tls.pem",
+                own_tls(settings, trust, tls, now_s),
+            );
         }
         let complete = (|| {
             Some(Self {
@@ -141,22 +172,32 @@ impl Parts {
                 contracts: contracts?,
                 registries: registries?,
                 directory_root: root?,
-                keys: JournalKeys { checkpoint_pkcs8: checkpoint?, evidence: evidence? },
+                keys: JournalKeys {
+                    checkpoint_pkcs8: checkpoint?,
+                    evidence: evidence?,
+                },
             })
         })();
-        complete.filter(|_| faults.is_empty()).ok_or(OpenError(faults))
+        complete
+            .filter(|_| faults.is_empty())
+            .ok_or(OpenError(faults))
     }
 
     /// How many contracts and services there are, for `check-config`.
     pub fn summary(&self) -> String {
-        format!("{} contracts, {} services", self.contracts.len(), self.registries.len())
+        format!(
+            "{} contracts, {} services",
+            self.contracts.len(),
+            self.registries.len()
+        )
     }
 }
 
 // === impl Node ===
 
 impl Node {
-    /// Opens the journal and puts the parts together. `on_fatal` is called once if the journal can no longer be written.
+    /// Opens the journal and puts the parts together. `on_fatal` is called once if the journal can no longer be
+    /// written; it sets `journal_fault`.
     ///
     /// # Errors
     ///
@@ -164,17 +205,25 @@ impl Node {
     pub fn open(
         settings: Settings,
         parts: Parts,
-        on_fatal: bridge_journal::OnFatal,
+        (journal_fault, on_fatal): (Arc<OnceLock<String>>, bridge_journal::OnFatal),
     ) -> Result<(Arc<Self>, Opened), OpenError> {
         let one = |place: &str, error: &dyn std::error::Error, remedy: &str| {
             OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
         };
         let clock = Clock::default();
         let spool = settings.data_folder.join("spool");
-        std::fs::create_dir_all(&spool)
-            .map_err(|error| one("node.data_folder", &error, "let the node's user write there"))?;
-        let client = Client::open(&settings.data_folder.join("directory"), &parts.directory_root)
-            .map_err(|error| one("directory", &error, "give the authority's root.json"))?;
+        std::fs::create_dir_all(&spool).map_err(|error| {
+            one(
+                "node.data_folder",
+                &error,
+                "let the node's user write there",
+            )
+        })?;
+        let client = Client::open(
+            &settings.data_folder.join("directory"),
+            &parts.directory_root,
+        )
+        .map_err(|error| one("directory", &error, "give the authority's root.json"))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
         let config = JournalConfig {
             segment_bytes: settings.limits.segment_bytes,
@@ -184,16 +233,32 @@ impl Node {
                 settings.log_origin(FIRST_EPOCH),
             )
         };
-        let (journal, opened) =
-            Journal::open(config, parts.keys, Arc::clone(&parts.signer), clock.now(), on_fatal)
-                .map_err(|error| one("journal", &error, "see config/README.md, \"The journal does not open\""))?;
+        let (journal, opened) = Journal::open(
+            config,
+            parts.keys,
+            Arc::clone(&parts.signer),
+            clock.now(),
+            on_fatal,
+        )
+        .map_err(|error| {
+            one(
+                "journal",
+                &error,
+                "see config/README.md, \"The journal does not open\"",
+            )
+        })?;
         clock.not_before(journal.head().newest);
         let (replay, counters) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let places = || Arc::new(Semaphore::new(limits.exchanges));
         let node = Self {
             callers: Callers::new(&settings.callers),
-            peers: Peers::new(parts.tls, Arc::clone(&parts.trust), limits.head_bytes, limits.fields),
+            peers: Peers::new(
+                parts.tls,
+                Arc::clone(&parts.trust),
+                limits.head_bytes,
+                limits.fields,
+            ),
             room: Room::new(spool, limits.spool_node_bytes, limits.spool_peer_bytes),
             house: House {
                 draining: CancellationToken::new(),
@@ -206,6 +271,7 @@ impl Node {
             signer: parts.signer,
             trust: parts.trust,
             counters: counters.map(Mutex::new),
+            journal_fault,
             clock,
             journal,
             watch,
@@ -236,13 +302,19 @@ impl Node {
         leaf.contract.clone_from(&started.contract);
         leaf.link = started.link;
         leaf.outcome = Some("interrupted".to_owned());
-        self.journal.record(Entry::of(leaf)).await.map(|_receipt| ())
+        self.journal
+            .record(Entry::of(leaf))
+            .await
+            .map(|_receipt| ())
     }
 
     /// How much one body may take.
     pub fn bounds(&self) -> Bounds {
         let limits = &self.settings.limits;
-        Bounds { memory: limits.body_memory_bytes, total: limits.body_bytes }
+        Bounds {
+            memory: limits.body_memory_bytes,
+            total: limits.body_bytes,
+        }
     }
 
     /// The quota counters of one end: a node that asks itself counts at both.
@@ -275,7 +347,8 @@ impl Node {
             .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
             .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
         let view = self.watch.view(now_s)?;
-        view.tls_belongs(checked).ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))
+        view.tls_belongs(checked)
+            .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))
     }
 }
 
@@ -290,7 +363,9 @@ fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2]) {
         Ok(leaves) => {
             let replay = Replay::new(0);
             for (_, leaf) in &leaves {
-                counters.iter_mut().for_each(|counters| counters.count_leaf(leaf));
+                counters
+                    .iter_mut()
+                    .for_each(|counters| counters.count_leaf(leaf));
                 if leaf.time.0 + TAIL_MS >= now.0 {
                     replay.remember_leaf(leaf);
                 }
@@ -310,17 +385,26 @@ fn read_trust(path: &Path) -> Result<Trust, String> {
     Trust::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-fn exchange_signer(settings: &Settings, trust: &Trust, now_s: u64) -> Result<Arc<dyn Signer>, String> {
+fn exchange_signer(
+    settings: &Settings,
+    trust: &Trust,
+    now_s: u64,
+) -> Result<Arc<dyn Signer>, String> {
     let folder = &settings.keys_folder;
     let chain = read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| e.to_string())?;
     let (leaf, rest) = chain.split_first().ok_or("exchange.pem: no certificate")?;
-    let checked =
-        trust.check(leaf, rest, Profile::Exchange, now_s).map_err(|e| format!("exchange.pem: {e}"))?;
+    let checked = trust
+        .check(leaf, rest, Profile::Exchange, now_s)
+        .map_err(|e| format!("exchange.pem: {e}"))?;
     own_name(settings, &checked).map_err(|what| format!("exchange.pem: {what}"))?;
     let algorithm = match checked.algorithm {
         bridge_certs::KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
         bridge_certs::KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
-        other => return Err(format!("exchange.pem: {other:?} keys do not sign exchanges")),
+        other => {
+            return Err(format!(
+                "exchange.pem: {other:?} keys do not sign exchanges"
+            ));
+        }
     };
     let key = read_key_file(&folder.join("exchange.key")).map_err(|e| e.to_string())?;
     let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
@@ -331,7 +415,12 @@ fn exchange_signer(settings: &Settings, trust: &Trust, now_s: u64) -> Result<Arc
     Ok(Arc::new(signer))
 }
 
-fn own_tls(settings: &Settings, trust: &Trust, tls: &TlsIdentity, now_s: u64) -> Result<(), String> {
+fn own_tls(
+    settings: &Settings,
+    trust: &Trust,
+    tls: &TlsIdentity,
+    now_s: u64,
+) -> Result<(), String> {
     let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| error.to_string())?;
     own_name(settings, &checked)
 }
@@ -343,11 +432,19 @@ fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {
     Err(format!("the certificate does not name {}", settings.node))
 }
 
-fn keep<T, E: std::fmt::Display>(faults: &mut Vec<Fault>, place: &str, result: Result<T, E>) -> Option<T> {
+fn keep<T, E: std::fmt::Display>(
+    faults: &mut Vec<Fault>,
+    place: &str,
+    result: Result<T, E>,
+) -> Option<T> {
     match result {
         Ok(value) => Some(value),
         Err(error) => {
-            faults.push(Fault::new(place, error.to_string(), "correct the file, or issue it anew with `bridge-node certs`"));
+            faults.push(Fault::new(
+                place,
+                error.to_string(),
+                "correct the file, or issue it anew with `bridge-node certs`",
+            ));
             None
         }
     }

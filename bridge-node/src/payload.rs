@@ -85,7 +85,12 @@ impl Payload {
     /// # Cancel safety
     ///
     /// Dropping the future drops what was read.
-    pub async fn collect<B>(mut body: B, bounds: Bounds, room: &Room, owner: &str) -> Result<Self, PayloadError>
+    pub async fn collect<B>(
+        mut body: B,
+        bounds: Bounds,
+        room: &Room,
+        owner: &str,
+    ) -> Result<Self, PayloadError>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -126,11 +131,15 @@ impl Payload {
             (Some(writer), _) => {
                 let (spooled, sha512) = writer.finish().await?;
                 Content::Spooled(Arc::new(spooled), sha512)
-            },
+            }
             (None, Some(bytes)) => Content::Memory(bytes),
             (None, None) => Content::Memory(memory.freeze()),
         };
-        Ok(Self { digest: digest.finish(), length, content })
+        Ok(Self {
+            digest: digest.finish(),
+            length,
+            content,
+        })
     }
 
     /// SHA-256 of the body.
@@ -164,9 +173,9 @@ impl Payload {
     /// The body as it is sent on; may be asked for again.
     pub fn outgoing(&self) -> Outgoing {
         match &self.content {
-            Content::Memory(bytes) => {
-                Full::new(bytes.clone()).map_err(|never| match never {}).boxed_unsync()
-            }
+            Content::Memory(bytes) => Full::new(bytes.clone())
+                .map_err(|never| match never {})
+                .boxed_unsync(),
             Content::Spooled(spooled, _) => Spooled::read(spooled, self.length).boxed_unsync(),
         }
     }
@@ -174,7 +183,9 @@ impl Payload {
 
 /// An empty body.
 pub fn empty() -> Outgoing {
-    Full::new(Bytes::new()).map_err(|never| match never {}).boxed_unsync()
+    Full::new(Bytes::new())
+        .map_err(|never| match never {})
+        .boxed_unsync()
 }
 
 /// Says nothing about its end until the last frame: for bodies whose frames arrive over a channel.
@@ -182,5 +193,7 @@ pub(super) fn poll_channel(
     receiver: &mut tokio::sync::mpsc::Receiver<io::Result<Bytes>>,
     cx: &mut std::task::Context<'_>,
 ) -> std::task::Poll<Option<io::Result<Frame<Bytes>>>> {
-    Pin::new(receiver).poll_recv(cx).map(|item| item.map(|data| data.map(Frame::data)))
+    Pin::new(receiver)
+        .poll_recv(cx)
+        .map(|item| item.map(|data| data.map(Frame::data)))
 }

@@ -16,7 +16,7 @@ use tokio_rustls::TlsConnector;
 
 use crate::payload::Outgoing;
 use crate::server::CONNECTION_AGE;
-use crate::tls::{PeerVerifier, TlsIdentity, TlsError, peer_client};
+use crate::tls::{PeerVerifier, TlsError, TlsIdentity, peer_client};
 
 /// Where a node is reached and by which keys it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,7 +88,13 @@ const IDLE_PER_PEER: usize = 256;
 impl Peers {
     /// No connection yet.
     pub fn new(identity: TlsIdentity, trust: Arc<Trust>, head_bytes: usize, fields: usize) -> Self {
-        Self { identity, trust, idle: Mutex::default(), head_bytes, fields }
+        Self {
+            identity,
+            trust,
+            idle: Mutex::default(),
+            head_bytes,
+            fields,
+        }
     }
 
     /// A connection that is ready for one request.
@@ -122,7 +128,10 @@ impl Peers {
 
     /// Drops every idle connection.
     pub fn clear(&self) {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     fn take(&self, to: &PeerAddress) -> Option<Line> {
@@ -142,7 +151,10 @@ impl Peers {
         let address = to.address.clone();
         let tcp = TcpStream::connect(&to.address)
             .await
-            .map_err(|source| PeerError::Connect { address: address.clone(), source })?;
+            .map_err(|source| PeerError::Connect {
+                address: address.clone(),
+                source,
+            })?;
         if let Err(error) = tcp.set_nodelay(true) {
             tracing::debug!(%error, "TCP_NODELAY");
         }
@@ -152,11 +164,18 @@ impl Peers {
         // The name is not sent and not compared: the identity is the certificate's URI, tied to the directory's pin.
         let name = ServerName::try_from("bridge.invalid")
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
-        let handshake = |source| PeerError::Handshake { address: address.clone(), source };
-        let tls =
-            TlsConnector::from(Arc::new(config)).connect(name, tcp).await.map_err(handshake)?;
+        let handshake = |source| PeerError::Handshake {
+            address: address.clone(),
+            source,
+        };
+        let tls = TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .map_err(handshake)?;
         if tls.get_ref().1.alpn_protocol() != Some(crate::tls::ALPN) {
-            return Err(handshake(std::io::Error::other("the peer does not speak bridge/1")));
+            return Err(handshake(std::io::Error::other(
+                "the peer does not speak bridge/1",
+            )));
         }
         let (sender, connection) = http1::Builder::new()
             .max_headers(self.fields)
@@ -169,7 +188,11 @@ impl Peers {
                 tracing::debug!(%error, "peer connection ended");
             }
         });
-        Ok(Line { sender, opened: Instant::now(), to: to.clone() })
+        Ok(Line {
+            sender,
+            opened: Instant::now(),
+            to: to.clone(),
+        })
     }
 }
 
@@ -186,7 +209,13 @@ impl Line {
     /// # Errors
     ///
     /// [`PeerError::Ended`] if no whole head came back: whether the peer acted is unknown.
-    pub async fn send(&mut self, request: Request<Outgoing>) -> Result<Response<Incoming>, PeerError> {
-        self.sender.send_request(request).await.map_err(PeerError::Ended)
+    pub async fn send(
+        &mut self,
+        request: Request<Outgoing>,
+    ) -> Result<Response<Incoming>, PeerError> {
+        self.sender
+            .send_request(request)
+            .await
+            .map_err(PeerError::Ended)
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
-use bridge_adapter::{Adapter, Description, Health};
+use bridge_adapter::{Adapter, Description, Health, ServiceDescription};
 use bridge_adapter_http::{HttpAdapter, HttpConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
@@ -39,7 +39,9 @@ pub struct Registries {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("title", &self.title).finish_non_exhaustive()
+        f.debug_struct("Registry")
+            .field("title", &self.title)
+            .finish_non_exhaustive()
     }
 }
 
@@ -59,20 +61,38 @@ impl Registries {
             match open(service, limits) {
                 Ok(adapter) => registries.add(&place, service, &adapter, &mut faults),
                 Err(list) => faults.extend(list.into_iter().map(|fault| {
-                    Fault::new(format!("{place}: {}", fault.place), fault.what, fault.remedy)
+                    Fault::new(
+                        format!("{place}: {}", fault.place),
+                        fault.what,
+                        fault.remedy,
+                    )
                 })),
             }
         }
-        if faults.is_empty() { Ok(registries) } else { Err(faults) }
+        if faults.is_empty() {
+            Ok(registries)
+        } else {
+            Err(faults)
+        }
     }
 
-    fn add(&mut self, place: &str, service: &Service, adapter: &Arc<dyn Adapter>, faults: &mut Vec<Fault>) {
+    fn add(
+        &mut self,
+        place: &str,
+        service: &Service,
+        adapter: &Arc<dyn Adapter>,
+        faults: &mut Vec<Fault>,
+    ) {
         let Description { services, .. } = adapter.describe();
         for described in services {
             let id = match service.subsystem.service(&described.code) {
                 Ok(id) => id,
                 Err(error) => {
-                    faults.push(Fault::new(place, error.to_string(), "give the service another code"));
+                    faults.push(Fault::new(
+                        place,
+                        error.to_string(),
+                        "give the service another code",
+                    ));
                     continue;
                 }
             };
@@ -101,7 +121,9 @@ impl Registries {
 
     /// The services of one subsystem.
     pub fn of(&self, subsystem: &SubsystemId) -> impl Iterator<Item = (&ServiceId, &Registry)> {
-        self.services.iter().filter(move |(id, _)| id.subsystem() == subsystem)
+        self.services
+            .iter()
+            .filter(move |(id, _)| id.subsystem() == subsystem)
     }
 
     /// How many there are.
@@ -137,7 +159,11 @@ fn checker(
         Ok(checker) => Some(Arc::new(checker)),
         Err(list) => {
             faults.extend(list.iter().map(|fault| {
-                Fault::new(format!("{place}.openapi: {}", fault.place), &fault.problem, &fault.remedy)
+                Fault::new(
+                    format!("{place}.openapi: {}", fault.place),
+                    &fault.problem,
+                    &fault.remedy,
+                )
             }));
             None
         }
@@ -148,36 +174,86 @@ fn checker(
 fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
     match &service.source {
         Source::Sql { package, database } => {
-            let package = Package::load(package).map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
-            let adapter = SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
+            let package = Package::load(package)
                 .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
+            let adapter =
+                SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
+                    .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
-        Source::Http { code, title, base_url, certificate, openapi, timeout } => {
+        Source::Http {
+            code,
+            title,
+            base_url,
+            certificate,
+            openapi,
+            timeout,
+        } => {
             let openapi = openapi.as_deref().map(read_json).transpose()?;
-            let adapter = HttpAdapter::new(HttpConfig {
-                code: code.clone(),
-                title: title.clone(),
-                base_url: base_url.clone(),
-                pinned_certificate: certificate.clone(),
-                answer_timeout: *timeout,
-                answer_limit_bytes: limits.body_bytes,
-                openapi,
-                ..HttpConfig::default()
-            })
-            .map_err(|error| vec![Fault::new("base_url", error.to_string(), "correct the address or the certificate")])?;
+            let config = HttpConfig {
+                timeout: *timeout,
+                answer_limit_bytes: Some(limits.body_bytes),
+                pinned_certificate: certificate.as_deref().map(read_certificate).transpose()?,
+                services: vec![describe(code, title, openapi)?],
+                ..HttpConfig::new(base_url.clone())
+            };
+            let adapter = HttpAdapter::new(config)
+                .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
     }
 }
 
+fn describe(
+    code: &str,
+    title: &str,
+    openapi: Option<Arc<serde_json::Value>>,
+) -> Result<ServiceDescription, Vec<Fault>> {
+    let endpoints = match &openapi {
+        Some(document) => Checker::from_value(document.as_ref().clone())
+            .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?
+            .endpoints(code),
+        None => Vec::new(),
+    };
+    Ok(ServiceDescription {
+        code: code.to_owned(),
+        title: title.to_owned(),
+        endpoints,
+        openapi,
+    })
+}
+
+fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
+    let fault = |what: String| {
+        vec![Fault::new(
+            path.display().to_string(),
+            what,
+            "give a PEM file with the registry's one certificate",
+        )]
+    };
+    let mut list =
+        bridge_certs::read_pem_certificates(path).map_err(|error| fault(error.to_string()))?;
+    match (list.pop(), list.is_empty()) {
+        (Some(certificate), true) => Ok(certificate),
+        _ => Err(fault("does not hold exactly one certificate".to_owned())),
+    }
+}
+
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
-    Fault::new(fault.place.clone(), fault.problem.clone(), fault.remedy.clone())
+    Fault::new(
+        fault.place.clone(),
+        fault.problem.clone(),
+        fault.remedy.clone(),
+    )
 }
 
 fn read_json(path: &Path) -> Result<Arc<serde_json::Value>, Vec<Fault>> {
     let fault = |what: String| {
-        vec![Fault::new(path.display().to_string(), what, "give an OpenAPI 3.1 text in JSON")]
+        vec![Fault::new(
+            path.display().to_string(),
+            what,
+            "give an OpenAPI 3.1 text in JSON",
+        )]
     };
     let bytes = std::fs::read(path).map_err(|error| fault(error.to_string()))?;
     let value = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;

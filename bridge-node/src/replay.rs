@@ -45,7 +45,10 @@ const KEEP_AFTER_EXPIRY_S: u64 = 60;
 impl Replay {
     /// Starts empty; `not_before_s` is 0 when the journal's tail was read.
     pub fn new(not_before_s: u64) -> Self {
-        Self { seen: Mutex::default(), not_before_s }
+        Self {
+            seen: Mutex::default(),
+            not_before_s,
+        }
     }
 
     /// Nothing created before this second is accepted.
@@ -55,16 +58,21 @@ impl Replay {
 
     /// Remembers a message by its `request-received` leaf: what an earlier run has seen stays seen.
     pub fn remember_leaf(&self, leaf: &Leaf) {
-        let (Kind::RequestReceived, Some(id), Some(nonce)) = (leaf.kind, leaf.request_id, &leaf.nonce)
+        let (Kind::RequestReceived, Some(id), Some(nonce)) =
+            (leaf.kind, leaf.request_id, &leaf.nonce)
         else {
             return;
         };
         // The leaf says when it was written, not when the message was created: at most its life later.
         let expires_s = leaf.time.0 / 1000 + LIFETIME_S;
-        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         seen.ids.insert(id);
         seen.nonces.insert(nonce.clone());
-        seen.order.push_back((expires_s + AHEAD_S + KEEP_AFTER_EXPIRY_S, id, nonce.clone()));
+        seen.order
+            .push_back((expires_s + AHEAD_S + KEEP_AFTER_EXPIRY_S, id, nonce.clone()));
     }
 
     /// Accepts a message once.
@@ -85,7 +93,10 @@ impl Replay {
         if created_s < self.not_before_s {
             return Err(Repeated::BeforeStart);
         }
-        let mut seen = self.seen.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut seen = self
+            .seen
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         seen.forget(now_s);
         if seen.ids.contains(&id) || seen.nonces.contains(&nonce_mark) {
             return Err(Repeated::Seen);
@@ -95,7 +106,11 @@ impl Replay {
         }
         seen.ids.insert(id);
         seen.nonces.insert(nonce_mark.clone());
-        seen.order.push_back((expires_s.saturating_add(KEEP_AFTER_EXPIRY_S), id, nonce_mark));
+        seen.order.push_back((
+            expires_s.saturating_add(KEEP_AFTER_EXPIRY_S),
+            id,
+            nonce_mark,
+        ));
         Ok(())
     }
 }
@@ -124,8 +139,14 @@ mod tests {
         let replay = Replay::new(0);
         let (a, b) = (Uuid::from_u128(1), Uuid::from_u128(2));
         assert_eq!(replay.admit(a, "n1".into(), 100, 160, 100), Ok(()));
-        assert_eq!(replay.admit(a, "n2".into(), 100, 160, 101), Err(Repeated::Seen));
-        assert_eq!(replay.admit(b, "n1".into(), 100, 160, 220), Err(Repeated::Seen));
+        assert_eq!(
+            replay.admit(a, "n2".into(), 100, 160, 101),
+            Err(Repeated::Seen)
+        );
+        assert_eq!(
+            replay.admit(b, "n1".into(), 100, 160, 220),
+            Err(Repeated::Seen)
+        );
         assert_eq!(replay.admit(b, "n1".into(), 200, 260, 221), Ok(()));
     }
 
@@ -136,6 +157,9 @@ mod tests {
             replay.admit(Uuid::from_u128(1), "n".into(), 499, 559, 500),
             Err(Repeated::BeforeStart)
         );
-        assert_eq!(replay.admit(Uuid::from_u128(1), "n".into(), 500, 560, 500), Ok(()));
+        assert_eq!(
+            replay.admit(Uuid::from_u128(1), "n".into(), 500, 560, 500),
+            Ok(())
+        );
     }
 }

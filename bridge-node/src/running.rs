@@ -1,7 +1,7 @@
 //! A node at work: from settings to listeners, and back to nothing.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bridge_directory::{Fetch, FolderSource};
 use bridge_journal::JournalError;
@@ -52,20 +52,27 @@ impl Running {
         let parts = Parts::read(&settings, Clock::default().now_s())
             .map_err(|error| Failure::Settings(error.0))?;
         let (lost, journal_lost) = mpsc::channel::<String>(1);
+        let journal_fault = Arc::new(OnceLock::new());
+        let fault = Arc::clone(&journal_fault);
         let on_fatal = Box::new(move |error: &JournalError| {
+            drop(fault.set(crate::chain(error)));
             // The receiver is gone only when the node is ending anyway.
             drop(lost.try_send(crate::chain(error)));
         });
-        let (node, opened) =
-            Node::open(settings, parts, on_fatal).map_err(|error| Failure::Settings(error.0))?;
-        node.close_unfinished(&opened)
-            .await
-            .map_err(|error| Failure::failed("the journal does not take `interrupted` leaves", &error))?;
+        let (node, opened) = Node::open(settings, parts, (journal_fault, on_fatal))
+            .map_err(|error| Failure::Settings(error.0))?;
+        node.close_unfinished(&opened).await.map_err(|error| {
+            Failure::failed("the journal does not take `interrupted` leaves", &error)
+        })?;
         refresh_directory(&node).await;
         let addresses = bind_all(&node).await?;
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
-        Ok(Self { node, addresses, journal_lost })
+        Ok(Self {
+            node,
+            addresses,
+            journal_lost,
+        })
     }
 
     /// Waits until the journal can no longer be written; returns why.
@@ -92,7 +99,10 @@ impl Running {
         node.house.draining.cancel();
         node.house.tasks.close();
         let limit = node.settings.limits.drain_timeout;
-        if tokio::time::timeout(limit, node.house.tasks.wait()).await.is_err() {
+        if tokio::time::timeout(limit, node.house.tasks.wait())
+            .await
+            .is_err()
+        {
             tracing::warn!(left = node.house.tasks.len(), "draining took too long");
         }
         node.journal
@@ -125,13 +135,23 @@ async fn bind_all(node: &Arc<Node>) -> Result<Addresses, Failure> {
     let (listener, bound) = bind("peer.listen", settings.peer_listen).await?;
     addresses.peer = bound;
     let interface = Arc::new(NodeInterface(Arc::clone(node)));
-    tokio::spawn(server::serve(listener, Some(Arc::new(peer)), house.clone(), interface));
+    tokio::spawn(server::serve(
+        listener,
+        Some(Arc::new(peer)),
+        house.clone(),
+        interface,
+    ));
     let interface = Arc::new(ConsumerInterface(Arc::clone(node)));
     if let Some(address) = settings.consumer_listen {
         let web = consumer_server(&tls("web")?).map_err(failed)?;
         let (listener, bound) = bind("consumer.listen", address).await?;
         addresses.consumer = Some(bound);
-        tokio::spawn(server::serve(listener, Some(Arc::new(web)), house.clone(), Arc::clone(&interface)));
+        tokio::spawn(server::serve(
+            listener,
+            Some(Arc::new(web)),
+            house.clone(),
+            Arc::clone(&interface),
+        ));
     }
     if let Some(address) = settings.consumer_plain_listen {
         let (listener, bound) = bind("consumer.plain_listen", address).await?;
@@ -141,7 +161,12 @@ async fn bind_all(node: &Arc<Node>) -> Result<Addresses, Failure> {
     if let Some(address) = settings.health_listen {
         let (listener, bound) = bind("admin.health_listen", address).await?;
         addresses.health = Some(bound);
-        tokio::spawn(server::serve(listener, None, house, Arc::new(Health(Arc::clone(node)))));
+        tokio::spawn(server::serve(
+            listener,
+            None,
+            house,
+            Arc::new(Health(Arc::clone(node))),
+        ));
     }
     let socket = admin::bind(&settings.admin_socket)
         .map_err(|error| Failure::failed(&settings.admin_socket.display().to_string(), &error))?;

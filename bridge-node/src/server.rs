@@ -139,7 +139,12 @@ async fn requests<S, H: Handler>(
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
     let (stream, suspicion) = Guarded::new(stream);
-    let info = Arc::new(Connection { certificates, remote, suspicion, peer: OnceLock::new() });
+    let info = Arc::new(Connection {
+        certificates,
+        remote,
+        suspicion,
+        peer: OnceLock::new(),
+    });
     let service = service_fn(move |request| {
         let (handler, info) = (Arc::clone(&handler), Arc::clone(&info));
         async move { Ok::<_, Infallible>(handler.handle(info, request).await) }

@@ -157,7 +157,11 @@ impl Fault {
         what: impl Into<String>,
         remedy: impl Into<String>,
     ) -> Self {
-        Self { place: place.into(), what: what.into(), remedy: remedy.into() }
+        Self {
+            place: place.into(),
+            what: what.into(),
+            remedy: remedy.into(),
+        }
     }
 }
 

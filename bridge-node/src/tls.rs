@@ -57,7 +57,10 @@ impl TlsIdentity {
         let chain = read_pem_certificates(&path)
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
         if chain.is_empty() {
-            return Err(TlsError::Certificate(format!("{}: no certificate", path.display())));
+            return Err(TlsError::Certificate(format!(
+                "{}: no certificate",
+                path.display()
+            )));
         }
         let key = read_key_file(&folder.join(format!("{name}.key")))?;
         Ok(Self {
@@ -108,7 +111,10 @@ pub fn consumer_server(identity: &TlsIdentity) -> Result<ServerConfig, TlsError>
 /// # Errors
 ///
 /// [`TlsError::Tls`] if certificate and key do not fit.
-pub fn peer_client(identity: &TlsIdentity, verifier: PeerVerifier) -> Result<ClientConfig, TlsError> {
+pub fn peer_client(
+    identity: &TlsIdentity,
+    verifier: PeerVerifier,
+) -> Result<ClientConfig, TlsError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
@@ -137,7 +143,9 @@ pub fn peer_of(
     certificates: &[CertificateDer<'_>],
     now_s: u64,
 ) -> Result<Checked, bridge_certs::CertificateError> {
-    let (leaf, rest) = certificates.split_first().map_or((&[][..], &[][..]), |(l, r)| (&l[..], r));
+    let (leaf, rest) = certificates
+        .split_first()
+        .map_or((&[][..], &[][..]), |(l, r)| (&l[..], r));
     let intermediates: Vec<Vec<u8>> = rest.iter().map(|c| c.to_vec()).collect();
     trust.check(leaf, &intermediates, Profile::Tls, now_s)
 }

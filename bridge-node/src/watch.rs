@@ -47,8 +47,12 @@ impl Watch {
     /// Starts from what the store on disk holds, if that has not expired.
     pub fn new(client: Client, trust: Arc<Trust>, now_s: u64) -> Self {
         let stored = client.trusted(now_s);
-        let watch =
-            Self { client: Mutex::new(client), trust, current: ArcSwapOption::empty(), fault: Mutex::default() };
+        let watch = Self {
+            client: Mutex::new(client),
+            trust,
+            current: ArcSwapOption::empty(),
+            fault: Mutex::default(),
+        };
         match stored {
             Ok(trusted) => watch.adopt(trusted, now_s),
             Err(error) => watch.note(&error),
@@ -62,8 +66,11 @@ impl Watch {
     ///
     /// [`DirectoryError`]; the view in force stays until it expires.
     pub fn refresh(&self, source: &dyn Fetch, now_s: u64) -> Result<(), DirectoryError> {
-        let refreshed =
-            self.client.lock().unwrap_or_else(PoisonError::into_inner).refresh(source, now_s);
+        let refreshed = self
+            .client
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .refresh(source, now_s);
         match refreshed {
             Ok(trusted) => {
                 self.adopt(trusted, now_s);
@@ -94,12 +101,16 @@ impl Watch {
 
     /// Why the newest attempt to refresh failed, for `ready`.
     pub fn fault(&self) -> Option<String> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.fault
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 
     fn adopt(&self, trusted: Arc<Trusted>, now_s: u64) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.current.store(Some(Arc::new(View::new(trusted, &self.trust, now_s))));
+        self.current
+            .store(Some(Arc::new(View::new(trusted, &self.trust, now_s))));
     }
 
     fn note(&self, error: &DirectoryError) {
@@ -114,14 +125,18 @@ impl View {
         let mut keys = HashMap::new();
         for member in &trusted.directory.members {
             for node in &member.nodes {
-                let Ok(id) = member.id.node(&node.code) else { continue };
+                let Ok(id) = member.id.node(&node.code) else {
+                    continue;
+                };
                 for key in &node.exchange {
                     match PeerKey::read(&id, &key.certificate, &key.pin, trust, now_s) {
                         Ok((key_id, key)) => {
                             keys.insert(key_id, key);
                         }
                         // One member's broken key must not cost the others their exchange.
-                        Err(why) => tracing::warn!(node = %id, why, "exchange key of the directory is not used"),
+                        Err(why) => {
+                            tracing::warn!(node = %id, why, "exchange key of the directory is not used")
+                        }
                     }
                 }
             }
@@ -158,7 +173,11 @@ impl View {
                 let address = PeerAddress {
                     node: member.node(&node.code).ok()?,
                     address: node.address.clone(),
-                    pins: node.tls_pins.iter().filter_map(|pin| decode_pin(pin)).collect(),
+                    pins: node
+                        .tls_pins
+                        .iter()
+                        .filter_map(|pin| decode_pin(pin))
+                        .collect(),
                 };
                 Some((address, node))
             })
@@ -167,9 +186,14 @@ impl View {
 
     /// Whether this TLS certificate is one of the node's, by its pinned key.
     pub fn tls_belongs(&self, checked: &Checked) -> Option<NodeId> {
-        let Some(CertificateName::Node(id)) = &checked.name else { return None };
+        let Some(CertificateName::Node(id)) = &checked.name else {
+            return None;
+        };
         let node = self.directory().node(id)?;
-        let pinned = node.tls_pins.iter().any(|pin| decode_pin(pin) == Some(checked.spki_sha256));
+        let pinned = node
+            .tls_pins
+            .iter()
+            .any(|pin| decode_pin(pin) == Some(checked.spki_sha256));
         pinned.then(|| id.clone())
     }
 }
@@ -189,7 +213,9 @@ impl PeerKey {
         trust: &Trust,
         now_s: u64,
     ) -> Result<(String, Self), String> {
-        let der = STANDARD.decode(certificate).map_err(|error| error.to_string())?;
+        let der = STANDARD
+            .decode(certificate)
+            .map_err(|error| error.to_string())?;
         let checked = trust
             .check(&der, &[], Profile::Exchange, now_s)
             .map_err(|error: CertificateError| error.to_string())?;
@@ -204,8 +230,8 @@ impl PeerKey {
             KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
             other => return Err(format!("{other:?} keys do not sign exchanges")),
         };
-        let verifying = VerifyingKey::new(algorithm, &checked.public_key)
-            .map_err(|error| error.to_string())?;
+        let verifying =
+            VerifyingKey::new(algorithm, &checked.public_key).map_err(|error| error.to_string())?;
         let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
         let key = Self {
             node: node.clone(),

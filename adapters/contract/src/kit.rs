@@ -11,11 +11,14 @@ use http::StatusCode;
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 
-use crate::probe::Probe;
+use crate::probe::{Probe, ProbeBody};
+use crate::scenario::{Scenario, Step};
 use crate::{Adapter, AdapterError, BodyError, Health, body};
 
 /// How long after its deadline or its cancellation a call may take to return.
 pub const GRACE: Duration = Duration::from_secs(2);
+/// A path that no service is expected to have.
+const UNKNOWN_PATH: &str = "/no/service/has/this/path";
 /// The most bytes of an answer that the kit reads.
 pub const ANSWER_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
@@ -36,6 +39,46 @@ pub struct Battery {
     pub large: Option<Probe>,
     /// A call whose answer is not UTF-8, and the registry's exact bytes.
     pub not_utf8: Option<(Probe, Bytes)>,
+}
+
+impl Battery {
+    /// Makes the battery that a package's scenario allows, against a sound registry: the first step
+    /// that is answered with 2xx, the same with a path that no service has, and the first body cut in
+    /// half. `None` if no step is answered with 2xx.
+    pub fn of_scenario(scenario: &Scenario) -> Option<Self> {
+        let good = |step: &&Step| {
+            step.registry
+                .as_ref()
+                .is_some_and(|expected| (200..300).contains(&expected.status))
+        };
+        let answers = &scenario.steps.iter().find(good)?.probe;
+        let with_body =
+            scenario
+                .steps
+                .iter()
+                .filter(good)
+                .find_map(|step| match &step.probe.body {
+                    ProbeBody::Whole(bytes) => Some((&step.probe, bytes)),
+                    ProbeBody::Empty | ProbeBody::CutAfter(_) => None,
+                });
+        let cut_request = with_body.map(|(probe, bytes)| Probe {
+            body: ProbeBody::CutAfter(bytes.slice(..bytes.len() / 2)),
+            ..probe.clone()
+        });
+        Some(Self {
+            answers: answers.clone(),
+            unknown_path: Probe {
+                path: UNKNOWN_PATH.to_owned(),
+                query: Vec::new(),
+                ..answers.clone()
+            },
+            slow: None,
+            cut_request,
+            cut_answer: None,
+            large: None,
+            not_utf8: None,
+        })
+    }
 }
 
 /// One thing that the kit tries.

@@ -49,6 +49,7 @@ pub mod probe;
 pub mod scenario;
 pub mod section;
 pub mod template;
+mod until;
 
 pub use adapter::{Adapter, Description, Health, ServiceDescription};
 pub use body::{Body, BodyError};
@@ -56,3 +57,4 @@ pub use call::{Answer, Call, CallerFacts};
 pub use error::{AdapterError, AtFault, Limit};
 pub use fault::Fault;
 pub use package::{Package, PackageService};
+pub use until::Until;

@@ -359,3 +359,6 @@ where
 fn wrong(place: String, error: &dyn std::fmt::Display) -> Fault {
     Fault::new("wrong-value", place, error.to_string(), "correct it")
 }
+
+#[cfg(test)]
+mod tests;

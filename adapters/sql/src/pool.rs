@@ -5,12 +5,10 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bridge_adapter::AdapterError;
+use bridge_adapter::{AdapterError, Until};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::limits::SqlLimits;
 
@@ -44,24 +42,6 @@ impl Stop {
 
     fn set(&self) {
         self.0.store(true, Ordering::Release);
-    }
-}
-
-/// When the work on a connection has to end.
-#[derive(Debug, Clone)]
-pub(crate) struct Until {
-    pub(crate) deadline: Instant,
-    pub(crate) cancel: CancellationToken,
-}
-
-impl Until {
-    /// Waits until it is over, and says why.
-    pub(crate) async fn over(&self) -> AdapterError {
-        tokio::select! {
-            biased;
-            () = self.cancel.cancelled() => AdapterError::Cancelled,
-            () = tokio::time::sleep_until(self.deadline) => AdapterError::TimedOut,
-        }
     }
 }
 
@@ -101,13 +81,10 @@ impl Pool {
             return Ok(permit);
         }
         let _place = Waiting::enter(&self.waiting, self.waiting_limit).ok_or(AdapterError::Busy)?;
-        tokio::select! {
-            biased;
-            why = until.over() => Err(why),
-            permit = Arc::clone(&self.permits).acquire_owned() => {
-                permit.map_err(|_closed| AdapterError::Busy)
-            }
-        }
+        let permit = until
+            .bound(Arc::clone(&self.permits).acquire_owned())
+            .await?;
+        permit.map_err(|_closed| AdapterError::Busy)
     }
 
     /// Holds the permit for as long as the work runs, also when nobody waits for it any more.

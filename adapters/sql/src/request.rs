@@ -1,12 +1,11 @@
 //! From a call to an operation and its bound parameters.
 
-use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit, body};
+use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit, Until, body};
 use http::header;
 use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
 
 use crate::config::{CallerFact, Config, Operation, Param, Source};
-use crate::pool::Until;
 
 /// The value of each parameter of an operation, in the order of the manifest.
 pub(crate) type Bound = Vec<(String, SqlValue)>;
@@ -75,12 +74,7 @@ pub(crate) async fn read_body(
         return Err(not_json("application/json"));
     }
     let body = std::mem::replace(&mut call.body, body::empty());
-    let bytes = tokio::select! {
-        biased;
-        why = until.over() => return Err(why),
-        bytes = body::collect(body, limit_bytes) => bytes,
-    };
-    let bytes = match bytes {
+    let bytes = match until.bound(body::collect(body, limit_bytes)).await? {
         Ok(bytes) => bytes,
         Err(BodyError::TooLarge { .. }) => return Err(too_large),
         Err(error) => return Err(AdapterError::RequestBody(error)),

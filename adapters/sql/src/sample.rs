@@ -40,10 +40,10 @@ pub enum SampleError {
 /// [`SampleError`]; a database that was begun is removed.
 pub fn build(package: &Package, database: &Path) -> Result<(), SampleError> {
     let config = Config::read(package, &mut Vec::new());
-    let schema = config.schema.ok_or(SampleError::NoSchema)?;
     if database.exists() {
         return Err(SampleError::Exists(database.to_owned()));
     }
+    let schema = config.schema.ok_or(SampleError::NoSchema)?;
     let built = fill(
         package,
         database,
@@ -55,6 +55,19 @@ pub fn build(package: &Package, database: &Path) -> Result<(), SampleError> {
         tracing::warn!(%error, "a half-built sample database could not be removed");
     }
     built
+}
+
+/// Builds the sample database unless there is a file already, and says whether it did.
+///
+/// # Errors
+///
+/// As [`build`], without [`SampleError::Exists`].
+pub fn build_if_absent(package: &Package, database: &Path) -> Result<bool, SampleError> {
+    match build(package, database) {
+        Ok(()) => Ok(true),
+        Err(SampleError::Exists(_)) => Ok(false),
+        Err(error) => Err(error),
+    }
 }
 
 fn fill(

@@ -6,15 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bridge_adapter::{
-    Adapter, AdapterError, Answer, Call, Description, Fault, Health, Package, body,
+    Adapter, AdapterError, Answer, Call, Description, Fault, Health, Package, Until, body,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
 use crate::config::Config;
 use crate::limits::SqlLimits;
-use crate::pool::{self, Pool, Until};
+use crate::pool::{self, Pool};
 use crate::rows::{self, Found};
 use crate::{check, request};
 
@@ -81,10 +79,7 @@ impl Adapter for SqlAdapter {
     }
 
     async fn health(&self) -> Health {
-        let until = Until {
-            deadline: later(HEALTH_TIME),
-            cancel: CancellationToken::new(),
-        };
+        let until = Until::after(HEALTH_TIME);
         let asked = self.pool.run(until, |connection, _| {
             let read = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()));
             read.map_err(|error| AdapterError::Unreachable {
@@ -101,10 +96,7 @@ impl Adapter for SqlAdapter {
 
     async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
         let (index, operation) = request::pick(&self.config, &call)?;
-        let until = Until {
-            deadline: call.deadline.min(later(self.limits.statement_time)),
-            cancel: call.cancel.clone(),
-        };
+        let until = Until::of(&call).within(self.limits.statement_time);
         let body =
             request::read_body(operation, &mut call, (self.limits.request_bytes, &until)).await?;
         let bound = request::bind(operation, &call, body.as_ref())?;
@@ -127,11 +119,6 @@ fn opened(database: &Path) -> rusqlite::Result<rusqlite::Connection> {
     // Opening is lazy; the first read says whether the file is a database.
     connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
     Ok(connection)
-}
-
-fn later(time: Duration) -> Instant {
-    let now = Instant::now();
-    now.checked_add(time).unwrap_or(now)
 }
 
 fn json(status: StatusCode, bytes: Vec<u8>) -> Answer {

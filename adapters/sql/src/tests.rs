@@ -465,6 +465,17 @@ async fn the_population_register_passes_its_scenario() {
     for outcome in outcomes {
         assert_eq!(outcome.differences, [] as [String; 0], "{}", outcome.title);
     }
+    let battery = Battery::of_scenario(&scenario).unwrap();
+    let outcomes = kit::run(&adapter, &battery).await;
+    let broken = |verdict: &Verdict| matches!(verdict, Verdict::Broken(_));
+    assert!(
+        outcomes.iter().all(|outcome| !broken(&outcome.verdict)),
+        "{outcomes:?}"
+    );
+    let held = outcomes
+        .iter()
+        .filter(|outcome| outcome.verdict == Verdict::Held);
+    assert_eq!(held.count(), 5);
 }
 
 #[test]
@@ -518,5 +529,6 @@ fn a_sample_is_never_built_over_a_file() {
     std::fs::write(&database, "precious").unwrap();
     let error = sample::build(&package, &database).unwrap_err();
     assert!(matches!(error, sample::SampleError::Exists(_)));
+    assert!(!sample::build_if_absent(&package, &database).unwrap());
     assert_eq!(std::fs::read(&database).unwrap(), b"precious");
 }

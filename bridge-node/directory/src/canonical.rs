@@ -56,7 +56,7 @@ fn write(value: &Value, out: &mut Vec<u8>) -> Result<(), CanonicalError> {
         Value::Object(fields) => {
             // Sorted here as well, so that the order does not hang on how the JSON package keeps its maps.
             let mut fields: Vec<_> = fields.iter().collect();
-            fields.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+            fields.sort_unstable_by_key(|(name, _)| *name);
             out.push(b'{');
             for (position, (name, field)) in fields.into_iter().enumerate() {
                 if position > 0 {

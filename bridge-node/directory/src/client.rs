@@ -246,4 +246,8 @@ fn stored<T>(role: Role, result: Result<T, MetadataError>) -> Result<T, Director
 }
 
 #[cfg(test)]
-mod tests;
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "a test wants one variant and prints the rest"
+)]
+pub(crate) mod tests;

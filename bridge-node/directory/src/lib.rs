@@ -1,4 +1,41 @@
-//! bridge-directory
+//! The signed directory of a bus: who is on it, where their nodes are, which keys are theirs.
+//!
+//! The directory is one JSON file. Around it stands the metadata of The Update Framework 1.0, so that the files may lie
+//! on any web server: whoever owns that server can hold news back until the timestamp runs out, a day, and nothing else.
+//!
+//! The nouns:
+//!
+//! - a [`Directory`] lists members, subsystems, nodes, keys and groups;
+//! - a [`Client`] brings the newest one from a [`Fetch`] source and remembers what it saw, so that nothing older is ever taken;
+//! - [`Trusted`] is a directory that passed every check, with the second from which it may not be used;
+//! - a [`Publisher`] signs and writes a repository, for development and small instances.
+//!
+//! This crate is **not** an HTTP client (the node brings one as a [`Fetch`]), keeps no time of its own, and does not look into
+//! certificates: it hands out their bytes and pins.
+//!
+//! It follows the specification's client workflow (§5) in its order, with consistent snapshots, Ed25519 keys and the four top-level
+//! roles only. Other keys never count; delegations and further roles are refused by name.
+//!
+//! Departs: TUF 1.0 §5.3.12, because a repository without consistent snapshots can be caught between two files; it is refused.
+//!
+//! ```
+//! use bridge_directory::{Client, Directory, FolderSource, Publisher};
+//!
+//! let folder = tempfile::tempdir()?;
+//! let (keys, repository) = (folder.path().join("keys"), folder.path().join("repository"));
+//! let now = 1_800_000_000;
+//! let publisher = Publisher::create(&keys, &repository, now)?;
+//! let directory = Directory { instance: "AZ".into(), members: vec![], groups: vec![] };
+//! publisher.publish(&directory, now)?;
+//!
+//! let pinned = publisher.root()?;
+//! let mut client = Client::open(&folder.path().join("client"), &pinned)?;
+//! let trusted = client.refresh(&FolderSource(repository), now)?;
+//! assert_eq!(trusted.directory, directory);
+//! assert!(client.trusted(trusted.expires_s).is_err());
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
 pub mod canonical;
 pub mod client;
 pub mod directory;

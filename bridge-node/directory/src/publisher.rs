@@ -3,28 +3,26 @@
 //! For development, tests and small instances: all keys lie in one folder of one machine. Officers who keep theirs apart take the
 //! key files of their roles away; a publication then needs as many of them back as the role's threshold says.
 
-use std::fs::{self, DirBuilder};
-use std::os::unix::fs::DirBuilderExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::client::ROOT_LIMIT_BYTES;
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{
     FileInfo, Map, Part, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets,
     Timestamp, hex, sha256,
 };
 use crate::moment::Moment;
-use crate::source::{Fetch, FolderSource};
-use crate::store::{Store, replace};
-use crate::verified::{Verified, first_root, next_root};
+use crate::store::Store;
+use crate::verified::Verified;
 
 mod error;
 mod keys;
+mod repository;
 
 pub use error::PublishError;
 use keys::KeyFolder;
+use repository::{Repository, verify};
 
 /// How long root metadata is good.
 pub const ROOT_LIFE_S: u64 = 365 * DAY_S;
@@ -69,7 +67,7 @@ impl Quorum {
 #[derive(Clone, Debug)]
 pub struct Publisher {
     keys: KeyFolder,
-    repository: PathBuf,
+    repository: Repository,
 }
 
 impl Publisher {
@@ -79,18 +77,13 @@ impl Publisher {
     ///
     /// [`PublishError::Exists`] if the repository has a root already; the rest about keys and files.
     pub fn create(keys: &Path, repository: &Path, now_s: u64) -> Result<Self, PublishError> {
-        for folder in [repository.join("metadata"), repository.join("targets")] {
-            let made = DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(&folder);
-            made.map_err(|source| PublishError::Io {
-                path: folder,
-                source,
-            })?;
-        }
+        Repository::create(repository)?;
         let publisher = Self::open(keys, repository)?;
-        if publisher.read(&Role::Root.path(Some(1)))?.is_some() {
+        if publisher
+            .repository
+            .read(&Role::Root.path(Some(1)))?
+            .is_some()
+        {
             return Err(PublishError::Exists {
                 path: repository.to_path_buf(),
             });
@@ -127,7 +120,7 @@ impl Publisher {
     pub fn open(keys: &Path, repository: &Path) -> Result<Self, PublishError> {
         Ok(Self {
             keys: KeyFolder::open(keys)?,
-            repository: repository.to_path_buf(),
+            repository: Repository::open(repository),
         })
     }
 
@@ -137,7 +130,7 @@ impl Publisher {
     ///
     /// [`PublishError`] if the repository has none that verifies.
     pub fn root(&self) -> Result<Vec<u8>, PublishError> {
-        Ok(self.newest_root()?.0.into_bytes())
+        Ok(self.repository.newest_root()?.0.into_bytes())
     }
 
     /// Publishes a directory and returns the version of its targets metadata.
@@ -149,7 +142,7 @@ impl Publisher {
         directory.check().map_err(PublishError::Directory)?;
         let bytes = serde_json::to_vec(directory).map_err(PublishError::Shape)?;
         let _lock = self.lock()?;
-        let (_, root) = self.newest_root()?;
+        let (_, root) = self.repository.newest_root()?;
         self.publish_bytes(&root.part, &bytes, now_s)
     }
 
@@ -160,13 +153,15 @@ impl Publisher {
     /// [`PublishError::NothingPublished`] before the first publication; the rest about keys and files.
     pub fn refresh_timestamp(&self, now_s: u64) -> Result<u64, PublishError> {
         let _lock = self.lock()?;
-        let (_, root) = self.newest_root()?;
+        let (_, root) = self.repository.newest_root()?;
         let timestamp = self
+            .repository
             .newest_timestamp(&root.part)?
             .ok_or(PublishError::NothingPublished)?;
         let info = timestamp.part.snapshot();
         let path = Role::Snapshot.path(info.version);
         let text = self
+            .repository
             .read(&path)?
             .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
         let snapshot: Verified<Snapshot> = verify(&path, &text, &root.part)?;
@@ -186,7 +181,7 @@ impl Publisher {
     /// [`PublishError::TooFewKeys`] if the root can't sign; the rest about keys and files.
     pub fn rotate(&self, role: Role, now_s: u64) -> Result<u64, PublishError> {
         let _lock = self.lock()?;
-        let (text, old) = self.newest_root()?;
+        let (text, old) = self.repository.newest_root()?;
         let quorum = Quorum::of(role);
         let made = self.keys.make(role, quorum.keys)?;
         let signed: Value = serde_json::from_str(&text).map_err(PublishError::OwnRoot)?;
@@ -212,7 +207,7 @@ impl Publisher {
         let new: Root = parsed(signed.clone())?;
         self.write_root(&signed, version, &[&old.part, &new])?;
         // Crash here: the old keys lie there still, unused; what follows is done by the next publication.
-        if let Some(bytes) = self.published(&old.part)? {
+        if let Some(bytes) = self.repository.published(&old.part)? {
             self.publish_bytes(&new, &bytes, now_s)?;
         }
         self.keys.remove(role, &gone)?;
@@ -226,7 +221,7 @@ impl Publisher {
     /// [`PublishError::TooFewKeys`] if the root can't sign; the rest about keys and files.
     pub fn renew_root(&self, now_s: u64) -> Result<u64, PublishError> {
         let _lock = self.lock()?;
-        let (text, old) = self.newest_root()?;
+        let (text, old) = self.repository.newest_root()?;
         let mut signed: Value = serde_json::from_str(&text).map_err(PublishError::OwnRoot)?;
         let mut part = |name: &str| {
             signed
@@ -242,9 +237,9 @@ impl Publisher {
 
     fn publish_bytes(&self, root: &Root, bytes: &[u8], now_s: u64) -> Result<u64, PublishError> {
         // Versions count from the newest timestamp of any key: after a rotation they must not go back.
-        let (timestamp, snapshot, targets) = self.newest_versions()?;
+        let (timestamp, snapshot, targets) = self.repository.newest_versions()?;
         let info = FileInfo::of(None, bytes);
-        self.write(
+        self.repository.write(
             &format!("targets/{}.{DIRECTORY_FILE}", hex(&sha256(bytes))),
             bytes,
         )?;
@@ -284,7 +279,7 @@ impl Publisher {
         let part = common::<Timestamp>(version, now_s, TIMESTAMP_LIFE_S);
         let signed = with(part, "meta", json!({SNAPSHOT_FILE: snapshot}));
         let bytes = self.keys.sign(&signed, Role::Timestamp, &[root])?;
-        self.write(&Role::Timestamp.path(None), &bytes)?;
+        self.repository.write(&Role::Timestamp.path(None), &bytes)?;
         Ok(version)
     }
 
@@ -296,116 +291,20 @@ impl Publisher {
         version: u64,
     ) -> Result<FileInfo, PublishError> {
         let bytes = self.keys.sign(signed, role, &[root])?;
-        self.write(&role.path(Some(version)), &bytes)?;
+        self.repository.write(&role.path(Some(version)), &bytes)?;
         Ok(FileInfo::of(Some(version), &bytes))
     }
 
     /// Writes a root signed by the root keys of each of `by`: the old and the new one.
     fn write_root(&self, signed: &Value, version: u64, by: &[&Root]) -> Result<(), PublishError> {
         let bytes = self.keys.sign(signed, Role::Root, by)?;
-        self.write(&Role::Root.path(Some(version)), &bytes)
-    }
-
-    fn newest_root(&self) -> Result<(String, Verified<Root>), PublishError> {
-        let path = Role::Root.path(Some(1));
-        let refused = |path: &str| {
-            let path = path.to_owned();
-            move |source| PublishError::Metadata { path, source }
-        };
-        let mut text = self
-            .read(&path)?
-            .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
-        let mut root = first_root(&text).map_err(refused(&path))?;
-        loop {
-            let path = Role::Root.path(Some(after(root.version)));
-            let Some(next) = self.read(&path)? else {
-                return Ok((text, root));
-            };
-            root = next_root(&root.part, &next).map_err(refused(&path))?;
-            text = next;
-        }
-    }
-
-    fn newest_timestamp(&self, root: &Root) -> Result<Option<Verified<Timestamp>>, PublishError> {
-        let path = Role::Timestamp.path(None);
-        self.read(&path)?
-            .map(|text| verify(&path, &text, root))
-            .transpose()
-    }
-
-    /// Returns the newest versions of timestamp, snapshot and targets in the folder; 0 for what was never published.
-    fn newest_versions(&self) -> Result<(u64, u64, u64), PublishError> {
-        let timestamp = match self.read(&Role::Timestamp.path(None))? {
-            Some(text) => keys::version(&text)?,
-            None => 0,
-        };
-        let newest = |role: Role| {
-            let suffix = format!(".{role}.json");
-            let folder = self.repository.join("metadata");
-            let list = fs::read_dir(&folder).map_err(|source| PublishError::Io {
-                path: folder.clone(),
-                source,
-            })?;
-            let names = list
-                .flatten()
-                .filter_map(|entry| entry.file_name().into_string().ok());
-            let version = |name: String| name.strip_suffix(&suffix)?.parse::<u64>().ok();
-            Ok::<_, PublishError>(names.filter_map(version).max().unwrap_or(0))
-        };
-        Ok((timestamp, newest(Role::Snapshot)?, newest(Role::Targets)?))
-    }
-
-    /// Returns the directory that is published now, if any.
-    fn published(&self, root: &Root) -> Result<Option<Vec<u8>>, PublishError> {
-        let Some(timestamp) = self.newest_timestamp(root)? else {
-            return Ok(None);
-        };
-        let gone = |path: &str| PublishError::Gone {
-            path: path.to_owned(),
-        };
-        let path = Role::Snapshot.path(timestamp.part.snapshot().version);
-        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
-        let snapshot: Verified<Snapshot> = verify(&path, &text, root)?;
-        let path = Role::Targets.path(snapshot.part.targets().and_then(|info| info.version));
-        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
-        let targets: Verified<Targets> = verify(&path, &text, root)?;
-        let info = targets
-            .part
-            .targets
-            .get(DIRECTORY_FILE)
-            .and_then(FileInfo::sha256);
-        let digest = info.ok_or_else(|| gone(DIRECTORY_FILE))?;
-        let path = self
-            .repository
-            .join(format!("targets/{}.{DIRECTORY_FILE}", hex(&digest)));
-        let bytes = fs::read(&path).map_err(|source| PublishError::Io { path, source })?;
-        Ok((sha256(&bytes) == digest).then_some(bytes))
-    }
-
-    fn read(&self, path: &str) -> Result<Option<String>, PublishError> {
-        let source = FolderSource(self.repository.clone());
-        let bytes = source.fetch(path, ROOT_LIMIT_BYTES)?;
-        let text = bytes.map(String::from_utf8).transpose();
-        text.map_err(|_error| PublishError::NotText {
-            path: path.to_owned(),
-        })
-    }
-
-    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {
-        Ok(replace(&self.repository.join(path), bytes, PUBLIC)?)
+        self.repository
+            .write(&Role::Root.path(Some(version)), &bytes)
     }
 
     fn lock(&self) -> Result<crate::store::Lock, PublishError> {
         Ok(Store::open(self.keys.path())?.lock()?)
     }
-}
-
-fn verify<T: Part>(path: &str, text: &str, root: &Root) -> Result<Verified<T>, PublishError> {
-    let refused = |source| PublishError::Metadata {
-        path: path.to_owned(),
-        source,
-    };
-    Verified::read(text, root).map_err(refused)
 }
 
 /// Returns the next version. The last one is never reached by counting.
@@ -441,8 +340,6 @@ fn with(mut part: Value, name: &str, value: Value) -> Value {
 
 /// The version of The Update Framework's specification that metadata is written by.
 const SPECIFICATION: &str = "1.0.30";
-/// Mode of published files: a web server reads them.
-const PUBLIC: u32 = 0o644;
 const DAY_S: u64 = 24 * 60 * 60;
 
 #[cfg(test)]

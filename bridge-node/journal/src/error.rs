@@ -187,6 +187,9 @@ pub enum Fault {
     /// Something stands behind the seal.
     #[error("bytes behind the seal")]
     BehindSeal,
+    /// A segment without leaves is sealed.
+    #[error("a segment without leaves is sealed")]
+    SealedEmpty,
     /// A commit doesn't fit the leaves it covers.
     #[error("the commit does not fit the tree of the leaves before it")]
     Commit,

@@ -5,17 +5,32 @@ mod entry;
 mod error;
 mod journal;
 
+mod catalogue;
+mod compose;
 mod cursor;
 mod disk;
 mod evidence;
 mod frame;
 mod index;
+mod keeper;
 mod keys;
+mod log_file;
 mod log_path;
 mod note;
+mod open_segment;
+mod reader;
+mod recovery;
+mod resume;
 mod rows;
+mod scan;
+mod seal;
+mod search;
+mod segment;
+mod shared;
+mod station;
 mod tiles;
 mod tree;
+mod unfinished;
 
 pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
@@ -26,4 +41,7 @@ pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown};
 pub use error::{CloseError, Damage, Fault, JournalError, OpenError, ReadError, RecordError};
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::NoteError;
+pub use note::{NoteError, vkey};
+
+#[cfg(test)]
+mod tests;

@@ -203,3 +203,14 @@ fn key_id(origin: &str, public: &[u8; 32]) -> [u8; 4] {
 
 #[cfg(test)]
 mod tests;
+
+/// The verifier key of an origin whose checkpoints are signed with this Ed25519 key, given as PKCS#8: what the directory lists.
+///
+/// # Errors
+///
+/// [`NoteError`] if the key or the origin cannot be used.
+///
+/// Standard: C2SP signed-note.
+pub fn vkey(origin: &str, pkcs8: &[u8]) -> Result<String, NoteError> {
+    NoteKey::new(origin, pkcs8).map(|key| key.verifier().vkey())
+}

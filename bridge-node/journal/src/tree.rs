@@ -149,4 +149,4 @@ fn subtree_root(hashes: &[Hash]) -> Option<Hash> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

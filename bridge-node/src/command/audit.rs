@@ -17,7 +17,9 @@ use super::{Failure, hint, officer, say};
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
-    #[command(after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n\nExit code 2: the journal does not verify; each finding is one line.")]
+    #[command(
+        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n\nExit code 2: the journal does not verify; each finding is one line."
+    )]
     Verify {
         /// The journal's folder, live or a copy.
         folder: PathBuf,
@@ -29,7 +31,9 @@ pub enum Command {
         key: Option<String>,
     },
     /// Find exchanges.
-    #[command(after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00")]
+    #[command(
+        after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00"
+    )]
     Search {
         #[command(flatten)]
         officer: Officer,
@@ -59,7 +63,9 @@ pub enum Command {
         json: bool,
     },
     /// Show all that is known of one exchange, with its evidence.
-    #[command(after_help = "Example:\n  bridge-node audit show 6f1c0b7e-8d5f-4a53-9a43-0d9be5e6a1b2 --socket data/admin.sock --officer officer-1 --officer-key officer.key")]
+    #[command(
+        after_help = "Example:\n  bridge-node audit show 6f1c0b7e-8d5f-4a53-9a43-0d9be5e6a1b2 --socket data/admin.sock --officer officer-1 --officer-key officer.key"
+    )]
     Show {
         /// X-Road-Request-Id.
         id: String,
@@ -86,10 +92,27 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Verify { folder, evidence_key, key } => verify(&folder, evidence_key.as_deref(), key),
-        Command::Search { officer, from, to, client, service, outcome, id, limit, json } => {
+        Command::Verify {
+            folder,
+            evidence_key,
+            key,
+        } => verify(&folder, evidence_key.as_deref(), key),
+        Command::Search {
+            officer,
+            from,
+            to,
+            client,
+            service,
+            outcome,
+            id,
+            limit,
+            json,
+        } => {
             let filters = [
-                ("from", from.map(|text| millis("--from", &text)).transpose()?),
+                (
+                    "from",
+                    from.map(|text| millis("--from", &text)).transpose()?,
+                ),
                 ("to", to.map(|text| millis("--to", &text)).transpose()?),
                 ("client", client),
                 ("service", service),
@@ -129,7 +152,10 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
         .transpose()
         .map_err(|error| Failure::failed("evidence key", &error))?;
     let trusted = key.is_some();
-    let options = bridge_verify::Options { evidence_key, vkey: key };
+    let options = bridge_verify::Options {
+        evidence_key,
+        vkey: key,
+    };
     let mut shown = Instant::now();
     let tty = std::io::stderr().is_terminal();
     let mut progress = |at: bridge_verify::Progress| {
@@ -151,11 +177,15 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
                 report.origin, report.leaves, report.checkpoints
             ));
             if !trusted {
-                say("the verifier key was taken from the folder; compare it with the directory or give --key");
+                say(
+                    "the verifier key was taken from the folder; compare it with the directory or give --key",
+                );
             }
             Ok(())
         }
-        Err(findings) => Err(Failure::NotGenuine(findings.iter().map(ToString::to_string).collect())),
+        Err(findings) => Err(Failure::NotGenuine(
+            findings.iter().map(ToString::to_string).collect(),
+        )),
     }
 }
 
@@ -168,7 +198,12 @@ fn search(value: &Value, json: bool) -> Result<(), Failure> {
             continue;
         }
         let leaf = hit.get("leaf").unwrap_or(&Value::Null);
-        let text = |name: &str| leaf.get(name).and_then(Value::as_str).unwrap_or("-").to_owned();
+        let text = |name: &str| {
+            leaf.get(name)
+                .and_then(Value::as_str)
+                .unwrap_or("-")
+                .to_owned()
+        };
         say(format_args!(
             "{:>10}  {}  {:<17}  {}  {} -> {}  {}",
             hit.get("index").and_then(Value::as_u64).unwrap_or_default(),

@@ -13,7 +13,9 @@ use crate::clock::Clock;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make a root and an issuing authority in FOLDER.
-    #[command(after_help = "Example:\n  bridge-node certs authority authority --name \"Development authority\"")]
+    #[command(
+        after_help = "Example:\n  bridge-node certs authority authority --name \"Development authority\""
+    )]
     Authority {
         /// Where to keep it.
         folder: PathBuf,
@@ -22,7 +24,9 @@ pub enum Command {
         name: String,
     },
     /// Issue a certificate with a new key: FOLDER/NAME.pem and FOLDER/NAME.key.
-    #[command(after_help = "Examples:\n  bridge-node certs issue --authority authority --profile tls --id AZ/GOV/1001/NODE1 --out keys\n  bridge-node certs issue --authority authority --profile web --san 127.0.0.1 --out keys\n  bridge-node certs issue --authority authority --profile caller --name tax-system --out callers")]
+    #[command(
+        after_help = "Examples:\n  bridge-node certs issue --authority authority --profile tls --id AZ/GOV/1001/NODE1 --out keys\n  bridge-node certs issue --authority authority --profile web --san 127.0.0.1 --out keys\n  bridge-node certs issue --authority authority --profile caller --name tax-system --out callers"
+    )]
     Issue {
         /// Folder of the authority.
         #[arg(long)]
@@ -71,11 +75,22 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     let now_s = Clock::default().now_s();
     match command {
         Command::Authority { folder, name } => {
-            Authority::create(&folder, &name, now_s)
+            Authority::create(&folder, &name, now_s.saturating_sub(2 * BACKDATE_S))
                 .map_err(|error| Failure::failed("authority", &error))?;
-            say(format_args!("made {}: root.pem, issuing.pem and their keys", folder.display()));
+            say(format_args!(
+                "made {}: root.pem, issuing.pem and their keys",
+                folder.display()
+            ));
         }
-        Command::Issue { authority, profile, id, san, name, days, out } => {
+        Command::Issue {
+            authority,
+            profile,
+            id,
+            san,
+            name,
+            days,
+            out,
+        } => {
             let authority = Authority::open(&authority)
                 .map_err(|error| Failure::failed("authority", &error))?;
             let stem = name.unwrap_or_else(|| profile.stem().to_owned());
@@ -88,16 +103,27 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 not_after: now_s.saturating_add(days.saturating_mul(DAY_S)),
             };
             issue(&authority, &order, &out, &stem)?;
-            say(format_args!("issued {} and its key", out.join(format!("{stem}.pem")).display()));
+            say(format_args!(
+                "issued {} and its key",
+                out.join(format!("{stem}.pem")).display()
+            ));
         }
     }
     Ok(())
 }
 
 /// Issues and writes `{stem}.pem` and `{stem}.key`.
-pub(super) fn issue(authority: &Authority, order: &Order, out: &Path, stem: &str) -> Result<Vec<u8>, Failure> {
-    let issued = authority.issue(order).map_err(|error| Failure::failed("certificate", &error))?;
-    std::fs::create_dir_all(out).map_err(|error| Failure::failed(&out.display().to_string(), &error))?;
+pub(super) fn issue(
+    authority: &Authority,
+    order: &Order,
+    out: &Path,
+    stem: &str,
+) -> Result<Vec<u8>, Failure> {
+    let issued = authority
+        .issue(order)
+        .map_err(|error| Failure::failed("certificate", &error))?;
+    std::fs::create_dir_all(out)
+        .map_err(|error| Failure::failed(&out.display().to_string(), &error))?;
     write_key_file(&out.join(format!("{stem}.key")), &issued.key_pkcs8)
         .map_err(|error| Failure::failed("key file", &error))?;
     let path = out.join(format!("{stem}.pem"));
@@ -107,18 +133,25 @@ pub(super) fn issue(authority: &Authority, order: &Order, out: &Path, stem: &str
 }
 
 fn certificate_name(profile: Kind, id: Option<&str>) -> Result<Option<CertificateName>, Failure> {
-    let wrong = |what: String| Failure::Failed(super::hint(&what, "see `bridge-node certs issue --help`"));
+    let wrong =
+        |what: String| Failure::Failed(super::hint(&what, "see `bridge-node certs issue --help`"));
     match (profile, id) {
         (Kind::Tls | Kind::Exchange, Some(id)) => {
-            let node: NodeId = id.parse().map_err(|error| wrong(format!("--id: {error}")))?;
+            let node: NodeId = id
+                .parse()
+                .map_err(|error| wrong(format!("--id: {error}")))?;
             Ok(Some(CertificateName::Node(node)))
         }
         (Kind::Seal, Some(id)) => {
-            let member: MemberId = id.parse().map_err(|error| wrong(format!("--id: {error}")))?;
+            let member: MemberId = id
+                .parse()
+                .map_err(|error| wrong(format!("--id: {error}")))?;
             Ok(Some(CertificateName::Member(member)))
         }
         (Kind::Web | Kind::Caller, None) => Ok(None),
-        (Kind::Web | Kind::Caller, Some(_)) => Err(wrong("--id does not belong to this profile".to_owned())),
+        (Kind::Web | Kind::Caller, Some(_)) => {
+            Err(wrong("--id does not belong to this profile".to_owned()))
+        }
         (Kind::Tls | Kind::Exchange | Kind::Seal, None) => Err(wrong("--id is missing".to_owned())),
     }
 }

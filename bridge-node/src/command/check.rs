@@ -15,7 +15,9 @@ use crate::settings::{Fault, Settings};
 #[derive(Debug, Subcommand)]
 pub enum AdapterCommand {
     /// Check the manifest, the OpenAPI text and every statement of a registry package.
-    #[command(after_help = "Example:\n  bridge-node adapter check adapters/registries/population --database population.db")]
+    #[command(
+        after_help = "Example:\n  bridge-node adapter check adapters/registries/population --database population.db"
+    )]
     Check {
         /// Folder of the registry package.
         package: PathBuf,
@@ -41,7 +43,12 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
     let settings = Settings::load(path).map_err(Failure::Settings)?;
     let parts = Parts::read(&settings, Clock::default().now_s())
         .map_err(|error| Failure::Settings(error.0))?;
-    say(format_args!("{}: good ({}, {})", path.display(), settings.node, parts.summary()));
+    say(format_args!(
+        "{}: good ({}, {})",
+        path.display(),
+        settings.node,
+        parts.summary()
+    ));
     Ok(())
 }
 
@@ -49,12 +56,22 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
     let AdapterCommand::Check { package, database } = command;
     let faults = |list: Vec<bridge_adapter::Fault>| {
         Failure::Settings(
-            list.into_iter().map(|f| Fault { place: f.place, what: f.problem, remedy: f.remedy }).collect(),
+            list.into_iter()
+                .map(|f| Fault {
+                    place: f.place,
+                    what: f.problem,
+                    remedy: f.remedy,
+                })
+                .collect(),
         )
     };
     let read = Package::load(&package).map_err(faults)?;
     SqlAdapter::open(&read, &database, bridge_adapter_sql::SqlLimits::default()).map_err(faults)?;
-    say(format_args!("{}: good ({} services)", package.display(), read.services.len()));
+    say(format_args!(
+        "{}: good ({} services)",
+        package.display(),
+        read.services.len()
+    ));
     Ok(())
 }
 
@@ -67,5 +84,9 @@ pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {
             None => continue,
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(Failure::Settings(faults)) }
+    if faults.is_empty() {
+        Ok(())
+    } else {
+        Err(Failure::Settings(faults))
+    }
 }

@@ -54,7 +54,9 @@ struct Verified {
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let started = Instant::now();
-    let teller = Teller { silent: options.json };
+    let teller = Teller {
+        silent: options.json,
+    };
     // Removed when it is dropped, unless the person wants to keep it.
     let (folder, _temporary) = match &options.dir {
         Some(folder) => (folder.clone(), None),
@@ -119,5 +121,9 @@ impl Teller {
 
 /// A claim that has to hold; the demonstration ends where one does not.
 fn claim(holds: bool, what: &str) -> Result<(), Failure> {
-    if holds { Ok(()) } else { Err(Failure::Failed(format!("claim does not hold: {what}"))) }
+    if holds {
+        Ok(())
+    } else {
+        Err(Failure::Failed(format!("claim does not hold: {what}")))
+    }
 }

@@ -12,7 +12,9 @@ use crate::clock::Clock;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Make the keys of the four roles in KEYS and an empty repository in PUBLIC.
-    #[command(after_help = "Example:\n  bridge-node directory create --keys directory/keys --public directory/public")]
+    #[command(
+        after_help = "Example:\n  bridge-node directory create --keys directory/keys --public directory/public"
+    )]
     Create {
         /// Folder for the role keys.
         #[arg(long)]
@@ -22,7 +24,9 @@ pub enum Command {
         public: PathBuf,
     },
     /// Sign and publish a directory file.
-    #[command(after_help = "Example:\n  bridge-node directory publish --keys directory/keys --public directory/public directory.json")]
+    #[command(
+        after_help = "Example:\n  bridge-node directory publish --keys directory/keys --public directory/public directory.json"
+    )]
     Publish {
         /// Folder of the role keys.
         #[arg(long)]
@@ -34,7 +38,9 @@ pub enum Command {
         file: PathBuf,
     },
     /// Sign a new time-stamp: the directory stays valid for another 24 h.
-    #[command(after_help = "Example:\n  bridge-node directory refresh --keys directory/keys --public directory/public")]
+    #[command(
+        after_help = "Example:\n  bridge-node directory refresh --keys directory/keys --public directory/public"
+    )]
     Refresh {
         /// Folder of the role keys.
         #[arg(long)]
@@ -51,13 +57,21 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Create { keys, public } => {
             Publisher::create(&keys, &public, now_s).map_err(failed)?;
-            say(format_args!("made {}; nodes pin {}", public.display(), public.join("1.root.json").display()));
+            let root = public.join("metadata/1.root.json");
+            say(format_args!(
+                "made {}; nodes pin {}",
+                public.display(),
+                root.display()
+            ));
         }
         Command::Publish { keys, public, file } => {
             let directory = read(&file)?;
             let mut publisher = Publisher::open(&keys, &public).map_err(failed)?;
             let version = publisher.publish(&directory, now_s).map_err(failed)?;
-            say(format_args!("published version {version}: {} members", directory.members.len()));
+            say(format_args!(
+                "published version {version}: {} members",
+                directory.members.len()
+            ));
         }
         Command::Refresh { keys, public } => {
             let mut publisher = Publisher::open(&keys, &public).map_err(failed)?;
@@ -69,7 +83,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn read(file: &Path) -> Result<Directory, Failure> {
-    let bytes = std::fs::read(file).map_err(|error| Failure::failed(&file.display().to_string(), &error))?;
+    let bytes = std::fs::read(file)
+        .map_err(|error| Failure::failed(&file.display().to_string(), &error))?;
     Directory::parse(&bytes).map_err(|error| {
         Failure::Failed(hint(
             &format!("{}: {error}", file.display()),

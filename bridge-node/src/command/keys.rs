@@ -39,7 +39,11 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             let path = folder.join("evidence.key");
             write_secret_file(&path, &secret)
                 .map_err(|error| Failure::failed("evidence key", &error))?;
-            say(format_args!("made {} and {}", folder.join("journal.key").display(), path.display()));
+            say(format_args!(
+                "made {} and {}",
+                folder.join("journal.key").display(),
+                path.display()
+            ));
         }
         Command::Officer { file } => {
             let public = ed25519(&file)?;
@@ -48,7 +52,10 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Api => {
             let key = URL_SAFE_NO_PAD.encode(random()?);
             say(format_args!("Bridge-Api-Key: {key}"));
-            say(format_args!("api_key_sha256 = \"{}\"", api_key_digest(&key)));
+            say(format_args!(
+                "api_key_sha256 = \"{}\"",
+                api_key_digest(&key)
+            ));
         }
     }
     Ok(())
@@ -57,7 +64,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 /// Makes an Ed25519 key file and returns the public key.
 pub(super) fn ed25519(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
     let failed = || Failure::Failed("no random numbers".to_owned());
-    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
+    let pkcs8 =
+        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_rejected| failed())?;
     write_key_file(path, pkcs8.as_ref()).map_err(|error| Failure::failed("key file", &error))?;
     Ok(pair.public_key().as_ref().to_vec())
@@ -74,5 +82,9 @@ pub(super) fn random() -> Result<[u8; 32], Failure> {
 
 /// What the settings keep of an API key.
 pub(super) fn api_key_digest(key: &str) -> String {
-    digest(&SHA256, key.as_bytes()).as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest(&SHA256, key.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }

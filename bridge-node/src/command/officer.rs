@@ -26,7 +26,12 @@ const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
 /// # Errors
 ///
 /// [`Failure::Failed`] with the node's own words.
-pub(super) fn ask(socket: &Path, officer: &str, key: &Path, target: &str) -> Result<Value, Failure> {
+pub(super) fn ask(
+    socket: &Path,
+    officer: &str,
+    key: &Path,
+    target: &str,
+) -> Result<Value, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -34,7 +39,13 @@ pub(super) fn ask(socket: &Path, officer: &str, key: &Path, target: &str) -> Res
     runtime.block_on(exchange(socket, officer, key, target))
 }
 
-async fn exchange(socket: &Path, officer: &str, key: &Path, target: &str) -> Result<Value, Failure> {
+/// As [`ask`], for callers that have a runtime already.
+pub(super) async fn exchange(
+    socket: &Path,
+    officer: &str,
+    key: &Path,
+    target: &str,
+) -> Result<Value, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::failed("admin socket", error);
     let fields = sign(officer, key, target)?;
     let stream = UnixStream::connect(socket).await.map_err(|error| {
@@ -47,10 +58,14 @@ async fn exchange(socket: &Path, officer: &str, key: &Path, target: &str) -> Res
         .await
         .map_err(|error| failed(&error))?;
     let driver = tokio::spawn(connection);
-    let mut request =
-        Request::get(target).body(Empty::<Bytes>::new()).map_err(|error| failed(&error))?;
+    let mut request = Request::get(target)
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| failed(&error))?;
     *request.headers_mut() = fields;
-    let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| failed(&error))?;
     let status = response.status();
     let body = Limited::new(response.into_body(), ANSWER_LIMIT)
         .collect()
@@ -62,7 +77,13 @@ async fn exchange(socket: &Path, officer: &str, key: &Path, target: &str) -> Res
     if status.is_success() {
         return Ok(value);
     }
-    let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let text = |name: &str| {
+        value
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     Err(Failure::Failed(hint(&text("error"), &text("hint"))))
 }
 
@@ -75,12 +96,19 @@ fn sign(officer: &str, key: &Path, target: &str) -> Result<HeaderMap, Failure> {
         .fill(&mut nonce)
         .map_err(|_unspecified| Failure::Failed("no random numbers".to_owned()))?;
     let mut fields = HeaderMap::new();
-    let view = RequestView { method: "GET", target, authority: AUTHORITY, scheme: "http", fields: &fields };
+    let view = RequestView {
+        method: "GET",
+        target,
+        authority: AUTHORITY,
+        scheme: "http",
+        fields: &fields,
+    };
     let params = params(officer, Clock::default().now_s(), &nonce);
     let base = signature_base(&Message::Request(view), &components(), &params)
         .map_err(|error| Failure::failed("signature base", &error))?;
-    let signature =
-        signer.sign(base.bytes()).map_err(|error| Failure::failed("officer's key", &error))?;
+    let signature = signer
+        .sign(base.bytes())
+        .map_err(|error| Failure::failed("officer's key", &error))?;
     let (input, value) = signature_fields(LABEL, &base, &signature);
     fields.insert("signature-input", input);
     fields.insert("signature", value);

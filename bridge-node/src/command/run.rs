@@ -32,9 +32,10 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
 }
 
 async fn stop_signal() {
-    let (Ok(mut term), Ok(mut int)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
+    let (Ok(mut term), Ok(mut int)) = (
+        signal(SignalKind::terminate()),
+        signal(SignalKind::interrupt()),
+    ) else {
         tracing::error!("signals cannot be received; only SIGKILL stops this node");
         return std::future::pending().await;
     };

@@ -122,7 +122,11 @@ impl About {
 
     /// Ends the exchange here.
     pub fn refuse(&self, refusal: Refusal) -> Refused {
-        Refused { refusal, about: Box::new(self.clone()), proof: None }
+        Refused {
+            refusal,
+            about: Box::new(self.clone()),
+            proof: None,
+        }
     }
 }
 

@@ -105,12 +105,21 @@ pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Author
     let (line, authority) = connect(node, &routes)
         .await
         .map_err(|refusal| entered.about.refuse(refusal))?;
-    Ok(Authorised { entered, right, line, authority, view })
+    Ok(Authorised {
+        entered,
+        right,
+        line,
+        authority,
+        view,
+    })
 }
 
 type Route = (PeerAddress, String);
 
-fn decide_outbound(node: &Node, entered: &Entered) -> Result<(Right, Arc<View>, Vec<Route>), Refusal> {
+fn decide_outbound(
+    node: &Node,
+    entered: &Entered,
+) -> Result<(Right, Arc<View>, Vec<Route>), Refusal> {
     let view = node.watch.view(node.clock.now_s())?;
     let client = &entered.caller.client;
     own_subsystem(node, &view, client)?;
@@ -139,7 +148,10 @@ fn decide_outbound(node: &Node, entered: &Entered) -> Result<(Right, Arc<View>, 
 }
 
 /// Step 3 at the provider's node.
-pub(super) fn inbound(node: &Node, mut verified: VerifiedRequest) -> Result<AuthorisedRequest, Refused> {
+pub(super) fn inbound(
+    node: &Node,
+    mut verified: VerifiedRequest,
+) -> Result<AuthorisedRequest, Refused> {
     match decide_inbound(node, &verified) {
         Ok(right) => {
             right.note(&mut verified.about);
@@ -197,7 +209,10 @@ impl Question<'_> {
     fn decide(&self, node: &Node, view: &View, named: Option<&str>) -> Result<Allowed, Refusal> {
         let contracts = node.contracts.load();
         let about = contracts.about(&self.target.service);
-        let groups = KnownGroups { directory: view.directory(), settings: &node.settings };
+        let groups = KnownGroups {
+            directory: view.directory(),
+            settings: &node.settings,
+        };
         let facts = Facts {
             client: self.client,
             service: &self.target.service,
@@ -210,7 +225,11 @@ impl Question<'_> {
             groups: &groups,
         };
         let now = node.clock.now();
-        let side = if named.is_some() { Side::Provider } else { Side::Consumer };
+        let side = if named.is_some() {
+            Side::Provider
+        } else {
+            Side::Consumer
+        };
         let mut counters = node.counters(side);
         let decided = match named {
             None => decide(about, &facts, &*counters, now),
@@ -226,7 +245,10 @@ impl Question<'_> {
     /// Only the provider's node knows what it published; the consumer's own node has nothing to hide from its caller.
     fn is_published(&self, node: &Node) -> bool {
         !node.serves(&self.target.service)
-            || node.registries.service(&self.target.service).is_some_and(|s| s.published)
+            || node
+                .registries
+                .service(&self.target.service)
+                .is_some_and(|s| s.published)
     }
 }
 
@@ -242,7 +264,10 @@ fn named_contract<'a>(
             ours: Some(contract.reference()),
             theirs: reference.to_owned(),
         }),
-        None => Err(Refusal::ContractVersions { ours: None, theirs: reference.to_owned() }),
+        None => Err(Refusal::ContractVersions {
+            ours: None,
+            theirs: reference.to_owned(),
+        }),
     }
 }
 
@@ -265,7 +290,8 @@ fn routes(view: &View, entered: &Entered) -> Result<Vec<Route>, Refusal> {
     let routes: Vec<Route> = all
         .into_iter()
         .filter(|(address, record)| {
-            forced.is_none_or(|id| *id == address.node) && record.wire.contains(&crate::WIRE_VERSION)
+            forced.is_none_or(|id| *id == address.node)
+                && record.wire.contains(&crate::WIRE_VERSION)
         })
         .map(|(address, record)| (address, record.name.clone()))
         .collect();

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
+use bridge_core::fields::FieldError;
 use bridge_core::fields::{
     CallerFields, check_edge_fields, forwardable_request, read_caller_fields,
 };
 use bridge_core::identity::{NodeId, SubsystemId};
 use bridge_core::leaf::Side;
-use bridge_core::fields::FieldError;
 use bridge_core::refusal::{NodeFault, Refusal, RequestFault};
 use bridge_core::target::{
     MetadataCall, ServiceTarget, Target, TargetError, TargetLimits, parse_target,
@@ -99,7 +99,15 @@ impl Asked {
     fn from_target(target: Target) -> Result<Self, Refusal> {
         match target {
             Target::Service(target) => Ok(Self::Service(target)),
-            Target::Metadata { provider, call, text } => Ok(Self::Metadata { provider, call, text }),
+            Target::Metadata {
+                provider,
+                call,
+                text,
+            } => Ok(Self::Metadata {
+                provider,
+                call,
+                text,
+            }),
             Target::ListClients { .. } => Err(Refusal::Malformed(TargetError::UnknownPath)),
         }
     }
@@ -108,7 +116,10 @@ impl Asked {
 /// Step 1 at the consumer's node.
 pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Refused> {
     let mut about = About::new(Side::Consumer);
-    let Arrival { connection, request } = arrival;
+    let Arrival {
+        connection,
+        request,
+    } = arrival;
     let (parts, body) = request.into_parts();
     let (asked, caller) =
         head(node, &connection, &parts, &mut about).map_err(|refusal| about.refuse(refusal))?;
@@ -116,21 +127,34 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
         return Err(about.refuse(Refusal::Request(RequestFault::Method)));
     }
     about.request_id = Some(Uuid::new_v4());
-    let message_id = caller
-        .id
-        .clone()
-        .unwrap_or_else(|| format!("{}-{}", node.settings.node.member().instance(), Uuid::new_v4()));
+    let message_id = caller.id.clone().unwrap_or_else(|| {
+        format!(
+            "{}-{}",
+            node.settings.node.member().instance(),
+            Uuid::new_v4()
+        )
+    });
     about.message_id = Some(message_id);
     let owner = caller.client.to_string();
     let payload = Payload::collect(body, node.bounds(), &node.room, &owner)
         .await
         .map_err(|error| about.refuse(body_refusal(&error)))?;
-    if caller.content_digest.is_some_and(|digest| digest != *payload.digest()) {
+    if caller
+        .content_digest
+        .is_some_and(|digest| digest != *payload.digest())
+    {
         return Err(about.refuse(Refusal::Request(RequestFault::DigestDiffers)));
     }
     about.request_size = Some(payload.length());
     let fields = forwardable_request(&parts.headers);
-    Ok(Entered { method: parts.method, asked, caller, fields, payload, about })
+    Ok(Entered {
+        method: parts.method,
+        asked,
+        caller,
+        fields,
+        payload,
+        about,
+    })
 }
 
 /// The edge rules come before authentication, authentication before anything the caller says is used.
@@ -141,7 +165,9 @@ fn head(
     about: &mut About,
 ) -> Result<(Asked, CallerFields), Refusal> {
     edge(connection, parts)?;
-    let known = node.callers.authenticate(connection, &parts.headers, node.clock.now_s())?;
+    let known = node
+        .callers
+        .authenticate(connection, &parts.headers, node.clock.now_s())?;
     let caller = read_caller_fields(&parts.headers).map_err(Refusal::Field)?;
     owns(&known, &caller.client)?;
     about.client = Some(caller.client.clone());
@@ -172,7 +198,10 @@ fn asked(parts: &Parts) -> Result<Asked, Refusal> {
 /// Step 1 at the provider's node: the TLS peer is a node of the directory.
 pub(super) fn peer(node: &Node, arrival: PeerArrival) -> Result<PeerEntered, Refused> {
     let mut about = About::new(Side::Provider);
-    let PeerArrival { connection, request } = arrival;
+    let PeerArrival {
+        connection,
+        request,
+    } = arrival;
     let (parts, body) = request.into_parts();
     let result = edge(&connection, &parts)
         .and_then(|()| node.peer_of(&connection))
@@ -181,14 +210,20 @@ pub(super) fn peer(node: &Node, arrival: PeerArrival) -> Result<PeerEntered, Ref
     if let Asked::Service(target) = &asked {
         about.service = Some(target.service.clone());
     }
-    Ok(PeerEntered { peer, parts, body, asked, about })
+    Ok(PeerEntered {
+        peer,
+        parts,
+        body,
+        asked,
+        about,
+    })
 }
 
 pub(super) fn body_refusal(error: &PayloadError) -> Refusal {
     match error {
-        PayloadError::TooLarge(limit_bytes) => {
-            Refusal::Request(RequestFault::BodyTooLarge { limit_bytes: *limit_bytes })
-        }
+        PayloadError::TooLarge(limit_bytes) => Refusal::Request(RequestFault::BodyTooLarge {
+            limit_bytes: *limit_bytes,
+        }),
         PayloadError::Cut(_) => Refusal::Request(RequestFault::BodyIncomplete),
         PayloadError::Trailers => Refusal::Field(FieldError::Framing),
         PayloadError::NoRoom => Refusal::Node(NodeFault::Overloaded),

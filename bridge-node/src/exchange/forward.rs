@@ -1,8 +1,8 @@
 //! Step 5 at the consumer's node: the signed request goes out, the answer is read whole.
 
+use bridge_core::refusal::{LinkFault, NodeFault, Refusal};
 use http::{HeaderMap, Request, Version};
 use hyper::body::Incoming;
-use bridge_core::refusal::{LinkFault, NodeFault, Refusal};
 
 use super::about::Refused;
 use super::enter::body_refusal;
@@ -20,9 +20,16 @@ pub struct RawAnswer {
 }
 
 /// Sends and waits, no longer than the exchange may take.
-pub(super) async fn send(node: &Node, sent: &Journaled<SignedRequest>) -> Result<RawAnswer, Refused> {
+pub(super) async fn send(
+    node: &Node,
+    sent: &Journaled<SignedRequest>,
+) -> Result<RawAnswer, Refused> {
     let about = &sent.value.about;
-    let left = node.settings.limits.exchange_timeout.saturating_sub(about.arrived.elapsed());
+    let left = node
+        .settings
+        .limits
+        .exchange_timeout
+        .saturating_sub(about.arrived.elapsed());
     let result = match tokio::time::timeout(left, round_trip(node, &sent.value)).await {
         Ok(result) => result,
         Err(_elapsed) => Err(timed_out(node)),
@@ -35,12 +42,19 @@ async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refu
         return Err(Refusal::Node(NodeFault::Internal));
     };
     let request = request(sent)?;
-    let response = line.send(request).await.map_err(|error| peer_refusal(node, &error))?;
+    let response = line
+        .send(request)
+        .await
+        .map_err(|error| peer_refusal(node, &error))?;
     let (parts, body) = response.into_parts();
     let owner = line.node().to_string();
     let payload = collect(node, body, &owner).await?;
     node.peers.keep(line);
-    Ok(RawAnswer { status: parts.status.as_u16(), fields: parts.headers, payload })
+    Ok(RawAnswer {
+        status: parts.status.as_u16(),
+        fields: parts.headers,
+        payload,
+    })
 }
 
 fn request(sent: &SignedRequest) -> Result<Request<crate::payload::Outgoing>, Refusal> {
@@ -62,7 +76,9 @@ async fn collect(node: &Node, body: Incoming, owner: &str) -> Result<Payload, Re
             tracing::warn!(peer = owner, %error, "the peer's answer was cut");
             Err(Refusal::Link(LinkFault::Cut))
         }
-        Err(PayloadError::TooLarge(limit)) => Err(Refusal::Link(LinkFault::TooLarge { limit_bytes: limit })),
+        Err(PayloadError::TooLarge(limit)) => {
+            Err(Refusal::Link(LinkFault::TooLarge { limit_bytes: limit }))
+        }
         Err(PayloadError::Trailers) => Err(Refusal::Link(LinkFault::Malformed)),
         Err(error) => Err(body_refusal(&error)),
     }

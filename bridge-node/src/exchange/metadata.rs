@@ -31,7 +31,10 @@ const TERMS: &str = "bridge-metadata-v1: a member of the directory may ask which
 
 /// What stands in `Bridge-Contract` of a metadata call.
 pub fn terms_reference() -> String {
-    format!("metadata@{}", URL_SAFE_NO_PAD.encode(digest(&SHA256, TERMS.as_bytes())))
+    format!(
+        "metadata@{}",
+        URL_SAFE_NO_PAD.encode(digest(&SHA256, TERMS.as_bytes()))
+    )
 }
 
 #[derive(Serialize)]
@@ -86,13 +89,21 @@ pub fn list_clients(directory: &Directory, instance: Option<&str>) -> Reply {
     let known = instance.is_none_or(|instance| instance == directory.instance);
     for member in directory.members.iter().filter(|_| known) {
         let id = |subsystem: Option<String>| ClientId {
-            object_type: if subsystem.is_some() { "SUBSYSTEM" } else { "MEMBER" },
+            object_type: if subsystem.is_some() {
+                "SUBSYSTEM"
+            } else {
+                "MEMBER"
+            },
             xroad_instance: member.id.instance().to_owned(),
             member_class: member.id.class().to_owned(),
             member_code: member.id.code().to_owned(),
             subsystem_code: subsystem,
         };
-        list.member.push(ClientEntry { name: member.name.clone(), subsystem_name: None, id: id(None) });
+        list.member.push(ClientEntry {
+            name: member.name.clone(),
+            subsystem_name: None,
+            id: id(None),
+        });
         for subsystem in &member.subsystems {
             list.member.push(ClientEntry {
                 name: member.name.clone(),
@@ -102,7 +113,11 @@ pub fn list_clients(directory: &Directory, instance: Option<&str>) -> Reply {
         }
     }
     let (fields, payload) = json(&list);
-    Reply { status: 200, fields, payload }
+    Reply {
+        status: 200,
+        fields,
+        payload,
+    }
 }
 
 /// Answers a signed metadata call.
@@ -116,24 +131,34 @@ pub(super) fn answer(
         return Err(Refusal::Unknown(Unknown::Subsystem));
     }
     let services = node.registries.of(provider);
-    let (fields, payload) = match call {
-        MetadataCall::ListMethods => json(&methods(
-            services.filter(|(id, registry)| registry.published || under_contract(node, verified, id)),
-        )),
-        MetadataCall::AllowedMethods => {
-            json(&methods(services.filter(|(id, _)| under_contract(node, verified, id))))
-        }
-        MetadataCall::GetOpenApi { service_code } => {
-            let found = services.into_iter().find(|(id, _)| id.code() == service_code);
-            let (id, registry) = found.ok_or(Refusal::Unknown(Unknown::Hidden))?;
-            if !registry.published && !under_contract(node, verified, id) {
-                return Err(Refusal::Unknown(Unknown::Hidden));
+    let (fields, payload) =
+        match call {
+            MetadataCall::ListMethods => json(&methods(services.filter(|(id, registry)| {
+                registry.published || under_contract(node, verified, id)
+            }))),
+            MetadataCall::AllowedMethods => json(&methods(
+                services.filter(|(id, _)| under_contract(node, verified, id)),
+            )),
+            MetadataCall::GetOpenApi { service_code } => {
+                let found = services
+                    .into_iter()
+                    .find(|(id, _)| id.code() == service_code);
+                let (id, registry) = found.ok_or(Refusal::Unknown(Unknown::Hidden))?;
+                if !registry.published && !under_contract(node, verified, id) {
+                    return Err(Refusal::Unknown(Unknown::Hidden));
+                }
+                let text = registry
+                    .openapi
+                    .as_deref()
+                    .ok_or(Refusal::Unknown(Unknown::Description))?;
+                json(&neutral(text.clone()))
             }
-            let text = registry.openapi.as_deref().ok_or(Refusal::Unknown(Unknown::Description))?;
-            json(&neutral(text.clone()))
-        }
-    };
-    Ok(Served { status: 200, fields, payload })
+        };
+    Ok(Served {
+        status: 200,
+        fields,
+        payload,
+    })
 }
 
 fn methods<'a>(services: impl Iterator<Item = (&'a ServiceId, &'a Registry)>) -> MethodList {
@@ -142,7 +167,11 @@ fn methods<'a>(services: impl Iterator<Item = (&'a ServiceId, &'a Registry)>) ->
             let member = id.subsystem().member();
             Method {
                 object_type: "SERVICE",
-                service_type: if registry.openapi.is_some() { "OPENAPI" } else { "REST" },
+                service_type: if registry.openapi.is_some() {
+                    "OPENAPI"
+                } else {
+                    "REST"
+                },
                 xroad_instance: member.instance().to_owned(),
                 member_class: member.class().to_owned(),
                 member_code: member.code().to_owned(),
@@ -151,7 +180,10 @@ fn methods<'a>(services: impl Iterator<Item = (&'a ServiceId, &'a Registry)>) ->
                 endpoint_list: registry
                     .endpoints
                     .iter()
-                    .map(|(method, path)| Endpoint { method: method.clone(), path: path.clone() })
+                    .map(|(method, path)| Endpoint {
+                        method: method.clone(),
+                        path: path.clone(),
+                    })
                     .collect(),
             }
         })
@@ -160,7 +192,10 @@ fn methods<'a>(services: impl Iterator<Item = (&'a ServiceId, &'a Registry)>) ->
 }
 
 fn under_contract(node: &Node, verified: &VerifiedRequest, service: &ServiceId) -> bool {
-    let groups = KnownGroups { directory: verified.view.directory(), settings: &node.settings };
+    let groups = KnownGroups {
+        directory: verified.view.directory(),
+        settings: &node.settings,
+    };
     node.contracts
         .load()
         .about(service)
@@ -171,7 +206,10 @@ fn under_contract(node: &Node, verified: &VerifiedRequest, service: &ServiceId) 
 /// Where the registry really stands is nobody's business outside. Standard: X-Road PR-MREST §4.4.
 fn neutral(mut openapi: serde_json::Value) -> serde_json::Value {
     if let Some(object) = openapi.as_object_mut() {
-        object.insert("servers".to_owned(), serde_json::json!([{ "url": "https://example.org/" }]));
+        object.insert(
+            "servers".to_owned(),
+            serde_json::json!([{ "url": "https://example.org/" }]),
+        );
     }
     openapi
 }
@@ -179,6 +217,9 @@ fn neutral(mut openapi: serde_json::Value) -> serde_json::Value {
 fn json(value: &impl Serialize) -> (HeaderMap, Payload) {
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     let mut fields = HeaderMap::new();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    fields.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
     (fields, Payload::from_bytes(Bytes::from(bytes)))
 }

@@ -87,19 +87,47 @@ impl RequestHead {
 }
 
 /// Steps 3 and 4 at the consumer's node.
-pub(super) async fn request(node: &Node, authorised: Authorised) -> Result<Journaled<SignedRequest>, Refused> {
-    let Authorised { entered, right, line, authority, view } = authorised;
+pub(super) async fn request(
+    node: &Node,
+    authorised: Authorised,
+) -> Result<Journaled<SignedRequest>, Refused> {
+    let Authorised {
+        entered,
+        right,
+        line,
+        authority,
+        view,
+    } = authorised;
     let mut about = entered.about;
     let mut fields = entered.fields;
     let nonce = fresh_nonce().map_err(|refusal| about.refuse(refusal))?;
     about.nonce = Some(nonce_mark(&nonce));
     about.keyid = Some(node.signer.key_id().to_owned());
-    set(&mut fields, "x-road-client", entered.caller.client.to_string());
-    set(&mut fields, "x-road-id", about.message_id.clone().unwrap_or_default());
-    set(&mut fields, "x-road-request-id", about.request_id.unwrap_or_default().to_string());
+    set(
+        &mut fields,
+        "x-road-client",
+        entered.caller.client.to_string(),
+    );
+    set(
+        &mut fields,
+        "x-road-id",
+        about.message_id.clone().unwrap_or_default(),
+    );
+    set(
+        &mut fields,
+        "x-road-request-id",
+        about.request_id.unwrap_or_default().to_string(),
+    );
     set(&mut fields, "bridge-contract", right.reference());
-    set(&mut fields, "bridge-version", crate::WIRE_VERSION.to_string());
-    fields.insert("content-digest", content_digest_field(entered.payload.digest()));
+    set(
+        &mut fields,
+        "bridge-version",
+        crate::WIRE_VERSION.to_string(),
+    );
+    fields.insert(
+        "content-digest",
+        content_digest_field(entered.payload.digest()),
+    );
     if let Some(secrets) = secrets_field(&fields) {
         fields.insert("bridge-secrets", secrets);
     }
@@ -110,7 +138,13 @@ pub(super) async fn request(node: &Node, authorised: Authorised) -> Result<Journ
         fields,
     };
     let covered = request_components(&head.fields);
-    let params = params(Tag::Request, node.signer.key_id(), node.signer.algorithm(), node.clock.now_s(), &nonce);
+    let params = params(
+        Tag::Request,
+        node.signer.key_id(),
+        node.signer.algorithm(),
+        node.clock.now_s(),
+        &nonce,
+    );
     let base = signature_base(&Message::Request(head.view()), &covered, &params)
         .map_err(|error| about.refuse(cannot_sign(&error)))?;
     let found = request_subjects(&right, &entered.asked, &entered.payload)
@@ -165,7 +199,10 @@ pub(super) async fn received_answer(
         evidence_mode(right, &genuine.payload),
     );
     let receipt = write(node, entry, about).await?;
-    Ok(Journaled { value: genuine, receipt })
+    Ok(Journaled {
+        value: genuine,
+        receipt,
+    })
 }
 
 /// Step 4 at the provider's node.
@@ -182,7 +219,10 @@ pub(super) async fn received_request(
     let mode = evidence_mode(&authorised.right, &verified.payload);
     let entry = received(leaf, &verified.envelope, &verified.payload, found, mode);
     let receipt = write(node, entry, about).await?;
-    Ok(Journaled { value: authorised, receipt })
+    Ok(Journaled {
+        value: authorised,
+        receipt,
+    })
 }
 
 /// Steps 6 and 7 at the provider's node.
@@ -206,11 +246,22 @@ pub(super) async fn answer(
     let subjects = answer_subjects(&value.right, &verified.asked, &served.payload)
         .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
     let mode = evidence_mode(&value.right, &served.payload);
-    let draft = Draft { tag: Tag::Answer, status: served.status, fields, payload: served.payload, leaf, subjects, mode };
+    let draft = Draft {
+        tag: Tag::Answer,
+        status: served.status,
+        fields,
+        payload: served.payload,
+        leaf,
+        subjects,
+        mode,
+    };
     let (answer, receipt) = sign_answer(node, about, (&verified.head, &verified.payload), draft)
         .await
         .map_err(|refused| refused.proved(verified.proof()))?;
-    Ok(Journaled { value: answer, receipt })
+    Ok(Journaled {
+        value: answer,
+        receipt,
+    })
 }
 
 /// An answer that has to be signed and journaled.
@@ -231,33 +282,74 @@ pub(super) async fn sign_answer(
     (head, request_body): (&RequestHead, &Payload),
     draft: Draft,
 ) -> Result<(SignedAnswer, Receipt), Refused> {
-    let Draft { tag, status, mut fields, payload, leaf, subjects, mode } = draft;
+    let Draft {
+        tag,
+        status,
+        mut fields,
+        payload,
+        leaf,
+        subjects,
+        mode,
+    } = draft;
     for (name, value) in [
-        ("x-road-client", about.client.as_ref().map(ToString::to_string)),
-        ("x-road-service", about.service.as_ref().map(ToString::to_string)),
+        (
+            "x-road-client",
+            about.client.as_ref().map(ToString::to_string),
+        ),
+        (
+            "x-road-service",
+            about.service.as_ref().map(ToString::to_string),
+        ),
         ("x-road-id", about.message_id.clone()),
-        ("x-road-request-id", about.request_id.map(|id| id.to_string())),
+        (
+            "x-road-request-id",
+            about.request_id.map(|id| id.to_string()),
+        ),
         ("bridge-version", Some(crate::WIRE_VERSION.to_string())),
     ] {
         if let Some(value) = value {
             set(&mut fields, name, value);
         }
     }
-    fields.insert("x-road-request-hash", hash_field(head, request_body, about)?);
+    fields.insert(
+        "x-road-request-hash",
+        hash_field(head, request_body, about)?,
+    );
     fields.insert("content-digest", content_digest_field(payload.digest()));
     if let Some(secrets) = secrets_field(&fields) {
         fields.insert("bridge-secrets", secrets);
     }
     let nonce = fresh_nonce().map_err(|refusal| about.refuse(refusal))?;
-    let params = params(tag, node.signer.key_id(), node.signer.algorithm(), node.clock.now_s(), &nonce);
+    let params = params(
+        tag,
+        node.signer.key_id(),
+        node.signer.algorithm(),
+        node.clock.now_s(),
+        &nonce,
+    );
     let covered = answer_components(&fields);
-    let view = AnswerView { status, fields: &fields, request: head.view() };
+    let view = AnswerView {
+        status,
+        fields: &fields,
+        request: head.view(),
+    };
     let base = signature_base(&Message::Answer(view), &covered, &params)
         .map_err(|error| about.refuse(cannot_sign(&error)))?;
     let entry = signing(leaf, &base, LinkField::AnswerLink, &payload, subjects, mode);
     let receipt = write(node, entry, about).await?;
-    add_signature(&mut fields, &base, &receipt.signature.clone().unwrap_or_default());
-    Ok((SignedAnswer { status, fields, payload }, receipt))
+    add_signature(
+        &mut fields,
+        &base,
+        &receipt.signature.clone().unwrap_or_default(),
+    );
+    Ok((
+        SignedAnswer {
+            status,
+            fields,
+            payload,
+        },
+        receipt,
+    ))
 }
 
 /// Writes one entry; the journal's trouble is this node's fault and nobody else's.
@@ -337,11 +429,13 @@ fn request_subjects(
         return Ok(Vec::new());
     };
     let body = payload.memory().map(Bytes::as_ref);
-    subjects(allowed.matched(), &target.path, &target.query, body, None)
-        .map_err(|error| {
-            tracing::info!(%error, "the request does not say whom it concerns");
-            Refusal::Denied { rule: Denial::Subject, contract: contract_name(&allowed.contract) }
-        })
+    subjects(allowed.matched(), &target.path, &target.query, body, None).map_err(|error| {
+        tracing::info!(%error, "the request does not say whom it concerns");
+        Refusal::Denied {
+            rule: Denial::Subject,
+            contract: contract_name(&allowed.contract),
+        }
+    })
 }
 
 /// Subjects of the answer; those of the request stand in the leaf of the request.
@@ -361,12 +455,19 @@ fn answer_subjects(
 }
 
 fn contract_name(contract: &bridge_core::contract::Contract) -> ContractName {
-    ContractName { id: contract.id().to_owned(), contact: contract.contact().to_owned() }
+    ContractName {
+        id: contract.id().to_owned(),
+        contact: contract.contact().to_owned(),
+    }
 }
 
 fn hash_field(head: &RequestHead, body: &Payload, about: &About) -> Result<HeaderValue, Refused> {
-    let text =
-        request_hash(head.method.as_str(), &head.target, &head.fields, body.sha512().as_ref());
+    let text = request_hash(
+        head.method.as_str(),
+        &head.target,
+        &head.fields,
+        body.sha512().as_ref(),
+    );
     HeaderValue::from_str(&text)
         .map_err(|_not_ascii| about.refuse(Refusal::Node(NodeFault::Internal)))
 }

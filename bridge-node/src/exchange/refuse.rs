@@ -53,7 +53,11 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
 
 /// Answers a peer with a refusal: signed and journaled after its signature held, short and unsigned before.
 pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
-    let Refused { refusal, about, proof } = refused;
+    let Refused {
+        refusal,
+        about,
+        proof,
+    } = refused;
     let detail = log(&refusal, &about);
     let own_fault = refusal.fault() == Fault::Node;
     let Some(proof) = proof.filter(|_| !own_fault) else {
@@ -72,7 +76,11 @@ async fn signed(
     proof: &Proof,
     detail: &str,
 ) -> Result<Reply, Refused> {
-    let Reply { status, fields, payload } = plain(refusal, about, detail);
+    let Reply {
+        status,
+        fields,
+        payload,
+    } = plain(refusal, about, detail);
     let draft = Draft {
         tag: Tag::Refusal,
         status,
@@ -83,7 +91,11 @@ async fn signed(
         mode: EvidenceMode::Full,
     };
     let (answer, _receipt) = sign_answer(node, about, (&proof.head, &proof.payload), draft).await?;
-    Ok(Reply { status: answer.status, fields: answer.fields, payload: answer.payload })
+    Ok(Reply {
+        status: answer.status,
+        fields: answer.fields,
+        payload: answer.payload,
+    })
 }
 
 fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Leaf {
@@ -93,7 +105,10 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     leaf.status = Some(refusal.status());
     leaf.duration_ms = Some(about.duration_ms());
     if let Refusal::Denied { rule, contract } = refusal {
-        leaf.rules = vec![format!("contract:{}", contract.id), format!("denied:{}", rule.rule())];
+        leaf.rules = vec![
+            format!("contract:{}", contract.id),
+            format!("denied:{}", rule.rule()),
+        ];
     }
     leaf
 }
@@ -102,10 +117,17 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
 fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     let code = refusal.code(about.side);
     let message = refusal.message();
-    let body = ErrorBody { r#type: code, message: &message, detail };
+    let body = ErrorBody {
+        r#type: code,
+        message: &message,
+        detail,
+    };
     let bytes = serde_json::to_vec(&body).unwrap_or_default();
     let mut fields = HeaderMap::new();
-    fields.insert(CONTENT_TYPE, HeaderValue::from_static("application/json; charset=utf-8"));
+    fields.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/json; charset=utf-8"),
+    );
     fields.insert("x-road-error", HeaderValue::from_static(code));
     if let Some(seconds) = refusal.retry_after() {
         fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
@@ -113,15 +135,28 @@ fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     if about.side == Side::Consumer && about.client.is_some() {
         echo(&mut fields, about);
     }
-    Reply { status: refusal.status(), fields, payload: Payload::from_bytes(Bytes::from(bytes)) }
+    Reply {
+        status: refusal.status(),
+        fields,
+        payload: Payload::from_bytes(Bytes::from(bytes)),
+    }
 }
 
 fn echo(fields: &mut HeaderMap, about: &About) {
     for (name, value) in [
-        ("x-road-client", about.client.as_ref().map(ToString::to_string)),
-        ("x-road-service", about.service.as_ref().map(ToString::to_string)),
+        (
+            "x-road-client",
+            about.client.as_ref().map(ToString::to_string),
+        ),
+        (
+            "x-road-service",
+            about.service.as_ref().map(ToString::to_string),
+        ),
         ("x-road-id", about.message_id.clone()),
-        ("x-road-request-id", about.request_id.map(|id| id.to_string())),
+        (
+            "x-road-request-id",
+            about.request_id.map(|id| id.to_string()),
+        ),
     ] {
         if let Some(value) = value {
             set(fields, name, value);
@@ -132,9 +167,16 @@ fn echo(fields: &mut HeaderMap, about: &About) {
 /// One line in the log, found again by the `detail` of the answer. Names no person and no value of the message.
 fn log(refusal: &Refusal, about: &About) -> String {
     let detail = Uuid::new_v4().to_string();
-    let id = about.request_id.map(|id| id.to_string()).unwrap_or_default();
+    let id = about
+        .request_id
+        .map(|id| id.to_string())
+        .unwrap_or_default();
     let code = refusal.code(about.side);
-    let client = about.client.as_ref().map(ToString::to_string).unwrap_or_default();
+    let client = about
+        .client
+        .as_ref()
+        .map(ToString::to_string)
+        .unwrap_or_default();
     match refusal.fault() {
         Fault::Node => tracing::error!(exchange_id = id, detail, code, client, "refused"),
         Fault::Peer | Fault::Service => {

@@ -44,7 +44,10 @@ impl Reply {
 
 /// Step 8 at the consumer's node.
 pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
-    let Journaled { value: genuine, receipt } = kept;
+    let Journaled {
+        value: genuine,
+        receipt,
+    } = kept;
     let mut fields = forwardable_answer(&genuine.fields);
     for name in TOLD {
         if let Some(value) = genuine.fields.get(name) {
@@ -55,11 +58,23 @@ pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
     if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
         fields.insert("bridge-receipt", receipt);
     }
-    Reply { status: genuine.status, fields, payload: genuine.payload }
+    Reply {
+        status: genuine.status,
+        fields,
+        payload: genuine.payload,
+    }
 }
 
 /// Step 8 at the provider's node.
 pub(super) fn to_peer(answer: Journaled<SignedAnswer>) -> Reply {
-    let SignedAnswer { status, fields, payload } = answer.value;
-    Reply { status, fields, payload }
+    let SignedAnswer {
+        status,
+        fields,
+        payload,
+    } = answer.value;
+    Reply {
+        status,
+        fields,
+        payload,
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
 use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
+use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
 use bridge_core::fields::{forwardable_answer, registry_request};
@@ -68,7 +68,11 @@ async fn service(
     let _cancelled_when_dropped = cancel.clone().drop_guard();
     let call = new_call(authorised, target, deadline, cancel);
     let answered = tokio::time::timeout_at(deadline, async {
-        let answer = registry.adapter.call(call).await.map_err(|error| adapter_refusal(&error, left))?;
+        let answer = registry
+            .adapter
+            .call(call)
+            .await
+            .map_err(|error| adapter_refusal(&error, left))?;
         let status = answer.status.as_u16();
         let owner = node.settings.node.to_string();
         let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner)
@@ -76,10 +80,22 @@ async fn service(
             .map_err(|error| answer_refusal(&error, left))?;
         Ok((status, answer.fields, payload))
     });
-    let (status, fields, payload) = answered
-        .await
-        .unwrap_or(Err(Refusal::Service(ServiceFault::TimedOut { after_s: left.as_secs() })))?;
-    finish(authorised, registry, target, Served { status, fields, payload })
+    let (status, fields, payload) =
+        answered
+            .await
+            .unwrap_or(Err(Refusal::Service(ServiceFault::TimedOut {
+                after_s: left.as_secs(),
+            })))?;
+    finish(
+        authorised,
+        registry,
+        target,
+        Served {
+            status,
+            fields,
+            payload,
+        },
+    )
 }
 
 fn check_request(
@@ -87,7 +103,9 @@ fn check_request(
     authorised: &AuthorisedRequest,
     target: &ServiceTarget,
 ) -> Result<(), Refusal> {
-    let Some(checker) = &registry.checker else { return Ok(()) };
+    let Some(checker) = &registry.checker else {
+        return Ok(());
+    };
     let verified = &authorised.verified;
     let body = verified.payload.memory().map(Bytes::as_ref);
     checker
@@ -113,7 +131,9 @@ fn new_call(
 ) -> Call {
     let verified = &authorised.verified;
     let fields = registry_request(&verified.head.fields);
-    let body = verified.payload.outgoing().map_err(|error| BodyError::Cut { source: Some(Box::new(error)) });
+    let body = verified.payload.outgoing().map_err(|error| BodyError::Cut {
+        source: Some(Box::new(error)),
+    });
     Call {
         service: target.service.clone(),
         method: verified.method.clone(),
@@ -147,10 +167,16 @@ fn finish(
     target: &ServiceTarget,
     served: Served,
 ) -> Result<Served, Refusal> {
-    let Served { status, fields, mut payload } = served;
+    let Served {
+        status,
+        fields,
+        mut payload,
+    } = served;
     let mut fields = forwardable_answer(&fields);
     let head_only = authorised.verified.method == Method::HEAD;
-    if let (Some(checker), Some(body)) = (&registry.checker, payload.memory().filter(|_| !head_only)) {
+    if let (Some(checker), Some(body)) =
+        (&registry.checker, payload.memory().filter(|_| !head_only))
+    {
         let checked = checker.check_answer(&CheckedAnswer {
             service: target.service.code(),
             method: authorised.verified.method.as_str(),
@@ -169,7 +195,11 @@ fn finish(
         drop_fields_of_the_whole(&mut fields);
     }
     fields.remove(CONTENT_LENGTH);
-    Ok(Served { status, fields, payload })
+    Ok(Served {
+        status,
+        fields,
+        payload,
+    })
 }
 
 fn cut_payload(
@@ -179,8 +209,11 @@ fn cut_payload(
     status: u16,
 ) -> Result<Payload, Refusal> {
     let refuse = |reason| Refusal::Service(ServiceFault::FieldsNotEnforceable { reason });
-    let body = payload.memory().ok_or(refuse("the answer is too large to be read"))?;
-    let status = StatusCode::from_u16(status).map_err(|_invalid| refuse("the status is not one"))?;
+    let body = payload
+        .memory()
+        .ok_or(refuse("the answer is too large to be read"))?;
+    let status =
+        StatusCode::from_u16(status).map_err(|_invalid| refuse("the status is not one"))?;
     let whole = cut(status, fields, body, mask, body.len()).map_err(|error| {
         tracing::warn!(error = %crate::chain(&error), "an answer cannot be cut to its contract");
         refuse(reason(&error))
@@ -202,7 +235,10 @@ fn reason(error: &CutError) -> &'static str {
 }
 
 fn content_type(fields: &HeaderMap) -> Option<&str> {
-    fields.get(CONTENT_TYPE).map(HeaderValue::to_str).and_then(Result::ok)
+    fields
+        .get(CONTENT_TYPE)
+        .map(HeaderValue::to_str)
+        .and_then(Result::ok)
 }
 
 fn adapter_refusal(error: &AdapterError, left: Duration) -> Refusal {
@@ -210,17 +246,25 @@ fn adapter_refusal(error: &AdapterError, left: Duration) -> Refusal {
     Refusal::Service(match error {
         AdapterError::Unreachable { .. } => ServiceFault::Unreachable,
         AdapterError::Busy => ServiceFault::NotReady,
-        AdapterError::TimedOut | AdapterError::Cancelled => {
-            ServiceFault::TimedOut { after_s: left.as_secs() }
-        }
+        AdapterError::TimedOut | AdapterError::Cancelled => ServiceFault::TimedOut {
+            after_s: left.as_secs(),
+        },
         AdapterError::Cut { .. } => ServiceFault::Cut,
-        AdapterError::TooLarge { limit: Limit::RequestBytes(limit_bytes) } => {
-            return Refusal::Request(RequestFault::BodyTooLarge { limit_bytes: *limit_bytes });
+        AdapterError::TooLarge {
+            limit: Limit::RequestBytes(limit_bytes),
+        } => {
+            return Refusal::Request(RequestFault::BodyTooLarge {
+                limit_bytes: *limit_bytes,
+            });
         }
-        AdapterError::TooLarge { limit: Limit::AnswerBytes(limit) | Limit::Rows(limit) } => {
-            ServiceFault::TooLarge { limit_bytes: *limit }
+        AdapterError::TooLarge {
+            limit: Limit::AnswerBytes(limit) | Limit::Rows(limit),
+        } => ServiceFault::TooLarge {
+            limit_bytes: *limit,
+        },
+        AdapterError::NotUnderstood { .. } | AdapterError::Failed { .. } => {
+            ServiceFault::NotUnderstood
         }
-        AdapterError::NotUnderstood { .. } | AdapterError::Failed { .. } => ServiceFault::NotUnderstood,
         AdapterError::BadRequest { .. } | AdapterError::RequestBody(_) => ServiceFault::BadRequest,
         AdapterError::NotFound | AdapterError::MethodNotAllowed { .. } => ServiceFault::NotFound,
     })
@@ -228,16 +272,18 @@ fn adapter_refusal(error: &AdapterError, left: Duration) -> Refusal {
 
 fn answer_refusal(error: &PayloadError, left: Duration) -> Refusal {
     match error {
-        PayloadError::TooLarge(limit) => {
-            Refusal::Service(ServiceFault::TooLarge { limit_bytes: *limit })
-        }
+        PayloadError::TooLarge(limit) => Refusal::Service(ServiceFault::TooLarge {
+            limit_bytes: *limit,
+        }),
         PayloadError::Cut(cause) => match cause.downcast_ref::<BodyError>() {
             Some(BodyError::TimedOut | BodyError::Cancelled) => {
-                Refusal::Service(ServiceFault::TimedOut { after_s: left.as_secs() })
+                Refusal::Service(ServiceFault::TimedOut {
+                    after_s: left.as_secs(),
+                })
             }
-            Some(BodyError::TooLarge { limit_bytes }) => {
-                Refusal::Service(ServiceFault::TooLarge { limit_bytes: *limit_bytes })
-            }
+            Some(BodyError::TooLarge { limit_bytes }) => Refusal::Service(ServiceFault::TooLarge {
+                limit_bytes: *limit_bytes,
+            }),
             Some(BodyError::Cut { .. }) | None => Refusal::Service(ServiceFault::Cut),
         },
         PayloadError::Trailers => Refusal::Service(ServiceFault::NotUnderstood),

@@ -78,19 +78,33 @@ impl GenuineAnswer {
         if !self.is_refusal() {
             return "ok".to_owned();
         }
-        let code = self.fields.get("x-road-error").and_then(|value| value.to_str().ok());
-        code.filter(|code| is_code(code)).unwrap_or("refused").to_owned()
+        let code = self
+            .fields
+            .get("x-road-error")
+            .and_then(|value| value.to_str().ok());
+        code.filter(|code| is_code(code))
+            .unwrap_or("refused")
+            .to_owned()
     }
 }
 
 /// A refusal type as it may stand in a leaf: lower-case words, points and underscores only.
 fn is_code(text: &str) -> bool {
-    text.len() <= 100 && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_')
+    text.len() <= 100
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_')
 }
 
 /// Step 2 at the provider's node.
 pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<VerifiedRequest, Refused> {
-    let PeerEntered { peer, parts, body, asked, mut about } = entered;
+    let PeerEntered {
+        peer,
+        parts,
+        body,
+        asked,
+        mut about,
+    } = entered;
     let view = node
         .watch
         .view(node.clock.now_s())
@@ -157,7 +171,9 @@ fn judge_head(
     }
     fresh(&envelope, now_s).map_err(fault)?;
     let id = request_id(&head.fields).ok_or(Refusal::Field(
-        bridge_core::fields::FieldError::Missing { name: "X-Road-Request-Id" },
+        bridge_core::fields::FieldError::Missing {
+            name: "X-Road-Request-Id",
+        },
     ))?;
     about.nonce = Some(nonce_mark(&envelope.nonce));
     admit(node, id, &envelope, now_s)?;
@@ -172,7 +188,10 @@ fn judge_head(
 
 fn admit(node: &Node, id: Uuid, envelope: &Envelope, now_s: u64) -> Result<(), Refusal> {
     let mark = nonce_mark(&envelope.nonce);
-    match node.replay.admit(id, mark, envelope.created, envelope.expires, now_s) {
+    match node
+        .replay
+        .admit(id, mark, envelope.created, envelope.expires, now_s)
+    {
         Ok(()) => Ok(()),
         Err(Repeated::Seen) => Err(Refusal::PeerRequest(PeerFault::Replayed)),
         Err(Repeated::BeforeStart) => Err(Refusal::Node(NodeFault::ReplayMemory {
@@ -192,16 +211,28 @@ pub(super) fn answer(
     judge_answer(node, sent, raw).map_err(|refusal| sent.about.refuse(refusal))
 }
 
-fn judge_answer(node: &Node, sent: &SignedRequest, raw: RawAnswer) -> Result<GenuineAnswer, Refusal> {
+fn judge_answer(
+    node: &Node,
+    sent: &SignedRequest,
+    raw: RawAnswer,
+) -> Result<GenuineAnswer, Refusal> {
     let fault = Refusal::PeerAnswer;
     let now_s = node.clock.now_s();
-    let RawAnswer { status, fields, payload } = raw;
+    let RawAnswer {
+        status,
+        fields,
+        payload,
+    } = raw;
     if !fields.contains_key("signature") && fields.contains_key("x-road-error") {
         // Said without proof: told to the caller as such, never kept as evidence.
         return Err(Refusal::Link(LinkFault::RefusedUnsigned { status }));
     }
     version(&fields).map_err(fault)?;
-    let view = AnswerView { status, fields: &fields, request: sent.head.view() };
+    let view = AnswerView {
+        status,
+        fields: &fields,
+        request: sent.head.view(),
+    };
     let envelope = open(&Message::Answer(view)).map_err(|e| fault(envelope_fault(&e)))?;
     if envelope.tag == Tag::Request {
         return Err(fault(PeerFault::SignatureMalformed));
@@ -222,7 +253,12 @@ fn judge_answer(node: &Node, sent: &SignedRequest, raw: RawAnswer) -> Result<Gen
         return Err(fault(PeerFault::BodyDigest));
     }
     consistent(sent, &fields)?;
-    Ok(GenuineAnswer { status, fields, payload, envelope })
+    Ok(GenuineAnswer {
+        status,
+        fields,
+        payload,
+        envelope,
+    })
 }
 
 /// The answer names the client, the service and the ids of the request, and its hash.
@@ -236,10 +272,22 @@ fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
         body.as_ref(),
     );
     let expected = [
-        ("x-road-client", "X-Road-Client", about.client.as_ref().map(ToString::to_string)),
-        ("x-road-service", "X-Road-Service", about.service.as_ref().map(ToString::to_string)),
+        (
+            "x-road-client",
+            "X-Road-Client",
+            about.client.as_ref().map(ToString::to_string),
+        ),
+        (
+            "x-road-service",
+            "X-Road-Service",
+            about.service.as_ref().map(ToString::to_string),
+        ),
         ("x-road-id", "X-Road-Id", about.message_id.clone()),
-        ("x-road-request-id", "X-Road-Request-Id", about.request_id.map(|id| id.to_string())),
+        (
+            "x-road-request-id",
+            "X-Road-Request-Id",
+            about.request_id.map(|id| id.to_string()),
+        ),
         ("x-road-request-hash", "X-Road-Request-Hash", Some(hash)),
     ];
     for (name, field, value) in expected {
@@ -252,15 +300,24 @@ fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
 }
 
 /// The key is in the directory, of this member, valid now, of this algorithm, and the signature is its own.
-fn genuine(view: &View, envelope: &Envelope, now_s: u64, member: &MemberId) -> Result<NodeId, PeerFault> {
-    let key = view.exchange_key(&envelope.key_id).ok_or(PeerFault::KeyUnknown)?;
+fn genuine(
+    view: &View,
+    envelope: &Envelope,
+    now_s: u64,
+    member: &MemberId,
+) -> Result<NodeId, PeerFault> {
+    let key = view
+        .exchange_key(&envelope.key_id)
+        .ok_or(PeerFault::KeyUnknown)?;
     if !key.valid_at(now_s) {
         return Err(PeerFault::KeyNotValid);
     }
     if key.verifying.algorithm() != envelope.algorithm {
         return Err(PeerFault::Algorithm);
     }
-    envelope.verify(&key.verifying).map_err(|_invalid| PeerFault::SignatureInvalid)?;
+    envelope
+        .verify(&key.verifying)
+        .map_err(|_invalid| PeerFault::SignatureInvalid)?;
     if key.node.member() != member {
         return Err(PeerFault::TieOfConnection);
     }
@@ -282,7 +339,9 @@ fn version(fields: &HeaderMap) -> Result<(), PeerFault> {
     if !fields.contains_key("signature") {
         return Err(PeerFault::SignatureMissing);
     }
-    Err(PeerFault::Version { spoken: vec![crate::WIRE_VERSION] })
+    Err(PeerFault::Version {
+        spoken: vec![crate::WIRE_VERSION],
+    })
 }
 
 fn envelope_fault(error: &EnvelopeError) -> PeerFault {
@@ -301,9 +360,15 @@ fn authority(fields: &HeaderMap) -> String {
 fn request_id(fields: &HeaderMap) -> Option<Uuid> {
     let text = text(fields, "x-road-request-id");
     // Exactly one spelling, so that what is remembered is what was said.
-    Uuid::parse_str(&text).ok().filter(|id| id.to_string() == text)
+    Uuid::parse_str(&text)
+        .ok()
+        .filter(|id| id.to_string() == text)
 }
 
 fn text(fields: &HeaderMap, name: &str) -> String {
-    fields.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    fields
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+        .to_owned()
 }

@@ -36,7 +36,12 @@ pub struct Reserved {
 impl Room {
     /// A room in `folder` with limits in bytes for the node and for one owner (a peer or a caller).
     pub fn new(folder: PathBuf, node_limit: u64, owner_limit: u64) -> Self {
-        Self { folder, used: Arc::default(), node_limit, owner_limit }
+        Self {
+            folder,
+            used: Arc::default(),
+            node_limit,
+            owner_limit,
+        }
     }
 
     pub(super) async fn writer(&self, owner: &str) -> Result<spool::Writer, PayloadError> {
@@ -52,7 +57,10 @@ impl Room {
 
     /// Bytes in use by the node.
     pub fn used(&self) -> u64 {
-        self.used.lock().unwrap_or_else(PoisonError::into_inner).node
+        self.used
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .node
     }
 }
 
@@ -62,7 +70,12 @@ impl Reserved {
     /// Takes more bytes.
     pub(super) fn grow(&mut self, bytes: u64) -> Result<(), PayloadError> {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let owner = used.owners.get(&self.owner).copied().unwrap_or(0).saturating_add(bytes);
+        let owner = used
+            .owners
+            .get(&self.owner)
+            .copied()
+            .unwrap_or(0)
+            .saturating_add(bytes);
         let node = used.node.saturating_add(bytes);
         if node > self.node_limit || owner > self.owner_limit {
             return Err(PayloadError::NoRoom);
@@ -78,7 +91,12 @@ impl Drop for Reserved {
     fn drop(&mut self) {
         let mut used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
         used.node = used.node.saturating_sub(self.bytes);
-        let left = used.owners.get(&self.owner).copied().unwrap_or(0).saturating_sub(self.bytes);
+        let left = used
+            .owners
+            .get(&self.owner)
+            .copied()
+            .unwrap_or(0)
+            .saturating_sub(self.bytes);
         if left == 0 {
             used.owners.remove(&self.owner);
         } else {

@@ -63,10 +63,17 @@ impl Writer {
     pub(super) async fn create(folder: PathBuf, reserved: Reserved) -> Result<Self, PayloadError> {
         let inner = blocking(move || {
             let mut key = [0; 32];
-            SystemRandom::new().fill(&mut key).map_err(|_unspecified| no_random())?;
+            SystemRandom::new()
+                .fill(&mut key)
+                .map_err(|_unspecified| no_random())?;
             let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_unspecified| no_random())?;
             let file = tempfile::tempfile_in(folder)?;
-            Ok(Inner { file, key: LessSafeKey::new(key), pieces: 0, reserved })
+            Ok(Inner {
+                file,
+                key: LessSafeKey::new(key),
+                pieces: 0,
+                reserved,
+            })
         })
         .await?;
         Ok(Self {
@@ -91,14 +98,23 @@ impl Writer {
             let piece = self.pending.split();
             self.seal(piece).await?;
         }
-        let inner = self.inner.take().ok_or_else(|| PayloadError::Spool(no_random()))?;
-        let spooled =
-            Spooled { file: Mutex::new(inner.file), key: inner.key, _reserved: inner.reserved };
+        let inner = self
+            .inner
+            .take()
+            .ok_or_else(|| PayloadError::Spool(no_random()))?;
+        let spooled = Spooled {
+            file: Mutex::new(inner.file),
+            key: inner.key,
+            _reserved: inner.reserved,
+        };
         Ok((spooled, self.sha512.finish()))
     }
 
     async fn seal(&mut self, mut piece: BytesMut) -> Result<(), PayloadError> {
-        let mut inner = self.inner.take().ok_or_else(|| PayloadError::Spool(no_random()))?;
+        let mut inner = self
+            .inner
+            .take()
+            .ok_or_else(|| PayloadError::Spool(no_random()))?;
         inner.reserved.grow((piece.len() + TAG) as u64)?;
         let inner = blocking(move || {
             let nonce = nonce(inner.pieces);
@@ -137,7 +153,10 @@ impl Spooled {
                 index += 1;
             }
         });
-        Reader { pieces, left: length }
+        Reader {
+            pieces,
+            left: length,
+        }
     }
 
     fn piece(&self, offset: u64, plain: u64, index: u64) -> io::Result<Bytes> {

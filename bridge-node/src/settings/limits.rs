@@ -83,15 +83,24 @@ impl Limits {
             value
         };
         // The journal keeps bodies up to 1 MiB whole; what it keeps is in memory anyway.
-        let body_memory =
-            limit("body_memory_bytes", raw.body_memory_bytes, (4 * KIB, MIB, 16 * MIB));
+        let body_memory = limit(
+            "body_memory_bytes",
+            raw.body_memory_bytes,
+            (4 * KIB, MIB, 16 * MIB),
+        );
         // Statistical datasets of 1 GB and more have to pass.
         let body = limit("body_bytes", raw.body_bytes, (4 * KIB, 4 * GIB, 1024 * GIB));
-        let spool_node =
-            limit("spool_node_bytes", raw.spool_node_bytes, (MIB, 16 * GIB, 1024 * GIB));
+        let spool_node = limit(
+            "spool_node_bytes",
+            raw.spool_node_bytes,
+            (MIB, 16 * GIB, 1024 * GIB),
+        );
         // One peer may not take more than half of the node's room.
-        let spool_peer =
-            limit("spool_peer_bytes", raw.spool_peer_bytes, (MIB, 8 * GIB, 1024 * GIB));
+        let spool_peer = limit(
+            "spool_peer_bytes",
+            raw.spool_peer_bytes,
+            (MIB, 8 * GIB, 1024 * GIB),
+        );
         let head = limit("head_bytes", raw.head_bytes, (8 * KIB, 64 * KIB, MIB));
         let fields = limit("fields", raw.fields, (16, 100, 1000));
         let head_s = limit("head_seconds", raw.head_seconds, (1, 10, 120));
@@ -101,7 +110,11 @@ impl Limits {
         let connections = limit("connections", raw.connections, (1, 5000, 100_000));
         let exchanges = limit("exchanges", raw.exchanges, (1, 1024, 100_000));
         let drain_s = limit("drain_seconds", raw.drain_seconds, (0, 30, 3600));
-        let segment = limit("segment_bytes", raw.segment_bytes, (64 * KIB, 64 * MIB, GIB));
+        let segment = limit(
+            "segment_bytes",
+            raw.segment_bytes,
+            (64 * KIB, 64 * MIB, GIB),
+        );
         Self {
             body_memory_bytes: size(body_memory),
             body_bytes: body,

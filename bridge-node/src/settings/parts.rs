@@ -35,29 +35,45 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         (file.contracts.is_none(), "contracts"),
     ] {
         if missing && !faults.iter().any(|fault| fault.place == name) {
-            faults.push(Fault::new(name, "section is missing", format!("add [{name}]")));
+            faults.push(Fault::new(
+                name,
+                "section is missing",
+                format!("add [{name}]"),
+            ));
         }
     }
     let limits = Limits::check(&file.limits.unwrap_or_default(), faults);
     let mut check = Check { folder, faults };
-    let node = file.node.as_ref().and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
+    let node = file
+        .node
+        .as_ref()
+        .and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
     let services = check.services(file.services);
     let callers = check.callers(file.callers);
     let officers = check.officers(&file.officers);
     let local_groups = check.groups(file.local_groups.unwrap_or_default());
     let consumer = file.consumer.as_ref();
-    let consumer_listen =
-        check.address("consumer.listen", consumer.and_then(|c| c.listen.as_deref()));
-    let plain = check
-        .loopback("consumer.plain_listen", consumer.and_then(|c| c.plain_listen.as_deref()));
-    let peer_listen =
-        check.address("peer.listen", file.peer.as_ref().map(|p| p.listen.as_str()));
+    let consumer_listen = check.address(
+        "consumer.listen",
+        consumer.and_then(|c| c.listen.as_deref()),
+    );
+    let plain = check.loopback(
+        "consumer.plain_listen",
+        consumer.and_then(|c| c.plain_listen.as_deref()),
+    );
+    let peer_listen = check.address("peer.listen", file.peer.as_ref().map(|p| p.listen.as_str()));
     let admin = file.admin.as_ref();
-    let health =
-        check.loopback("admin.health_listen", admin.and_then(|a| a.health_listen.as_deref()));
+    let health = check.loopback(
+        "admin.health_listen",
+        admin.and_then(|a| a.health_listen.as_deref()),
+    );
     let directory = file.directory.and_then(|d| check.directory(&d));
-    let trust = file.trust.map(|t| check.existing("trust.anchors", &t.anchors));
-    let contracts = file.contracts.map(|c| check.existing("contracts.folder", &c.folder));
+    let trust = file
+        .trust
+        .map(|t| check.existing("trust.anchors", &t.anchors));
+    let contracts = file
+        .contracts
+        .map(|c| check.existing("contracts.folder", &c.folder));
     let node_section = file.node?;
     let (directory_root, directory_source, directory_refresh) = directory?;
     let data_folder = folder.join(&node_section.data_folder);
@@ -72,9 +88,10 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         consumer_listen,
         consumer_plain_listen: plain,
         peer_listen: peer_listen?,
-        admin_socket: admin
-            .and_then(|a| a.socket.as_ref())
-            .map_or_else(|| data_folder.join("admin.sock"), |socket| folder.join(socket)),
+        admin_socket: admin.and_then(|a| a.socket.as_ref()).map_or_else(
+            || data_folder.join("admin.sock"),
+            |socket| folder.join(socket),
+        ),
         data_folder,
         health_listen: health,
         callers,
@@ -112,19 +129,31 @@ impl Check<'_> {
     fn existing(&mut self, place: &str, path: &str) -> PathBuf {
         let full = self.folder.join(path);
         if !full.exists() {
-            self.fault(place, format!("{} does not exist", full.display()), "create it or correct the path");
+            self.fault(
+                place,
+                format!("{} does not exist", full.display()),
+                "create it or correct the path",
+            );
         }
         full
     }
 
     fn address(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
-        self.parse(place, text?, "write ADDRESS:PORT, as 127.0.0.1:8443 or [::1]:8443")
+        self.parse(
+            place,
+            text?,
+            "write ADDRESS:PORT, as 127.0.0.1:8443 or [::1]:8443",
+        )
     }
 
     fn loopback(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
         let address = self.address(place, text)?;
         if !address.ip().is_loopback() {
-            self.fault(place, "is not a loopback address", "plain HTTP is served on loopback only");
+            self.fault(
+                place,
+                "is not a loopback address",
+                "plain HTTP is served on loopback only",
+            );
         }
         Some(address)
     }
@@ -133,7 +162,11 @@ impl Check<'_> {
         let root = self.existing("directory.root", &raw.root);
         let refresh = raw.refresh_seconds.unwrap_or(DEFAULT_REFRESH_S);
         if !(1..=86_400).contains(&refresh) {
-            self.fault("directory.refresh_seconds", format!("{refresh} is out of range"), "give 1 to 86400");
+            self.fault(
+                "directory.refresh_seconds",
+                format!("{refresh} is out of range"),
+                "give 1 to 86400",
+            );
         }
         let source = if raw.source.starts_with("http://") {
             DirectorySource::Http(raw.source.trim_end_matches('/').to_owned())
@@ -159,29 +192,36 @@ impl Check<'_> {
                 (Some(path), None) => self.certificate(&format!("{place}.certificate"), path),
                 (None, Some(hash)) => self.api_key(&format!("{place}.api_key_sha256"), hash),
                 _ => {
-                    self.fault(&place, "needs exactly one credential", "give certificate or api_key_sha256");
+                    self.fault(
+                        &place,
+                        "needs exactly one credential",
+                        "give certificate or api_key_sha256",
+                    );
                     None
                 }
             };
             if let Some(credential) = credential {
-                callers.push(Caller { name: caller.name, subsystems, credential });
+                callers.push(Caller {
+                    name: caller.name,
+                    subsystems,
+                    credential,
+                });
             }
         }
         callers
     }
 
     fn certificate(&mut self, place: &str, path: &str) -> Option<Credential> {
-        match bridge_certs::read_pem_certificates(&self.folder.join(path)) {
-            Ok(mut list) if list.len() == 1 => list.pop().map(Credential::Certificate),
-            Ok(list) => {
-                self.fault(place, format!("holds {} certificates", list.len()), "give a file with the one client certificate");
-                None
-            }
-            Err(error) => {
-                self.fault(place, error.to_string(), "give a PEM file with the client certificate");
-                None
-            }
-        }
+        // A file may hold the chain as it was issued; the first certificate is the system's own, and it alone is pinned.
+        let what = match bridge_certs::read_pem_certificates(&self.folder.join(path)) {
+            Ok(list) => match list.into_iter().next() {
+                Some(certificate) => return Some(Credential::Certificate(certificate)),
+                None => "holds no certificate".to_owned(),
+            },
+            Err(error) => error.to_string(),
+        };
+        self.fault(place, what, "give a PEM file with the client certificate");
+        None
     }
 
     fn api_key(&mut self, place: &str, text: &str) -> Option<Credential> {
@@ -200,7 +240,10 @@ impl Check<'_> {
         for (i, officer) in raw.iter().enumerate() {
             match STANDARD.decode(&officer.public_key) {
                 Ok(key) if key.len() == 32 => {
-                    officers.push(Officer { name: officer.name.clone(), public_key: key });
+                    officers.push(Officer {
+                        name: officer.name.clone(),
+                        public_key: key,
+                    });
                 }
                 _ => self.fault(
                     &format!("officers[{i}].public_key"),
@@ -212,7 +255,10 @@ impl Check<'_> {
         officers
     }
 
-    fn groups(&mut self, raw: BTreeMap<String, Vec<String>>) -> BTreeMap<String, BTreeSet<SubsystemId>> {
+    fn groups(
+        &mut self,
+        raw: BTreeMap<String, Vec<String>>,
+    ) -> BTreeMap<String, BTreeSet<SubsystemId>> {
         raw.into_iter()
             .map(|(name, list)| {
                 let members = self.subsystems(&format!("local_groups.{name}"), &list);
@@ -232,13 +278,20 @@ impl Check<'_> {
         let mut services = Vec::new();
         for (i, service) in raw.into_iter().enumerate() {
             let place = format!("services[{i}]");
-            let subsystem =
-                self.parse(&format!("{place}.subsystem"), &service.subsystem, SUBSYSTEM_FORM);
+            let subsystem = self.parse(
+                &format!("{place}.subsystem"),
+                &service.subsystem,
+                SUBSYSTEM_FORM,
+            );
             let source = match service.adapter.as_str() {
                 "sql" => self.sql(&place, &service),
                 "http" => self.http(&place, &service),
                 other => {
-                    self.fault(&format!("{place}.adapter"), format!("`{other}` is not built in"), "use sql or http");
+                    self.fault(
+                        &format!("{place}.adapter"),
+                        format!("`{other}` is not built in"),
+                        "use sql or http",
+                    );
                     None
                 }
             };
@@ -256,7 +309,11 @@ impl Check<'_> {
 
     fn sql(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
         let (Some(package), Some(database)) = (&raw.package, &raw.database) else {
-            self.fault(place, "lacks package or database", "adapter sql needs both paths");
+            self.fault(
+                place,
+                "lacks package or database",
+                "adapter sql needs both paths",
+            );
             return None;
         };
         let package = self.existing(&format!("{place}.package"), package);
@@ -271,14 +328,20 @@ impl Check<'_> {
         };
         let seconds = raw.timeout_seconds.unwrap_or(DEFAULT_REGISTRY_TIMEOUT_S);
         if !(1..=MAX_REGISTRY_TIMEOUT_S).contains(&seconds) {
-            self.fault(&format!("{place}.timeout_seconds"), format!("{seconds} is out of range"), "give 1 to 3600");
+            self.fault(
+                &format!("{place}.timeout_seconds"),
+                format!("{seconds} is out of range"),
+                "give 1 to 3600",
+            );
         }
         let certificate = raw
             .certificate
             .as_ref()
             .map(|path| self.existing(&format!("{place}.certificate"), path));
-        let openapi =
-            raw.openapi.as_ref().map(|path| self.existing(&format!("{place}.openapi"), path));
+        let openapi = raw
+            .openapi
+            .as_ref()
+            .map(|path| self.existing(&format!("{place}.openapi"), path));
         Some(Source::Http {
             code: code.clone(),
             title: raw.title.clone().unwrap_or_else(|| code.clone()),

@@ -64,12 +64,12 @@ section!(/// An information system.
 section!(/// An officer.
     Officer { name: String, public_key: String });
 section!(/// A service, or a registry package with several.
-    Service {
-        adapter: String, subsystem: String, published: Option<bool>, check: Option<bool>,
-        package: Option<String>, database: Option<String>,
-        code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
-        openapi: Option<String>, timeout_seconds: Option<u64>,
-    });
+Service {
+    adapter: String, subsystem: String, published: Option<bool>, check: Option<bool>,
+    package: Option<String>, database: Option<String>,
+    code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
+    openapi: Option<String>, timeout_seconds: Option<u64>,
+});
 
 const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, limits, \
                         local_groups, callers, officers, services";
@@ -79,7 +79,11 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
         Err(error) => {
-            faults.push(Fault::new("file", error.to_string(), "write valid TOML 1.0"));
+            faults.push(Fault::new(
+                "file",
+                error.to_string(),
+                "write valid TOML 1.0",
+            ));
             return None;
         }
     };
@@ -142,7 +146,11 @@ fn section<T: DeserializeOwned>(
         Ok(section) => Some(section),
         Err(error) => {
             let what = error.to_string().trim().replace('\n', " ");
-            faults.push(Fault::new(place, what, "give every required key with a value of its type"));
+            faults.push(Fault::new(
+                place,
+                what,
+                "give every required key with a value of its type",
+            ));
             None
         }
     }

@@ -39,12 +39,20 @@ struct AnotherNode;
 impl PeerVerifier {
     /// Accepts any node with a good chain; who it is, is looked up after the handshake.
     pub(super) fn any(trust: Arc<Trust>, provider: Arc<CryptoProvider>) -> Self {
-        Self { trust, provider, expected: None }
+        Self {
+            trust,
+            provider,
+            expected: None,
+        }
     }
 
     /// Accepts one node only, by name and SHA-256 of its public key.
     pub fn exactly(trust: Arc<Trust>, node: NodeId, pins: Vec<[u8; 32]>) -> Self {
-        Self { trust, provider: super::provider(), expected: Some((node, pins)) }
+        Self {
+            trust,
+            provider: super::provider(),
+            expected: Some((node, pins)),
+        }
     }
 
     fn check(
@@ -65,7 +73,9 @@ impl PeerVerifier {
         if named && pins.contains(&checked.spki_sha256) {
             return Ok(());
         }
-        Err(Error::InvalidCertificate(CertificateError::Other(OtherError(Arc::new(AnotherNode)))))
+        Err(Error::InvalidCertificate(CertificateError::Other(
+            OtherError(Arc::new(AnotherNode)),
+        )))
     }
 }
 
@@ -82,7 +92,9 @@ macro_rules! signatures_by_provider {
             _dss: &DigitallySignedStruct,
         ) -> Result<HandshakeSignatureValid, Error> {
             // TLS 1.2 is not offered, so this is never asked of an honest peer.
-            Err(Error::PeerMisbehaved(PeerMisbehaved::SelectedUnofferedCertCompression))
+            Err(Error::PeerMisbehaved(
+                PeerMisbehaved::SelectedUnofferedCertCompression,
+            ))
         }
 
         fn verify_tls13_signature(
@@ -100,7 +112,9 @@ macro_rules! signatures_by_provider {
         }
 
         fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-            self.provider.signature_verification_algorithms.supported_schemes()
+            self.provider
+                .signature_verification_algorithms
+                .supported_schemes()
         }
     };
 }

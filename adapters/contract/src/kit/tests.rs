@@ -79,7 +79,10 @@ impl Memory {
     }
 }
 
-#[expect(clippy::unnecessary_wraps, reason = "its arms read like the errors beside them")]
+#[expect(
+    clippy::unnecessary_wraps,
+    reason = "its arms read like the errors beside them"
+)]
 fn ok(body: crate::Body) -> Result<Answer, AdapterError> {
     Ok(Answer {
         status: StatusCode::OK,

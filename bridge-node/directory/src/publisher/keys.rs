@@ -13,7 +13,7 @@ use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::Value;
 
 use super::PublishError;
-use crate::metadata::{Envelope, Key, MetadataSigner, Role, Root, sign};
+use crate::metadata::{Key, MetadataSigner, Role, Root, sign};
 use crate::store::Store;
 
 /// The largest key file that is read, in bytes.
@@ -167,16 +167,6 @@ impl KeyFolder {
             .collect();
         self.path.join(format!("{role}.{digits}.key"))
     }
-}
-
-/// Returns the version of timestamp metadata, signed by whomever.
-pub(super) fn version(text: &str) -> Result<u64, PublishError> {
-    let path = Role::Timestamp.path(None);
-    let envelope = Envelope::read(Role::Timestamp, text.as_bytes());
-    Ok(envelope
-        .map_err(|source| PublishError::Metadata { path, source })?
-        .common
-        .version)
 }
 
 fn open(path: &Path) -> io::Result<File> {

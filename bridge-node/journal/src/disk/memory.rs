@@ -25,6 +25,13 @@ pub(crate) enum Failure {
     TornBack,
 }
 
+/// A change of the disk: what it is, and how often that was done before. Threads don't disturb it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Operation {
+    pub(crate) what: String,
+    pub(crate) number: usize,
+}
+
 /// What outlives a crash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Crash {
@@ -41,10 +48,11 @@ struct State {
     files: BTreeMap<String, Arc<Mutex<Content>>>,
     durable: BTreeMap<String, Arc<Mutex<Content>>>,
     locked: bool,
-    writes: usize,
-    failure: Option<(usize, Failure)>,
+    failure: Option<(Operation, Failure)>,
     failed: bool,
-    trace: Vec<String>,
+    /// How often each operation was done.
+    done: BTreeMap<String, usize>,
+    trace: Vec<Operation>,
 }
 
 #[derive(Default)]
@@ -70,16 +78,9 @@ impl Drop for Lock {
 }
 
 impl MemoryDisk {
-    /// Makes the durable operation with this number, from 0, fail.
-    pub(crate) fn fail_at(&self, number: usize, failure: Failure) {
-        let mut state = locked(&self.state);
-        state.failure = Some((number, failure));
-        state.writes = 0;
-    }
-
-    /// Returns how many durable operations there were since [`MemoryDisk::fail_at`].
-    pub(crate) fn operations(&self) -> usize {
-        locked(&self.state).writes
+    /// Makes an operation fail when it comes.
+    pub(crate) fn fail(&self, operation: Operation, failure: Failure) {
+        locked(&self.state).failure = Some((operation, failure));
     }
 
     /// Says whether the failure asked for has happened.
@@ -87,8 +88,8 @@ impl MemoryDisk {
         locked(&self.state).failed
     }
 
-    /// Returns the operations in order, for messages.
-    pub(crate) fn trace(&self) -> Vec<String> {
+    /// Returns the operations that were done, in order.
+    pub(crate) fn trace(&self) -> Vec<Operation> {
         locked(&self.state).trace.clone()
     }
 
@@ -165,15 +166,19 @@ impl MemoryDisk {
 }
 
 impl State {
-    /// Counts a durable operation; says how it has to fail, if so.
-    fn step(&mut self, what: &str) -> Option<Failure> {
-        let number = self.writes;
-        self.writes += 1;
-        self.trace.push(format!("{number} {what}"));
-        let (at, failure) = self.failure?;
-        (at == number).then(|| {
+    /// Counts an operation; says how it has to fail, if so.
+    fn step(&mut self, what: String) -> Option<Failure> {
+        let count = self.done.entry(what.clone()).or_default();
+        let operation = Operation {
+            what,
+            number: *count,
+        };
+        *count += 1;
+        self.trace.push(operation.clone());
+        let (at, failure) = self.failure.as_ref()?;
+        (*at == operation).then(|| {
             self.failed = true;
-            failure
+            *failure
         })
     }
 }
@@ -185,7 +190,7 @@ impl Disk for MemoryDisk {
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn SegmentFile>> {
         let mut state = locked(&self.state);
-        let failure = state.step(&format!("create {path}"));
+        let failure = state.step(format!("create {path}"));
         let content = Arc::new(Mutex::new(Content::default()));
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             state.files.insert(path.to_owned(), content.clone());
@@ -214,7 +219,7 @@ impl Disk for MemoryDisk {
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = locked(&self.state);
-        let failure = state.step(&format!("rename {from} {to}"));
+        let failure = state.step(format!("rename {from} {to}"));
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             let content = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
             state.files.insert(to.to_owned(), content);
@@ -227,7 +232,7 @@ impl Disk for MemoryDisk {
         if !state.files.contains_key(path) {
             return Ok(());
         }
-        let failure = state.step(&format!("remove {path}"));
+        let failure = state.step(format!("remove {path}"));
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             state.files.remove(path);
         }
@@ -237,7 +242,10 @@ impl Disk for MemoryDisk {
     fn list(&self, folder: &str) -> io::Result<Vec<String>> {
         let state = locked(&self.state);
         let inside = |path: &String| {
-            let name = path.strip_prefix(folder)?.strip_prefix('/')?;
+            let name = match folder {
+                "" => path,
+                _ => path.strip_prefix(folder)?.strip_prefix('/')?,
+            };
             (!name.contains('/')).then(|| name.to_owned())
         };
         Ok(state.files.keys().filter_map(inside).collect())
@@ -245,7 +253,7 @@ impl Disk for MemoryDisk {
 
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         let mut state = locked(&self.state);
-        let failure = state.step(&format!("sync folder {folder}"));
+        let failure = state.step(format!("sync folder {folder}"));
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             let inside =
                 |path: &String| path.rsplit_once('/').map_or("", |(above, _)| above) == folder;
@@ -272,7 +280,7 @@ impl Disk for MemoryDisk {
 
 impl SegmentFile for MemoryFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let failure = locked(&self.state).step(&format!("write {} at {offset}", self.path));
+        let failure = locked(&self.state).step(format!("write {}", self.path));
         let half = bytes.len() / 2;
         let (from, to) = match failure {
             None | Some(Failure::StoredButFailed) => (0, bytes.len()),
@@ -308,7 +316,7 @@ impl SegmentFile for MemoryFile {
     }
 
     fn shorten(&self, length: u64) -> io::Result<()> {
-        let failure = locked(&self.state).step(&format!("shorten {}", self.path));
+        let failure = locked(&self.state).step(format!("shorten {}", self.path));
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             let mut content = locked(&self.content);
             let length = usize::try_from(length).expect("small");
@@ -325,7 +333,7 @@ impl SegmentFile for MemoryFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let failure = locked(&self.state).step(&format!("sync {}", self.path));
+        let failure = locked(&self.state).step(format!("sync {}", self.path));
         let mut content = locked(&self.content);
         let mut ranges = std::mem::take(&mut content.unsynced);
         let middle = |(start, end): (usize, usize)| start + (end - start) / 2;

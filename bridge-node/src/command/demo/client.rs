@@ -39,7 +39,10 @@ const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 
 impl Answer {
     pub(super) fn field(&self, name: &str) -> &str {
-        self.fields.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+        self.fields
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
     }
 
     pub(super) fn json(&self) -> serde_json::Value {
@@ -53,16 +56,25 @@ impl Query<'_> {
     /// The fields besides the credential.
     fn fields(self, agency: &Agency) -> Vec<(&'static str, String)> {
         let mut fields = vec![("X-Road-Client", agency.client())];
-        fields.extend(self.purpose.map(|purpose| ("Bridge-Purpose", purpose.to_owned())));
-        fields.extend(self.basis.map(|basis| ("Bridge-Legal-Basis", basis.to_owned())));
+        fields.extend(
+            self.purpose
+                .map(|purpose| ("Bridge-Purpose", purpose.to_owned())),
+        );
+        fields.extend(
+            self.basis
+                .map(|basis| ("Bridge-Legal-Basis", basis.to_owned())),
+        );
         fields
     }
 
     /// The request as curl would send it over TLS, with the system's certificate.
     pub(super) fn as_curl(self, world: &World, agency: &Agency) -> String {
         let folder = agency.folder.display();
-        let fields: Vec<String> =
-            self.fields(agency).iter().map(|(name, value)| format!("-H '{name}: {value}'")).collect();
+        let fields: Vec<String> = self
+            .fields(agency)
+            .iter()
+            .map(|(name, value)| format!("-H '{name}: {value}'"))
+            .collect();
         format!(
             "curl --cacert {}/trust/anchors.pem --cert {folder}/callers/system.pem --key {folder}/callers/system.key {} https://{}{}",
             world.folder.display(),
@@ -73,7 +85,11 @@ impl Query<'_> {
     }
 
     /// Sends it over TLS with the system's certificate.
-    pub(super) async fn by_certificate(self, world: &World, agency: &Agency) -> Result<Answer, Failure> {
+    pub(super) async fn by_certificate(
+        self,
+        world: &World,
+        agency: &Agency,
+    ) -> Result<Answer, Failure> {
         let stream = connect(agency.ports.consumer).await?;
         let config = tls(world, agency)?;
         let name = ServerName::from(agency.ports.consumer.ip());
@@ -100,7 +116,9 @@ pub(super) async fn get(address: SocketAddr, path: &str) -> Result<u16, Failure>
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream, Failure> {
-    TcpStream::connect(address).await.map_err(|error| Failure::failed(&address.to_string(), &error))
+    TcpStream::connect(address)
+        .await
+        .map_err(|error| Failure::failed(&address.to_string(), &error))
 }
 
 fn tls(world: &World, agency: &Agency) -> Result<ClientConfig, Failure> {
@@ -134,8 +152,13 @@ where
     for (name, value) in fields {
         request = request.header(*name, value);
     }
-    let request = request.body(Empty::<Bytes>::new()).map_err(|error| failed(&error))?;
-    let response = sender.send_request(request).await.map_err(|error| failed(&error))?;
+    let request = request
+        .body(Empty::<Bytes>::new())
+        .map_err(|error| failed(&error))?;
+    let response = sender
+        .send_request(request)
+        .await
+        .map_err(|error| failed(&error))?;
     let (parts, body) = response.into_parts();
     let body = Limited::new(body, ANSWER_LIMIT)
         .collect()
@@ -143,5 +166,9 @@ where
         .map_err(|error| Failure::Failed(format!("answer: {error}")))?
         .to_bytes();
     driver.abort();
-    Ok(Answer { status: parts.status.as_u16(), fields: parts.headers, body })
+    Ok(Answer {
+        status: parts.status.as_u16(),
+        fields: parts.headers,
+        body,
+    })
 }

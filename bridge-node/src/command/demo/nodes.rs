@@ -27,9 +27,13 @@ impl Nodes {
     pub(super) fn start(world: &World) -> Result<Self, Failure> {
         let program =
             std::env::current_exe().map_err(|error| Failure::failed("this program", &error))?;
-        let mut nodes = Self { children: Vec::new() };
+        let mut nodes = Self {
+            children: Vec::new(),
+        };
         for agency in &world.agencies {
-            nodes.children.push(spawn(&program, &agency.folder, &agency.settings())?);
+            nodes
+                .children
+                .push(spawn(&program, &agency.folder, &agency.settings())?);
         }
         Ok(nodes)
     }
@@ -39,7 +43,9 @@ impl Nodes {
         let begun = Instant::now();
         for (agency, child) in world.agencies.iter().zip(&mut self.children) {
             loop {
-                let ended = child.try_wait().map_err(|error| Failure::failed("node", &error))?;
+                let ended = child
+                    .try_wait()
+                    .map_err(|error| Failure::failed("node", &error))?;
                 let log = agency.folder.join("node.log");
                 if ended.is_some() || begun.elapsed() > READY_WITHIN {
                     return Err(Failure::Failed(hint(
@@ -47,7 +53,10 @@ impl Nodes {
                         &format!("its last words: {}", last_line(&log)),
                     )));
                 }
-                if get(agency.ports.health, "/ready").await.is_ok_and(|status| status == 200) {
+                if get(agency.ports.health, "/ready")
+                    .await
+                    .is_ok_and(|status| status == 200)
+                {
                     break;
                 }
                 tokio::time::sleep(ASK_EVERY).await;
@@ -62,7 +71,9 @@ impl Nodes {
             terminate(child);
         }
         for child in &mut self.children {
-            let status = child.wait().map_err(|error| Failure::failed("node", &error))?;
+            let status = child
+                .wait()
+                .map_err(|error| Failure::failed("node", &error))?;
             if !status.success() {
                 return Err(Failure::Failed(format!("a node ended with {status}")));
             }

@@ -9,7 +9,6 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, Order, Profile, Trust, read_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, NodeId};
 use bridge_directory::{Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::command::{Failure, certs, keys};
 
@@ -44,20 +43,59 @@ pub(super) struct World {
 }
 
 const PLAN: [(&str, &str, &str, &str, &str); 3] = [
-    ("population", "Əhali Reyestri (population register)", "AZ/GOV/1001", "POPULATION", "Population register"),
-    ("tax", "Vergi Xidməti (tax service)", "AZ/GOV/2001", "TAX", "Tax administration"),
-    ("executive", "Yerli İcra Hakimiyyəti (local executive authority)", "AZ/LEA/3001", "APPEALS", "Citizens' appeals"),
+    (
+        "population",
+        "Əhali Reyestri (population register)",
+        "AZ/GOV/1001",
+        "POPULATION",
+        "Population register",
+    ),
+    (
+        "tax",
+        "Vergi Xidməti (tax service)",
+        "AZ/GOV/2001",
+        "TAX",
+        "Tax administration",
+    ),
+    (
+        "executive",
+        "Yerli İcra Hakimiyyəti (local executive authority)",
+        "AZ/LEA/3001",
+        "APPEALS",
+        "Citizens' appeals",
+    ),
 ];
 const REGISTRY: [(&str, &str); 5] = [
-    ("manifest.toml", include_str!("../../../../adapters/registries/population/manifest.toml")),
-    ("openapi.json", include_str!("../../../../adapters/registries/population/openapi.json")),
-    ("schema.sql", include_str!("../../../../adapters/registries/population/schema.sql")),
-    ("sample.sql", include_str!("../../../../adapters/registries/population/sample.sql")),
-    ("scenario.toml", include_str!("../../../../adapters/registries/population/scenario.toml")),
+    (
+        "manifest.toml",
+        include_str!("../../../../adapters/registries/population/manifest.toml"),
+    ),
+    (
+        "openapi.json",
+        include_str!("../../../../adapters/registries/population/openapi.json"),
+    ),
+    (
+        "schema.sql",
+        include_str!("../../../../adapters/registries/population/schema.sql"),
+    ),
+    (
+        "sample.sql",
+        include_str!("../../../../adapters/registries/population/sample.sql"),
+    ),
+    (
+        "scenario.toml",
+        include_str!("../../../../adapters/registries/population/scenario.toml"),
+    ),
 ];
 const CONTRACTS: [(&str, &str); 2] = [
-    ("tax-person.json", include_str!("../../../../adapters/registries/population/policy/tax-person.json")),
-    ("executive-status.json", include_str!("../../../../adapters/registries/population/policy/executive-status.json")),
+    (
+        "tax-person.json",
+        include_str!("../../../../adapters/registries/population/policy/tax-person.json"),
+    ),
+    (
+        "executive-status.json",
+        include_str!("../../../../adapters/registries/population/policy/executive-status.json"),
+    ),
 ];
 pub(super) const GROUP: &str = "local-executive-authorities";
 const YEAR_S: u64 = 365 * 86_400;
@@ -76,23 +114,38 @@ impl World {
             )));
         }
         let folder = fs::canonicalize(folder).map_err(|e| Failure::failed("folder", &e))?;
-        let authority = Authority::create(&folder.join("authority"), "Demonstration authority", now_s)
-            .map_err(|error| Failure::failed("authority", &error))?;
+        let authority = Authority::create(
+            &folder.join("authority"),
+            "Demonstration authority",
+            now_s.saturating_sub(2 * HOUR_S),
+        )
+        .map_err(|error| Failure::failed("authority", &error))?;
         let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
         write(&folder.join("trust/anchors.pem"), anchors.as_bytes())?;
         let mut reserved = Vec::new();
         let mut agencies = Vec::new();
         for plan in PLAN {
-            agencies.push(Agency::create(&folder, plan, &authority, now_s, &mut reserved)?);
+            agencies.push(Agency::create(
+                &folder,
+                plan,
+                &authority,
+                now_s,
+                &mut reserved,
+            )?);
         }
-        let agencies: [Agency; 3] =
-            agencies.try_into().map_err(|_count| Failure::Failed("three agencies".to_owned()))?;
+        let agencies: [Agency; 3] = agencies
+            .try_into()
+            .map_err(|_count| Failure::Failed("three agencies".to_owned()))?;
         publish(&folder, &agencies, now_s)?;
         for agency in &agencies {
             agency.write_settings(agency.subsystem == "POPULATION")?;
         }
         build_register(&agencies[0].folder)?;
-        Ok(Self { folder, agencies, reserved })
+        Ok(Self {
+            folder,
+            agencies,
+            reserved,
+        })
     }
 
     /// Lets go of the reserved ports: the nodes take them next.
@@ -106,7 +159,13 @@ impl World {
 impl Agency {
     fn create(
         world: &Path,
-        (short, name, member, subsystem, subsystem_name): (&str, &'static str, &'static str, &'static str, &'static str),
+        (short, name, member, subsystem, subsystem_name): (
+            &str,
+            &'static str,
+            &'static str,
+            &'static str,
+            &'static str,
+        ),
         authority: &Authority,
         now_s: u64,
         reserved: &mut Vec<TcpListener>,
@@ -124,18 +183,34 @@ impl Agency {
             api_key: URL_SAFE_NO_PAD.encode(keys::random()?),
             ports,
         };
-        let order = |profile, name: Option<CertificateName>, common_name: &str, sans: Vec<String>| Order {
-            profile,
-            name,
-            common_name: common_name.to_owned(),
-            sans,
-            not_before: now_s.saturating_sub(HOUR_S),
-            not_after: now_s.saturating_add(YEAR_S),
-        };
+        let order =
+            |profile, name: Option<CertificateName>, common_name: &str, sans: Vec<String>| Order {
+                profile,
+                name,
+                common_name: common_name.to_owned(),
+                sans,
+                not_before: now_s.saturating_sub(HOUR_S),
+                not_after: now_s.saturating_add(YEAR_S),
+            };
         let node = CertificateName::Node(agency.node()?);
-        certs::issue(authority, &order(Profile::Tls, Some(node.clone()), member, Vec::new()), &keys_folder, "tls")?;
-        certs::issue(authority, &order(Profile::Exchange, Some(node), member, Vec::new()), &keys_folder, "exchange")?;
-        let web = order(Profile::Web, None, "consumer interface", vec!["127.0.0.1".to_owned(), "localhost".to_owned()]);
+        certs::issue(
+            authority,
+            &order(Profile::Tls, Some(node.clone()), member, Vec::new()),
+            &keys_folder,
+            "tls",
+        )?;
+        certs::issue(
+            authority,
+            &order(Profile::Exchange, Some(node), member, Vec::new()),
+            &keys_folder,
+            "exchange",
+        )?;
+        let web = order(
+            Profile::Web,
+            None,
+            "consumer interface",
+            vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
+        );
         certs::issue(authority, &web, &keys_folder, "web")?;
         let caller = order(Profile::Caller, None, "information system", Vec::new());
         certs::issue(authority, &caller, &folder.join("callers"), "system")?;
@@ -149,7 +224,9 @@ impl Agency {
     }
 
     pub(super) fn node(&self) -> Result<NodeId, Failure> {
-        format!("{}/NODE1", self.member).parse().map_err(|e| Failure::Failed(format!("node name: {e}")))
+        format!("{}/NODE1", self.member)
+            .parse()
+            .map_err(|e| Failure::Failed(format!("node name: {e}")))
     }
 
     pub(super) fn client(&self) -> String {
@@ -162,7 +239,12 @@ impl Agency {
 
     fn write_settings(&self, holds_register: bool) -> Result<(), Failure> {
         let officer = keys::ed25519(&self.folder.join("officer.key"))?;
-        let Ports { consumer, plain, peer, health } = self.ports;
+        let Ports {
+            consumer,
+            plain,
+            peer,
+            health,
+        } = self.ports;
         let mut text = format!(
             "# {name}\n\n[node]\nid = \"{member}/NODE1\"\nlog_domain = \"journal.example\"\ndata_folder = \"data\"\nkeys_folder = \"keys\"\n\n\
              [trust]\nanchors = \"../trust/anchors.pem\"\n\n\
@@ -199,36 +281,56 @@ impl Ports {
             reserved.push(listener);
             Ok(address)
         };
-        Ok(Self { consumer: free()?, plain: free()?, peer: free()?, health: free()? })
+        Ok(Self {
+            consumer: free()?,
+            plain: free()?,
+            peer: free()?,
+            health: free()?,
+        })
     }
 }
 
 fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Result<(), Failure> {
     let anchors = fs::read(folder.join("trust/anchors.pem"))
         .map_err(|error| Failure::failed("anchors.pem", &error))?;
-    let trust = Trust::from_pem(&anchors).map_err(|error| Failure::failed("anchors.pem", &error))?;
-    let mut directory = Directory { instance: "AZ".to_owned(), members: Vec::new(), groups: Vec::new() };
+    let trust =
+        Trust::from_pem(&anchors).map_err(|error| Failure::failed("anchors.pem", &error))?;
+    let mut directory = Directory {
+        instance: "AZ".to_owned(),
+        members: Vec::new(),
+        groups: Vec::new(),
+    };
     for agency in agencies {
         directory.members.push(member(agency, &trust, now_s)?);
     }
-    let authority = agencies[2].client().parse().map_err(|e| Failure::Failed(format!("group: {e}")))?;
-    directory.groups.push(Group { code: GROUP.to_owned(), members: vec![authority] });
-    let text = serde_json::to_vec_pretty(&directory).map_err(|e| Failure::failed("directory", &e))?;
+    let authority = agencies[2]
+        .client()
+        .parse()
+        .map_err(|e| Failure::Failed(format!("group: {e}")))?;
+    directory.groups.push(Group {
+        code: GROUP.to_owned(),
+        members: vec![authority],
+    });
+    let text =
+        serde_json::to_vec_pretty(&directory).map_err(|e| Failure::failed("directory", &e))?;
     write(&folder.join("directory/directory.json"), &text)?;
     let failed = |error: bridge_directory::PublishError| Failure::failed("directory", &error);
     let public = folder.join("directory/public");
     let mut publisher =
         Publisher::create(&folder.join("directory/keys"), &public, now_s).map_err(failed)?;
     publisher.publish(&directory, now_s).map_err(failed)?;
-    fs::copy(public.join("1.root.json"), folder.join("trust/root.json"))
-        .map_err(|error| Failure::failed("root.json", &error))?;
-    Ok(())
+    write(
+        &folder.join("trust/root.json"),
+        &publisher.root().map_err(failed)?,
+    )
 }
 
 fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure> {
     let keys_folder = agency.folder.join("keys");
-    let id: bridge_core::identity::MemberId =
-        agency.member.parse().map_err(|e| Failure::Failed(format!("member: {e}")))?;
+    let id: bridge_core::identity::MemberId = agency
+        .member
+        .parse()
+        .map_err(|e| Failure::Failed(format!("member: {e}")))?;
     let tls = leaf(&keys_folder.join("tls.pem"))?;
     let exchange = leaf(&keys_folder.join("exchange.pem"))?;
     let origin = format!("journal.example/{}/NODE1/1", agency.member);
@@ -237,8 +339,11 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         name: format!("node1.{}.{}.az", id.code(), id.class()).to_lowercase(),
         address: agency.ports.peer.to_string(),
         tls_pins: vec![pin(trust, &tls, Profile::Tls, now_s)?],
-        exchange: vec![ExchangeKey { pin: pin(trust, &exchange, Profile::Exchange, now_s)?, certificate: STANDARD.encode(&exchange) }],
-        journal: bridge_journal::vkey(&origin, &journal_key(&keys_folder)?),
+        exchange: vec![ExchangeKey {
+            pin: pin(trust, &exchange, Profile::Exchange, now_s)?,
+            certificate: STANDARD.encode(&exchange),
+        }],
+        journal: journal_vkey(&origin, &keys_folder)?,
         wire: vec![crate::WIRE_VERSION],
         leaf: vec![1],
         forms: vec!["plain".to_owned()],
@@ -246,7 +351,10 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
     Ok(Member {
         id,
         name: agency.name.to_owned(),
-        subsystems: vec![Subsystem { code: agency.subsystem.to_owned(), name: agency.subsystem_name.to_owned() }],
+        subsystems: vec![Subsystem {
+            code: agency.subsystem.to_owned(),
+            name: agency.subsystem_name.to_owned(),
+        }],
         nodes: vec![node],
     })
 }
@@ -266,12 +374,10 @@ fn pin(trust: &Trust, der: &[u8], profile: Profile, now_s: u64) -> Result<String
         .map_err(|error| Failure::failed("certificate", &error))
 }
 
-fn journal_key(keys_folder: &Path) -> Result<Vec<u8>, Failure> {
+fn journal_vkey(origin: &str, keys_folder: &Path) -> Result<String, Failure> {
     let pkcs8 = read_key_file(&keys_folder.join("journal.key"))
         .map_err(|error| Failure::failed("journal key", &error))?;
-    Ed25519KeyPair::from_pkcs8(&pkcs8)
-        .map(|pair| pair.public_key().as_ref().to_vec())
-        .map_err(|_rejected| Failure::Failed("journal.key is not an Ed25519 key".to_owned()))
+    bridge_journal::vkey(origin, &pkcs8).map_err(|error| Failure::failed("journal key", &error))
 }
 
 fn build_register(folder: &Path) -> Result<(), Failure> {
@@ -280,7 +386,13 @@ fn build_register(folder: &Path) -> Result<(), Failure> {
         write(&package.join(file), text.as_bytes())?;
     }
     let package = bridge_adapter::Package::load(&package).map_err(|faults| {
-        Failure::Failed(faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        Failure::Failed(
+            faults
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n"),
+        )
     })?;
     bridge_adapter_sql::sample::build(&package, &folder.join("population.db"))
         .map_err(|error| Failure::failed("population.db", &error))

@@ -1,0 +1,141 @@
+//! Connections kept alive, for a bounded time and in a bounded number.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use bridge_adapter::{AdapterError, Body, Until};
+use hyper::client::conn::http1::SendRequest;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
+
+use crate::config::{HttpConfig, PoolConfig};
+use crate::connect::Connector;
+
+/// The connections to one registry.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    pub(crate) connector: Connector,
+    config: PoolConfig,
+    connect_timeout: std::time::Duration,
+    idle: Mutex<Vec<Idle>>,
+    permits: Arc<Semaphore>,
+}
+
+/// A connection that carries a call now. Dropping it closes it.
+#[derive(Debug)]
+pub(crate) struct Lease {
+    pub(crate) sender: SendRequest<Body>,
+    /// Whether it carried calls before: it may have been closed by the registry meanwhile.
+    pub(crate) used: bool,
+    born: Instant,
+    pool: Arc<Pool>,
+    _permit: OwnedSemaphorePermit,
+}
+
+#[derive(Debug)]
+struct Idle {
+    sender: SendRequest<Body>,
+    born: Instant,
+    since: Instant,
+}
+
+impl Pool {
+    pub(crate) fn new(connector: Connector, config: &HttpConfig) -> Self {
+        Self {
+            connector,
+            config: config.pool.clone(),
+            connect_timeout: config.connect_timeout,
+            idle: Mutex::new(Vec::new()),
+            permits: Arc::new(Semaphore::new(
+                config.pool.connections.clamp(1, Semaphore::MAX_PERMITS),
+            )),
+        }
+    }
+
+    /// Takes a connection that is kept, or makes one.
+    pub(crate) async fn lease(self: &Arc<Self>, until: &Until) -> Result<Lease, AdapterError> {
+        let permit = self.permit(until).await?;
+        while let Some(mut idle) = self.newest() {
+            // Ready at once, or closed: the body of its last answer has been read to the end.
+            if until.bound(idle.sender.ready()).await?.is_ok() {
+                return Ok(self.leased(idle.sender, (idle.born, true), permit));
+            }
+        }
+        self.made(until, permit).await
+    }
+
+    /// Makes a connection that nobody used before.
+    pub(crate) async fn fresh(self: &Arc<Self>, until: &Until) -> Result<Lease, AdapterError> {
+        let permit = self.permit(until).await?;
+        self.made(until, permit).await
+    }
+
+    async fn permit(&self, until: &Until) -> Result<OwnedSemaphorePermit, AdapterError> {
+        let permit = until
+            .bound(Arc::clone(&self.permits).acquire_owned())
+            .await?;
+        permit.map_err(|_closed| AdapterError::Busy)
+    }
+
+    async fn made(
+        self: &Arc<Self>,
+        until: &Until,
+        permit: OwnedSemaphorePermit,
+    ) -> Result<Lease, AdapterError> {
+        let connecting = tokio::time::timeout(self.connect_timeout, self.connector.connect());
+        match until.bound(connecting).await? {
+            Ok(Ok(sender)) => Ok(self.leased(sender, (Instant::now(), false), permit)),
+            Ok(Err(source)) => Err(AdapterError::Unreachable {
+                source: Some(source),
+            }),
+            Err(elapsed) => Err(AdapterError::Unreachable {
+                source: Some(Box::new(elapsed)),
+            }),
+        }
+    }
+
+    fn leased(
+        self: &Arc<Self>,
+        sender: SendRequest<Body>,
+        (born, used): (Instant, bool),
+        permit: OwnedSemaphorePermit,
+    ) -> Lease {
+        Lease {
+            sender,
+            used,
+            born,
+            pool: Arc::clone(self),
+            _permit: permit,
+        }
+    }
+
+    /// The connection used last, so that the others can grow old; those too old are closed.
+    fn newest(&self) -> Option<Idle> {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let fits = |one: &Idle| {
+            one.born.elapsed() < self.config.age
+                && one.since.elapsed() < self.config.idle
+                && !one.sender.is_closed()
+        };
+        idle.retain(fits);
+        idle.pop()
+    }
+}
+
+impl Lease {
+    /// Gives the connection back. Only after its answer was read to the end.
+    pub(crate) fn give_back(self) {
+        if self.sender.is_closed() || self.born.elapsed() >= self.pool.config.age {
+            return;
+        }
+        let idle = Idle {
+            sender: self.sender,
+            born: self.born,
+            since: Instant::now(),
+        };
+        self.pool
+            .idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(idle);
+    }
+}

@@ -1,0 +1,130 @@
+//! From a call to an HTTP request.
+
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, ready};
+
+use bridge_adapter::{AdapterError, Body, BodyError, Call, body};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http_body::{Body as _, Frame, SizeHint};
+use http_body_util::BodyExt;
+
+use crate::base::Base;
+use crate::fields::end_to_end;
+
+const CLIENT: HeaderName = HeaderName::from_static("x-road-client");
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-road-request-id");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+
+/// A request's head, from which the request can be made once more if it has no body.
+#[derive(Debug)]
+pub(crate) struct Head {
+    method: Method,
+    target: Uri,
+    fields: HeaderMap,
+}
+
+/// What went wrong with the request body while it was sent.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct BodyFault(Arc<Mutex<Option<BodyError>>>);
+
+/// Makes the head and takes the body out of a call.
+pub(crate) fn split(base: &Base, call: &mut Call) -> Result<(Head, Option<Body>), AdapterError> {
+    let target = base.target(call)?;
+    let mut fields = end_to_end(std::mem::take(&mut call.fields));
+    fields.insert(header::HOST, base.authority.clone());
+    fields.remove(header::CONTENT_LENGTH);
+    // What the node established wins over what the caller wrote.
+    insert(&mut fields, CLIENT, &call.facts.client.to_string());
+    insert(&mut fields, REQUEST_ID, &call.facts.request_id.to_string());
+    if let Some(key) = &call.idempotency_key {
+        insert(&mut fields, IDEMPOTENCY_KEY, key);
+    }
+    let body = std::mem::replace(&mut call.body, body::empty());
+    let body = (call.body_length != Some(0) && !body.is_end_stream()).then_some(body);
+    let length = call.body_length.filter(|_| body.is_some());
+    if let Some(length) = length {
+        fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    Ok((
+        Head {
+            method: call.method.clone(),
+            target,
+            fields,
+        },
+        body,
+    ))
+}
+
+impl Head {
+    /// Makes the request.
+    pub(crate) fn request(&self, body: Option<Body>, fault: &BodyFault) -> Request<Body> {
+        let body = match body {
+            Some(inner) => Watched {
+                inner,
+                fault: fault.clone(),
+            }
+            .boxed_unsync(),
+            None => body::empty(),
+        };
+        let mut request = Request::new(body);
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.target.clone();
+        *request.headers_mut() = self.fields.clone();
+        request
+    }
+
+    /// Whether the request may be made once more when it is not known whether it arrived.
+    ///
+    /// Standard: RFC 9110 §9.2.2.
+    pub(crate) fn is_repeatable(&self) -> bool {
+        self.method == Method::GET || self.method == Method::HEAD
+    }
+}
+
+impl BodyFault {
+    /// Takes the fault, if there was one.
+    pub(crate) fn take(&self) -> Option<BodyError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// A request body that remembers how it failed: hyper tells its driver, not the caller.
+struct Watched {
+    inner: Body,
+    fault: BodyFault,
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+            Some(Err(error)) => {
+                *self.fault.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                Poll::Ready(Some(Err(BodyError::cut())))
+            }
+            other => Poll::Ready(other),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// The values are printable ASCII by the node's own rules; a value that is not is left out.
+fn insert(fields: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        fields.insert(name, value);
+    }
+}

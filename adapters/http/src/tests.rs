@@ -1,0 +1,442 @@
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_adapter::kit::{self, Battery, Verdict};
+use bridge_adapter::probe::{Probe, ProbeBody};
+use bridge_adapter::{
+    Adapter, AdapterError, Answer, BodyError, Fault, Health, Limit, Package, ServiceDescription,
+    body,
+};
+use http::{HeaderMap, HeaderValue, Method};
+use rustls_pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use server::{LARGE, Server};
+
+mod server;
+
+fn probe(path: &str) -> Probe {
+    let service = "AZ/GOV/1001/POPULATION/person".parse().unwrap();
+    Probe::get(service, "AZ/GOV/2001/TAX".parse().unwrap(), path)
+}
+
+fn adapter(server: &Server) -> HttpAdapter {
+    HttpAdapter::new(HttpConfig::new(server.url())).unwrap()
+}
+
+async fn call(adapter: &HttpAdapter, probe: &Probe) -> Result<Answer, AdapterError> {
+    adapter.call(probe.call(CancellationToken::new())).await
+}
+
+async fn text(adapter: &HttpAdapter, probe: &Probe) -> String {
+    let answer = call(adapter, probe).await.unwrap();
+    String::from_utf8(
+        body::collect(answer.body, 100_000_000)
+            .await
+            .unwrap()
+            .to_vec(),
+    )
+    .unwrap()
+}
+
+#[tokio::test]
+async fn path_and_query_are_appended_verbatim() {
+    let server = Server::start().await;
+    let probe = probe("/echo");
+    let mut made = probe.call(CancellationToken::new());
+    made.raw_query = Some("at=2026-11-21&q=%C5%9E%20a+b".to_owned());
+    let answer = adapter(&server).call(made).await.unwrap();
+    let seen = body::collect(answer.body, 10_000).await.unwrap();
+    let seen = String::from_utf8(seen.to_vec()).unwrap();
+    assert!(
+        seen.starts_with("GET /base/person/echo?at=2026-11-21&q=%C5%9E%20a+b HTTP/1.1\r\n"),
+        "{seen}"
+    );
+}
+
+#[tokio::test]
+async fn the_request_carries_the_established_facts_and_no_hop_by_hop_fields() {
+    let server = Server::start().await;
+    let mut made = probe("/echo").call(CancellationToken::new());
+    made.idempotency_key = Some("\"once\"".to_owned());
+    for (name, value) in [
+        ("x-road-client", "AZ/GOV/6666/FORGED"),
+        ("connection", "x-internal"),
+        ("x-internal", "1"),
+        ("te", "trailers"),
+        ("host", "elsewhere"),
+        ("accept-language", "az"),
+    ] {
+        made.fields.insert(name, HeaderValue::from_static(value));
+    }
+    let id = made.facts.request_id;
+    let answer = adapter(&server).call(made).await.unwrap();
+    let seen = body::collect(answer.body, 10_000).await.unwrap();
+    let seen = String::from_utf8(seen.to_vec()).unwrap();
+    for line in [
+        format!("host: {}", server.address),
+        "x-road-client: AZ/GOV/2001/TAX".to_owned(),
+        format!("x-road-request-id: {id}"),
+        "idempotency-key: \"once\"".to_owned(),
+        "accept-language: az".to_owned(),
+    ] {
+        assert!(seen.lines().any(|own| own == line), "{line}: {seen}");
+    }
+    for gone in [
+        "FORGED",
+        "x-internal",
+        "te:",
+        "elsewhere",
+        "content-length",
+        "transfer-encoding",
+    ] {
+        assert!(!seen.contains(gone), "{gone}: {seen}");
+    }
+}
+
+#[tokio::test]
+async fn bodies_go_with_their_length_or_in_chunks() {
+    let server = Server::start().await;
+    let adapter = adapter(&server);
+    let post = probe("/echo").posting(ProbeBody::Whole("{\"ad\":\"Şəbnəm\"}".into()));
+    let seen = text(&adapter, &post).await;
+    assert!(
+        seen.starts_with("POST ")
+            && seen.contains("content-length: 18")
+            && seen.ends_with("{\"ad\":\"Şəbnəm\"}"),
+        "{seen}"
+    );
+    let mut unknown = post.call(CancellationToken::new());
+    unknown.body_length = None;
+    let answer = adapter.call(unknown).await.unwrap();
+    let seen = body::collect(answer.body, 10_000).await.unwrap();
+    assert!(String::from_utf8_lossy(&seen).contains("Şəbnəm"));
+}
+
+#[tokio::test]
+async fn an_answer_of_any_status_passes_through() {
+    let server = Server::start().await;
+    let adapter = adapter(&server);
+    for (path, status) in [
+        ("/good", 200),
+        ("/empty", 204),
+        ("/redirect", 302),
+        ("/nowhere", 404),
+        ("/early", 200),
+    ] {
+        assert_eq!(
+            call(&adapter, &probe(path)).await.unwrap().status,
+            status,
+            "{path}"
+        );
+    }
+    assert_eq!(text(&adapter, &probe("/early")).await, "late");
+    let head = Probe {
+        method: Method::HEAD,
+        ..probe("/empty")
+    };
+    assert_eq!(call(&adapter, &head).await.unwrap().status, 204);
+}
+
+#[tokio::test]
+async fn fields_of_the_registrys_connection_are_dropped() {
+    let server = Server::start().await;
+    let answer = call(&adapter(&server), &probe("/hops")).await.unwrap();
+    let names: Vec<&str> = answer.fields.keys().map(http::HeaderName::as_str).collect();
+    assert_eq!(names, ["x-end"]);
+    assert_eq!(body::collect(answer.body, 10).await.unwrap(), "ok");
+}
+
+#[tokio::test]
+async fn a_connection_is_kept_until_it_is_too_old() {
+    let server = Server::start().await;
+    let kept = adapter(&server);
+    for _ in 0..3 {
+        text(&kept, &probe("/good")).await;
+        call(&kept, &probe("/empty")).await.unwrap();
+    }
+    assert_eq!(server.connections(), 1);
+    let mut config = HttpConfig::new(server.url());
+    config.pool.age = Duration::ZERO;
+    let aged = HttpAdapter::new(config).unwrap();
+    for _ in 0..3 {
+        text(&aged, &probe("/good")).await;
+    }
+    assert_eq!(server.connections(), 4);
+}
+
+#[tokio::test]
+async fn a_connection_that_the_registry_closed_is_replaced() {
+    let server = Server::start().await;
+    let adapter = adapter(&server);
+    for _ in 0..20 {
+        assert_eq!(text(&adapter, &probe("/last")).await, "last");
+    }
+    assert_eq!(server.connections(), 20);
+}
+
+#[tokio::test]
+async fn a_post_is_not_made_twice() {
+    let server = Server::start().await;
+    let adapter = adapter(&server);
+    text(&adapter, &probe("/good")).await;
+    let post = probe("/closed").posting(ProbeBody::Whole("{}".into()));
+    let error = call(&adapter, &post).await.unwrap_err();
+    assert!(matches!(error, AdapterError::Cut { .. }), "{error}");
+    assert_eq!(server.connections(), 1);
+}
+
+#[tokio::test]
+async fn no_more_connections_than_allowed_are_open() {
+    let server = Server::start().await;
+    let mut config = HttpConfig::new(server.url());
+    config.pool.connections = 1;
+    let adapter = HttpAdapter::new(config).unwrap();
+    let first = call(&adapter, &probe("/trickle")).await.unwrap();
+    let waiting = probe("/good").within(Duration::from_millis(50));
+    let error = call(&adapter, &waiting).await.unwrap_err();
+    assert!(matches!(error, AdapterError::TimedOut), "{error}");
+    drop(first);
+    assert_eq!(text(&adapter, &probe("/good")).await, "yaxşı");
+}
+
+#[tokio::test]
+async fn what_is_no_answer_is_named() {
+    let server = Server::start().await;
+    let adapter = adapter(&server);
+    for path in ["/upgrade", "/nonsense", "/head", "/endless"] {
+        let error = call(&adapter, &probe(path)).await.unwrap_err();
+        assert!(
+            matches!(error, AdapterError::NotUnderstood { .. }),
+            "{path}: {error:?}"
+        );
+    }
+    let error = call(&adapter, &probe("/closed")).await.unwrap_err();
+    assert!(matches!(error, AdapterError::Cut { .. }), "{error:?}");
+    for path in ["/cut", "/cut-chunks"] {
+        let answer = call(&adapter, &probe(path)).await.unwrap();
+        let error = body::collect(answer.body, 1000).await.unwrap_err();
+        assert!(matches!(error, BodyError::Cut { .. }), "{path}: {error:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stalled_answer_ends_at_the_deadline_or_when_cancelled() {
+    let server = Server::start().await;
+    let adapter = adapter(&server);
+    let short = probe("/trickle").within(Duration::from_millis(50));
+    let answer = call(&adapter, &short).await.unwrap();
+    let error = body::collect(answer.body, 1000).await.unwrap_err();
+    assert!(matches!(error, BodyError::TimedOut), "{error:?}");
+    let cancel = CancellationToken::new();
+    let answer = adapter
+        .call(probe("/trickle").call(cancel.clone()))
+        .await
+        .unwrap();
+    cancel.cancel();
+    let error = body::collect(answer.body, 1000).await.unwrap_err();
+    assert!(matches!(error, BodyError::Cancelled), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_answer_must_begin_in_time_though_the_deadline_is_far() {
+    let server = Server::start().await;
+    let config = HttpConfig {
+        timeout: Duration::from_millis(50),
+        ..HttpConfig::new(server.url())
+    };
+    let error = call(&HttpAdapter::new(config).unwrap(), &probe("/slow"))
+        .await
+        .unwrap_err();
+    assert!(matches!(error, AdapterError::TimedOut), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_large_answer_streams_and_a_limited_one_ends() {
+    let server = Server::start().await;
+    assert_eq!(text(&adapter(&server), &probe("/large")).await.len(), LARGE);
+    let config = HttpConfig {
+        answer_limit_bytes: Some(1000),
+        ..HttpConfig::new(server.url())
+    };
+    let limited = HttpAdapter::new(config).unwrap();
+    let error = call(&limited, &probe("/declared")).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            AdapterError::TooLarge {
+                limit: Limit::AnswerBytes(1000)
+            }
+        ),
+        "{error:?}"
+    );
+    let answer = call(&limited, &probe("/large")).await.unwrap();
+    let error = body::collect(answer.body, u64::MAX).await.unwrap_err();
+    assert!(
+        matches!(error, BodyError::TooLarge { limit_bytes: 1000 }),
+        "{error:?}"
+    );
+}
+
+#[tokio::test]
+async fn nobody_at_the_address_is_unreachable() {
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let adapter = HttpAdapter::new(HttpConfig::new(format!("http://{address}"))).unwrap();
+    let error = call(&adapter, &probe("/good")).await.unwrap_err();
+    assert!(
+        matches!(error, AdapterError::Unreachable { .. }),
+        "{error:?}"
+    );
+    assert!(matches!(adapter.health().await, Health::NotReady { .. }));
+}
+
+#[tokio::test]
+async fn the_battery_holds() {
+    let server = Server::start().await;
+    let service = ServiceDescription {
+        code: "person".to_owned(),
+        title: "Şəxs".to_owned(),
+        endpoints: Vec::new(),
+        openapi: None,
+    };
+    let config = HttpConfig {
+        answer_limit_bytes: Some(1000),
+        services: vec![service],
+        ..HttpConfig::new(server.url())
+    };
+    let adapter = HttpAdapter::new(config).unwrap();
+    let battery = Battery {
+        answers: probe("/good"),
+        unknown_path: probe("/nowhere"),
+        slow: Some(probe("/slow").within(Duration::from_millis(50))),
+        cut_request: Some(probe("/echo").posting(ProbeBody::CutAfter("{".into()))),
+        cut_answer: Some(probe("/cut")),
+        large: Some(probe("/large")),
+        not_utf8: Some((probe("/bytes"), bytes::Bytes::from_static(b"\xff\xfe"))),
+    };
+    for outcome in kit::run(&adapter, &battery).await {
+        assert_eq!(outcome.verdict, Verdict::Held, "{:?}", outcome.case);
+    }
+}
+
+fn identity() -> (CertificateDer<'static>, tokio_rustls::TlsAcceptor) {
+    let made = rcgen::generate_simple_self_signed(vec!["registry.internal".to_owned()]).unwrap();
+    let certificate = made.cert.der().clone();
+    let key = PrivateKeyDer::Pkcs8(made.signing_key.serialize_der().into());
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate.clone()], key)
+        .unwrap();
+    (certificate, Arc::new(config).into())
+}
+
+#[tokio::test]
+async fn tls_takes_the_pinned_certificate_and_no_other() {
+    let (certificate, acceptor) = identity();
+    let server = Server::start_tls(acceptor).await;
+    let url = server.url().replace("http://", "https://");
+    let pinned = |der: &CertificateDer<'_>| HttpConfig {
+        pinned_certificate: Some(der.to_vec()),
+        ..HttpConfig::new(url.clone())
+    };
+    let right = HttpAdapter::new(pinned(&certificate)).unwrap();
+    assert_eq!(text(&right, &probe("/good")).await, "yaxşı");
+    // Without a close_notify: a cut, also where the bytes would have been enough.
+    let answer = call(&right, &probe("/cut")).await.unwrap();
+    assert!(matches!(
+        body::collect(answer.body, 1000).await,
+        Err(BodyError::Cut { .. })
+    ));
+    let (other, _) = identity();
+    let wrong = HttpAdapter::new(pinned(&other)).unwrap();
+    let error = call(&wrong, &probe("/good")).await.unwrap_err();
+    assert!(
+        matches!(error, AdapterError::Unreachable { .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn wrong_settings_are_refused_by_name() {
+    let code = |config: HttpConfig| HttpAdapter::new(config).unwrap_err()[0].code;
+    for url in [
+        "",
+        "registry",
+        "ftp://registry/",
+        "http://",
+        "http://a/b?c=d",
+        "http://u:p@a/",
+        "http://{service}.a/",
+    ] {
+        assert_eq!(code(HttpConfig::new(url)), "base-url", "{url}");
+    }
+    assert_eq!(
+        code(HttpConfig::new("https://registry.internal/")),
+        "no-pin"
+    );
+    let pin = Some(vec![1]);
+    assert_eq!(
+        code(HttpConfig {
+            pinned_certificate: pin,
+            ..HttpConfig::new("http://a/")
+        }),
+        "pin-without-tls"
+    );
+}
+
+#[test]
+fn a_target_keeps_every_byte_of_path_and_query() {
+    let target = |url: &str, path: &str, query: Option<&str>| {
+        let mut call = probe(path).call(CancellationToken::new());
+        call.raw_query = query.map(str::to_owned);
+        call.fields = HeaderMap::new();
+        base::Base::parse(url)
+            .unwrap()
+            .target(&call)
+            .map(|uri| uri.to_string())
+    };
+    assert_eq!(target("http://a", "", None).unwrap(), "/");
+    assert_eq!(target("http://a/", "/x%2Fy", Some("")).unwrap(), "/x%2Fy?");
+    assert_eq!(
+        target("http://[::1]:8080/v1/", "/x/", None).unwrap(),
+        "/v1/x/"
+    );
+    assert_eq!(
+        target("http://a/{service}/v2", "", Some("a=%26")).unwrap(),
+        "/person/v2?a=%26"
+    );
+    assert_eq!(target("http://a", "//evil/x", None).unwrap(), "//evil/x");
+    assert!(target("http://a", "/x", Some("a b")).is_err());
+}
+
+#[test]
+fn a_package_gives_the_settings_or_all_faults() {
+    let folder = tempfile::tempdir().unwrap();
+    let openapi = serde_json::json!({ "openapi": "3.1.0", "info": { "title": "t", "version": "1" },
+        "paths": { "/person": { "get": { "responses": { "200": { "description": "ok" } } } } } });
+    std::fs::write(folder.path().join("openapi.json"), openapi.to_string()).unwrap();
+    let manifest = "version = 1\nname = \"p\"\ntitle = \"P\"\nadapter = \"http\"\n\
+        [[service]]\ncode = \"person\"\ntitle = \"Şəxs\"\n[http]\n";
+    let config = |http: &str| {
+        std::fs::write(
+            folder.path().join("manifest.toml"),
+            format!("{manifest}{http}"),
+        )
+        .unwrap();
+        HttpConfig::from_package(&Package::load(folder.path()).unwrap())
+    };
+    let sound =
+        config("base_url = \"http://127.0.0.1:1/\"\ntimeout_ms = 500\nconnections = 2\n").unwrap();
+    assert_eq!(sound.timeout, Duration::from_millis(500));
+    assert_eq!((sound.pool.connections, sound.services.len()), (2, 1));
+    let faults: Vec<Fault> =
+        config("timeout_ms = 0\npinned_certificate = \"none.pem\"\nretries = 3\n").unwrap_err();
+    let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
+    assert_eq!(codes, ["missing-key", "wrong-value", "file", "unknown-key"]);
+}

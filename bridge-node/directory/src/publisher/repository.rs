@@ -1,0 +1,160 @@
+//! The folder of published files: what stands in it, and how files get there.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use super::{PublishError, after};
+use crate::client::ROOT_LIMIT_BYTES;
+use crate::directory::DIRECTORY_FILE;
+use crate::metadata::{
+    Envelope, FileInfo, Part, Role, Root, Snapshot, Targets, Timestamp, hex, sha256,
+};
+use crate::source::{Fetch, FolderSource};
+use crate::store::replace;
+use crate::verified::{Verified, first_root, next_root};
+
+/// A repository's folder.
+#[derive(Clone, Debug)]
+pub(super) struct Repository {
+    folder: PathBuf,
+}
+
+impl Repository {
+    pub(super) fn create(path: &Path) -> Result<(), PublishError> {
+        for folder in [path.join("metadata"), path.join("targets")] {
+            let made = DirBuilder::new()
+                .recursive(true)
+                .mode(0o755)
+                .create(&folder);
+            made.map_err(|source| PublishError::Io {
+                path: folder,
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
+    pub(super) fn open(path: &Path) -> Self {
+        Self {
+            folder: path.to_path_buf(),
+        }
+    }
+
+    pub(super) fn newest_root(&self) -> Result<(String, Verified<Root>), PublishError> {
+        let path = Role::Root.path(Some(1));
+        let refused = |path: &str| {
+            let path = path.to_owned();
+            move |source| PublishError::Metadata { path, source }
+        };
+        let mut text = self
+            .read(&path)?
+            .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
+        let mut root = first_root(&text).map_err(refused(&path))?;
+        loop {
+            let path = Role::Root.path(Some(after(root.version)));
+            let Some(next) = self.read(&path)? else {
+                return Ok((text, root));
+            };
+            root = next_root(&root.part, &next).map_err(refused(&path))?;
+            text = next;
+        }
+    }
+
+    pub(super) fn newest_timestamp(
+        &self,
+        root: &Root,
+    ) -> Result<Option<Verified<Timestamp>>, PublishError> {
+        let path = Role::Timestamp.path(None);
+        self.read(&path)?
+            .map(|text| verify(&path, &text, root))
+            .transpose()
+    }
+
+    /// Returns the newest versions of timestamp, snapshot and targets in the folder; 0 for what was never published.
+    pub(super) fn newest_versions(&self) -> Result<(u64, u64, u64), PublishError> {
+        let timestamp = match self.read(&Role::Timestamp.path(None))? {
+            Some(text) => version(&text)?,
+            None => 0,
+        };
+        let newest = |role: Role| {
+            let suffix = format!(".{role}.json");
+            let folder = self.folder.join("metadata");
+            let list = fs::read_dir(&folder).map_err(|source| PublishError::Io {
+                path: folder.clone(),
+                source,
+            })?;
+            let names = list
+                .flatten()
+                .filter_map(|entry| entry.file_name().into_string().ok());
+            let version = |name: String| name.strip_suffix(&suffix)?.parse::<u64>().ok();
+            Ok::<_, PublishError>(names.filter_map(version).max().unwrap_or(0))
+        };
+        Ok((timestamp, newest(Role::Snapshot)?, newest(Role::Targets)?))
+    }
+
+    /// Returns the directory that is published now, if any.
+    pub(super) fn published(&self, root: &Root) -> Result<Option<Vec<u8>>, PublishError> {
+        let Some(timestamp) = self.newest_timestamp(root)? else {
+            return Ok(None);
+        };
+        let gone = |path: &str| PublishError::Gone {
+            path: path.to_owned(),
+        };
+        let path = Role::Snapshot.path(timestamp.part.snapshot().version);
+        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
+        let snapshot: Verified<Snapshot> = verify(&path, &text, root)?;
+        let path = Role::Targets.path(snapshot.part.targets().and_then(|info| info.version));
+        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
+        let targets: Verified<Targets> = verify(&path, &text, root)?;
+        let info = targets
+            .part
+            .targets
+            .get(DIRECTORY_FILE)
+            .and_then(FileInfo::sha256);
+        let digest = info.ok_or_else(|| gone(DIRECTORY_FILE))?;
+        let path = self
+            .folder
+            .join(format!("targets/{}.{DIRECTORY_FILE}", hex(&digest)));
+        let bytes = fs::read(&path).map_err(|source| PublishError::Io { path, source })?;
+        Ok((sha256(&bytes) == digest).then_some(bytes))
+    }
+
+    pub(super) fn read(&self, path: &str) -> Result<Option<String>, PublishError> {
+        let source = FolderSource(self.folder.clone());
+        let bytes = source.fetch(path, ROOT_LIMIT_BYTES)?;
+        let text = bytes.map(String::from_utf8).transpose();
+        text.map_err(|_error| PublishError::NotText {
+            path: path.to_owned(),
+        })
+    }
+
+    pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {
+        Ok(replace(&self.folder.join(path), bytes, PUBLIC)?)
+    }
+}
+
+pub(super) fn verify<T: Part>(
+    path: &str,
+    text: &str,
+    root: &Root,
+) -> Result<Verified<T>, PublishError> {
+    let refused = |source| PublishError::Metadata {
+        path: path.to_owned(),
+        source,
+    };
+    Verified::read(text, root).map_err(refused)
+}
+
+/// Returns the version of timestamp metadata, signed by whomever.
+fn version(text: &str) -> Result<u64, PublishError> {
+    let path = Role::Timestamp.path(None);
+    let envelope = Envelope::read(Role::Timestamp, text.as_bytes());
+    Ok(envelope
+        .map_err(|source| PublishError::Metadata { path, source })?
+        .common
+        .version)
+}
+
+/// Mode of published files: a web server reads them.
+const PUBLIC: u32 = 0o644;

@@ -1,0 +1,209 @@
+//! The catalogue of segments: a cache that spares reading every index at start.
+//!
+//! It is never trusted: a row counts only with a code under a key of this journal, and what it says of
+//! an index is compared with the index before that is used. Losing it costs time at the next start.
+
+use std::panic::AssertUnwindSafe;
+use std::path::Path;
+
+use ring::hmac;
+use zeroize::Zeroizing;
+
+use crate::cursor::Cursor;
+use crate::tree::Hash;
+
+/// What is known of a sealed segment without reading its index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CatalogueRow {
+    pub(crate) first: u64,
+    pub(crate) count: u64,
+    pub(crate) from_ms: u64,
+    pub(crate) to_ms: u64,
+    pub(crate) digest: Hash,
+}
+
+/// Where rows are kept. Failing to keep one is no error.
+pub(crate) trait Store: Send + Sync {
+    fn read(&self, first: u64) -> Option<Vec<u8>>;
+    fn write(&self, first: u64, row: &[u8]);
+}
+
+/// Keeps nothing.
+pub(crate) struct NoStore;
+
+/// Keeps rows in sled.
+pub(crate) struct SledStore {
+    database: sled::Db,
+}
+
+/// The rows with their codes.
+pub(crate) struct Catalogue {
+    store: Box<dyn Store>,
+    key: hmac::Key,
+    origin: String,
+}
+
+const ROW_BYTES: usize = 4 * 8 + 32;
+
+/// sled's own cache: rows are 96 bytes.
+const CACHE_BYTES: u64 = 4 * 1024 * 1024;
+
+impl Catalogue {
+    /// Uses a store; the key is derived from the node's evidence key.
+    pub(crate) fn new(store: Box<dyn Store>, origin: &str, evidence: &Zeroizing<[u8; 32]>) -> Self {
+        let parent = hmac::Key::new(hmac::HMAC_SHA256, evidence.as_ref());
+        let derived = hmac::sign(&parent, b"bridge-catalogue-v1");
+        let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
+        Self {
+            store,
+            key,
+            origin: origin.to_owned(),
+        }
+    }
+
+    /// Returns the row of a segment, if there is one that this journal wrote.
+    pub(crate) fn read(&self, first: u64) -> Option<CatalogueRow> {
+        let bytes = self.store.read(first)?;
+        let (row, code) = bytes.split_at_checked(ROW_BYTES)?;
+        hmac::verify(&self.key, &self.message(row), code).ok()?;
+        CatalogueRow::parse(row).filter(|row| row.first == first)
+    }
+
+    /// Keeps the row of a segment.
+    pub(crate) fn write(&self, row: &CatalogueRow) {
+        let mut bytes = row.write();
+        let code = hmac::sign(&self.key, &self.message(&bytes));
+        bytes.extend_from_slice(code.as_ref());
+        self.store.write(row.first, &bytes);
+    }
+
+    fn message(&self, row: &[u8]) -> Vec<u8> {
+        [self.origin.as_bytes(), b"\n", row].concat()
+    }
+}
+
+impl CatalogueRow {
+    fn write(&self) -> Vec<u8> {
+        let mut bytes = Vec::with_capacity(ROW_BYTES);
+        for number in [self.first, self.count, self.from_ms, self.to_ms] {
+            bytes.extend_from_slice(&number.to_be_bytes());
+        }
+        bytes.extend_from_slice(&self.digest);
+        bytes
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let mut cursor = Cursor::new(bytes);
+        Some(Self {
+            first: cursor.u64()?,
+            count: cursor.u64()?,
+            from_ms: cursor.u64()?,
+            to_ms: cursor.u64()?,
+            digest: cursor.array()?,
+        })
+    }
+}
+
+impl Store for NoStore {
+    fn read(&self, _first: u64) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn write(&self, _first: u64, _row: &[u8]) {}
+}
+
+impl SledStore {
+    /// Opens the folder; what can't be opened is removed and made anew, and if that fails too, there is
+    /// no catalogue.
+    pub(crate) fn open(folder: &Path) -> Box<dyn Store> {
+        let opened = Self::try_open(folder).or_else(|error| {
+            tracing::warn!(%error, "the journal's cache can't be opened and is made anew");
+            if let Err(error) = std::fs::remove_dir_all(folder) {
+                tracing::debug!(%error, "the journal's cache can't be removed");
+            }
+            Self::try_open(folder)
+        });
+        match opened {
+            Ok(store) => Box::new(store),
+            Err(error) => {
+                tracing::warn!(%error, "the journal works without its cache");
+                Box::new(NoStore)
+            }
+        }
+    }
+
+    fn try_open(folder: &Path) -> Result<Self, sled::Error> {
+        let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
+        // A database that was cut short can make sled panic; a cache must not stop the node.
+        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
+        let opened = opened.unwrap_or_else(|_panic| {
+            Err(sled::Error::Unsupported(
+                "the database made sled panic".to_owned(),
+            ))
+        });
+        Ok(Self { database: opened? })
+    }
+}
+
+impl Store for SledStore {
+    fn read(&self, first: u64) -> Option<Vec<u8>> {
+        let row = self.database.get(first.to_be_bytes());
+        row.inspect_err(|error| tracing::warn!(%error, "the journal's cache can't be read"))
+            .ok()
+            .flatten()
+            .map(|row| row.to_vec())
+    }
+
+    fn write(&self, first: u64, row: &[u8]) {
+        // crash here: the row is lost or stays; the next start reads the index in its place.
+        if let Err(error) = self.database.insert(first.to_be_bytes(), row) {
+            tracing::warn!(%error, "the journal's cache can't be written");
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use zeroize::Zeroizing;
+
+    use super::{Catalogue, CatalogueRow, SledStore};
+
+    const ROW: CatalogueRow = CatalogueRow {
+        first: 5,
+        count: 9,
+        from_ms: 1,
+        to_ms: 2,
+        digest: [7; 32],
+    };
+
+    fn catalogue(folder: &std::path::Path, origin: &str, key: u8) -> Catalogue {
+        Catalogue::new(SledStore::open(folder), origin, &Zeroizing::new([key; 32]))
+    }
+
+    #[test]
+    fn a_row_counts_for_the_journal_that_wrote_it() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let ours = catalogue(folder.path(), "a", 1);
+        ours.write(&ROW);
+        assert_eq!(ours.read(5), Some(ROW));
+        assert_eq!(ours.read(6), None);
+        let forged = [&ROW.write()[..], &[0; 32]].concat();
+        ours.store.write(5, &forged);
+        assert_eq!(ours.read(5), None);
+        ours.write(&ROW);
+        drop(ours);
+        assert_eq!(catalogue(folder.path(), "b", 1).read(5), None);
+        assert_eq!(catalogue(folder.path(), "a", 2).read(5), None);
+        assert_eq!(catalogue(folder.path(), "a", 1).read(5), Some(ROW));
+    }
+
+    #[test]
+    fn a_broken_cache_is_made_anew() {
+        let folder = tempfile::tempdir().expect("a folder");
+        std::fs::write(folder.path().join("conf"), b"not sled's").expect("written");
+        std::fs::write(folder.path().join("db"), [0xff; 5000]).expect("written");
+        let ours = catalogue(folder.path(), "a", 1);
+        ours.write(&ROW);
+        assert_eq!(ours.read(5), Some(ROW));
+    }
+}

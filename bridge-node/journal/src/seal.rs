@@ -1,0 +1,187 @@
+//! Sealing: what becomes of a segment that no leaf will follow.
+//!
+//! Order matters: the index comes last but one, so that a segment with an index has its tiles and its
+//! secrets file too; the key goes last. Each step may be done again.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::sync::Arc;
+
+use ring::rand::SystemRandom;
+
+use crate::catalogue::CatalogueRow;
+use crate::cursor::Cursor;
+use crate::disk::{SegmentFile, read_exactly, replace_file};
+use crate::error::JournalError;
+use crate::evidence::Place;
+use crate::frame::FRAME_HEAD_BYTES;
+use crate::index::{Summary, write_index};
+use crate::keys::{WRAPPED_BYTES, WrapKey};
+use crate::log_path::tile_path;
+use crate::segment::{FOLDER, Part};
+use crate::shared::{Held, Sealed, Shared};
+use crate::tree::{Hash, TILE_WIDTH};
+
+/// A segment whose seal is durable.
+pub(crate) struct SealJob {
+    pub(crate) held: Held,
+    pub(crate) summary: Summary,
+    /// Leaves in the tree after the segment.
+    pub(crate) size: u64,
+    /// Where the frames end.
+    pub(crate) end: u64,
+}
+
+/// Seals a segment and lets readers use its index from then on.
+pub(crate) fn seal(shared: &Shared, job: SealJob) -> Result<Arc<Sealed>, JournalError> {
+    write_tiles(shared, job.size)?;
+    write_secrets(shared, &job.held)?;
+    let row = write_index_file(shared, &job)?;
+    let key = Part::Key.path(row.first);
+    let sealed = Arc::new(Sealed::new(row));
+    {
+        let mut state = shared.state();
+        state.held.retain(|held| held.first != row.first);
+        Arc::make_mut(&mut state.sealed).push(sealed.clone());
+        state.tiles.forget(job.size);
+    }
+    shared.catalogue.write(&row);
+    // crash here: a key beside an index; the next start removes it.
+    shared
+        .disk
+        .remove(&key)
+        .map_err(JournalError::disk("destroying a segment's key", &key))?;
+    let path = Part::Segment.path(row.first);
+    // crash here: zeros stay behind the seal, and do no harm.
+    job.held
+        .file
+        .shorten(job.end)
+        .map_err(JournalError::disk("cutting a sealed segment", &path))?;
+    shared
+        .disk
+        .sync_folder(FOLDER)
+        .map_err(JournalError::disk("destroying a segment's key", &key))?;
+    Ok(sealed)
+}
+
+/// Writes the full tiles that are in memory only.
+fn write_tiles(shared: &Shared, size: u64) -> Result<(), JournalError> {
+    const DOING: &str = "writing a tile";
+    let full = shared.state().tiles.full(size);
+    let mut folders = BTreeSet::new();
+    for id in full {
+        let path = tile_path(id);
+        let failed = |source| JournalError::disk(DOING, &path)(source);
+        let bytes = {
+            let state = shared.state();
+            let hashes = state
+                .tiles
+                .hashes(id.level, id.number * TILE_WIDTH, TILE_WIDTH as usize);
+            hashes.map(|hashes| hashes.as_flattened().to_vec())
+        };
+        let Some(bytes) = bytes else { continue };
+        let (folder, _) = path.rsplit_once('/').unwrap_or(("", &path));
+        if folders.insert(folder.to_owned()) {
+            shared.disk.create_folder(folder).map_err(failed)?;
+        }
+        // crash here: a tile in any state, above the last index; the next start writes it again.
+        let file = shared.disk.create(&path).map_err(failed)?;
+        file.write_at(&bytes, 0).map_err(failed)?;
+        file.sync().map_err(failed)?;
+    }
+    for folder in with_parents(folders) {
+        shared
+            .disk
+            .sync_folder(&folder)
+            .map_err(JournalError::disk(DOING, &folder))?;
+    }
+    Ok(())
+}
+
+/// Writes the secrets file: the wrapped secrets under a key of their own.
+fn write_secrets(shared: &Shared, held: &Held) -> Result<(), JournalError> {
+    const DOING: &str = "writing a secrets file";
+    let path = Part::Secrets.path(held.first);
+    let sealing = |source| JournalError::Seal {
+        doing: DOING,
+        source,
+    };
+    let origin = shared.verifier.origin();
+    let random = SystemRandom::new();
+    let place = Place {
+        origin,
+        index: held.first,
+    };
+    let key = WrapKey::draw(&random).map_err(sealing)?;
+    let count = held.rows.len() as u64;
+    let head = shared.evidence.secrets_head(&key, place, count, &random);
+    let mut file = head.map_err(sealing)?;
+    for (index, row) in (held.first..).zip(held.rows.iter()) {
+        let wrapped = read_secret(&*held.file, u64::from(row.offset))
+            .map_err(JournalError::disk("reading a record's secret", &path))?;
+        if wrapped.is_empty() {
+            file.extend_from_slice(&[0; WRAPPED_BYTES]);
+            continue;
+        }
+        let place = Place { origin, index };
+        let secret = held.key.open_secret(&wrapped, place).map_err(sealing)?;
+        let again = key.wrap_secret(&secret, place, &random).map_err(sealing)?;
+        file.extend_from_slice(&again);
+    }
+    // crash here: no secrets file, or one without an index: the key is still there, and the next start
+    // writes another.
+    replace_file(
+        &*shared.disk,
+        FOLDER,
+        &Part::Secrets.name(held.first),
+        &file,
+    )
+    .map_err(JournalError::disk(DOING, &path))
+}
+
+/// Writes the index, after which the segment counts as sealed.
+fn write_index_file(shared: &Shared, job: &SealJob) -> Result<CatalogueRow, JournalError> {
+    let first = job.held.first;
+    let path = Part::Index.path(first);
+    let failed = |source| JournalError::disk("writing an index", &path)(source);
+    let bytes = write_index(shared.verifier.origin(), &job.summary, &job.held.rows);
+    let bytes = bytes.map_err(failed)?;
+    // crash here: no index; the next start seals the segment again.
+    replace_file(&*shared.disk, FOLDER, &Part::Index.name(first), &bytes).map_err(failed)?;
+    Ok(CatalogueRow {
+        first,
+        count: job.held.rows.len() as u64,
+        from_ms: job.summary.from_ms,
+        to_ms: job.summary.to_ms,
+        digest: digest_of(&bytes),
+    })
+}
+
+/// Returns the digest an index file ends with.
+pub(crate) fn digest_of(index: &[u8]) -> Hash {
+    index.last_chunk().copied().unwrap_or_default()
+}
+
+/// Reads the wrapped secret of the leaf frame at an offset; empty if it has none.
+pub(crate) fn read_secret(file: &dyn SegmentFile, offset: u64) -> io::Result<Vec<u8>> {
+    let leaf_at = offset + FRAME_HEAD_BYTES as u64;
+    let length = |bytes: &[u8]| Cursor::new(bytes).u32().map_or(0, u64::from);
+    let leaf_length = length(&read_exactly(file, leaf_at, 4)?);
+    let secret_at = leaf_at + 4 + leaf_length;
+    let count = Cursor::new(&read_exactly(file, secret_at, 2)?)
+        .u16()
+        .unwrap_or(0);
+    read_exactly(file, secret_at + 2, usize::from(count))
+}
+
+/// Adds to folders those above them, and the journal folder itself.
+fn with_parents(folders: BTreeSet<String>) -> BTreeSet<String> {
+    let mut all = BTreeSet::new();
+    for folder in folders {
+        let mut rest = folder.as_str();
+        while all.insert(rest.to_owned()) && !rest.is_empty() {
+            rest = rest.rsplit_once('/').map_or("", |(above, _)| above);
+        }
+    }
+    all
+}

@@ -1,0 +1,232 @@
+//! What the station publishes and readers see: durable leaves only.
+//!
+//! The lock is held for moments: to add a batch, or to copy pointers and a few hundred rows. No file is
+//! touched under it, so that no reader keeps the station waiting.
+
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+
+use bytes::Bytes;
+
+use crate::catalogue::{Catalogue, CatalogueRow};
+use crate::disk::{Disk, SegmentFile, read_whole};
+use crate::entry::Head;
+use crate::error::{Damage, Fault, ReadError};
+use crate::index::{Index, Layout};
+use crate::keys::WrapKey;
+use crate::log_path::tile_path;
+use crate::note::{Checkpoint, Verifier};
+use crate::rows::{Row, Rows};
+use crate::segment::Part;
+use crate::tiles::{TileId, Tiles};
+use crate::tree::{Hash, TILE_WIDTH};
+
+/// Everything station, keeper and readers have in common.
+pub(crate) struct Shared {
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) verifier: Verifier,
+    pub(crate) evidence: WrapKey,
+    pub(crate) catalogue: Catalogue,
+    state: Mutex<State>,
+}
+
+/// The published state of the journal.
+pub(crate) struct State {
+    pub(crate) head: Head,
+    pub(crate) checkpoint: Option<(Checkpoint, Bytes)>,
+    pub(crate) tiles: Tiles,
+    /// The segments that have an index, in order.
+    pub(crate) sealed: Arc<Vec<Arc<Sealed>>>,
+    /// The segments after those: one being sealed perhaps, and the open one.
+    pub(crate) held: Vec<Held>,
+    /// Whether the journal was closed in order.
+    pub(crate) closed: bool,
+}
+
+/// A segment with an index.
+#[derive(Debug)]
+pub(crate) struct Sealed {
+    pub(crate) row: CatalogueRow,
+    /// Set once the index was read whole and found to be the one the row is about.
+    layout: OnceLock<Layout>,
+}
+
+/// A segment that is searched in memory.
+#[derive(Clone)]
+pub(crate) struct Held {
+    pub(crate) first: u64,
+    pub(crate) file: Arc<dyn SegmentFile>,
+    pub(crate) key: Arc<WrapKey>,
+    pub(crate) rows: Rows,
+    pub(crate) from_ms: u64,
+    pub(crate) to_ms: u64,
+}
+
+/// The segments at one moment.
+#[derive(Clone)]
+pub(crate) struct Snapshot {
+    pub(crate) sealed: Arc<Vec<Arc<Sealed>>>,
+    pub(crate) held: Vec<Held>,
+}
+
+/// A batch that became durable.
+pub(crate) struct Published<'a> {
+    pub(crate) head: Head,
+    pub(crate) placed: &'a mut Vec<(usize, Hash)>,
+    pub(crate) rows: &'a mut Vec<(Row, u64)>,
+}
+
+impl Shared {
+    /// Shares what recovery found.
+    pub(crate) fn new(
+        disk: Arc<dyn Disk>,
+        verifier: Verifier,
+        evidence: WrapKey,
+        catalogue: Catalogue,
+        state: State,
+    ) -> Self {
+        Self {
+            disk,
+            verifier,
+            evidence,
+            catalogue,
+            state: Mutex::new(state),
+        }
+    }
+
+    /// Takes the lock. Nothing that could wait is done before it is let go.
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        // The state is whole between any two statements that change it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a durable batch to the open segment.
+    pub(crate) fn publish(&self, batch: Published<'_>) {
+        let mut state = self.state();
+        state.head = batch.head;
+        for (level, hash) in batch.placed.drain(..) {
+            state.tiles.push(level, hash);
+        }
+        if let Some(open) = state.held.last_mut() {
+            for (row, time_ms) in batch.rows.drain(..) {
+                open.push(row, time_ms);
+            }
+        }
+    }
+
+    /// Copies what a reader needs of the segments.
+    pub(crate) fn snapshot(&self) -> Snapshot {
+        let state = self.state();
+        Snapshot {
+            sealed: state.sealed.clone(),
+            held: state.held.clone(),
+        }
+    }
+
+    /// Reads the first `width` hashes of a tile, as bytes; `None` if the tree hasn't got them.
+    pub(crate) fn tile(&self, id: TileId, width: usize) -> Result<Option<Vec<u8>>, ReadError> {
+        {
+            let state = self.state();
+            if let Some(hashes) = state.tiles.hashes(id.level, id.number * TILE_WIDTH, width) {
+                return Ok(Some(hashes.as_flattened().to_vec()));
+            }
+        }
+        // Tiles leave memory only when they are durable files.
+        let path = tile_path(id);
+        let tile = read_whole(&*self.disk, &path).map_err(ReadError::disk(&path))?;
+        let Some(mut tile) = tile else {
+            return Ok(None);
+        };
+        if tile.len() as u64 != TILE_WIDTH * 32 {
+            return Err(Damage::new(path, Fault::Tile).into());
+        }
+        tile.truncate(width * 32);
+        Ok(Some(tile))
+    }
+}
+
+impl Sealed {
+    /// Knows a segment by its row.
+    pub(crate) fn new(row: CatalogueRow) -> Self {
+        Self {
+            row,
+            layout: OnceLock::new(),
+        }
+    }
+
+    /// Opens the index, and reads it whole the first time.
+    pub(crate) fn open_index(
+        &self,
+        shared: &Shared,
+    ) -> Result<(Arc<dyn SegmentFile>, Layout), ReadError> {
+        let path = Part::Index.path(self.row.first);
+        let missing = || Damage::new(&path, Fault::Missing);
+        let file = shared
+            .disk
+            .open(&path)
+            .map_err(ReadError::disk(&path))?
+            .ok_or_else(missing)?;
+        if let Some(layout) = self.layout.get() {
+            return Ok((file, layout.clone()));
+        }
+        let (row, index) = read_index(&*shared.disk, self.row.first, shared.verifier.origin())?;
+        if row != self.row {
+            return Err(Damage::new(path, Fault::IndexDigest).into());
+        }
+        Ok((file, self.layout.get_or_init(|| index.layout).clone()))
+    }
+}
+
+/// Reads the index of a segment whole.
+pub(crate) fn read_index(
+    disk: &dyn Disk,
+    first: u64,
+    origin: &str,
+) -> Result<(CatalogueRow, Index), ReadError> {
+    let path = Part::Index.path(first);
+    let bytes = read_whole(disk, &path).map_err(ReadError::disk(&path))?;
+    let bytes = bytes.ok_or_else(|| Damage::new(&path, Fault::Missing))?;
+    let index = Index::parse(&bytes, origin).filter(|index| index.summary.first == first);
+    let Some(index) = index else {
+        return Err(Damage::new(path, Fault::Index).into());
+    };
+    let row = CatalogueRow {
+        first,
+        count: index.layout.count,
+        from_ms: index.summary.from_ms,
+        to_ms: index.summary.to_ms,
+        digest: index.digest,
+    };
+    Ok((row, index))
+}
+
+impl Held {
+    /// Holds a segment without leaves.
+    pub(crate) fn new(first: u64, file: Arc<dyn SegmentFile>, key: Arc<WrapKey>) -> Self {
+        Self {
+            first,
+            file,
+            key,
+            rows: Rows::default(),
+            from_ms: 0,
+            to_ms: 0,
+        }
+    }
+
+    fn push(&mut self, row: Row, time_ms: u64) {
+        if self.rows.len() == 0 {
+            self.from_ms = time_ms;
+        }
+        self.to_ms = time_ms;
+        self.rows.push(row);
+    }
+}
+
+/// Turns the end of a file met too early into what it is: damage.
+pub(crate) fn read_error(file: &str, fault: Fault) -> impl FnOnce(io::Error) -> ReadError {
+    let file = file.to_owned();
+    move |source| match source.kind() {
+        io::ErrorKind::UnexpectedEof => Damage::new(file, fault).into(),
+        _ => ReadError::Disk { file, source },
+    }
+}

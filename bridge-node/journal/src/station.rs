@@ -1,0 +1,475 @@
+//! The station: the one thread that writes, from an entry to its receipt.
+//!
+//! 1. It takes all entries that wait (no timer), signs their messages and makes their frames.
+//! 2. It appends the commit, writes all with one call and makes it durable with one `fdatasync`.
+//! 3. It publishes the leaves to readers and hands out the receipts.
+//! 4. When a segment is full it seals it and begins the next, which the keeper has made ready.
+//! 5. While anything is new it signs a checkpoint every second, a batch of its own.
+//!
+//! A write or sync whose outcome is unknown ends it: those who wait get an error, nothing is accepted
+//! afterwards, and the next start finds out what is there.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bridge_core::leaf::{Kind, Leaf, UnixMillis};
+use bridge_signature::Signer;
+use bytes::Bytes;
+use ring::rand::SystemRandom;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+
+use crate::compose::{Draft, Setting};
+use crate::entry::{Entry, Head, Receipt};
+use crate::error::{JournalError, RecordError};
+use crate::evidence::Place;
+use crate::frame::{COMMIT_FRAME_BYTES, FRAME_HEAD_BYTES, FrameKind, push_commit, push_frame};
+use crate::index::Summary;
+use crate::keeper::{Done, Keeper, Order};
+use crate::note::{Checkpoint, NoteKey};
+use crate::open_segment::OpenSegment;
+use crate::rows::Row;
+use crate::seal::SealJob;
+use crate::segment::Header;
+use crate::shared::{Published, Sealed, Shared};
+use crate::tree::{Hash, Tree};
+use crate::unfinished::Unfinished;
+
+/// What is sent to the station.
+pub(crate) enum Message {
+    /// Record an entry.
+    Record(Box<Job>),
+    /// Finish in order.
+    Close(oneshot::Sender<()>),
+}
+
+/// An entry, and who waits for it.
+pub(crate) struct Job {
+    pub(crate) entry: Entry,
+    pub(crate) reply: Reply,
+    /// The place in the queue, given back when the entry is done with.
+    pub(crate) place: OwnedSemaphorePermit,
+}
+
+/// Where the outcome goes. Dropped without one, it says that the outcome is unknown.
+pub(crate) type Reply = oneshot::Sender<Result<Receipt, RecordError>>;
+
+/// What the station works with, as recovery leaves it.
+pub(crate) struct Station {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) signer: Arc<dyn Signer>,
+    pub(crate) note_key: NoteKey,
+    pub(crate) segment_bytes: u64,
+    pub(crate) checkpoint_every: Duration,
+    pub(crate) keeper: Keeper,
+    pub(crate) open: OpenSegment,
+    pub(crate) tree: Tree,
+    pub(crate) last_commit: Hash,
+    pub(crate) newest_ms: u64,
+    pub(crate) unfinished: Unfinished,
+    /// Leaves under the newest checkpoint.
+    pub(crate) signed_size: u64,
+    pub(crate) batch: Batch,
+    /// The next segment's file, once the keeper has made it ready.
+    pub(crate) spare: Option<Arc<dyn crate::disk::SegmentFile>>,
+    /// Whether a segment is being sealed.
+    pub(crate) sealing: bool,
+    /// When a checkpoint has to be signed.
+    pub(crate) due: Option<Instant>,
+    pub(crate) random: SystemRandom,
+}
+
+/// What the next write will hold, and what follows from it when it is durable.
+#[derive(Default)]
+pub(crate) struct Batch {
+    bytes: Vec<u8>,
+    placed: Vec<(usize, Hash)>,
+    rows: Vec<(Row, u64)>,
+    waiting: Vec<(Reply, Receipt, OwnedSemaphorePermit)>,
+}
+
+/// The most entries in one batch.
+const BATCH_ENTRIES: usize = 256;
+
+/// A batch is written when it has reached this; one entry may exceed it.
+const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// What stays free at the end of a segment: for the commit of the last batch, the leaf with an index's
+/// digest and its commit, the seal and its commit; about 650 bytes.
+pub(crate) const RESERVE: u64 = 2048;
+
+impl Station {
+    /// Works until closed or left by all handles.
+    ///
+    /// Returns who waits for the closing.
+    pub(crate) fn run(
+        &mut self,
+        inbox: &Receiver<Message>,
+    ) -> Result<Option<oneshot::Sender<()>>, JournalError> {
+        loop {
+            let message = match self.next_deadline() {
+                Some(deadline) => {
+                    inbox.recv_timeout(deadline.saturating_duration_since(Instant::now()))
+                }
+                None => inbox.recv().map_err(|_left| RecvTimeoutError::Disconnected),
+            };
+            let mut message = match message {
+                Ok(message) => Some(message),
+                Err(RecvTimeoutError::Timeout) => None,
+                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            };
+            let mut taken = 0;
+            while let Some(next) = message {
+                match next {
+                    Message::Record(job) => self.stage(*job)?,
+                    Message::Close(reply) => {
+                        self.flush()?;
+                        return Ok(Some(reply));
+                    }
+                }
+                taken += 1;
+                let room = taken < BATCH_ENTRIES && self.batch.bytes.len() < BATCH_BYTES;
+                message = room.then(|| inbox.try_recv().ok()).flatten();
+            }
+            while let Some(done) = self.keeper.poll()? {
+                self.take_over(done)?;
+            }
+            self.flush()?;
+            if self.due.is_some_and(|due| due <= Instant::now()) {
+                self.checkpoint()?;
+            }
+        }
+    }
+
+    /// Ends in order: checkpoint over all, segment sealed, keeper done.
+    pub(crate) fn finish(&mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        // The leaf with the digest of an index is itself new; and a checkpoint may begin a segment.
+        while self.sealing || self.tree.size() > self.signed_size {
+            self.await_seal()?;
+            self.flush()?;
+            self.checkpoint()?;
+        }
+        if self.has_leaves() {
+            self.seal_open()?;
+            while self.sealing {
+                let done = self.keeper.wait()?;
+                // The leaf with this index's digest is the first thing the next start writes.
+                self.sealing = !matches!(done, Done::Sealed(_));
+            }
+        }
+        self.keeper.stop()
+    }
+
+    /// Puts an entry into the batch, or tells its sender why not.
+    fn stage(&mut self, job: Job) -> Result<(), JournalError> {
+        let Job {
+            mut entry,
+            reply,
+            place,
+        } = job;
+        let time_ms = entry.leaf.time.0.max(self.newest_ms);
+        entry.leaf.time = UnixMillis(time_ms);
+        let mut draft = match Draft::new(entry, &*self.signer) {
+            Ok(draft) => draft,
+            Err(refused) => return Ok(answer(reply, Err(refused))),
+        };
+        let staged = match self.write(&mut draft, time_ms) {
+            Err(RecordError::TooLarge { .. }) if self.has_leaves() => {
+                self.roll()?;
+                self.write(&mut draft, time_ms)
+            }
+            staged => staged,
+        };
+        match staged {
+            Ok(leaf_hash) => {
+                let receipt = self.place(&draft, leaf_hash);
+                self.batch.waiting.push((reply, receipt, place));
+            }
+            Err(refused) => answer(reply, Err(refused)),
+        }
+        Ok(())
+    }
+
+    /// Writes a draft's frame behind the batch, if the segment has room for it.
+    fn write(&mut self, draft: &mut Draft, time_ms: u64) -> Result<Hash, RecordError> {
+        let room = self.room();
+        let start = self.batch.bytes.len();
+        let setting = Setting {
+            place: Place {
+                origin: self.shared.verifier.origin(),
+                index: self.tree.size(),
+            },
+            time_ms,
+            key: &self.open.key,
+            random: &self.random,
+        };
+        let hash = draft.write(&setting, &mut self.batch.bytes)?;
+        let needed = self.batch.bytes.len().saturating_sub(start);
+        if self.batch.bytes.len() > room {
+            self.batch.bytes.truncate(start);
+            return Err(RecordError::TooLarge { needed, room });
+        }
+        self.batch
+            .rows
+            .push((Row::new(&draft.leaf, offset(self.open.end, start)), time_ms));
+        Ok(hash)
+    }
+
+    /// Gives the leaf whose frame was written last its place in the tree.
+    fn place(&mut self, draft: &Draft, leaf_hash: Hash) -> Receipt {
+        let index = self.tree.size();
+        let placed = &mut self.batch.placed;
+        self.tree
+            .append(leaf_hash, |level, hash| placed.push((level, hash)));
+        self.newest_ms = draft.leaf.time.0;
+        self.unfinished.see(index, &draft.leaf);
+        let origin = self.shared.verifier.origin();
+        Receipt {
+            index,
+            leaf_hash,
+            signature: draft.made.clone(),
+            text: format!("{origin}#{index}:{}", URL_SAFE_NO_PAD.encode(leaf_hash)),
+            time: draft.leaf.time,
+        }
+    }
+
+    /// Makes the batch durable, then tells of it.
+    fn flush(&mut self) -> Result<(), JournalError> {
+        if self.batch.bytes.is_empty() {
+            return Ok(());
+        }
+        let tree = (self.tree.size(), self.tree.root());
+        let commit = push_commit(
+            &mut self.batch.bytes,
+            tree,
+            self.last_commit,
+            self.newest_ms,
+        );
+        let path = self.open.path();
+        let written = self.open.file.write_at(&self.batch.bytes, self.open.end);
+        // crash here: pieces of one batch that nobody was told of; the next start cuts them off, or finds
+        // them complete and keeps them.
+        written.map_err(JournalError::disk("writing a batch", &path))?;
+        let synced = self.open.file.sync();
+        // crash here: the batch is in the journal, and those who sent it don't know; exchanges in it
+        // without an end are reported as unfinished by the next start.
+        synced.map_err(JournalError::disk("making a batch durable", &path))?;
+        self.last_commit = commit.hash();
+        self.open.end += self.batch.bytes.len() as u64;
+        self.batch.bytes.clear();
+        // One large entry must not hold memory for ever.
+        self.batch.bytes.shrink_to(BATCH_BYTES);
+        if !self.batch.rows.is_empty() {
+            let due = Instant::now() + self.checkpoint_every;
+            self.due.get_or_insert(due);
+        }
+        let (size, root) = tree;
+        let head = Head {
+            size,
+            root,
+            newest: UnixMillis(self.newest_ms),
+        };
+        let Batch {
+            placed,
+            rows,
+            waiting,
+            ..
+        } = &mut self.batch;
+        self.shared.publish(Published { head, placed, rows });
+        for (reply, receipt, _place) in waiting.drain(..) {
+            answer(reply, Ok(receipt));
+        }
+        Ok(())
+    }
+
+    /// Signs the tree as it is, durably, and then shows it.
+    fn checkpoint(&mut self) -> Result<(), JournalError> {
+        self.due = None;
+        if self.tree.size() == self.signed_size {
+            return Ok(());
+        }
+        let checkpoint = Checkpoint {
+            size: self.tree.size(),
+            root: self.tree.root(),
+        };
+        let note = self.note_key.sign(&checkpoint);
+        if FRAME_HEAD_BYTES + note.len() > self.room() {
+            self.roll()?;
+            // The leaf with an index's digest may have come into the tree.
+            return self.checkpoint();
+        }
+        push_frame(
+            &mut self.batch.bytes,
+            FrameKind::Checkpoint,
+            note.as_bytes(),
+        );
+        // crash here: the note was shown to nobody; another may be signed of the same or a larger tree.
+        self.flush()?;
+        self.signed_size = checkpoint.size;
+        let note = Bytes::from(note);
+        self.shared.state().checkpoint = Some((checkpoint, note.clone()));
+        self.keeper.order(Order::Show(note))
+    }
+
+    /// Seals the open segment, which has leaves, and begins the next.
+    fn roll(&mut self) -> Result<(), JournalError> {
+        self.flush()?;
+        // The digest of the index before has its leaf here, so that at most two segments are without.
+        self.await_seal()?;
+        self.flush()?;
+        let spare = loop {
+            if let Some(spare) = self.spare.take() {
+                break spare;
+            }
+            let done = self.keeper.wait()?;
+            self.take_over(done)?;
+        };
+        self.seal_open()?;
+        let header = Header {
+            origin: self.shared.verifier.origin().to_owned(),
+            first: self.tree.size(),
+            previous_commit: self.last_commit,
+            created: self.newest_ms,
+        };
+        self.open = OpenSegment::begin(&self.shared, spare, &header, &[])?;
+        self.shared.state().held.push(self.open.held());
+        self.keeper.order(Order::Spare)
+    }
+
+    /// Writes the seal and leaves the rest to the keeper.
+    fn seal_open(&mut self) -> Result<(), JournalError> {
+        push_frame(&mut self.batch.bytes, FrameKind::Sealed, &[]);
+        // crash here: the segment isn't sealed; the next start does it.
+        self.flush()?;
+        let size = self.tree.size();
+        let (held, edge) = {
+            let state = self.shared.state();
+            (state.held.last().cloned(), state.tiles.edge(size))
+        };
+        let Some(held) = held else { return Ok(()) };
+        let summary = Summary {
+            first: held.first,
+            from_ms: held.from_ms,
+            to_ms: held.to_ms,
+            edge,
+            unfinished: self.unfinished.indexes(),
+        };
+        let job = SealJob {
+            held,
+            summary,
+            size,
+            end: self.open.end,
+        };
+        self.sealing = true;
+        self.keeper.order(Order::Seal(Box::new(job)))
+    }
+
+    /// Waits until no segment is being sealed.
+    fn await_seal(&mut self) -> Result<(), JournalError> {
+        while self.sealing {
+            let done = self.keeper.wait()?;
+            self.take_over(done)?;
+        }
+        Ok(())
+    }
+
+    /// Takes over what the keeper has done.
+    fn take_over(&mut self, done: Done) -> Result<(), JournalError> {
+        match done {
+            Done::Spare(file) => self.spare = Some(file),
+            Done::Sealed(sealed) => {
+                self.sealing = false;
+                self.stage_digest(&sealed)?;
+            }
+            Done::Shown => {}
+        }
+        Ok(())
+    }
+
+    /// Puts the leaf with the digest of an index into the batch, in the room reserved for it.
+    fn stage_digest(&mut self, sealed: &Sealed) -> Result<(), JournalError> {
+        let mut leaf = Leaf::new(Kind::State, UnixMillis(self.newest_ms));
+        let first = format!("{:020}", sealed.row.first);
+        leaf.facts.insert("index".to_owned(), first);
+        leaf.facts.insert(
+            "digest".to_owned(),
+            URL_SAFE_NO_PAD.encode(sealed.row.digest),
+        );
+        let start = self.batch.bytes.len();
+        let mut bytes = Vec::new();
+        let written = leaf.write(&mut bytes);
+        written.map_err(|_bounded| JournalError::Ended { thread: "station" })?;
+        let leaf_hash = crate::tree::leaf_hash(&bytes);
+        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
+        let payload = [&length[..], &bytes, &[0; 2], &[0; 4]].concat();
+        push_frame(&mut self.batch.bytes, FrameKind::Leaf, &payload);
+        self.batch.rows.push((
+            Row::new(&leaf, offset(self.open.end, start)),
+            self.newest_ms,
+        ));
+        let placed = &mut self.batch.placed;
+        self.tree
+            .append(leaf_hash, |level, hash| placed.push((level, hash)));
+        Ok(())
+    }
+
+    /// Brings into the journal what recovery has found missing there.
+    pub(crate) fn begin(
+        &mut self,
+        without_leaf: &[Arc<Sealed>],
+        to_show: Option<Bytes>,
+        now: UnixMillis,
+    ) -> Result<(), JournalError> {
+        for sealed in without_leaf {
+            self.newest_ms = self.newest_ms.max(now.0);
+            self.stage_digest(sealed)?;
+        }
+        self.flush()?;
+        if self.tree.size() > self.signed_size {
+            self.due = Some(Instant::now() + self.checkpoint_every);
+        }
+        if let Some(note) = to_show {
+            self.keeper.order(Order::Show(note))?;
+        }
+        self.keeper.order(Order::Spare)
+    }
+
+    /// Returns how many bytes the batch may have before its commit.
+    fn room(&self) -> usize {
+        let used = self.open.end + RESERVE;
+        usize::try_from(self.segment_bytes.saturating_sub(used)).unwrap_or(0)
+    }
+
+    /// Says whether the open segment has leaves: one without is never sealed, as the next would have
+    /// its name.
+    fn has_leaves(&self) -> bool {
+        self.tree.size() > self.open.first
+    }
+
+    /// Returns until when to wait for entries; `None` if nothing else is to be done.
+    fn next_deadline(&self) -> Option<Instant> {
+        let busy = self
+            .keeper
+            .is_busy()
+            .then(|| Instant::now() + self.checkpoint_every);
+        self.due.into_iter().chain(busy).min()
+    }
+}
+
+/// Returns where a frame begins that stands at `start` of the batch.
+fn offset(end: u64, start: usize) -> u32 {
+    // Segments are at most 1 GiB.
+    u32::try_from(end + start as u64).unwrap_or(u32::MAX)
+}
+
+/// Hands over an outcome. Whoever waited may have left: the entry stays recorded.
+fn answer(reply: Reply, outcome: Result<Receipt, RecordError>) {
+    if reply.send(outcome).is_err() {
+        tracing::debug!("nobody waits for a receipt any more");
+    }
+}
+
+const _: () = assert!(RESERVE as usize > 4 * COMMIT_FRAME_BYTES);

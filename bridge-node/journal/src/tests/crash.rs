@@ -1,0 +1,162 @@
+//! Every change of the disk, failed in every way, and every kind of crash after it: what was
+//! acknowledged is there again, also after a further crash.
+
+use std::collections::BTreeSet;
+
+use uuid::Uuid;
+
+use super::support::{Bench, answer, body, check, request};
+use crate::disk::memory::{Crash, Failure, MemoryDisk, Operation};
+use crate::{Journal, Receipt};
+
+const FAILURES: [Failure; 4] = [
+    Failure::NotStored,
+    Failure::StoredButFailed,
+    Failure::TornFront,
+    Failure::TornBack,
+];
+const CRASHES: [Crash; 3] = [Crash::Process, Crash::Power, Crash::PowerFoldersKept];
+
+/// A body of which six fill a segment.
+const BODY_BYTES: usize = 9_000;
+
+/// Enough to begin a third segment.
+const EXCHANGES: u128 = 7;
+
+/// Opens, records until something fails, and closes. Returns what was acknowledged.
+async fn live(bench: &Bench, disk: &MemoryDisk) -> Vec<Receipt> {
+    let mut receipts = Vec::new();
+    let Ok((journal, _)) = bench.open(disk) else {
+        return receipts;
+    };
+    for exchange in 0..EXCHANGES {
+        for entry in [request(exchange, BODY_BYTES), answer(exchange, BODY_BYTES)] {
+            match journal.record(entry).await {
+                Ok(receipt) => receipts.push(receipt),
+                Err(_) => return receipts,
+            }
+        }
+    }
+    // A failure while closing costs nothing that was acknowledged.
+    journal.close().await.unwrap_or_default();
+    receipts
+}
+
+/// Checks that all is there, evidence included, and that the journal goes on.
+async fn survives(bench: &Bench, disk: &MemoryDisk, receipts: &mut Vec<Receipt>, what: &str) {
+    let (journal, _) = match bench.open(disk) {
+        Ok(opened) => opened,
+        Err(error) => panic!("{what}: {error:?}"),
+    };
+    check(&journal, receipts);
+    for receipt in receipts.iter() {
+        shows(&journal, receipt, what);
+    }
+    let more = journal
+        .record(request(1000 + receipts.len() as u128, 100))
+        .await;
+    receipts.push(more.unwrap_or_else(|error| panic!("{what}: {error:?}")));
+}
+
+fn shows(journal: &Journal, receipt: &Receipt, what: &str) {
+    let filter = crate::Filter::default();
+    let hits = journal
+        .search(&filter)
+        .unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    let hit = hits
+        .iter()
+        .find(|hit| hit.index == receipt.index)
+        .expect("there");
+    let exchange: Uuid = hit.leaf.request_id.expect("an exchange");
+    let shown = journal
+        .show(exchange)
+        .unwrap_or_else(|error| panic!("{what}: {error:?}"));
+    let shown = shown
+        .iter()
+        .find(|shown| shown.index == receipt.index)
+        .expect("there");
+    assert_eq!(shown.leaf_hash, receipt.leaf_hash, "{what}");
+    let evidence = shown.evidence.as_ref().expect("kept");
+    let length = evidence.body.len();
+    assert_eq!(evidence.body, body(exchange.as_u128(), length), "{what}");
+}
+
+/// The operations of a life without failure.
+async fn operations(bench: &Bench, disk: &MemoryDisk) -> BTreeSet<Operation> {
+    live(bench, disk).await;
+    disk.trace().into_iter().collect()
+}
+
+#[tokio::test]
+async fn nothing_acknowledged_is_lost_whatever_fails() {
+    let bench = Bench::new();
+    let all = operations(&bench, &MemoryDisk::default()).await;
+    assert!(
+        all.iter()
+            .any(|one| one.what.starts_with("rename segments/spare"))
+    );
+    assert!(all.len() > 100, "{} operations", all.len());
+    for operation in all {
+        for failure in FAILURES {
+            let disk = MemoryDisk::default();
+            disk.fail(operation.clone(), failure);
+            let receipts = live(&bench, &disk).await;
+            for crash in CRASHES {
+                let what = format!("{operation:?} {failure:?} {crash:?}");
+                let mut receipts = receipts.clone();
+                let disk = disk.crash(crash);
+                survives(&bench, &disk, &mut receipts, &what).await;
+                let disk = disk.crash(Crash::Power);
+                survives(&bench, &disk, &mut receipts, &what).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_while_recovering_loses_nothing_either() {
+    let bench = Bench::new();
+    let disk = MemoryDisk::default();
+    let torn = Operation {
+        what: "write segments/00000000000000000000.segment".to_owned(),
+        number: 8,
+    };
+    disk.fail(torn, Failure::TornFront);
+    let receipts = live(&bench, &disk).await;
+    assert!(disk.has_failed());
+    let dry = disk.crash(Crash::Process);
+    let (journal, opened) = bench.open(&dry).expect("opens");
+    assert!(opened.cut_bytes > 0);
+    journal.close().await.expect("closes");
+    let all: BTreeSet<Operation> = dry.trace().into_iter().collect();
+    for operation in all {
+        for failure in FAILURES {
+            let disk = disk.crash(Crash::Process);
+            disk.fail(operation.clone(), failure);
+            if let Ok((journal, _)) = bench.open(&disk) {
+                journal.close().await.unwrap_or_default();
+            }
+            for crash in CRASHES {
+                let what = format!("{operation:?} {failure:?} {crash:?}");
+                survives(&bench, &disk.crash(crash), &mut receipts.clone(), &what).await;
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_power_cut_between_any_two_batches_loses_nothing() {
+    let (bench, disk) = (Bench::new(), MemoryDisk::default());
+    let (journal, _) = bench.open(&disk).expect("opens");
+    let mut receipts = Vec::new();
+    for exchange in 0..EXCHANGES {
+        let receipt = journal
+            .record(request(exchange, BODY_BYTES))
+            .await
+            .expect("recorded");
+        receipts.push(receipt);
+        for crash in CRASHES {
+            survives(&bench, &disk.crash(crash), &mut receipts.clone(), "a cut").await;
+        }
+    }
+}
