@@ -272,26 +272,26 @@ fn filter(pairs: &[(String, String)]) -> Result<Filter, String> {
             "from" => {
                 filter.from = Some(UnixMillis(
                     value.parse().map_err(|_e| wrong("Unix milliseconds"))?,
-                ))
+                ));
             }
             "to" => {
                 filter.to = Some(UnixMillis(
                     value.parse().map_err(|_e| wrong("Unix milliseconds"))?,
-                ))
+                ));
             }
             "client" => {
                 filter.client = Some(
                     value
                         .parse::<SubsystemId>()
                         .map_err(|_e| wrong("a subsystem"))?,
-                )
+                );
             }
             "service" => {
                 filter.service = Some(
                     value
                         .parse::<ServiceId>()
                         .map_err(|_e| wrong("a service"))?,
-                )
+                );
             }
             "outcome" => filter.outcome = Some(value.clone()),
             "id" => filter.request_id = Some(value.parse().map_err(|_e| wrong("a UUID"))?),

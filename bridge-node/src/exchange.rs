@@ -16,20 +16,27 @@ mod about;
 mod authorise;
 mod enter;
 mod forward;
+mod keep;
 mod metadata;
 mod record;
 mod refuse;
 mod reply;
 mod serve;
+mod sign;
 mod verify;
 
-pub use about::{About, Refused};
+pub use about::{About, Proof, Refused};
 pub use enter::{Arrival, PeerArrival};
 pub use metadata::list_clients;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;
+pub use sign::RequestHead;
 
 /// Carries a local system's query to another agency and its answer back.
+///
+/// # Errors
+///
+/// [`Refused`], with what was known by then; give it to [`refuse_caller`].
 pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refused> {
     let entered = enter::caller(node, arrival).await?; //              1 enters
     let authorised = authorise::outbound(node, entered).await?; //     2 authorised
@@ -41,6 +48,10 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
 }
 
 /// Takes another agency's query, has the registry answer it, and returns the signed answer.
+///
+/// # Errors
+///
+/// [`Refused`], with what was known by then; give it to [`refuse_peer`].
 pub async fn inbound(node: &Arc<Node>, arrival: PeerArrival) -> Result<Reply, Refused> {
     let entered = enter::peer(node, arrival)?; //                      1 enters
     let verified = verify::request(node, entered).await?; //           2 verified

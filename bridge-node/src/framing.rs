@@ -312,6 +312,22 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        #[test]
+        fn any_bytes_are_judged_alike_however_they_arrive(
+            wire in proptest::collection::vec(
+                proptest::sample::select(b"\r\n:; 0123aFtransfe-codgCLPOSTx".to_vec()), 0..200),
+            step in 1usize..20,
+        ) {
+            let mut whole = Scanner { first_line: true, ..Scanner::default() };
+            let at_once = whole.feed(&wire).is_err();
+            let mut parts = Scanner { first_line: true, ..Scanner::default() };
+            let in_parts = wire.chunks(step).any(|part| parts.feed(part).is_err());
+            proptest::prop_assert_eq!(at_once, in_parts);
+            proptest::prop_assert!(parts.line.len() <= LINE_PREFIX);
+        }
+    }
+
     #[test]
     fn proper_messages_pass_and_bodies_are_not_read_as_heads() {
         let evil = "X\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";

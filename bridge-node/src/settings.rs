@@ -15,7 +15,7 @@ mod limits;
 mod parts;
 pub mod raw;
 
-pub use limits::Limits;
+pub use limits::{Limits, RawLimits};
 
 /// Everything a node was told, checked.
 #[derive(Debug, Clone)]

@@ -9,7 +9,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{CertificateError, Checked, KeyAlgorithm, Profile, Trust};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_core::refusal::{NodeFault, Refusal};
-use bridge_directory::{Client, DirectoryError, Fetch, Trusted};
+use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Trusted};
 use bridge_signature::{Algorithm, VerifyingKey};
 
 use crate::peers::PeerAddress;
@@ -123,22 +123,13 @@ impl Watch {
 impl View {
     fn new(trusted: Arc<Trusted>, trust: &Trust, now_s: u64) -> Self {
         let mut keys = HashMap::new();
-        for member in &trusted.directory.members {
-            for node in &member.nodes {
-                let Ok(id) = member.id.node(&node.code) else {
-                    continue;
-                };
-                for key in &node.exchange {
-                    match PeerKey::read(&id, &key.certificate, &key.pin, trust, now_s) {
-                        Ok((key_id, key)) => {
-                            keys.insert(key_id, key);
-                        }
-                        // One member's broken key must not cost the others their exchange.
-                        Err(why) => {
-                            tracing::warn!(node = %id, why, "exchange key of the directory is not used")
-                        }
-                    }
+        for (node, key) in exchange_keys(&trusted) {
+            match PeerKey::read(&node, key, trust, now_s) {
+                Ok((key_id, key)) => {
+                    keys.insert(key_id, key);
                 }
+                // One member's broken key must not cost the others their exchange.
+                Err(why) => tracing::warn!(%node, why, "exchange key of the directory is not used"),
             }
         }
         Self { trusted, keys }
@@ -208,13 +199,12 @@ impl PeerKey {
 
     fn read(
         node: &NodeId,
-        certificate: &str,
-        pin: &str,
+        record: &ExchangeKey,
         trust: &Trust,
         now_s: u64,
     ) -> Result<(String, Self), String> {
         let der = STANDARD
-            .decode(certificate)
+            .decode(&record.certificate)
             .map_err(|error| error.to_string())?;
         let checked = trust
             .check(&der, &[], Profile::Exchange, now_s)
@@ -222,13 +212,15 @@ impl PeerKey {
         if checked.name.as_ref() != Some(&CertificateName::Node(node.clone())) {
             return Err("its certificate names another node".to_owned());
         }
-        if decode_pin(pin) != Some(checked.spki_sha256) {
+        if decode_pin(&record.pin) != Some(checked.spki_sha256) {
             return Err("its certificate has another key than the pinned one".to_owned());
         }
         let algorithm = match checked.algorithm {
             KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
             KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
-            other => return Err(format!("{other:?} keys do not sign exchanges")),
+            KeyAlgorithm::P384 | KeyAlgorithm::Rsa { .. } => {
+                return Err("keys of this kind do not sign exchanges".to_owned());
+            }
         };
         let verifying =
             VerifyingKey::new(algorithm, &checked.public_key).map_err(|error| error.to_string())?;
@@ -241,6 +233,17 @@ impl PeerKey {
         };
         Ok((key_id, key))
     }
+}
+
+fn exchange_keys(trusted: &Trusted) -> impl Iterator<Item = (NodeId, &ExchangeKey)> {
+    trusted.directory.members.iter().flat_map(|member| {
+        member.nodes.iter().flat_map(|node| {
+            let id = member.id.node(&node.code).ok();
+            node.exchange
+                .iter()
+                .filter_map(move |key| Some((id.clone()?, key)))
+        })
+    })
 }
 
 fn decode_pin(pin: &str) -> Option<[u8; 32]> {

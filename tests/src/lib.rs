@@ -1,1 +1,24 @@
-//! bridge-tests
+//! Two agencies on loopback, and everything a scenario needs to see them work or to make them fail.
+//!
+//! The nouns: a [`world::World`] is an authority, a directory and agencies on disk; an [`agency::Agency`] has keys, settings and
+//! a running node; a [`registry::Registry`] answers behind a node as it is told; a [`puppet::Puppet`] holds a member's real keys
+//! and says whatever a scenario wants. It is **not** shipped: nothing depends on it.
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::missing_panics_doc,
+    reason = "a broken harness must stop the test at once"
+)]
+
+pub mod agency;
+pub mod answer;
+pub mod ask;
+pub mod claims;
+pub mod process;
+pub mod puppet;
+pub mod registry;
+pub mod terms;
+pub mod wait;
+pub mod world;

@@ -31,6 +31,8 @@ pub struct Probe {
     pub body: ProbeBody,
     /// The purpose code.
     pub purpose: Option<String>,
+    /// The legal basis code.
+    pub legal_basis: Option<String>,
     /// How long the call may take.
     pub time: Duration,
 }
@@ -61,6 +63,7 @@ impl Probe {
             content_type: None,
             body: ProbeBody::Empty,
             purpose: None,
+            legal_basis: None,
             time: PROBE_TIME,
         }
     }
@@ -118,7 +121,7 @@ impl Probe {
                 client: self.client.clone(),
                 request_id: Uuid::new_v4(),
                 purpose: self.purpose.clone(),
-                legal_basis: None,
+                legal_basis: self.legal_basis.clone(),
                 user_id: None,
                 represented_party: None,
                 issue: None,

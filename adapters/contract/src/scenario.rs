@@ -10,6 +10,7 @@
 //! service = "person"
 //! path = "/1AB2C3D"
 //! purpose = "tax-assessment"
+//! legal_basis = "tax-code-23"
 //! registry = { status = 200, body = '{"fin":"1AB2C3D","name":{"first":"Aygün"}}' }
 //! consumer = { status = 200, body = '{"fin":"1AB2C3D"}' }
 //! ```
@@ -262,6 +263,9 @@ fn read_step(
         .to_owned();
     let query = read_query(&mut section, faults);
     let purpose = section.optional_text("purpose", faults).map(str::to_owned);
+    let legal_basis = section
+        .optional_text("legal_basis", faults)
+        .map(str::to_owned);
     let body = section
         .optional_text("body", faults)
         .map(|text| text.as_bytes().to_vec());
@@ -272,6 +276,7 @@ fn read_step(
         method: method?,
         query,
         purpose,
+        legal_basis,
         ..Probe::get(service?, client?, &path)
     };
     if let Some(body) = body {

@@ -1,10 +1,10 @@
 //! Serves a registry package from a SQLite database.
 //!
-//! The package's manifest names every statement ([`config`]); nothing that comes over the wire ever
+//! The package's manifest names every statement (`config`); nothing that comes over the wire ever
 //! becomes SQL. At start each statement is prepared against the database and every mistake of the
-//! manifest is reported at once ([`check`]). A call picks an operation by method and path, binds its
-//! parameters ([`request`]), runs its statements in one read transaction on a read-only connection
-//! ([`pool`]) and puts the columns into one JSON document ([`rows`]).
+//! manifest is reported at once (`check`). A call picks an operation by method and path, binds its
+//! parameters (`request`), runs its statements in one read transaction on a read-only connection
+//! (`pool`) and puts the columns into one JSON document (`rows`).
 //!
 //! What it is **not**: it writes nothing, keeps no state of its own and cuts no fields; which
 //! fields may leave is the contract's business and the node's work.

@@ -79,9 +79,12 @@ pub(crate) async fn read_body(
         Err(BodyError::TooLarge { .. }) => return Err(too_large),
         Err(error) => return Err(AdapterError::RequestBody(error)),
     };
-    serde_json::from_slice(&bytes)
+    // Of a key that stands twice, the node's decision and this adapter could each read another value.
+    let strict = bridge_core::json::read(&bytes).is_ok();
+    let value = serde_json::from_slice(&bytes).ok().filter(|_| strict);
+    value
         .map(Some)
-        .map_err(|_quotes_the_body| not_json("JSON in UTF-8"))
+        .ok_or_else(|| not_json("JSON in UTF-8, each key once"))
 }
 
 /// Reads every parameter of an operation.

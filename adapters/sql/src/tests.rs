@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 
 mod faults;
+mod policy;
 
 /// A database whose statements can be slow, many, broken and not UTF-8 on demand.
 const SCHEMA: &str = "CREATE TABLE place (id INTEGER PRIMARY KEY, name TEXT, open INTEGER, since TEXT);
@@ -261,7 +262,11 @@ async fn what_does_not_fit_is_told_by_place_and_never_by_value() {
             },
             "query from: expected one value",
         ),
-        (find("gizli"), "body: expected JSON in UTF-8"),
+        (find("gizli"), "body: expected JSON in UTF-8, each key once"),
+        (
+            find(r#"{"place":1,"place":2}"#),
+            "body: expected JSON in UTF-8, each key once",
+        ),
         (
             find(r#"{"place":{"name":"giz\nli"}}"#),
             "body /place/name: expected a text of 1 to 256 bytes without control characters",

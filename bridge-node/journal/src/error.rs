@@ -190,9 +190,6 @@ pub enum Fault {
     /// A segment without leaves is sealed.
     #[error("a segment without leaves is sealed")]
     SealedEmpty,
-    /// A commit doesn't fit the leaves it covers.
-    #[error("the commit does not fit the tree of the leaves before it")]
-    Commit,
     /// A batch mixes what stands alone.
     #[error("a checkpoint or seal stands in a batch with others")]
     Mixed,

@@ -204,7 +204,7 @@ fn key_id(origin: &str, public: &[u8; 32]) -> [u8; 4] {
 #[cfg(test)]
 mod tests;
 
-/// The verifier key of an origin whose checkpoints are signed with this Ed25519 key, given as PKCS#8: what the directory lists.
+/// The verifier key of an origin whose checkpoints are signed with this Ed25519 key, given as PKCS#8: what a directory lists.
 ///
 /// # Errors
 ///

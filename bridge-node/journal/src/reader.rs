@@ -8,7 +8,7 @@ use crate::cursor::Cursor;
 use crate::disk::{SegmentFile, read_exactly};
 use crate::entry::Shown;
 use crate::error::{Damage, Fault, ReadError};
-use crate::evidence::{Evidence, Place, RecordSecret};
+use crate::evidence::{Evidence, Place, RecordSecret, SealError};
 use crate::frame::{FRAME_HEAD_BYTES, LeafFrame};
 use crate::index::Layout;
 use crate::keys::{SECRETS_HEAD_BYTES, WRAPPED_BYTES};
@@ -294,7 +294,10 @@ impl<'a> SegmentReader<'a> {
             ..place
         };
         let opened = self.shared.evidence.open_secrets_head(&head, of_segment);
-        let (key, _) = opened.map_err(damage)?;
+        let (key, count) = opened.map_err(damage)?;
+        if count != self.count {
+            return Err(damage(SealError::Form).into());
+        }
         let at = SECRETS_HEAD_BYTES as u64 + ordinal * WRAPPED_BYTES as u64;
         let slot = read_exactly(&*file, at, WRAPPED_BYTES).map_err(short)?;
         if slot.iter().all(|byte| *byte == 0) {

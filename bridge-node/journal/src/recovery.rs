@@ -80,6 +80,12 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
         .map_err(JournalError::disk("making a folder", FOLDER))?;
     disk.create_folder("tile")
         .map_err(JournalError::disk("making a folder", "tile"))?;
+    // What is read now may be in memory only, after a sync that failed; what is decided from it must not
+    // be undone by a cut of power.
+    for folder in ["", FOLDER] {
+        disk.sync_folder(folder)
+            .map_err(JournalError::disk("making a folder durable", folder))?;
+    }
     let names = list(&*disk)?;
     check_origin(&*disk, &ground.verifier, names.segments.is_empty())?;
     remove_leftovers(&*disk, &names)?;

@@ -136,14 +136,14 @@ impl<'a> Scan<'a> {
                 FrameKind::Checkpoint | FrameKind::Sealed => batch.alone = Some((kind, payload)),
                 FrameKind::Commit => {
                     let covered = self.bytes.get(self.scanned.end..at).unwrap_or_default();
-                    let fits = |commit: &Commit| {
-                        commit.previous == self.progress.last_commit
-                            && commit.batch == sha256(&[covered])
-                    };
-                    let Some(commit) = Commit::parse(payload).filter(fits) else {
+                    let Some(commit) = Commit::parse(payload) else {
                         break;
                     };
-                    self.accept(&std::mem::take(&mut batch), &commit, at)?;
+                    let fits = commit.previous == self.progress.last_commit
+                        && commit.batch == sha256(&[covered]);
+                    if !fits || !self.accept(&std::mem::take(&mut batch), &commit, at)? {
+                        break;
+                    }
                     self.scanned.end = end;
                     if self.scanned.sealed {
                         break;
@@ -158,23 +158,41 @@ impl<'a> Scan<'a> {
         Ok(())
     }
 
-    /// Takes over a batch whose commit fits its bytes: from here on any fault is damage.
-    fn accept(&mut self, batch: &Batch<'_>, commit: &Commit, at: usize) -> Result<(), Damage> {
+    /// Takes over a batch whose commit fits its bytes. Says no if the commit itself was torn: then its
+    /// size, root or time isn't that of the leaves.
+    fn accept(&mut self, batch: &Batch<'_>, commit: &Commit, at: usize) -> Result<bool, Damage> {
+        let mut tree = self.progress.tree.clone();
+        let mut placed = Vec::new();
+        let mut leaves = Vec::with_capacity(batch.leaves.len());
+        let mut newest_ms = self.progress.newest_ms;
         for (offset, bytes) in &batch.leaves {
-            self.leaf(*offset, bytes)?;
+            let damage = |fault| Damage::at(&self.file, *offset, fault);
+            let leaf = Leaf::parse(bytes).map_err(|fault| damage(Fault::Leaf(fault)))?;
+            if leaf.time.0 < newest_ms {
+                return Err(damage(Fault::TimeWentBack));
+            }
+            newest_ms = leaf.time.0;
+            tree.append(leaf_hash(bytes), |level, hash| placed.push((level, hash)));
+            leaves.push((*offset, leaf));
+        }
+        let says = (commit.size, commit.root, commit.time_ms);
+        if says != (tree.size(), tree.root(), newest_ms) {
+            return Ok(false);
+        }
+        for (index, (offset, leaf)) in (self.progress.tree.size()..).zip(&leaves) {
+            self.leaf(index, *offset, leaf);
         }
         let progress = &mut *self.progress;
-        let root = progress.tree.root();
-        let fits = commit.size == progress.tree.size()
-            && commit.root == root
-            && commit.time_ms == progress.newest_ms;
-        if !fits {
-            return Err(Damage::at(&self.file, at, Fault::Commit));
-        }
+        progress.tree = tree;
+        progress.newest_ms = newest_ms;
+        progress.last_commit = commit.hash();
+        placed
+            .into_iter()
+            .for_each(|(level, hash)| progress.tiles.push(level, hash));
         if let Some(expected) = progress
             .expected
             .take_if(|expected| expected.size <= commit.size)
-            && (expected.size, expected.root) != (commit.size, root)
+            && (expected.size, expected.root) != (commit.size, commit.root)
         {
             return Err(Damage::new(
                 "checkpoint",
@@ -183,40 +201,27 @@ impl<'a> Scan<'a> {
                 },
             ));
         }
-        progress.last_commit = commit.hash();
         match batch.alone {
-            Some(_) if batch.frames > 1 => Err(Damage::at(&self.file, at, Fault::Mixed)),
-            Some((FrameKind::Checkpoint, note)) => self.checkpoint(note, at),
-            Some((FrameKind::Sealed, _)) => {
-                self.scanned.sealed = true;
-                Ok(())
-            }
-            Some((FrameKind::Leaf | FrameKind::Commit, _)) | None => Ok(()),
+            Some(_) if batch.frames > 1 => return Err(Damage::at(&self.file, at, Fault::Mixed)),
+            Some((FrameKind::Checkpoint, note)) => self.checkpoint(note, at)?,
+            Some((FrameKind::Sealed, _)) => self.scanned.sealed = true,
+            Some((FrameKind::Leaf | FrameKind::Commit, _)) | None => {}
         }
+        Ok(true)
     }
 
-    fn leaf(&mut self, offset: usize, bytes: &[u8]) -> Result<(), Damage> {
-        let damage = |fault| Damage::at(&self.file, offset, fault);
-        let leaf = Leaf::parse(bytes).map_err(|fault| damage(Fault::Leaf(fault)))?;
-        let progress = &mut *self.progress;
-        if leaf.time.0 < progress.newest_ms {
-            return Err(damage(Fault::TimeWentBack));
-        }
-        // Offsets are below the largest segment, 1 GiB.
-        let row = Row::new(&leaf, u32::try_from(offset).unwrap_or(u32::MAX));
+    /// Takes note of a leaf that counts.
+    fn leaf(&mut self, index: u64, offset: usize, leaf: &Leaf) {
         if self.scanned.rows.len() == 0 {
             self.scanned.from_ms = leaf.time.0;
         }
         self.scanned.to_ms = leaf.time.0;
-        self.scanned.rows.push(row);
-        progress.newest_ms = leaf.time.0;
-        progress.unfinished.see(progress.tree.size(), &leaf);
-        progress.digests.extend(index_digest(&leaf));
-        let tiles = &mut progress.tiles;
-        progress
-            .tree
-            .append(leaf_hash(bytes), |level, hash| tiles.push(level, hash));
-        Ok(())
+        // Offsets are below the largest segment, 1 GiB.
+        self.scanned
+            .rows
+            .push(Row::new(leaf, u32::try_from(offset).unwrap_or(u32::MAX)));
+        self.progress.unfinished.see(index, leaf);
+        self.progress.digests.extend(index_digest(leaf));
     }
 
     fn checkpoint(&mut self, note: &[u8], at: usize) -> Result<(), Damage> {

@@ -15,7 +15,7 @@ use super::{Failure, hint, officer, say};
 
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
     #[command(
         after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n\nExit code 2: the journal does not verify; each finding is one line."
@@ -36,7 +36,7 @@ pub enum Command {
     )]
     Search {
         #[command(flatten)]
-        officer: Officer,
+        access: Access,
         /// From this time on, RFC 3339.
         #[arg(long)]
         from: Option<String>,
@@ -70,13 +70,13 @@ pub enum Command {
         /// X-Road-Request-Id.
         id: String,
         #[command(flatten)]
-        officer: Officer,
+        access: Access,
     },
 }
 
 /// Who asks.
 #[derive(Debug, Args)]
-pub struct Officer {
+pub(super) struct Access {
     /// The node's admin socket.
     #[arg(long, value_name = "FILE")]
     socket: PathBuf,
@@ -98,7 +98,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             key,
         } => verify(&folder, evidence_key.as_deref(), key),
         Command::Search {
-            officer,
+            access,
             from,
             to,
             client,
@@ -126,20 +126,23 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                     value.map(|v| format!("{name}={}", utf8_percent_encode(&v, NON_ALPHANUMERIC)))
                 })
                 .collect();
-            search(&officer.ask(&format!("/search?{}", query.join("&")))?, json)
+            {
+                print_hits(&access.ask(&format!("/search?{}", query.join("&")))?, json);
+                Ok(())
+            }
         }
-        Command::Show { id, officer } => {
+        Command::Show { id, access } => {
             let id = utf8_percent_encode(&id, NON_ALPHANUMERIC).to_string();
-            let value = officer.ask(&format!("/show/{id}"))?;
+            let value = access.ask(&format!("/show/{id}"))?;
             say(format_args!("{value:#}"));
             Ok(())
         }
     }
 }
 
-// === impl Officer ===
+// === impl Access ===
 
-impl Officer {
+impl Access {
     fn ask(&self, target: &str) -> Result<Value, Failure> {
         officer::ask(&self.socket, &self.officer, &self.officer_key, target)
     }
@@ -189,7 +192,7 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
     }
 }
 
-fn search(value: &Value, json: bool) -> Result<(), Failure> {
+fn print_hits(value: &Value, json: bool) {
     let none = Vec::new();
     let hits = value.get("hits").and_then(Value::as_array).unwrap_or(&none);
     for hit in hits {
@@ -218,7 +221,6 @@ fn search(value: &Value, json: bool) -> Result<(), Failure> {
     if !json {
         say(format_args!("{} found", hits.len()));
     }
-    Ok(())
 }
 
 fn time_text(unix_ms: u64) -> String {

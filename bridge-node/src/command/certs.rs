@@ -11,7 +11,7 @@ use crate::clock::Clock;
 
 /// Commands about certificates.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make a root and an issuing authority in FOLDER.
     #[command(
         after_help = "Example:\n  bridge-node certs authority authority --name \"Development authority\""
@@ -54,7 +54,7 @@ pub enum Command {
 
 /// Certificate profiles that can be issued.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A node's TLS certificate.
     Tls,
     /// A node's exchange key.

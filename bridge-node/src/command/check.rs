@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use bridge_adapter::kit::{self, Battery, Verdict};
 use bridge_adapter::package::Package;
+use bridge_adapter::scenario::{self, Scenario, StepOutcome};
 use bridge_adapter_sql::SqlAdapter;
 use clap::Subcommand;
 
@@ -13,7 +15,7 @@ use crate::settings::{Fault, Settings};
 
 /// Commands about registry packages.
 #[derive(Debug, Subcommand)]
-pub enum AdapterCommand {
+pub(super) enum AdapterCommand {
     /// Check the manifest, the OpenAPI text and every statement of a registry package.
     #[command(
         after_help = "Example:\n  bridge-node adapter check adapters/registries/population --database population.db"
@@ -29,7 +31,7 @@ pub enum AdapterCommand {
 
 /// Commands about contracts.
 #[derive(Debug, Subcommand)]
-pub enum ContractCommand {
+pub(super) enum ContractCommand {
     /// Check contract files and print `{id}@{digest}` of each.
     #[command(after_help = "Example:\n  bridge-node contract check contracts/*.json")]
     Check {
@@ -66,7 +68,36 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
         )
     };
     let read = Package::load(&package).map_err(faults)?;
-    SqlAdapter::open(&read, &database, bridge_adapter_sql::SqlLimits::default()).map_err(faults)?;
+    let built = bridge_adapter_sql::sample::build_if_absent(&read, &database)
+        .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
+    if built {
+        say(format_args!(
+            "made {} from the package's sample",
+            database.display()
+        ));
+    }
+    let adapter = SqlAdapter::open(&read, &database, bridge_adapter_sql::SqlLimits::default())
+        .map_err(faults)?;
+    let scenario = Scenario::load(&read).map_err(faults)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
+    let (steps, cases) = runtime.block_on(async {
+        let steps = scenario::run(&adapter, &read, &scenario).await;
+        let cases = match Battery::of_scenario(&scenario) {
+            Some(battery) => kit::run(&adapter, &battery).await,
+            None => Vec::new(),
+        };
+        (steps, cases)
+    });
+    let broken = report(&steps, &cases);
+    if broken > 0 {
+        return Err(Failure::Failed(format!(
+            "{}: {broken} faults",
+            package.display()
+        )));
+    }
     say(format_args!(
         "{}: good ({} services)",
         package.display(),
@@ -75,13 +106,43 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Prints each step and case; returns how many failed.
+fn report(steps: &[StepOutcome], cases: &[kit::Outcome]) -> usize {
+    let mut broken = 0;
+    for step in steps {
+        let good = step.differences.is_empty();
+        say(format_args!(
+            "{} step: {}",
+            if good { "ok  " } else { "FAIL" },
+            step.title
+        ));
+        for difference in &step.differences {
+            say(format_args!("       {difference}"));
+        }
+        broken += usize::from(!good);
+    }
+    for outcome in cases {
+        match &outcome.verdict {
+            Verdict::Held => say(format_args!("ok   kit: {:?}", outcome.case)),
+            Verdict::NotTried => say(format_args!(
+                "-    kit: {:?} (nothing to try it with)",
+                outcome.case
+            )),
+            Verdict::Broken(why) => {
+                say(format_args!("FAIL kit: {:?}: {why}", outcome.case));
+                broken += 1;
+            }
+        }
+    }
+    broken
+}
+
 pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {
     let ContractCommand::Check { files } = command;
     let mut faults = Vec::new();
     for path in files {
-        match crate::contracts::read(&path, &mut faults) {
-            Some(contract) => say(contract.reference()),
-            None => continue,
+        if let Some(contract) = crate::contracts::read(&path, &mut faults) {
+            say(contract.reference());
         }
     }
     if faults.is_empty() {

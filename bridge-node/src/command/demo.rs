@@ -19,7 +19,7 @@ use world::World;
 
 /// Options of the demonstration.
 #[derive(Debug, Args)]
-pub struct Options {
+pub(super) struct Options {
     /// Do everything once and end; exit code 0 only if every claim held.
     #[arg(long)]
     once: bool,
@@ -58,13 +58,12 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         silent: options.json,
     };
     // Removed when it is dropped, unless the person wants to keep it.
-    let (folder, _temporary) = match &options.dir {
-        Some(folder) => (folder.clone(), None),
-        None => {
-            let temporary =
-                tempfile::tempdir().map_err(|error| Failure::failed("temporary folder", &error))?;
-            (temporary.path().to_owned(), Some(temporary))
-        }
+    let (folder, _temporary) = if let Some(folder) = &options.dir {
+        (folder.clone(), None)
+    } else {
+        let temporary =
+            tempfile::tempdir().map_err(|error| Failure::failed("temporary folder", &error))?;
+        (temporary.path().to_owned(), Some(temporary))
     };
     teller.tell("Making three agencies: keys, certificates, a signed directory, contracts, a register of 10,000 invented people …");
     let mut world = World::create(&folder, Clock::default().now_s())?;

@@ -10,7 +10,7 @@ use crate::clock::Clock;
 
 /// Commands about the directory.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make the keys of the four roles in KEYS and an empty repository in PUBLIC.
     #[command(
         after_help = "Example:\n  bridge-node directory create --keys directory/keys --public directory/public"
@@ -66,7 +66,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         }
         Command::Publish { keys, public, file } => {
             let directory = read(&file)?;
-            let mut publisher = Publisher::open(&keys, &public).map_err(failed)?;
+            let publisher = Publisher::open(&keys, &public).map_err(failed)?;
             let version = publisher.publish(&directory, now_s).map_err(failed)?;
             say(format_args!(
                 "published version {version}: {} members",
@@ -74,7 +74,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             ));
         }
         Command::Refresh { keys, public } => {
-            let mut publisher = Publisher::open(&keys, &public).map_err(failed)?;
+            let publisher = Publisher::open(&keys, &public).map_err(failed)?;
             publisher.refresh_timestamp(now_s).map_err(failed)?;
             say("refreshed");
         }

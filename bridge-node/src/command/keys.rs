@@ -14,7 +14,7 @@ use super::{Failure, say};
 
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
-pub enum Command {
+pub(super) enum Command {
     /// Make the journal's signing key (Ed25519) as FOLDER/journal.key and its evidence key as FOLDER/evidence.key.
     #[command(after_help = "Example:\n  bridge-node key journal keys")]
     Journal {
@@ -82,9 +82,10 @@ pub(super) fn random() -> Result<[u8; 32], Failure> {
 
 /// What the settings keep of an API key.
 pub(super) fn api_key_digest(key: &str) -> String {
-    digest(&SHA256, key.as_bytes())
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut text = String::with_capacity(64);
+    for byte in digest(&SHA256, key.as_bytes()).as_ref() {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    text
 }

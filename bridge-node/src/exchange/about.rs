@@ -67,7 +67,7 @@ pub struct Proof {
     /// Its body.
     pub payload: Payload,
     /// The request as the answer has to quote it.
-    pub head: super::record::RequestHead,
+    pub head: super::sign::RequestHead,
 }
 
 // === impl About ===

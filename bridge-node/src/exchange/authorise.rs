@@ -10,7 +10,7 @@ use bridge_core::decision::{Allowed, Facts, decide, decide_under};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side};
 use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
-use bridge_core::target::{MetadataCall, ServiceTarget};
+use bridge_core::target::ServiceTarget;
 
 use super::about::{About, Refused};
 use super::enter::{Asked, Entered};
@@ -23,7 +23,7 @@ use crate::watch::View;
 
 /// A decision that allows one query.
 #[derive(Debug)]
-pub struct Right(Inner);
+pub(super) struct Right(Inner);
 
 #[derive(Debug)]
 enum Inner {
@@ -33,7 +33,7 @@ enum Inner {
 
 /// A caller's request that may be sent, and the connection it will take.
 #[derive(Debug)]
-pub struct Authorised {
+pub(super) struct Authorised {
     pub(super) entered: Entered,
     pub(super) right: Right,
     pub(super) line: Line,
@@ -43,7 +43,7 @@ pub struct Authorised {
 
 /// A peer's request that may be served.
 #[derive(Debug)]
-pub struct AuthorisedRequest {
+pub(super) struct AuthorisedRequest {
     pub(super) verified: VerifiedRequest,
     pub(super) right: Right,
 }
@@ -52,7 +52,7 @@ pub struct AuthorisedRequest {
 
 impl Right {
     /// What stands in `Bridge-Contract`.
-    pub fn reference(&self) -> String {
+    pub(super) fn reference(&self) -> String {
         match &self.0 {
             Inner::Contract(allowed) => allowed.contract.reference(),
             Inner::Metadata => metadata::terms_reference(),
@@ -60,7 +60,7 @@ impl Right {
     }
 
     /// How much evidence is kept.
-    pub fn evidence(&self) -> EvidenceMode {
+    pub(super) fn evidence(&self) -> EvidenceMode {
         match &self.0 {
             Inner::Contract(allowed) => allowed.contract.evidence_mode(),
             Inner::Metadata => EvidenceMode::Full,
@@ -68,7 +68,7 @@ impl Right {
     }
 
     /// The fields that may leave; `None` if all may.
-    pub fn mask(&self) -> Option<&FieldMask> {
+    pub(super) fn mask(&self) -> Option<&FieldMask> {
         match &self.0 {
             Inner::Contract(allowed) => allowed.contract.fields(),
             Inner::Metadata => None,
@@ -76,7 +76,7 @@ impl Right {
     }
 
     /// The contract's decision, if it is about a service.
-    pub fn allowed(&self) -> Option<&Allowed> {
+    pub(super) fn allowed(&self) -> Option<&Allowed> {
         match &self.0 {
             Inner::Contract(allowed) => Some(allowed),
             Inner::Metadata => None,
@@ -317,12 +317,4 @@ async fn connect(node: &Node, routes: &[Route]) -> Result<(Line, String), Refusa
         }
     }
     Err(Refusal::Link(fault))
-}
-
-/// What a metadata call asks about, for the step that serves it.
-pub(super) fn metadata_of(asked: &Asked) -> Option<(&SubsystemId, &MetadataCall)> {
-    match asked {
-        Asked::Metadata { provider, call, .. } => Some((provider, call)),
-        Asked::Service(_) => None,
-    }
 }

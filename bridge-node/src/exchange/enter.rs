@@ -42,7 +42,7 @@ pub struct PeerArrival {
 
 /// What is asked for: a service, or what a provider's node knows of its services.
 #[derive(Debug, Clone)]
-pub enum Asked {
+pub(super) enum Asked {
     /// A service.
     Service(ServiceTarget),
     /// `listMethods`, `allowedMethods`, `getOpenAPI`.
@@ -58,7 +58,7 @@ pub enum Asked {
 
 /// A caller's request, edge rules kept, caller recognised, body read.
 #[derive(Debug)]
-pub struct Entered {
+pub(super) struct Entered {
     pub(super) method: Method,
     pub(super) asked: Asked,
     pub(super) caller: CallerFields,
@@ -69,7 +69,7 @@ pub struct Entered {
 
 /// A peer's request: the TLS peer is known, the rest is not believed yet.
 #[derive(Debug)]
-pub struct PeerEntered {
+pub(super) struct PeerEntered {
     pub(super) peer: NodeId,
     pub(super) parts: Parts,
     pub(super) body: Incoming,
@@ -81,7 +81,7 @@ pub struct PeerEntered {
 
 impl Asked {
     /// Whose member's node answers.
-    pub fn provider(&self) -> &SubsystemId {
+    pub(super) fn provider(&self) -> &SubsystemId {
         match self {
             Self::Service(target) => target.service.subsystem(),
             Self::Metadata { provider, .. } => provider,
@@ -89,7 +89,7 @@ impl Asked {
     }
 
     /// Path and query written anew: decision, signature, adapter and evidence share it.
-    pub fn request_target(&self) -> String {
+    pub(super) fn request_target(&self) -> String {
         match self {
             Self::Service(target) => target.request_target(),
             Self::Metadata { text, .. } => text.clone(),

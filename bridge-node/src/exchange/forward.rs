@@ -13,7 +13,7 @@ use crate::peers::PeerError;
 
 /// An answer as it arrived: nothing in it is believed yet.
 #[derive(Debug)]
-pub struct RawAnswer {
+pub(super) struct RawAnswer {
     pub(super) status: u16,
     pub(super) fields: HeaderMap,
     pub(super) payload: Payload,
@@ -65,7 +65,7 @@ fn request(sent: &SignedRequest) -> Result<Request<crate::payload::Outgoing>, Re
         .body(sent.payload.outgoing())
         .map_err(|_error| Refusal::Node(NodeFault::Internal))?;
     *request.headers_mut() = sent.head.fields.clone();
-    super::record::set(request.headers_mut(), "host", sent.head.authority.clone());
+    super::sign::set(request.headers_mut(), "host", &sent.head.authority);
     Ok(request)
 }
 

@@ -30,7 +30,7 @@ const TERMS: &str = "bridge-metadata-v1: a member of the directory may ask which
                      which it may use, and how they are described; no personal data is exchanged";
 
 /// What stands in `Bridge-Contract` of a metadata call.
-pub fn terms_reference() -> String {
+pub(super) fn terms_reference() -> String {
     format!(
         "metadata@{}",
         URL_SAFE_NO_PAD.encode(digest(&SHA256, TERMS.as_bytes()))

@@ -11,8 +11,9 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
-use super::record::{Draft, set, sign_answer, write};
+use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
+use super::sign::{set_identity, set_service};
 use crate::node::Node;
 use crate::payload::Payload;
 
@@ -133,34 +134,13 @@ fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
         fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if about.side == Side::Consumer && about.client.is_some() {
-        echo(&mut fields, about);
+        set_identity(&mut fields, about);
+        set_service(&mut fields, about);
     }
     Reply {
         status: refusal.status(),
         fields,
         payload: Payload::from_bytes(Bytes::from(bytes)),
-    }
-}
-
-fn echo(fields: &mut HeaderMap, about: &About) {
-    for (name, value) in [
-        (
-            "x-road-client",
-            about.client.as_ref().map(ToString::to_string),
-        ),
-        (
-            "x-road-service",
-            about.service.as_ref().map(ToString::to_string),
-        ),
-        ("x-road-id", about.message_id.clone()),
-        (
-            "x-road-request-id",
-            about.request_id.map(|id| id.to_string()),
-        ),
-    ] {
-        if let Some(value) = value {
-            set(fields, name, value);
-        }
     }
 }
 

@@ -27,7 +27,7 @@ use crate::registries::Registry;
 
 /// What the registry answered, cut to the contract.
 #[derive(Debug)]
-pub struct Served {
+pub(super) struct Served {
     pub(super) status: u16,
     pub(super) fields: HeaderMap,
     pub(super) payload: Payload,
@@ -230,7 +230,7 @@ fn reason(error: &CutError) -> &'static str {
         CutError::Untyped => "the answer has no single media type",
         CutError::NotJson(_) => "the answer is not unambiguous JSON",
         CutError::NoFields => "the answer holds none of the contract's fields",
-        _ => "the answer is not JSON",
+        CutError::OtherType => "the answer is not JSON",
     }
 }
 

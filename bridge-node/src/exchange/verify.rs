@@ -9,14 +9,15 @@ use bridge_core::fields::{check_secrets, read_caller_fields, request_hash};
 use bridge_core::identity::{MemberId, NodeId, SubsystemId};
 use bridge_core::leaf::nonce_mark;
 use bridge_core::refusal::{LinkFault, NodeFault, PeerFault, Refusal};
-use bridge_signature::{AnswerView, Message, parse_content_digest};
+use bridge_signature::{AnswerView, Message, ParseError, parse_content_digest};
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
 use super::enter::{Asked, PeerEntered, body_refusal};
 use super::forward::RawAnswer;
-use super::record::{Journaled, RequestHead, SignedRequest};
+use super::record::{Journaled, SignedRequest};
+use super::sign::RequestHead;
 use crate::node::Node;
 use crate::payload::Payload;
 use crate::replay::Repeated;
@@ -24,7 +25,7 @@ use crate::watch::View;
 
 /// A peer's request that is genuine, fresh, whole and seen for the first time.
 #[derive(Debug)]
-pub struct VerifiedRequest {
+pub(super) struct VerifiedRequest {
     pub(super) head: RequestHead,
     pub(super) method: Method,
     pub(super) asked: Asked,
@@ -44,7 +45,7 @@ pub struct VerifiedRequest {
 
 /// A peer's answer, or signed refusal, to the very request that this node sent.
 #[derive(Debug)]
-pub struct GenuineAnswer {
+pub(super) struct GenuineAnswer {
     pub(super) status: u16,
     pub(super) fields: HeaderMap,
     pub(super) payload: Payload,
@@ -239,9 +240,10 @@ fn judge_answer(
     }
     let provider = sent.asked.provider().member();
     let key = genuine(&sent.view, &envelope, now_s, provider).map_err(|tie| {
-        fault(match tie {
-            PeerFault::TieOfConnection => PeerFault::TieOfProvider,
-            other => other,
+        fault(if tie == PeerFault::TieOfConnection {
+            PeerFault::TieOfProvider
+        } else {
+            tie
         })
     })?;
     if key != sent.peer {
@@ -291,7 +293,7 @@ fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
         ("x-road-request-hash", "X-Road-Request-Hash", Some(hash)),
     ];
     for (name, field, value) in expected {
-        let got = fields.get(name).map(|v| v.as_bytes());
+        let got = fields.get(name).map(http::HeaderValue::as_bytes);
         if got != value.as_deref().map(str::as_bytes) {
             return Err(Refusal::Link(LinkFault::Inconsistent { field }));
         }
@@ -347,9 +349,21 @@ fn version(fields: &HeaderMap) -> Result<(), PeerFault> {
 fn envelope_fault(error: &EnvelopeError) -> PeerFault {
     tracing::info!(%error, "a signature is not of our profile");
     match error {
+        EnvelopeError::Form(ParseError::Missing(_)) => PeerFault::SignatureMissing,
         EnvelopeError::NotCovered(_) | EnvelopeError::CoversOther(_) => PeerFault::Coverage,
         EnvelopeError::UnknownAlgorithm(_) => PeerFault::Algorithm,
-        _ => PeerFault::SignatureMalformed,
+        EnvelopeError::Form(_)
+        | EnvelopeError::MissingParameter(_)
+        | EnvelopeError::ParameterForm { .. }
+        | EnvelopeError::UnknownTag(_)
+        | EnvelopeError::TagOfOtherMessage(_)
+        | EnvelopeError::Lifetime { .. }
+        | EnvelopeError::Repeated(_)
+        | EnvelopeError::Base(_)
+        | EnvelopeError::AlgorithmOfOtherKey { .. }
+        | EnvelopeError::NotGenuine(_)
+        | EnvelopeError::Early { .. }
+        | EnvelopeError::Late { .. } => PeerFault::SignatureMalformed,
     }
 }
 

@@ -101,12 +101,12 @@ impl Limits {
             raw.spool_peer_bytes,
             (MIB, 8 * GIB, 1024 * GIB),
         );
-        let head = limit("head_bytes", raw.head_bytes, (8 * KIB, 64 * KIB, MIB));
+        let head_bytes = limit("head_bytes", raw.head_bytes, (8 * KIB, 64 * KIB, MIB));
         let fields = limit("fields", raw.fields, (16, 100, 1000));
-        let head_s = limit("head_seconds", raw.head_seconds, (1, 10, 120));
+        let head_seconds = limit("head_seconds", raw.head_seconds, (1, 10, 120));
         let handshake_s = limit("handshake_seconds", raw.handshake_seconds, (1, 10, 120));
         // Signatures expire after 60 s; an exchange that takes longer can't be told from a lost one.
-        let exchange_s = limit("exchange_seconds", raw.exchange_seconds, (1, 60, 3600));
+        let time_limit = limit("exchange_seconds", raw.exchange_seconds, (1, 60, 3600));
         let connections = limit("connections", raw.connections, (1, 5000, 100_000));
         let exchanges = limit("exchanges", raw.exchanges, (1, 1024, 100_000));
         let drain_s = limit("drain_seconds", raw.drain_seconds, (0, 30, 3600));
@@ -120,11 +120,11 @@ impl Limits {
             body_bytes: body,
             spool_node_bytes: spool_node,
             spool_peer_bytes: spool_peer,
-            head_bytes: size(head),
+            head_bytes: size(head_bytes),
             fields: size(fields),
-            head_timeout: Duration::from_secs(head_s),
+            head_timeout: Duration::from_secs(head_seconds),
             handshake_timeout: Duration::from_secs(handshake_s),
-            exchange_timeout: Duration::from_secs(exchange_s),
+            exchange_timeout: Duration::from_secs(time_limit),
             connections: size(connections),
             exchanges: size(exchanges),
             drain_timeout: Duration::from_secs(drain_s),

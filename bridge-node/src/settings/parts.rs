@@ -27,21 +27,7 @@ struct Check<'a> {
 }
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
-    for (missing, name) in [
-        (file.node.is_none(), "node"),
-        (file.trust.is_none(), "trust"),
-        (file.directory.is_none(), "directory"),
-        (file.peer.is_none(), "peer"),
-        (file.contracts.is_none(), "contracts"),
-    ] {
-        if missing && !faults.iter().any(|fault| fault.place == name) {
-            faults.push(Fault::new(
-                name,
-                "section is missing",
-                format!("add [{name}]"),
-            ));
-        }
-    }
+    check_sections(&file, faults);
     let limits = Limits::check(&file.limits.unwrap_or_default(), faults);
     let mut check = Check { folder, faults };
     let node = file
@@ -101,6 +87,24 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         local_groups,
         limits,
     })
+}
+
+fn check_sections(file: &File, faults: &mut Vec<Fault>) {
+    for (missing, name) in [
+        (file.node.is_none(), "node"),
+        (file.trust.is_none(), "trust"),
+        (file.directory.is_none(), "directory"),
+        (file.peer.is_none(), "peer"),
+        (file.contracts.is_none(), "contracts"),
+    ] {
+        if missing && !faults.iter().any(|fault| fault.place == name) {
+            faults.push(Fault::new(
+                name,
+                "section is missing",
+                format!("add [{name}]"),
+            ));
+        }
+    }
 }
 
 const NODE_FORM: &str = "write INSTANCE/CLASS/MEMBER/NODE, each part percent-encoded";
@@ -226,12 +230,11 @@ impl Check<'_> {
 
     fn api_key(&mut self, place: &str, text: &str) -> Option<Credential> {
         let form = "write the 64 hexadecimal digits that `bridge-node api-key` prints";
-        match decode_hex(text) {
-            Some(hash) => Some(Credential::ApiKey(hash)),
-            None => {
-                self.fault(place, "is not a SHA-256 in hexadecimal", form);
-                None
-            }
+        if let Some(hash) = decode_hex(text) {
+            Some(Credential::ApiKey(hash))
+        } else {
+            self.fault(place, "is not a SHA-256 in hexadecimal", form);
+            None
         }
     }
 

@@ -22,9 +22,10 @@ folder = "."
 "#;
 
 fn faults(text: &str) -> Vec<String> {
-    Settings::parse(text, Path::new("."))
-        .map(|settings| panic!("{settings:?} should have faults"))
-        .unwrap_or_else(|faults| faults.iter().map(ToString::to_string).collect())
+    Settings::parse(text, Path::new(".")).map_or_else(
+        |faults| faults.iter().map(ToString::to_string).collect(),
+        |settings| panic!("{settings:?} should have faults"),
+    )
 }
 
 #[test]

@@ -134,6 +134,10 @@ impl Layout {
         ];
         for (set, extension) in beside {
             for first in set.difference(&self.segments) {
+                // A segment's key is durable before the segment is there.
+                if extension == "key" && self.segments.last() < Some(first) {
+                    continue;
+                }
                 let file = beside_name(*first, extension);
                 findings.push(Finding::Folder {
                     file,
@@ -162,7 +166,8 @@ impl Layout {
             // Six groups hold every number that a tree of 2^53 leaves can have.
             let deep = under.matches('/').count() > 6;
             match number {
-                Some(number) if is_folder && !deep => {
+                // A link could lead back to where it stands, so that the way would never end.
+                Some(number) if is_folder && !deep && is_real_folder(&folder.join(&file)) => {
                     self.list_tiles(folder, &file, level, Some(number), findings);
                 }
                 Some(number) if !is_folder => {
@@ -202,6 +207,10 @@ pub(crate) fn beside_name(first: u64, extension: &str) -> String {
 /// What a node keeps beside its journal while it works, and a crash may leave.
 fn is_unfinished(name: &str) -> bool {
     name == "spare" || name.strip_suffix(".half").is_some()
+}
+
+fn is_real_folder(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|seen| seen.is_dir())
 }
 
 fn names(

@@ -133,13 +133,16 @@ impl<'a> Cursor<'a> {
         let start = self.at;
         let mut escaped = false;
         loop {
+            // Most strings are one run of plain bytes.
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            let special = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+            self.at += rest.iter().position(special).unwrap_or(rest.len());
             match self.peek() {
                 Some(b'"') => break,
                 Some(b'\\') => {
                     escaped = true;
                     self.escape()?;
                 }
-                Some(0x20..) => self.at += 1,
                 Some(_) => return Err(self.fault("an escape in place of the bare control byte")),
                 None => return Err(self.fault("the closing quote")),
             }

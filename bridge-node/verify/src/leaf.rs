@@ -176,14 +176,15 @@ fn field(cursor: &mut Cursor<'_>, last: Option<usize>) -> Result<usize, LeafFaul
     let name = cursor.string()?;
     cursor.expect(b":", "`:`")?;
     let name = name.decoded();
-    let position = FIELDS
-        .iter()
-        .position(|field| field.as_bytes() == name.as_ref());
+    let next = last.map_or(0, |last| last + 1);
+    // In a good leaf the field is never before `next`.
+    let is_it = |field: &&str| field.as_bytes() == name.as_ref();
+    let found = FIELDS.iter().skip(next).position(is_it).map(|at| at + next);
+    let position = found.or_else(|| FIELDS.iter().position(is_it));
     let Some(position) = position else {
         let name = String::from_utf8_lossy(&name).chars().take(64).collect();
         return Err(LeafFault::UnknownField { name });
     };
-    let next = last.map_or(0, |last| last + 1);
     let field = FIELDS.get(position).copied().unwrap_or_default();
     if position < next {
         let after = last

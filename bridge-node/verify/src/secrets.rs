@@ -150,8 +150,10 @@ pub(crate) fn segment_key(
 ) -> Result<LessSafeKey, SecretsFault> {
     let form = SecretsFault::Form("a segment key file");
     let name = beside_name(first, "key");
-    let Ok(bytes) = folder::read(folder, &name, KEY_LIMIT_BYTES) else {
-        return Err(form);
+    let bytes = match folder::read(folder, &name, KEY_LIMIT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(FolderFault::Missing(_)) => return Err(SecretsFault::Missing),
+        Err(_) => return Err(form),
     };
     let label = b"bridge-segment-key-v1";
     let Some(wrapped) = bytes
@@ -271,3 +273,58 @@ const SECRETS_HEAD_BYTES: usize = 18 + 8 + 8 + WRAPPED_BYTES;
 
 /// The most that is read of a segment key file.
 const KEY_LIMIT_BYTES: u64 = 256;
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, SecretsFault, Slots, Source, aead_key, segment_key};
+    use crate::folder::beside_name;
+    use proptest::prelude::*;
+
+    /// A folder with one file beside a segment.
+    fn beside(extension: &str, bytes: &[u8]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("segments")).unwrap();
+        std::fs::write(folder.path().join(beside_name(7, extension)), bytes).unwrap();
+        folder
+    }
+
+    fn head(first: u64, count: u64) -> Vec<u8> {
+        let parts: [&[u8]; 4] = [
+            b"bridge-secrets-v1\n",
+            &first.to_be_bytes(),
+            &count.to_be_bytes(),
+            &[1; 60],
+        ];
+        parts.concat()
+    }
+
+    #[test]
+    fn counts_are_believed_only_as_far_as_the_file_goes() {
+        let open = |bytes: &[u8]| Slots::open(beside("secrets", bytes).path(), "o", 7, None);
+        assert!(open(&head(7, 0)).is_ok());
+        assert!(matches!(
+            open(&head(7, u64::MAX)),
+            Err(SecretsFault::Form(_))
+        ));
+        assert!(matches!(open(&head(7, 1)), Err(SecretsFault::Form(_))));
+        assert!(matches!(
+            open(&head(8, 0)),
+            Err(SecretsFault::First { found: 8 })
+        ));
+        let mut slots = Source::Sealed(open(&[head(7, 1), vec![0; 60]].concat()).unwrap());
+        assert_eq!(slots.next(b"", "o", 7), Found::Empty);
+        assert_eq!(slots.next(b"", "o", 8), Found::Unknown);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_open(input: Vec<u8>, labelled: bool) {
+            let key = aead_key(&[1; 32]).unwrap();
+            let with = |label: &[u8]| [if labelled { label } else { b"" }, &input].concat();
+            let folder = beside("secrets", &with(b"bridge-secrets-v1\n"));
+            prop_assert!(Slots::open(folder.path(), "o", 7, Some(&key)).is_err());
+            let folder = beside("key", &with(b"bridge-segment-key-v1\n"));
+            prop_assert!(segment_key(folder.path(), "o", 7, &key).is_err());
+        }
+    }
+}

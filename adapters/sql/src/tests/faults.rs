@@ -244,3 +244,12 @@ fn a_package_of_another_adapter_is_refused() {
     let manifest = manifest.split("[sqll]").next().unwrap().to_owned();
     assert_eq!(faults(&manifest)[0].code, "other-adapter");
 }
+
+#[test]
+fn the_guide_explains_every_fault() {
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
+    let guide = std::fs::read_to_string(guide).unwrap();
+    for (_, _, code, _) in MISTAKES {
+        assert!(guide.contains(&format!("`{code}`")), "{code}");
+    }
+}

@@ -57,6 +57,7 @@ struct State {
 
 #[derive(Default)]
 struct Content {
+    name: String,
     written: Vec<u8>,
     durable: Vec<u8>,
     /// Ranges written since the last sync that the system still remembers to be unsynced.
@@ -64,7 +65,6 @@ struct Content {
 }
 
 struct MemoryFile {
-    path: String,
     content: Arc<Mutex<Content>>,
     state: Arc<Mutex<State>>,
 }
@@ -104,14 +104,17 @@ impl MemoryDisk {
         let kept = files.iter().map(|(path, content)| {
             let content = locked(content);
             let (written, durable) = (content.written.clone(), content.durable.clone());
+            let name = path.clone();
             let content = match crash {
                 // What a failed sync left unsynced stays readable, and stays forgotten.
                 Crash::Process => Content {
+                    name,
                     written,
                     durable,
                     unsynced: content.unsynced.clone(),
                 },
                 Crash::Power | Crash::PowerFoldersKept => Content {
+                    name,
                     written: durable.clone(),
                     durable,
                     unsynced: Vec::new(),
@@ -191,7 +194,11 @@ impl Disk for MemoryDisk {
     fn create(&self, path: &str) -> io::Result<Arc<dyn SegmentFile>> {
         let mut state = locked(&self.state);
         let failure = state.step(format!("create {path}"));
-        let content = Arc::new(Mutex::new(Content::default()));
+        let named = Content {
+            name: path.to_owned(),
+            ..Content::default()
+        };
+        let content = Arc::new(Mutex::new(named));
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             state.files.insert(path.to_owned(), content.clone());
         }
@@ -199,7 +206,6 @@ impl Disk for MemoryDisk {
             return Err(broken());
         }
         Ok(Arc::new(MemoryFile {
-            path: path.to_owned(),
             content,
             state: self.state.clone(),
         }))
@@ -209,11 +215,7 @@ impl Disk for MemoryDisk {
         let content = locked(&self.state).files.get(path).cloned();
         Ok(content.map(|content| {
             let state = self.state.clone();
-            Arc::new(MemoryFile {
-                path: path.to_owned(),
-                content,
-                state,
-            }) as Arc<dyn SegmentFile>
+            Arc::new(MemoryFile { content, state }) as Arc<dyn SegmentFile>
         }))
     }
 
@@ -222,6 +224,7 @@ impl Disk for MemoryDisk {
         let failure = state.step(format!("rename {from} {to}"));
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             let content = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
+            to.clone_into(&mut locked(&content).name);
             state.files.insert(to.to_owned(), content);
         }
         failure.map_or(Ok(()), |_| Err(broken()))
@@ -280,7 +283,7 @@ impl Disk for MemoryDisk {
 
 impl SegmentFile for MemoryFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let failure = locked(&self.state).step(format!("write {}", self.path));
+        let failure = self.step("write");
         let half = bytes.len() / 2;
         let (from, to) = match failure {
             None | Some(Failure::StoredButFailed) => (0, bytes.len()),
@@ -316,7 +319,7 @@ impl SegmentFile for MemoryFile {
     }
 
     fn shorten(&self, length: u64) -> io::Result<()> {
-        let failure = locked(&self.state).step(format!("shorten {}", self.path));
+        let failure = self.step("shorten");
         if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
             let mut content = locked(&self.content);
             let length = usize::try_from(length).expect("small");
@@ -333,7 +336,7 @@ impl SegmentFile for MemoryFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let failure = locked(&self.state).step(format!("sync {}", self.path));
+        let failure = self.step("sync");
         let mut content = locked(&self.content);
         let mut ranges = std::mem::take(&mut content.unsynced);
         let middle = |(start, end): (usize, usize)| start + (end - start) / 2;
@@ -360,6 +363,13 @@ impl SegmentFile for MemoryFile {
             content.durable[start..end].copy_from_slice(&bytes);
         }
         failure.map_or(Ok(()), |_| Err(broken()))
+    }
+}
+
+impl MemoryFile {
+    fn step(&self, what: &str) -> Option<Failure> {
+        let what = format!("{what} {}", locked(&self.content).name);
+        locked(&self.state).step(what)
     }
 }
 

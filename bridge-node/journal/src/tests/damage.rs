@@ -59,11 +59,16 @@ async fn a_changed_byte_under_a_checkpoint_is_damage() {
         .iter()
         .rposition(|byte| *byte != 0)
         .expect("used");
+    // The newest batch may have no checkpoint over it yet: it is the only one that may be cut.
+    let end = end - 10_000;
     for at in (0..=end).step_by(97) {
         let disk = disk.crash(Crash::Power);
         disk.change(&path, |bytes| bytes[at] ^= 1);
-        let damage = refused(&bench, &disk);
-        assert!(!damage.to_string().is_empty(), "{at}");
+        let opened = bench.open(&disk);
+        assert!(
+            matches!(opened, Err(OpenError::Damaged(_))),
+            "{at} of {end}: {opened:?}"
+        );
     }
 }
 
@@ -104,7 +109,9 @@ async fn bytes_after_the_last_commit_are_cut_if_nothing_signed_is_lost() {
             + 1
     };
     let (from, to) = (used(&one), used(&two));
-    for at in (from..to).step_by(13) {
+    // A changed name of the commit before makes the last commit look like a later one: that is damage.
+    let previous = to - 72..to - 40;
+    for at in (from..to).step_by(13).filter(|at| !previous.contains(at)) {
         let disk = two.crash(Crash::Power);
         disk.change(&path, |bytes| bytes[at] ^= 0x10);
         let (journal, opened) = bench.open(&disk).expect("opens");
@@ -142,7 +149,8 @@ async fn a_tree_behind_its_checkpoint_is_damage() {
     }
     journal.close().await.expect("closes");
     let newer = early.bytes("checkpoint").expect("a checkpoint");
-    old.change("checkpoint", |bytes| *bytes = newer);
+    let file = crate::disk::Disk::create(&old, "checkpoint").expect("made");
+    file.write_at(&newer, 0).expect("written");
     let damage = refused(&bench, &old);
     assert!(
         matches!(damage.fault, Fault::Rollback { checkpoint: 6, .. }),

@@ -9,7 +9,7 @@ use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
 use uuid::Uuid;
 
 use super::support::{Bench, NOW, ORIGIN, answer, body, check, leaf, request};
-use crate::disk::memory::{Crash, MemoryDisk};
+use crate::disk::memory::{Crash, Failure, MemoryDisk, Operation};
 use crate::note::NoteKey;
 use crate::tree::sha256;
 use crate::{CloseError, EVIDENCE_BODY_BYTES, Entry, OpenError, RecordError};
@@ -312,14 +312,9 @@ async fn a_failed_sync_ends_it_for_all() {
     let (bench, disk) = (Bench::new(), MemoryDisk::default());
     let (journal, _) = bench.open(&disk).expect("opens");
     journal.record(request(1, 10)).await.expect("recorded");
-    let sync = "sync segments/00000000000000000000.segment";
-    let next = disk.trace().iter().filter(|one| one.what == sync).count();
-    // The checkpoint over the first leaf may still come, and fail in place of the second's batch.
-    let operation = crate::disk::memory::Operation {
-        what: sync.to_owned(),
-        number: next,
-    };
-    disk.fail(operation, crate::disk::memory::Failure::NotStored);
+    // The first two are of the first leaf and of the checkpoint over it.
+    let what = "sync segments/00000000000000000000.segment".to_owned();
+    disk.fail(Operation { what, number: 2 }, Failure::NotStored);
     let mut outcomes = Vec::new();
     for exchange in 2..5 {
         outcomes.push(journal.record(request(exchange, 10)).await);

@@ -108,8 +108,10 @@ fn spawn(program: &Path, folder: &Path, settings: &Path) -> Result<Child, Failur
 fn terminate(child: &Child) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     if let Some(pid) = pid {
-        // Already gone is as good.
-        drop(kill_process(pid, Signal::TERM));
+        match kill_process(pid, Signal::TERM) {
+            // Already gone is as good.
+            Ok(()) | Err(_) => {}
+        }
     }
 }
 

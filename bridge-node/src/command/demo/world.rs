@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bridge_certs::{Authority, Order, Profile, Trust, read_key_file, write_secret_file};
+use bridge_certs::{Authority, Order, Profile, write_secret_file};
 use bridge_core::identity::{CertificateName, NodeId};
-use bridge_directory::{Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem};
 
 use crate::command::{Failure, certs, keys};
+
+mod publish;
 
 /// One agency of the demonstration.
 #[derive(Debug)]
@@ -97,7 +98,6 @@ const CONTRACTS: [(&str, &str); 2] = [
         include_str!("../../../../adapters/registries/population/policy/executive-status.json"),
     ),
 ];
-pub(super) const GROUP: &str = "local-executive-authorities";
 const YEAR_S: u64 = 365 * 86_400;
 const HOUR_S: u64 = 3600;
 
@@ -136,7 +136,7 @@ impl World {
         let agencies: [Agency; 3] = agencies
             .try_into()
             .map_err(|_count| Failure::Failed("three agencies".to_owned()))?;
-        publish(&folder, &agencies, now_s)?;
+        publish::publish(&folder, &agencies, now_s)?;
         for agency in &agencies {
             agency.write_settings(agency.subsystem == "POPULATION")?;
         }
@@ -288,96 +288,6 @@ impl Ports {
             health: free()?,
         })
     }
-}
-
-fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Result<(), Failure> {
-    let anchors = fs::read(folder.join("trust/anchors.pem"))
-        .map_err(|error| Failure::failed("anchors.pem", &error))?;
-    let trust =
-        Trust::from_pem(&anchors).map_err(|error| Failure::failed("anchors.pem", &error))?;
-    let mut directory = Directory {
-        instance: "AZ".to_owned(),
-        members: Vec::new(),
-        groups: Vec::new(),
-    };
-    for agency in agencies {
-        directory.members.push(member(agency, &trust, now_s)?);
-    }
-    let authority = agencies[2]
-        .client()
-        .parse()
-        .map_err(|e| Failure::Failed(format!("group: {e}")))?;
-    directory.groups.push(Group {
-        code: GROUP.to_owned(),
-        members: vec![authority],
-    });
-    let text =
-        serde_json::to_vec_pretty(&directory).map_err(|e| Failure::failed("directory", &e))?;
-    write(&folder.join("directory/directory.json"), &text)?;
-    let failed = |error: bridge_directory::PublishError| Failure::failed("directory", &error);
-    let public = folder.join("directory/public");
-    let mut publisher =
-        Publisher::create(&folder.join("directory/keys"), &public, now_s).map_err(failed)?;
-    publisher.publish(&directory, now_s).map_err(failed)?;
-    write(
-        &folder.join("trust/root.json"),
-        &publisher.root().map_err(failed)?,
-    )
-}
-
-fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure> {
-    let keys_folder = agency.folder.join("keys");
-    let id: bridge_core::identity::MemberId = agency
-        .member
-        .parse()
-        .map_err(|e| Failure::Failed(format!("member: {e}")))?;
-    let tls = leaf(&keys_folder.join("tls.pem"))?;
-    let exchange = leaf(&keys_folder.join("exchange.pem"))?;
-    let origin = format!("journal.example/{}/NODE1/1", agency.member);
-    let node = Node {
-        code: "NODE1".to_owned(),
-        name: format!("node1.{}.{}.az", id.code(), id.class()).to_lowercase(),
-        address: agency.ports.peer.to_string(),
-        tls_pins: vec![pin(trust, &tls, Profile::Tls, now_s)?],
-        exchange: vec![ExchangeKey {
-            pin: pin(trust, &exchange, Profile::Exchange, now_s)?,
-            certificate: STANDARD.encode(&exchange),
-        }],
-        journal: journal_vkey(&origin, &keys_folder)?,
-        wire: vec![crate::WIRE_VERSION],
-        leaf: vec![1],
-        forms: vec!["plain".to_owned()],
-    };
-    Ok(Member {
-        id,
-        name: agency.name.to_owned(),
-        subsystems: vec![Subsystem {
-            code: agency.subsystem.to_owned(),
-            name: agency.subsystem_name.to_owned(),
-        }],
-        nodes: vec![node],
-    })
-}
-
-fn leaf(path: &Path) -> Result<Vec<u8>, Failure> {
-    bridge_certs::read_pem_certificates(path)
-        .map_err(|error| Failure::failed("certificate", &error))?
-        .into_iter()
-        .next()
-        .ok_or_else(|| Failure::Failed(format!("{}: no certificate", path.display())))
-}
-
-fn pin(trust: &Trust, der: &[u8], profile: Profile, now_s: u64) -> Result<String, Failure> {
-    trust
-        .check(der, &[], profile, now_s)
-        .map(|checked| URL_SAFE_NO_PAD.encode(checked.spki_sha256))
-        .map_err(|error| Failure::failed("certificate", &error))
-}
-
-fn journal_vkey(origin: &str, keys_folder: &Path) -> Result<String, Failure> {
-    let pkcs8 = read_key_file(&keys_folder.join("journal.key"))
-        .map_err(|error| Failure::failed("journal key", &error))?;
-    bridge_journal::vkey(origin, &pkcs8).map_err(|error| Failure::failed("journal key", &error))
 }
 
 fn build_register(folder: &Path) -> Result<(), Failure> {

@@ -118,3 +118,18 @@ fn keys_of_others_are_refused() {
         "{findings:#?}"
     );
 }
+
+#[test]
+fn erased_records_are_counted_if_a_leaf_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    writer::good_without(folder.path(), &[7, 310]);
+    let report = whole(folder.path());
+    assert_eq!((report.erased, report.leaves), (2, 641));
+    let kept = tempfile::tempdir().unwrap();
+    writer::good(kept.path());
+    assert_eq!(
+        whole(kept.path()).evidence_opened,
+        report.evidence_opened + 2
+    );
+    // The battery has the case that no leaf says so.
+}

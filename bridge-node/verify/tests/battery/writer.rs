@@ -20,7 +20,13 @@ const START_MS: u64 = 1_760_000_000_000;
 
 /// Writes a journal of four segments, the last one open, and gives its verifier key.
 pub(crate) fn good(folder: &Path) -> String {
+    good_without(folder, &[])
+}
+
+/// As [`good`], the secrets of some records erased, and a leaf saying so.
+pub(crate) fn good_without(folder: &Path, erased: &[u64]) -> String {
     let mut writer = Writer {
+        erased: erased.to_vec(),
         tree: Tree::default(),
         leaves: Vec::new(),
         now: START_MS,
@@ -75,6 +81,7 @@ pub(crate) fn note(size: u64, root: &Hash) -> Vec<u8> {
 }
 
 struct Writer {
+    erased: Vec<u64>,
     tree: Tree,
     leaves: Vec<Vec<u8>>,
     now: u64,
@@ -172,6 +179,12 @@ impl Writer {
                 self.checkpoint(&mut segment);
             }
         }
+        if number == 3 && !self.erased.is_empty() {
+            let erased: Vec<String> = self.erased.iter().map(u64::to_string).collect();
+            let facts = format!("{{\"erased\":\"{}\"}}", erased.join(","));
+            let leaf = self.bare_leaf("administration", &facts);
+            self.batch(&mut segment, vec![leaf]);
+        }
         self.checkpoint(&mut segment);
         if number < 3 {
             self.batch(&mut segment, vec![Body::Seal]);
@@ -220,10 +233,14 @@ impl Writer {
         let bytes = fs::read(newest).unwrap();
         let name = newest.file_stem().unwrap().to_str().unwrap();
         let digest = b64url(&bytes[bytes.len() - 32..]);
-        let leaf = format!(
-            "{{\"v\":1,\"kind\":\"state\",\"time\":{},\"facts\":{{\"digest\":\"{digest}\",\"index\":\"{name}\"}}}}",
-            self.now
-        );
+        let facts = format!("{{\"digest\":\"{digest}\",\"index\":\"{name}\"}}");
+        self.bare_leaf("state", &facts)
+    }
+
+    /// A leaf with nothing beside it.
+    fn bare_leaf(&mut self, kind: &str, facts: &str) -> Body {
+        let now = self.now;
+        let leaf = format!("{{\"v\":1,\"kind\":\"{kind}\",\"time\":{now},\"facts\":{facts}}}");
         self.secrets.push(None);
         Body::Leaf {
             leaf: leaf.into_bytes(),
@@ -335,6 +352,7 @@ impl Writer {
         out.extend(wrap(&EVIDENCE_KEY, &aad, &file_key));
         for (ordinal, secret) in self.secrets.iter().enumerate() {
             let index = first + ordinal as u64;
+            let secret = secret.filter(|_| !self.erased.contains(&index));
             out.extend(secret.map_or(vec![0; 60], |secret| wrap_secret(&file_key, &secret, index)));
         }
         fs::write(folder.join(segment.beside("secrets")), out).unwrap();

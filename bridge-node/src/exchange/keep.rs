@@ -1,0 +1,109 @@
+//! What the journal keeps of a message: entries, evidence modes, subjects.
+
+use bridge_core::contract::Contract;
+use bridge_core::envelope::Envelope;
+use bridge_core::leaf::{EvidenceMode, Leaf};
+use bridge_core::refusal::{ContractName, Denial, Refusal, ServiceFault};
+use bridge_core::subject::subjects;
+use bridge_journal::{Entry, LinkField};
+use bridge_signature::Base;
+use bytes::Bytes;
+
+use super::authorise::Right;
+use super::enter::Asked;
+use crate::payload::Payload;
+
+pub(super) fn signing(
+    leaf: Leaf,
+    base: &Base,
+    link_as: LinkField,
+    payload: &Payload,
+    subjects: Vec<(String, String)>,
+    mode: EvidenceMode,
+) -> Entry {
+    Entry {
+        leaf,
+        sign: Some(base.bytes().to_vec()),
+        link_as,
+        base: None,
+        signature: None,
+        body: kept_body(payload, mode),
+        subjects,
+        mode,
+    }
+}
+
+pub(super) fn received(
+    leaf: Leaf,
+    envelope: &Envelope,
+    payload: &Payload,
+    subjects: Vec<(String, String)>,
+    mode: EvidenceMode,
+) -> Entry {
+    Entry {
+        leaf,
+        sign: None,
+        link_as: LinkField::Link,
+        base: Some(envelope.base.clone()),
+        signature: Some(envelope.signature.clone()),
+        body: kept_body(payload, mode),
+        subjects,
+        mode,
+    }
+}
+
+/// A contract asks for full evidence; a body that was too large for memory leaves its digest only.
+pub(super) fn evidence_mode(right: &Right, payload: &Payload) -> EvidenceMode {
+    match right.evidence() {
+        EvidenceMode::Full if payload.memory().is_none() => EvidenceMode::Digest,
+        mode @ (EvidenceMode::Full | EvidenceMode::Digest | EvidenceMode::None) => mode,
+    }
+}
+
+fn kept_body(payload: &Payload, mode: EvidenceMode) -> Option<Bytes> {
+    match mode {
+        EvidenceMode::Full => payload.memory().cloned(),
+        EvidenceMode::Digest | EvidenceMode::None => None,
+    }
+}
+
+pub(super) fn request_subjects(
+    right: &Right,
+    asked: &Asked,
+    payload: &Payload,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let (Some(allowed), Asked::Service(target)) = (right.allowed(), asked) else {
+        return Ok(Vec::new());
+    };
+    let body = payload.memory().map(Bytes::as_ref);
+    subjects(allowed.matched(), &target.path, &target.query, body, None).map_err(|error| {
+        tracing::info!(%error, "the request does not say whom it concerns");
+        Refusal::Denied {
+            rule: Denial::Subject,
+            contract: contract_name(&allowed.contract),
+        }
+    })
+}
+
+/// Subjects of the answer; those of the request stand in the leaf of the request.
+pub(super) fn answer_subjects(
+    right: &Right,
+    asked: &Asked,
+    payload: &Payload,
+) -> Result<Vec<(String, String)>, Refusal> {
+    let (Some(allowed), Asked::Service(target)) = (right.allowed(), asked) else {
+        return Ok(Vec::new());
+    };
+    let body = payload.memory().map(Bytes::as_ref);
+    subjects(allowed.matched(), &target.path, &target.query, None, body).map_err(|error| {
+        tracing::warn!(%error, "the answer does not say whom it concerns");
+        Refusal::Service(ServiceFault::SubjectsNotReadable)
+    })
+}
+
+fn contract_name(contract: &Contract) -> ContractName {
+    ContractName {
+        id: contract.id().to_owned(),
+        contact: contract.contact().to_owned(),
+    }
+}

@@ -1,0 +1,164 @@
+//! What is signed, and how it stands on the wire: heads, signature bases, the fields that every message carries.
+
+use bridge_core::envelope::{LABEL, Tag, answer_components, params, request_components};
+use bridge_core::fields::{request_hash, secrets_field};
+use bridge_core::refusal::{NodeFault, Refusal};
+use bridge_signature::{
+    AnswerView, Base, Message, RequestView, content_digest_field, signature_base, signature_fields,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use ring::rand::{SecureRandom as _, SystemRandom};
+
+use super::about::About;
+use crate::node::Node;
+use crate::payload::Payload;
+
+/// The head of a request as both ends see it: what signatures of request and answer are made of.
+#[derive(Debug, Clone)]
+pub struct RequestHead {
+    /// Method.
+    pub method: Method,
+    /// Path and query.
+    pub target: String,
+    /// The provider node's name.
+    pub authority: String,
+    /// All fields, with `Signature` and `Signature-Input`.
+    pub fields: HeaderMap,
+}
+
+// === impl RequestHead ===
+
+impl RequestHead {
+    /// The head as the signature package reads it.
+    pub fn view(&self) -> RequestView<'_> {
+        RequestView {
+            method: self.method.as_str(),
+            target: &self.target,
+            authority: &self.authority,
+            scheme: "https",
+            fields: &self.fields,
+        }
+    }
+}
+
+/// The signature base of a request, over all its fields.
+pub(super) fn request_base(
+    node: &Node,
+    head: &RequestHead,
+    nonce: &[u8; 16],
+) -> Result<Base, Refusal> {
+    let covered = request_components(&head.fields);
+    let params = params(
+        Tag::Request,
+        node.signer.key_id(),
+        node.signer.algorithm(),
+        node.clock.now_s(),
+        nonce,
+    );
+    signature_base(&Message::Request(head.view()), &covered, &params).map_err(|e| cannot_sign(&e))
+}
+
+/// The signature base of an answer or refusal, over all its fields and the request that it belongs to.
+pub(super) fn answer_base(
+    node: &Node,
+    tag: Tag,
+    (status, fields): (u16, &HeaderMap),
+    request: &RequestHead,
+) -> Result<Base, Refusal> {
+    let params = params(
+        tag,
+        node.signer.key_id(),
+        node.signer.algorithm(),
+        node.clock.now_s(),
+        &fresh_nonce()?,
+    );
+    let covered = answer_components(fields);
+    let view = AnswerView {
+        status,
+        fields,
+        request: request.view(),
+    };
+    signature_base(&Message::Answer(view), &covered, &params).map_err(|e| cannot_sign(&e))
+}
+
+/// The fields by which an answer or refusal says what it belongs to.
+pub(super) fn answer_fields(
+    about: &About,
+    (head, body): (&RequestHead, &Payload),
+    payload: &Payload,
+    fields: &mut HeaderMap,
+) {
+    set_identity(fields, about);
+    set_service(fields, about);
+    set(fields, "bridge-version", &crate::WIRE_VERSION.to_string());
+    let sha512 = body.sha512();
+    let hash = request_hash(
+        head.method.as_str(),
+        &head.target,
+        &head.fields,
+        sha512.as_ref(),
+    );
+    set(fields, "x-road-request-hash", &hash);
+    protect(fields, payload);
+}
+
+/// Client and ids of the exchange, as far as they are known.
+pub(super) fn set_identity(fields: &mut HeaderMap, about: &About) {
+    for (name, value) in [
+        (
+            "x-road-client",
+            about.client.as_ref().map(ToString::to_string),
+        ),
+        ("x-road-id", about.message_id.clone()),
+        (
+            "x-road-request-id",
+            about.request_id.map(|id| id.to_string()),
+        ),
+    ] {
+        if let Some(value) = value {
+            set(fields, name, &value);
+        }
+    }
+}
+
+/// The service that was asked for: answers name it, requests have it in their target.
+pub(super) fn set_service(fields: &mut HeaderMap, about: &About) {
+    if let Some(service) = &about.service {
+        set(fields, "x-road-service", &service.to_string());
+    }
+}
+
+/// Digests of the body and of the secret fields: what the signature covers in their place.
+pub(super) fn protect(fields: &mut HeaderMap, payload: &Payload) {
+    fields.insert("content-digest", content_digest_field(payload.digest()));
+    if let Some(secrets) = secrets_field(fields) {
+        fields.insert("bridge-secrets", secrets);
+    }
+}
+
+fn cannot_sign(error: &bridge_signature::BaseError) -> Refusal {
+    tracing::error!(%error, "a message cannot be signed");
+    Refusal::Node(NodeFault::Signing)
+}
+
+pub(super) fn fresh_nonce() -> Result<[u8; 16], Refusal> {
+    let mut nonce = [0; 16];
+    SystemRandom::new()
+        .fill(&mut nonce)
+        .map_err(|_unspecified| Refusal::Node(NodeFault::Internal))?;
+    Ok(nonce)
+}
+
+/// Puts the signature on the message.
+pub(super) fn add_signature(fields: &mut HeaderMap, base: &Base, signature: &[u8]) {
+    let (input, value) = signature_fields(LABEL, base, signature);
+    fields.insert("signature-input", input);
+    fields.insert("signature", value);
+}
+
+/// Sets a field of our own making; text that is no field value (a message id with a control, say) was refused before.
+pub(super) fn set(fields: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        fields.insert(HeaderName::from_static(name), value);
+    }
+}

@@ -1,0 +1,187 @@
+//! What a node reads from files before it starts: keys, certificates, contracts, registry packages.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bridge_certs::{
+    Checked, KeyAlgorithm, Profile, Trust, read_key_file, read_pem_certificates, read_secret_file,
+};
+use bridge_core::identity::CertificateName;
+use bridge_journal::JournalKeys;
+use bridge_signature::{Algorithm, FileSigner, Signer};
+
+use super::OpenError;
+use crate::contracts::Contracts;
+use crate::registries::Registries;
+use crate::settings::{Fault, Settings};
+use crate::tls::{TlsIdentity, peer_of};
+
+/// The parts that files give: read by `check-config` and by `run` alike.
+pub struct Parts {
+    pub(super) signer: Arc<dyn Signer>,
+    pub(super) trust: Arc<Trust>,
+    pub(super) tls: TlsIdentity,
+    pub(super) contracts: Contracts,
+    pub(super) registries: Registries,
+    pub(super) directory_root: Vec<u8>,
+    pub(super) keys: JournalKeys,
+}
+
+impl std::fmt::Debug for Parts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Parts")
+    }
+}
+
+// === impl Parts ===
+
+impl Parts {
+    /// Reads keys, certificates, contracts and registry packages.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found.
+    pub fn read(settings: &Settings, now_s: u64) -> Result<Self, OpenError> {
+        let mut faults = Vec::new();
+        let folder = &settings.keys_folder;
+        let trust = keep(&mut faults, "trust.anchors", read_trust(&settings.anchors));
+        let tls = keep(&mut faults, "keys: tls", TlsIdentity::read(folder, "tls"));
+        if settings.consumer_listen.is_some() {
+            keep(&mut faults, "keys: web", TlsIdentity::read(folder, "web"));
+        }
+        let checkpoint = keep(
+            &mut faults,
+            "keys: journal.key",
+            read_key_file(&folder.join("journal.key")),
+        );
+        let evidence = keep(
+            &mut faults,
+            "keys: evidence.key",
+            read_secret_file(&folder.join("evidence.key")),
+        );
+        let root = keep(
+            &mut faults,
+            "directory.root",
+            std::fs::read(&settings.directory_root),
+        );
+        let contracts = keep_all(&mut faults, Contracts::load(&settings.contracts_folder));
+        let registries = keep_all(
+            &mut faults,
+            Registries::open(&settings.services, &settings.limits),
+        );
+        let signer = trust.as_ref().and_then(|trust| {
+            keep(
+                &mut faults,
+                "keys: exchange",
+                exchange_signer(settings, trust, now_s),
+            )
+        });
+        if let (Some(trust), Some(tls)) = (&trust, &tls) {
+            keep(
+                &mut faults,
+                "keys: tls.pem",
+                own_tls(settings, trust, tls, now_s),
+            );
+        }
+        let complete = (|| {
+            Some(Self {
+                signer: signer?,
+                trust: Arc::new(trust?),
+                tls: tls?,
+                contracts: contracts?,
+                registries: registries?,
+                directory_root: root?,
+                keys: JournalKeys {
+                    checkpoint_pkcs8: checkpoint?,
+                    evidence: evidence?,
+                },
+            })
+        })();
+        complete
+            .filter(|_| faults.is_empty())
+            .ok_or(OpenError(faults))
+    }
+
+    /// How many contracts and services there are, for `check-config`.
+    pub fn summary(&self) -> String {
+        format!(
+            "{} contracts, {} services",
+            self.contracts.len(),
+            self.registries.len()
+        )
+    }
+}
+
+fn read_trust(path: &Path) -> Result<Trust, String> {
+    let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    Trust::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn exchange_signer(
+    settings: &Settings,
+    trust: &Trust,
+    now_s: u64,
+) -> Result<Arc<dyn Signer>, String> {
+    let folder = &settings.keys_folder;
+    let chain = read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| e.to_string())?;
+    let (leaf, rest) = chain.split_first().ok_or("exchange.pem: no certificate")?;
+    let checked = trust
+        .check(leaf, rest, Profile::Exchange, now_s)
+        .map_err(|e| format!("exchange.pem: {e}"))?;
+    own_name(settings, &checked).map_err(|what| format!("exchange.pem: {what}"))?;
+    let algorithm = match checked.algorithm {
+        KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
+        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
+        KeyAlgorithm::P384 | KeyAlgorithm::Rsa { .. } => {
+            return Err("exchange.pem: keys of this kind do not sign exchanges".to_owned());
+        }
+    };
+    let key = read_key_file(&folder.join("exchange.key")).map_err(|e| e.to_string())?;
+    let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
+    let signer = FileSigner::from_pkcs8(algorithm, &key, key_id).map_err(|e| e.to_string())?;
+    if signer.public_key() != checked.public_key {
+        return Err("exchange.key is not the key of exchange.pem".to_owned());
+    }
+    Ok(Arc::new(signer))
+}
+
+fn own_tls(
+    settings: &Settings,
+    trust: &Trust,
+    tls: &TlsIdentity,
+    now_s: u64,
+) -> Result<(), String> {
+    let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| error.to_string())?;
+    own_name(settings, &checked)
+}
+
+fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {
+    if checked.name == Some(CertificateName::Node(settings.node.clone())) {
+        return Ok(());
+    }
+    Err(format!("the certificate does not name {}", settings.node))
+}
+
+fn keep<T, E: std::fmt::Display>(
+    faults: &mut Vec<Fault>,
+    place: &str,
+    result: Result<T, E>,
+) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) => {
+            faults.push(Fault::new(
+                place,
+                error.to_string(),
+                "correct the file, or issue it anew with `bridge-node certs`",
+            ));
+            None
+        }
+    }
+}
+
+fn keep_all<T>(faults: &mut Vec<Fault>, result: Result<T, Vec<Fault>>) -> Option<T> {
+    result.map_err(|list| faults.extend(list)).ok()
+}

@@ -1,0 +1,88 @@
+//! Nodes as real processes.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+
+use crate::agency::{Agency, Ports};
+use crate::wait::wait_until;
+
+/// A running program. Killed when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    /// Its log.
+    pub log: PathBuf,
+}
+
+/// The program, named by the environment variable `BRIDGE_NODE`.
+pub fn program() -> PathBuf {
+    let path = std::env::var_os("BRIDGE_NODE")
+        .expect("BRIDGE_NODE names the program under test: run `bash tests/run`, or build it and set the variable");
+    let path = PathBuf::from(path);
+    assert!(path.is_file(), "BRIDGE_NODE={} is not a file", path.display());
+    path
+}
+
+/// Ports that were free a moment ago. Held until all are known, so that they differ.
+pub fn reserve_ports() -> Ports {
+    let listeners: Vec<TcpListener> =
+        (0..4).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
+    let free: Vec<SocketAddr> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
+    Ports { consumer: free[0], plain: free[1], peer: free[2], health: free[3] }
+}
+
+// === impl Process ===
+
+impl Process {
+    /// Runs `bridge-node run` with an agency's settings and waits until it is live.
+    pub async fn run(agency: &Agency) -> Self {
+        let log = agency.folder.join("node.log");
+        let child = Command::new(program())
+            .args(["run", "--config"])
+            .arg(agency.config())
+            .env("RUST_LOG", "trace")
+            .stdin(Stdio::null())
+            .stdout(File::create(agency.folder.join("node.out")).unwrap())
+            .stderr(File::create(&log).unwrap())
+            .spawn()
+            .unwrap();
+        let mut process = Self { child, log };
+        let shown = process.log.clone();
+        wait_until("the node is live", async || {
+            if let Some(status) = process.child.try_wait().unwrap() {
+                panic!("the node ended with {status}: {}", std::fs::read_to_string(&shown).unwrap());
+            }
+            agency.health("/live").await.is_some_and(|answer| answer.status == 200)
+        })
+        .await;
+        process
+    }
+
+    /// Sends SIGTERM.
+    pub fn terminate(&self) {
+        let status = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        assert!(status.success());
+    }
+
+    /// Waits for the end.
+    pub async fn ended(&mut self) -> ExitStatus {
+        let mut status = None;
+        let child = &mut self.child;
+        wait_until("the node has ended", async || {
+            status = child.try_wait().unwrap();
+            status.is_some()
+        })
+        .await;
+        status.unwrap()
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        // Gone already in most scenarios.
+        drop(self.child.kill());
+        drop(self.child.wait());
+    }
+}
