@@ -13,7 +13,7 @@ use bridge_certs::{
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_directory::{Directory, ExchangeKey, Member, Node, Publisher, Subsystem};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use ring::signature::Ed25519KeyPair;
 
 use crate::Failure;
 
@@ -40,8 +40,7 @@ pub(crate) struct NodeAddresses {
     pub(crate) health: SocketAddr,
 }
 
-const HOUR_S: u64 = 3600;
-const DAY_S: u64 = 24 * HOUR_S;
+const DAY_S: u64 = 86_400;
 
 /// Makes everything in a folder.
 pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
@@ -64,8 +63,8 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
     for (party, addresses) in [(&CONSUMER, &addresses.consumer), (&PROVIDER, &addresses.provider)] {
         let keys = folder.join(party.folder).join("keys");
         let journal = make_keys(party, &issuer, &keys)?;
-        let node = listed_node(party, addresses.peer, &keys, &trust, &journal, now_s)?;
-        verifier_keys.push((party.folder, node.journal.clone()));
+        verifier_keys.push((party.folder, journal.clone()));
+        let node = listed_node(party, addresses.peer, &keys, &trust, journal, now_s)?;
         directory.members.push(party.member(node)?);
         let contract = folder.join(party.folder).join("contracts/benchmark.json");
         write(&contract, &texts::contract())?;
@@ -125,7 +124,7 @@ impl Issuer {
             name,
             common_name: format!("benchmark {stem}"),
             sans: sans.iter().map(|&san| san.to_owned()).collect(),
-            not_before: self.now_s.saturating_sub(HOUR_S),
+            not_before: self.now_s,
             not_after: self.now_s.saturating_add(DAY_S),
         })?;
         write(&folder.join(format!("{stem}.pem")), &issued.chain_pem)?;
@@ -133,8 +132,8 @@ impl Issuer {
     }
 }
 
-/// Makes the keys of a node; returns the public half of its journal key.
-fn make_keys(party: &Party, issuer: &Issuer, folder: &Path) -> Result<Vec<u8>, Failure> {
+/// Makes the keys of a node; returns the verifier key of its journal.
+fn make_keys(party: &Party, issuer: &Issuer, folder: &Path) -> Result<String, Failure> {
     let name = || party.node().map(|node| Some(CertificateName::Node(node)));
     issuer.issue(Profile::Tls, name()?, &[], folder, "tls")?;
     issuer.issue(Profile::Exchange, name()?, &[], folder, "exchange")?;
@@ -142,8 +141,8 @@ fn make_keys(party: &Party, issuer: &Issuer, folder: &Path) -> Result<Vec<u8>, F
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
         .map_err(|_unspecified| "no random numbers")?;
     write_key_file(&folder.join("journal.key"), pkcs8.as_ref())?;
-    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref())?;
-    Ok(pair.public_key().as_ref().to_vec())
+    let origin = format!("{}/{}/1", texts::LOG_DOMAIN, party.node()?);
+    Ok(bridge_journal::vkey(&origin, pkcs8.as_ref())?)
 }
 
 fn random() -> Result<[u8; 32], Failure> {
@@ -180,7 +179,7 @@ fn listed_node(
     address: SocketAddr,
     keys: &Path,
     trust: &Trust,
-    journal: &[u8],
+    journal: String,
     now_s: u64,
 ) -> Result<Node, Failure> {
     let certificate = |stem: &str, profile| -> Result<(Vec<u8>, String), Failure> {
@@ -190,14 +189,13 @@ fn listed_node(
         Ok((leaf.clone(), URL_SAFE_NO_PAD.encode(checked.spki_sha256)))
     };
     let (exchange, pin) = certificate("exchange", Profile::Exchange)?;
-    let origin = format!("{}/{}/1", texts::LOG_DOMAIN, party.node()?);
     Ok(Node {
         code: NODE_CODE.to_owned(),
         name: format!("node1.{}.example", party.folder),
         address: address.to_string(),
         tls_pins: vec![certificate("tls", Profile::Tls)?.1],
         exchange: vec![ExchangeKey { certificate: STANDARD.encode(exchange), pin }],
-        journal: bridge_journal::vkey(&origin, journal),
+        journal,
         wire: vec![bridge_node::WIRE_VERSION],
         leaf: vec![1],
         forms: vec!["plain".to_owned()],
