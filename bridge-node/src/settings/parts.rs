@@ -229,7 +229,7 @@ impl Check<'_> {
     }
 
     fn api_key(&mut self, place: &str, text: &str) -> Option<Credential> {
-        let form = "write the 64 hexadecimal digits that `bridge-node api-key` prints";
+        let form = "write the 64 hexadecimal digits that `bridge-node key api` prints";
         if let Some(hash) = decode_hex(text) {
             Some(Credential::ApiKey(hash))
         } else {
@@ -251,7 +251,7 @@ impl Check<'_> {
                 _ => self.fault(
                     &format!("officers[{i}].public_key"),
                     "is not an Ed25519 public key",
-                    "write the base64 of 32 bytes that `bridge-node officer-key` prints",
+                    "write the base64 of 32 bytes that `bridge-node key officer FILE` prints",
                 ),
             }
         }
