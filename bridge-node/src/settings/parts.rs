@@ -222,7 +222,7 @@ impl Check<'_> {
                 Some(certificate) => return Some(Credential::Certificate(certificate)),
                 None => "holds no certificate".to_owned(),
             },
-            Err(error) => error.to_string(),
+            Err(error) => crate::chain(&error),
         };
         self.fault(place, what, "give a PEM file with the client certificate");
         None
@@ -300,6 +300,7 @@ impl Check<'_> {
             };
             if let (Some(subsystem), Some(source)) = (subsystem, source) {
                 services.push(Service {
+                    place,
                     subsystem,
                     published: service.published.unwrap_or(false),
                     check: service.check.unwrap_or(true),
