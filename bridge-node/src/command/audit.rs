@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bridge_certs::read_secret_file;
+use bridge_core::identity::{ServiceId, SubsystemId};
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use super::{Failure, hint, officer, say};
 
@@ -45,16 +47,16 @@ pub(super) enum Command {
         to: Option<String>,
         /// Consumer subsystem.
         #[arg(long)]
-        client: Option<String>,
+        client: Option<SubsystemId>,
         /// Service, five parts.
         #[arg(long)]
-        service: Option<String>,
+        service: Option<ServiceId>,
         /// `ok`, `interrupted`, or an error type.
         #[arg(long)]
         outcome: Option<String>,
         /// X-Road-Request-Id.
         #[arg(long)]
-        id: Option<String>,
+        id: Option<Uuid>,
         /// At most so many.
         #[arg(long)]
         limit: Option<u32>,
@@ -68,7 +70,7 @@ pub(super) enum Command {
     )]
     Show {
         /// X-Road-Request-Id.
-        id: String,
+        id: Uuid,
         #[command(flatten)]
         access: Access,
     },
@@ -114,10 +116,10 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                     from.map(|text| millis("--from", &text)).transpose()?,
                 ),
                 ("to", to.map(|text| millis("--to", &text)).transpose()?),
-                ("client", client),
-                ("service", service),
+                ("client", client.map(|client| client.to_string())),
+                ("service", service.map(|service| service.to_string())),
                 ("outcome", outcome),
-                ("id", id),
+                ("id", id.map(|id| id.to_string())),
                 ("limit", limit.map(|limit| limit.to_string())),
             ];
             let query: Vec<String> = filters
@@ -126,13 +128,10 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                     value.map(|v| format!("{name}={}", utf8_percent_encode(&v, NON_ALPHANUMERIC)))
                 })
                 .collect();
-            {
-                print_hits(&access.ask(&format!("/search?{}", query.join("&")))?, json);
-                Ok(())
-            }
+            print_hits(&access.ask(&format!("/search?{}", query.join("&")))?, json);
+            Ok(())
         }
         Command::Show { id, access } => {
-            let id = utf8_percent_encode(&id, NON_ALPHANUMERIC).to_string();
             let value = access.ask(&format!("/show/{id}"))?;
             say(format_args!("{value:#}"));
             Ok(())
@@ -150,6 +149,12 @@ impl Access {
 
 /// Verifies a folder and says what it found.
 fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Result<(), Failure> {
+    if !folder.is_dir() {
+        return Err(Failure::Failed(hint(
+            &format!("{}: no such folder", folder.display()),
+            "give the journal's folder: `journal` in the node's data folder, or a copy of it",
+        )));
+    }
     let evidence_key = evidence_key
         .map(|path| read_secret_file(path).map(|secret| *secret))
         .transpose()
@@ -186,9 +191,11 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
             }
             Ok(())
         }
-        Err(findings) => Err(Failure::NotGenuine(
-            findings.iter().map(ToString::to_string).collect(),
-        )),
+        Err(findings) => {
+            let mut lines = vec![format!("{}: does not verify", folder.display())];
+            lines.extend(findings.iter().map(ToString::to_string));
+            Err(Failure::NotGenuine(lines))
+        }
     }
 }
 
@@ -235,7 +242,7 @@ fn millis(place: &str, text: &str) -> Result<String, Failure> {
     OffsetDateTime::parse(text, &Rfc3339)
         .map(|time| (time.unix_timestamp_nanos() / 1_000_000).to_string())
         .map_err(|_error| {
-            Failure::Failed(hint(
+            Failure::Usage(hint(
                 &format!("{place}: `{text}` is not a time"),
                 "write RFC 3339 with an offset, as 2026-11-21T09:30:00+04:00",
             ))
