@@ -26,7 +26,7 @@ use crate::replay::Replay;
 use crate::server::{Connection, House};
 use crate::settings::{Fault, Settings};
 use crate::tls::peer_of;
-use crate::watch::Watch;
+use crate::watch::{View, Watch};
 
 mod parts;
 
@@ -232,8 +232,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`PeerFault::KeyUnknown`] or [`PeerFault::KeyNotValid`], or the directory's own trouble.
-    pub fn peer_of(&self, connection: &Connection) -> Result<NodeId, Refusal> {
+    /// [`PeerFault::KeyUnknown`] or [`PeerFault::KeyNotValid`].
+    pub fn peer_of(&self, connection: &Connection, view: &View) -> Result<NodeId, Refusal> {
         let now_s = self.clock.now_s();
         let judged = connection
             .peer
@@ -242,7 +242,6 @@ impl Node {
             .as_ref()
             .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
             .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
-        let view = self.watch.view(now_s)?;
         view.tls_belongs(checked)
             .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))
     }
