@@ -257,13 +257,12 @@ impl Frames {
         self.length.saturating_sub(self.offset)
     }
 
-    /// Looks through the rest of the file: the first byte that is not zero, and the first place after
-    /// the reader that looks like a commit of between `least` and `most` leaves.
-    pub(crate) fn rest(
-        &mut self,
-        sizes: std::ops::RangeInclusive<u64>,
-    ) -> Result<Rest, SegmentFault> {
-        let mut rest = Rest::default();
+    /// Looks through the rest of the file for bytes that are not zero, and for a commit as suspected.
+    pub(crate) fn rest(&mut self, suspect: &Suspect) -> Result<Rest, SegmentFault> {
+        let mut rest = Rest {
+            from: self.offset,
+            ..Rest::default()
+        };
         let mut window: Vec<u8> = Vec::with_capacity(SCAN_BYTES * 2);
         let mut start = self.offset;
         loop {
@@ -272,17 +271,22 @@ impl Frames {
                 .read_to_end(&mut window)
                 .map_err(|error| unreadable(&error))?;
             let place = |at| start.saturating_add(as_u64(at));
-            if let Some(at) = window.iter().position(|byte| *byte != 0) {
+            // A comparison of slices passes over the zeros at the speed of memory.
+            let clean = ZEROS.get(..window.len()) == Some(window.as_slice());
+            let dirty = if clean {
+                None
+            } else {
+                window.iter().position(|byte| *byte != 0)
+            };
+            if let Some(at) = dirty {
                 rest.dirty = rest.dirty.or(Some(place(at)));
                 rest.end = window
                     .iter()
                     .rposition(|byte| *byte != 0)
                     .map_or(rest.end, |at| place(at + 1));
-                let found = window.windows(COMMIT_HEAD_BYTES).position(|head| {
-                    let mut bytes = Bytes(head);
-                    bytes.array::<5>() == Some([COMMIT, 0, 0, 0, 112])
-                        && bytes.u64().is_some_and(|size| sizes.contains(&size))
-                });
+                let found = window
+                    .windows(COMMIT_FRAME_BYTES)
+                    .position(|frame| suspect.is_met(frame));
                 if let Some(at) = found {
                     rest.commit = Some(place(at));
                     break;
@@ -291,7 +295,7 @@ impl Frames {
             if read == 0 {
                 break;
             }
-            let keep = window.len().min(COMMIT_HEAD_BYTES - 1);
+            let keep = window.len().min(COMMIT_FRAME_BYTES - 1);
             let passed = window.len() - keep;
             window.drain(..passed);
             start = start.saturating_add(as_u64(passed));
@@ -300,9 +304,44 @@ impl Frames {
     }
 }
 
+/// What a commit has that was written after others that can't be read any more.
+///
+/// Evidence is encrypted and leaves are text, so that nothing a peer sends can look like one.
+#[derive(Debug)]
+pub(crate) struct Suspect {
+    pub(crate) sizes: std::ops::RangeInclusive<u64>,
+    /// The least time.
+    pub(crate) from_ms: u64,
+    /// The commit that it does not name: that would be the write under way.
+    pub(crate) not_after: Option<Hash>,
+}
+
+impl Suspect {
+    /// Any commit at all.
+    pub(crate) fn any() -> Self {
+        Self {
+            sizes: 0..=u64::MAX,
+            from_ms: 0,
+            not_after: None,
+        }
+    }
+
+    fn is_met(&self, frame: &[u8]) -> bool {
+        let payload = frame.strip_prefix(&[COMMIT, 0, 0, 0, 112]);
+        let commit = payload.and_then(|payload| Commit::parse(payload.try_into().ok()?));
+        commit.is_some_and(|commit| {
+            self.sizes.contains(&commit.size)
+                && commit.time_ms >= self.from_ms
+                && self.not_after != Some(commit.previous)
+        })
+    }
+}
+
 /// What stands after the last frame that could be read.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Rest {
+    /// Where the looking began.
+    pub(crate) from: u64,
     /// The first byte that is not zero.
     pub(crate) dirty: Option<u64>,
     /// The place after the last byte that is not zero.
@@ -328,8 +367,8 @@ const SEALED: u8 = 4;
 /// Payload of a commit.
 pub(crate) const COMMIT_BYTES: usize = 112;
 
-/// Type, length and size of a commit frame.
-const COMMIT_HEAD_BYTES: usize = 13;
+/// Type, length and payload of a commit.
+const COMMIT_FRAME_BYTES: usize = 5 + COMMIT_BYTES;
 
 /// A secret wrapped by AES-256-GCM: nonce, secret, tag.
 const WRAPPED_SECRET_BYTES: u64 = 60;
@@ -339,6 +378,8 @@ const EVIDENCE_LIMIT_BYTES: u64 = 64 << 20;
 
 /// Large reads, so that ten million leaves take few calls to the system.
 const BUFFER_BYTES: usize = 1 << 20;
+
+static ZEROS: [u8; 2 * SCAN_BYTES] = [0; 2 * SCAN_BYTES];
 
 /// How much is looked through at a time.
 const SCAN_BYTES: usize = 1 << 16;

@@ -150,7 +150,7 @@ impl Key {
 /// Standard: C2SP tlog-checkpoint.
 pub(crate) fn open(note: &[u8], key: &Key) -> Result<Checkpoint, NoteFault> {
     if note.len() > NOTE_LIMIT_BYTES {
-        return Err(NoteFault::Form("it is longer than 4096 bytes"));
+        return Err(NoteFault::Form("it is longer than 8192 bytes"));
     }
     let Ok(text) = str::from_utf8(note) else {
         return Err(NoteFault::Form("it is not UTF-8"));
@@ -226,11 +226,11 @@ fn check_origin(origin: &str) -> Result<(), KeyFault> {
     }
 }
 
-/// The longest note that is read.
-pub(crate) const NOTE_LIMIT_BYTES: usize = 4096;
+/// The longest note that is read: an origin has at most 2048 bytes, and stands in it twice.
+pub(crate) const NOTE_LIMIT_BYTES: usize = 8192;
 
 /// The longest verifier key that is read.
-pub(crate) const VKEY_LIMIT_BYTES: usize = 2048;
+pub(crate) const VKEY_LIMIT_BYTES: usize = 2048 + 64;
 
 /// The algorithm byte of Ed25519 keys in signed notes.
 const ED25519_ALGORITHM: u8 = 1;

@@ -150,8 +150,10 @@ pub(crate) fn segment_key(
 ) -> Result<LessSafeKey, SecretsFault> {
     let form = SecretsFault::Form("a segment key file");
     let name = beside_name(first, "key");
-    let Ok(bytes) = folder::read(folder, &name, KEY_LIMIT_BYTES) else {
-        return Err(form);
+    let bytes = match folder::read(folder, &name, KEY_LIMIT_BYTES) {
+        Ok(bytes) => bytes,
+        Err(FolderFault::Missing(_)) => return Err(SecretsFault::Missing),
+        Err(_) => return Err(form),
     };
     let label = b"bridge-segment-key-v1";
     let Some(wrapped) = bytes

@@ -80,7 +80,7 @@ pub enum SegmentFault {
     #[error("the commit's length is not 112: it was altered")]
     CommitLength,
     /// A checkpoint frame is longer than a checkpoint may be.
-    #[error("the checkpoint's length is {length}, at most 4096 is allowed: it was altered")]
+    #[error("the checkpoint's length is {length}, at most 8192 is allowed: it was altered")]
     CheckpointLength {
         /// Length of the payload.
         length: u64,
@@ -132,9 +132,9 @@ pub enum SegmentFault {
         /// Leaves before the commit.
         size: u64,
     },
-    /// The commit's time is not that of its last leaf, or before that of the newest.
+    /// The commit's time is not that of the newest leaf.
     #[error(
-        "the commit's time {time} ms does not follow from the newest leaf's, {newest} ms: the time was altered"
+        "the commit's time {time} ms is not that of the newest leaf, {newest} ms: the time was altered"
     )]
     Time {
         /// Time of the commit.
@@ -142,6 +142,9 @@ pub enum SegmentFault {
         /// Time of the newest leaf.
         newest: u64,
     },
+    /// A segment without leaves is sealed.
+    #[error("the segment is sealed, but has no leaf: its leaves were removed")]
+    SealedEmpty,
     /// Something follows the seal.
     #[error("bytes follow the seal of the segment: they were added after it was closed")]
     AfterSeal,
@@ -163,6 +166,9 @@ pub enum SegmentFault {
     /// The frame's type says that nothing was written here.
     #[error("the type says that nothing was written here yet")]
     Unwritten,
+    /// The last commit does not fit what is before it, and no other follows.
+    #[error("the commit here does not fit the batch before it")]
+    Incomplete,
     /// A batch has more leaves than are held in memory.
     #[error("the batch has more than {limit} leaves: no node writes such a batch")]
     BatchTooLarge {

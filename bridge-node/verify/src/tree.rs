@@ -9,7 +9,7 @@ pub(crate) const TILE_HASHES: usize = 256;
 const TILE_HEIGHT: usize = 8;
 
 /// A tree that grows to the right; its memory does not depend on its size.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Tree {
     size: u64,
     /// Roots of the perfect subtrees the size is made of, largest first.

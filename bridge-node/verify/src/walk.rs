@@ -41,10 +41,10 @@ pub(crate) struct Walk<'a> {
     newest_ms: Option<u64>,
     /// Leaves by the last commit, less leaves held; a difference is reported where it changes.
     size_drift: u64,
-    /// Faults that all later places would repeat.
-    root_reported: bool,
-    note_root_reported: bool,
+    told: Told,
     published: Option<Published>,
+    /// Whether the last segment may end in the pieces of a write.
+    open_ended: bool,
     newest_note_size: u64,
     exchanges: Exchanges,
     indexes: BTreeMap<u64, Indexed>,
@@ -52,12 +52,27 @@ pub(crate) struct Walk<'a> {
     erased: BTreeMap<u64, u64>,
 }
 
+/// Faults that were reported and that all later places would repeat.
+#[derive(Debug, Default)]
+struct Told {
+    root: bool,
+    note_root: bool,
+}
+
 /// The checkpoint that the folder showed when the reading began.
 struct Published {
     note: Vec<u8>,
     size: u64,
-    /// Which of the checkpoints in the segments it is, counted from 1.
-    seen: Option<u64>,
+    seen: Option<Seen>,
+}
+
+/// Where the segments hold the published checkpoint.
+#[derive(Debug, Clone, Copy)]
+struct Seen {
+    /// Which of the checkpoints it is, counted from 1.
+    number: u64,
+    /// How many segments follow its own.
+    following: usize,
 }
 
 /// Checks a whole folder.
@@ -90,9 +105,9 @@ pub(crate) fn run(
         last_commit: Some([0; 32]),
         newest_ms: None,
         size_drift: 0,
-        root_reported: false,
-        note_root_reported: false,
+        told: Told::default(),
         published,
+        open_ended: false,
         newest_note_size: 0,
         exchanges: Exchanges::default(),
         indexes: BTreeMap::new(),
@@ -162,46 +177,52 @@ impl Walk<'_> {
     fn finish_published(&mut self) {
         let checkpoints = self.report.checkpoints;
         let now = folder::read(self.folder, PUBLISHED, NOTE_LIMIT_BYTES).ok();
-        let mut report = |fault| {
-            self.findings.push(Finding::Checkpoint {
-                file: PUBLISHED.to_owned(),
-                offset: 0,
-                fault,
-            });
+        // The file follows the frames from afar while a node works or after it was killed, but it is
+        // exchanged before the next segment but one.
+        let late = |seen: Seen| {
+            let newer = checkpoints > seen.number;
+            newer && (!self.open_ended || seen.following >= SETTLED_AFTER)
         };
-        match &self.published {
+        let fault = match &self.published {
             Some(Published {
                 size, seen: None, ..
-            }) if self.tree_known => {
-                report(NoteFault::NotHeld {
-                    size: *size,
-                    held: self.next,
-                });
-            }
-            // A crash between the frame and the file leaves the file one behind; a node that writes
-            // meanwhile exchanges it.
+            }) => self.tree_known.then_some(NoteFault::NotHeld {
+                size: *size,
+                held: self.next,
+            }),
             Some(Published {
                 size,
                 seen: Some(seen),
                 note,
-            }) if self.tree_known
-                && checkpoints > seen.saturating_add(1)
-                && now.as_ref() == Some(note) =>
-            {
-                report(NoteFault::Old {
+            }) => {
+                // A node that writes meanwhile has exchanged it since.
+                let stands = now.as_ref() == Some(note);
+                let newest = self.newest_note_size;
+                (self.tree_known && stands && late(*seen)).then_some(NoteFault::Old {
                     size: *size,
-                    newest: self.newest_note_size,
-                });
+                    newest,
+                })
             }
-            None if checkpoints > 1 && now.is_none() => {
-                let fault =
-                    FolderFault::Missing("the segments hold checkpoints, so one was published");
-                self.findings.push(Finding::Folder {
-                    file: PUBLISHED.to_owned(),
-                    fault,
-                });
+            None => {
+                let settled = !self.open_ended || self.layout.segments.len() > SETTLED_AFTER;
+                if checkpoints > 0 && settled && now.is_none() {
+                    let fault = "the segments hold checkpoints, so one was published";
+                    let fault = FolderFault::Missing(fault);
+                    self.findings.push(Finding::Folder {
+                        file: PUBLISHED.to_owned(),
+                        fault,
+                    });
+                }
+                None
             }
-            Some(_) | None => {}
+        };
+        if let Some(fault) = fault {
+            let file = PUBLISHED.to_owned();
+            self.findings.push(Finding::Checkpoint {
+                file,
+                offset: 0,
+                fault,
+            });
         }
     }
 
@@ -316,8 +337,11 @@ fn read_published(folder: &Path, key: &Key, findings: &mut Findings) -> Option<P
     }
 }
 
+/// How many segments follow one whose work behind the leaves must be finished.
+const SETTLED_AFTER: usize = 2;
+
 const ORIGIN: &str = "origin";
 
 const PUBLISHED: &str = "checkpoint";
 
-const NOTE_LIMIT_BYTES: u64 = 4096;
+const NOTE_LIMIT_BYTES: u64 = 8192;

@@ -2,7 +2,7 @@ use std::io::{Seek as _, SeekFrom, Write as _};
 
 use proptest::prelude::*;
 
-use super::{Commit, Frame, Frames, Rest};
+use super::{Commit, Frame, Frames, Rest, Suspect};
 use crate::bytes::sha256;
 use crate::segment::SegmentFault;
 
@@ -11,6 +11,13 @@ fn frames(bytes: &[u8], keep_evidence: bool) -> Frames {
     file.write_all(bytes).unwrap();
     file.seek(SeekFrom::Start(0)).unwrap();
     Frames::new(file, bytes.len() as u64, keep_evidence)
+}
+
+fn suspect(sizes: std::ops::RangeInclusive<u64>) -> Suspect {
+    Suspect {
+        sizes,
+        ..Suspect::any()
+    }
 }
 
 const LEAF: &[u8] = b"\x01\0\0\0\x0f\0\0\0\x02{}\0\0\0\0\0\x03abc";
@@ -68,10 +75,10 @@ fn what_no_frame_is_has_a_name() {
         fault(&[4, 0, 0, 0, 1, 0]),
         SegmentFault::SealedLength { length: 1 }
     );
-    let long = [[3, 0, 0, 0x10, 1].as_slice(), &[b'x'; 4097]].concat();
+    let long = [[3, 0, 0, 0x20, 1].as_slice(), &[b'x'; 8193]].concat();
     assert_eq!(
         fault(&long),
-        SegmentFault::CheckpointLength { length: 4097 }
+        SegmentFault::CheckpointLength { length: 8193 }
     );
     let mut secret = LEAF.to_vec();
     secret[12] = 1;
@@ -88,12 +95,25 @@ fn a_commit_behind_anything_is_seen() {
         .concat();
         let bytes = [vec![0; before].as_slice(), &commit, &[0; 9]].concat();
         let at = Some(before as u64);
-        let seen = frames(&bytes, false).rest(5..=9).unwrap();
+        let seen = frames(&bytes, false).rest(&suspect(5..=9)).unwrap();
         assert_eq!((seen.commit, seen.dirty), (at, at), "{before}");
-        let seen = frames(&bytes, false).rest(6..=9).unwrap();
+        for none in [
+            Suspect {
+                not_after: Some([7; 32]),
+                ..Suspect::any()
+            },
+            Suspect {
+                from_ms: u64::MAX,
+                ..Suspect::any()
+            },
+        ] {
+            assert_eq!(frames(&bytes, false).rest(&none).unwrap().commit, None);
+        }
+        let seen = frames(&bytes, false).rest(&suspect(6..=9)).unwrap();
         assert_eq!(
             seen,
             Rest {
+                from: 0,
                 dirty: at,
                 end: before as u64 + 117,
                 commit: None
@@ -118,7 +138,7 @@ proptest! {
             prop_assert!(frames.leaf.len() + frames.evidence.len() <= bytes.len());
         }
         prop_assert!(frames.seek(0).is_ok());
-        let rest = frames.rest(0..=u64::MAX).unwrap();
+        let rest = frames.rest(&Suspect::any()).unwrap();
         prop_assert!(rest.end <= bytes.len() as u64);
     }
 }

@@ -80,6 +80,11 @@ pub enum LeafFault {
         "the leaf has commitments, but no record secret lies beside it: they can never be opened"
     )]
     SecretGone,
+    /// A secret lies beside a leaf that has nothing to open with it.
+    #[error(
+        "a record secret lies beside the leaf, which has no commitments: it was put there later"
+    )]
+    SecretExtra,
     /// The leaf names an index run that can't be.
     #[error(
         "the leaf names the index run of {named}, which no earlier segment has: it does not belong here"

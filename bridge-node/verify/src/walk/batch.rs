@@ -6,8 +6,8 @@ use crate::index::{Keys, Run};
 use crate::secrets::Source;
 use crate::segment::SegmentFault;
 use crate::tile;
-use crate::walk::Walk;
 use crate::walk::exchanges::{Turn, UNFINISHED_LIMIT};
+use crate::walk::{Seen, Walk};
 
 /// The segment that is being read.
 #[derive(Debug)]
@@ -19,6 +19,10 @@ pub(super) struct Current {
     /// False if a leaf can't be read: then the index run can't be derived.
     pub(super) run_known: bool,
     pub(super) has_secrets: bool,
+    /// How many segments follow.
+    pub(super) following: usize,
+    /// Whether a write that was under way may have left its pieces at the end.
+    pub(super) open_ended: bool,
 }
 
 /// The frames since the last commit.
@@ -66,7 +70,7 @@ pub(super) enum Says {
 }
 
 /// The most leaves of a batch.
-pub(super) const BATCH_LIMIT_LEAVES: usize = 65_536;
+pub(super) const BATCH_LIMIT_LEAVES: usize = 131_072;
 
 /// How many erased records may wait for the leaf that explains them.
 const ERASED_LIMIT: usize = 1_000_000;
@@ -97,11 +101,39 @@ impl Walk<'_> {
         commit: &Commit,
         (offset, digest): (u64, Hash),
     ) {
-        let (first, leaves) = (self.next, as_u64(batch.leaves.len()));
-        let end = first.saturating_add(leaves);
+        let mut faults = self.commit_faults(current, &batch, commit, digest);
+        let last = batch.leaves.last();
+        self.newest_ms = last.map_or(self.newest_ms, |leaf| leaf.read.map(|(time, _)| time));
+        self.last_commit = Some(commit.hash);
+        self.report.commits = self.report.commits.saturating_add(1);
+        for staged in &batch.leaves {
+            self.take(current, staged);
+        }
+        for (note, size) in batch.notes {
+            self.take_note(&note, size, current.following);
+        }
+        faults.extend(self.tree_faults(commit));
+        for fault in faults {
+            self.segment_finding(&current.file, offset, fault);
+        }
+    }
+
+    /// What is wrong between a commit, the bytes of its batch and the commit before.
+    fn commit_faults(
+        &self,
+        current: &Current,
+        batch: &Batch,
+        commit: &Commit,
+        digest: Hash,
+    ) -> Vec<SegmentFault> {
+        let first = self.next;
+        let end = first.saturating_add(as_u64(batch.leaves.len()));
         let mut faults = Vec::new();
         if !batch.is_of_one_kind() {
             faults.push(SegmentFault::BatchMix);
+        }
+        if batch.seals > 0 && current.run_known && current.run.count() == 0 {
+            faults.push(SegmentFault::SealedEmpty);
         }
         if commit.batch != digest {
             faults.push(SegmentFault::Batch {
@@ -115,29 +147,30 @@ impl Walk<'_> {
         }
         let last = batch.leaves.last();
         let newest = last.map_or(self.newest_ms, |leaf| leaf.read.map(|(time, _)| time));
-        let fits = |newest: u64| match last {
-            Some(_) => commit.time_ms == newest,
-            None => commit.time_ms >= newest,
-        };
-        if let Some(newest) = newest.filter(|newest| !fits(*newest)) {
-            faults.push(SegmentFault::Time {
-                time: commit.time_ms,
-                newest,
-            });
-        }
-        self.newest_ms = newest;
-        self.last_commit = Some(commit.hash);
-        self.report.commits = self.report.commits.saturating_add(1);
+        let time = commit.time_ms;
+        faults.extend(
+            newest
+                .filter(|newest| *newest != time)
+                .map(|newest| SegmentFault::Time { time, newest }),
+        );
+        faults
+    }
+
+    /// Whether a commit and all before it fit, as they must for the batch to count at the very end.
+    pub(super) fn is_complete(
+        &self,
+        current: &Current,
+        batch: &Batch,
+        commit: &Commit,
+        digest: Hash,
+    ) -> bool {
+        let mut tree = self.tree.clone();
         for staged in &batch.leaves {
-            self.take(current, staged);
+            tree.push(staged.hash, &mut |_, _, _| {});
         }
-        for (note, size) in batch.notes {
-            self.take_note(&note, size);
-        }
-        faults.extend(self.tree_faults(commit));
-        for fault in faults {
-            self.segment_finding(&current.file, offset, fault);
-        }
+        self.commit_faults(current, batch, commit, digest)
+            .is_empty()
+            && (!self.tree_known || (commit.size, commit.root) == (tree.size(), tree.root()))
     }
 
     /// Holds size and root of a commit against the tree.
@@ -155,8 +188,8 @@ impl Walk<'_> {
             });
         }
         let wrong = commit.root != self.tree.root();
-        let first = wrong && !self.root_reported;
-        self.root_reported |= wrong;
+        let first = wrong && !self.told.root;
+        self.told.root |= wrong;
         first.then_some(SegmentFault::Root { size: held })
     }
 
@@ -223,7 +256,7 @@ impl Walk<'_> {
         });
     }
 
-    fn take_note(&mut self, note: &[u8], size: Option<u64>) {
+    fn take_note(&mut self, note: &[u8], size: Option<u64>, following: usize) {
         self.report.checkpoints = self.report.checkpoints.saturating_add(1);
         self.newest_note_size = size.unwrap_or(self.newest_note_size);
         if let Some(published) = self
@@ -231,7 +264,10 @@ impl Walk<'_> {
             .as_mut()
             .filter(|published| published.note == note)
         {
-            published.seen = Some(self.report.checkpoints);
+            published.seen = Some(Seen {
+                number: self.report.checkpoints,
+                following,
+            });
         }
     }
 }

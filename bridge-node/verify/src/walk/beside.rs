@@ -7,8 +7,8 @@ use crate::frame::as_u64;
 use crate::index::IndexFault;
 use crate::leaf::LeafFault;
 use crate::secrets::{SecretsFault, Slots, Source, segment_key};
-use crate::walk::Walk;
 use crate::walk::batch::Current;
+use crate::walk::{SETTLED_AFTER, Walk};
 
 /// The index run of a sealed segment.
 #[derive(Debug)]
@@ -25,15 +25,17 @@ impl Walk<'_> {
     /// Opens what holds the secrets of a segment.
     pub(super) fn source(&mut self, first: u64) -> Source {
         let origin = self.key.origin();
+        let evidence_key = self.evidence_key.as_ref();
+        let slots = || Slots::open(self.folder, origin, first, evidence_key).map(Source::Sealed);
         let (name, source) = if self.layout.secrets.contains(&first) {
-            let slots = Slots::open(self.folder, origin, first, self.evidence_key.as_ref());
-            ("secrets", slots.map(Source::Sealed))
+            ("secrets", slots())
         } else if self.layout.keys.contains(&first) {
-            let key = self.evidence_key.as_ref();
-            let key = key
-                .map(|key| segment_key(self.folder, origin, first, key))
-                .transpose();
-            ("key", key.map(Source::Open))
+            let key = evidence_key.map(|key| segment_key(self.folder, origin, first, key));
+            match key.transpose() {
+                // The node has sealed the segment since the folder was listed.
+                Err(SecretsFault::Missing) => ("secrets", slots()),
+                key => ("key", key.map(Source::Open)),
+            }
         } else {
             return Source::None;
         };
@@ -52,8 +54,8 @@ impl Walk<'_> {
     }
 
     /// Judges the files beside a segment that was read to its end.
-    pub(super) fn beside(&mut self, current: &mut Current, sealed: bool, following: usize) {
-        let first = current.first;
+    pub(super) fn beside(&mut self, current: &mut Current, sealed: bool) {
+        let (first, following) = (current.first, current.following);
         let has_key = self.layout.keys.contains(&first);
         let has_secrets = self.layout.secrets.contains(&first);
         if !sealed {
@@ -74,7 +76,9 @@ impl Walk<'_> {
                 fault: FolderFault::KeyLeft,
             });
         }
-        if current.has_secrets && !has_secrets && (settled || !has_key) {
+        let has_index = self.layout.indexes.contains(&first);
+        let wanted = has_index || (current.has_secrets && (settled || !has_key));
+        if wanted && !has_secrets {
             self.secrets_finding(first, "secrets", SecretsFault::Missing);
         }
         if let Source::Sealed(slots) = &current.source
@@ -160,12 +164,19 @@ impl Walk<'_> {
         }
     }
 
+    fn is_there(&self, first: u64, extension: &str) -> bool {
+        self.folder.join(beside_name(first, extension)).is_file()
+    }
+
     /// Judges the index runs when all leaves were read.
     pub(super) fn finish_indexes(&mut self) {
         for (first, indexed) in std::mem::take(&mut self.indexes) {
             let settled = indexed.following >= SETTLED_AFTER;
             let fault = match (indexed.digest, indexed.named) {
-                (None, named) if named || settled => IndexFault::Missing,
+                // It may have come since the folder was listed.
+                (None, named) if (named || settled) && !self.is_there(first, "index") => {
+                    IndexFault::Missing
+                }
                 (Some(_), false) if settled && self.tree_known => IndexFault::Unnamed,
                 (None | Some(_), _) => continue,
             };
@@ -178,9 +189,6 @@ impl Walk<'_> {
         }
     }
 }
-
-/// How many segments follow one whose index run and secrets must be finished.
-const SETTLED_AFTER: usize = 2;
 
 /// The most that is read of an index run that can't be derived.
 const INDEX_LIMIT_BYTES: u64 = 64 << 20;

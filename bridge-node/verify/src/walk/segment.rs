@@ -2,7 +2,7 @@
 
 use crate::finding::Finding;
 use crate::folder::{self, beside_name};
-use crate::frame::{Frame, Frames};
+use crate::frame::{Frame, Frames, Rest, Suspect};
 use crate::index::Run;
 use crate::secrets::Source;
 use crate::segment::{HEADER_BYTES, Header, SEGMENT_LIMIT_BYTES, SegmentFault};
@@ -17,6 +17,7 @@ enum End {
     Open {
         at: u64,
         cause: SegmentFault,
+        rest: Rest,
     },
 }
 
@@ -60,11 +61,14 @@ impl Walk<'_> {
             run: Run::new(first),
             run_known: true,
             has_secrets: false,
+            following,
+            open_ended: following == 0 && !self.layout.indexes.contains(&first),
         };
-        let end = self.frames(&mut current, &mut frames, following, progress);
+        self.open_ended = current.open_ended;
+        let end = self.frames(&mut current, &mut frames, progress);
         let sealed = matches!(end, End::Sealed);
-        self.end(&current, &mut frames, end, following);
-        self.beside(&mut current, sealed, following);
+        self.end(&current, &mut frames, end);
+        self.beside(&mut current, sealed);
         length
     }
 
@@ -80,7 +84,7 @@ impl Walk<'_> {
         frames.read_header(&mut bytes).map_err(Some)?;
         if following == 0 && bytes.iter().all(|byte| *byte == 0) {
             // A crash before the header was durable; then nothing else may be there either.
-            let rest = frames.rest(0..=u64::MAX).map_err(Some)?;
+            let rest = frames.rest(&Suspect::any()).map_err(Some)?;
             return Err(rest.dirty.map(|_| SegmentFault::Magic));
         }
         let header = match Header::parse(&bytes) {
@@ -137,11 +141,11 @@ impl Walk<'_> {
         &mut self,
         current: &mut Current,
         frames: &mut Frames,
-        following: usize,
         progress: &mut dyn FnMut(u64, u64),
     ) -> End {
         let mut told = 0;
         let mut tries = 0;
+        let mut before = None;
         loop {
             let start = frames.offset();
             let mark = self.findings.mark();
@@ -151,19 +155,30 @@ impl Walk<'_> {
                 Err((at, cause)) => {
                     // What no commit covers is not in the journal, and neither are its faults.
                     self.findings.back_to(mark);
-                    if frames.seek(start).is_err() {
-                        return End::Open { at, cause };
-                    }
-                    // A node that writes meanwhile may have been seen in the middle of a write.
-                    let unwritten = cause == SegmentFault::Unwritten && at == start;
+                    let _read_again = frames.seek(start);
+                    let rest = match frames.rest(&self.suspect()) {
+                        Ok(rest) => rest,
+                        Err(cause) => {
+                            return End::Open {
+                                at,
+                                cause,
+                                rest: Rest::default(),
+                            };
+                        }
+                    };
+                    // A node that writes meanwhile may have been seen in the middle of a write, or
+                    // between two: only what stays the same when it is read again is believed. Slots
+                    // are read in order, so that there is no way back in them.
+                    let in_slots = matches!(current.source, Source::Sealed(_));
+                    let found = (at, cause, rest);
+                    let same = before.as_ref() == Some(&found);
                     tries += 1;
-                    if following > 0
-                        || unwritten
-                        || tries > TRIES
-                        || !matches!(current.source, Source::Open(_) | Source::None)
-                    {
-                        return End::Open { at, cause };
+                    let done = same || rest.dirty.is_none() || tries > TRIES;
+                    if !current.open_ended || done || in_slots || frames.seek(start).is_err() {
+                        let (at, cause, rest) = found;
+                        return End::Open { at, cause, rest };
                     }
+                    before = Some(found);
                 }
             }
             if frames.offset().saturating_sub(told) > PROGRESS_BYTES {
@@ -193,6 +208,14 @@ impl Walk<'_> {
                 Frame::Commit(commit) => {
                     let sealed = batch.seals > 0;
                     let digest = frames.batch();
+                    if current.open_ended
+                        && !self.is_complete(current, &batch, &commit, digest)
+                        && !self
+                            .is_followed(frames, batch.start)
+                            .map_err(|fault| (offset, fault))?
+                    {
+                        return Err((offset, SegmentFault::Incomplete));
+                    }
                     self.commit(current, batch, &commit, (offset, digest));
                     return Ok(sealed);
                 }
@@ -200,42 +223,68 @@ impl Walk<'_> {
         }
     }
 
-    /// Judges what stands after the last commit of a segment.
-    fn end(&mut self, current: &Current, frames: &mut Frames, end: End, following: usize) {
-        let from = frames.offset();
+    /// What a commit behind the last one would have, if it was written after a sync of it.
+    fn suspect(&self) -> Suspect {
         let most = self
             .next
             .saturating_add(SEGMENT_LIMIT_BYTES / LEAF_FRAME_BYTES);
-        let rest = match frames.rest(self.next..=most) {
-            Ok(rest) => rest,
-            Err(fault) => return self.lose(&current.file, from, fault),
+        Suspect {
+            sizes: self.next..=most,
+            from_ms: self.newest_ms.unwrap_or(0),
+            not_after: self.last_commit,
+        }
+    }
+
+    /// Whether a commit stands behind `start` that can only have been written after a sync of what is
+    /// there: then that is damage, else it may be the write that was under way.
+    fn is_followed(&self, frames: &mut Frames, start: u64) -> Result<bool, SegmentFault> {
+        let offset = frames.offset();
+        frames.seek(start)?;
+        let rest = frames.rest(&self.suspect())?;
+        frames.seek(offset)?;
+        Ok(rest.commit.is_some())
+    }
+
+    /// Judges what stands after the last commit of a segment.
+    fn end(&mut self, current: &Current, frames: &mut Frames, end: End) {
+        let file = &current.file;
+        let (at, cause, rest) = match end {
+            End::Sealed => {
+                let dirty = frames
+                    .rest(&Suspect::any())
+                    .ok()
+                    .and_then(|rest| rest.dirty);
+                if let Some(dirty) = dirty {
+                    self.segment_finding(file, dirty, SegmentFault::AfterSeal);
+                }
+                return;
+            }
+            End::Open { at, cause, rest } => (at, cause, rest),
         };
-        match (end, rest.dirty, rest.commit) {
-            (End::Sealed, Some(dirty), _) => {
-                self.segment_finding(&current.file, dirty, SegmentFault::AfterSeal);
-            }
-            (End::Sealed, None, _) => {}
-            (End::Open { at, cause }, _, Some(commit)) => {
-                let fault = SegmentFault::Damage {
-                    cause: Box::new(cause),
-                    commit,
-                };
-                self.lose(&current.file, at, fault);
-            }
-            (End::Open { at, cause }, dirty, None) if following > 0 => {
-                let torn = dirty.is_some() && cause != SegmentFault::Unwritten;
-                let fault = if torn { cause } else { SegmentFault::NotSealed };
-                self.lose(&current.file, at, fault);
-            }
-            (End::Open { .. }, dirty, None) => {
+        let fault = match (rest.commit, rest.dirty) {
+            (Some(commit), _) => SegmentFault::Damage {
+                cause: Box::new(cause),
+                commit,
+            },
+            (None, _) if matches!(cause, SegmentFault::Unreadable(_)) => cause,
+            (None, dirty) if current.open_ended => {
+                let from = rest.from;
                 self.report.uncommitted_bytes = dirty.map_or(0, |_| rest.end.saturating_sub(from));
+                return;
             }
+            (None, Some(_)) if cause != SegmentFault::Unwritten => cause,
+            (None, _) => SegmentFault::NotSealed,
+        };
+        if current.following == 0 {
+            self.segment_finding(file, at, fault);
+        } else {
+            self.lose(file, at, fault);
         }
     }
 }
 
 /// How often what follows the last commit is read again while a node may be writing it.
-const TRIES: u32 = 3;
+const TRIES: u32 = 10_000;
 
 /// How many bytes pass between two calls of the progress function.
 const PROGRESS_BYTES: u64 = 4 << 20;

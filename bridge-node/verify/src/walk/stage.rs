@@ -152,7 +152,7 @@ impl Walk<'_> {
             }),
             Ok(checkpoint) => {
                 let wrong = self.tree_known && checkpoint.root != self.tree.root();
-                let first = wrong && !std::mem::replace(&mut self.note_root_reported, wrong);
+                let first = wrong && !std::mem::replace(&mut self.told.note_root, wrong);
                 first.then_some(NoteFault::Root { size: held })
             }
         };
@@ -188,6 +188,9 @@ fn leaf_faults(leaf: &Leaf<'_>, frames: &Frames, before: u64) -> Vec<LeafFault> 
     }
     if (leaf.evidence.is_some() || leaf.subjects > 0) && frames.secret.is_empty() {
         faults.push(LeafFault::SecretGone);
+    }
+    if leaf.evidence.is_none() && leaf.subjects == 0 && !frames.secret.is_empty() {
+        faults.push(LeafFault::SecretExtra);
     }
     faults
 }

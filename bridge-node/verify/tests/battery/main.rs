@@ -24,5 +24,6 @@ mod model;
 mod mutations;
 mod notes;
 mod own;
+mod real;
 mod segments;
 mod writer;

@@ -297,8 +297,8 @@ pub(crate) fn published(journal: &Journal) -> Vec<Mutation> {
         file_mutation(
             "the file checkpoint too large",
             file,
-            |bytes| bytes.resize(5000, 0),
-            &["larger than 4096 bytes"],
+            |bytes| bytes.resize(9000, 0),
+            &["larger than 8192 bytes"],
         ),
         file_mutation(
             "an old checkpoint put back",
