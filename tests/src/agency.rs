@@ -27,6 +27,8 @@ pub struct Plan {
     pub contracts: Vec<Terms>,
     /// `directory.source`, if it is not the folder.
     pub source: Option<String>,
+    /// `directory.refresh_seconds`; a day if it is not given, so that scenarios refresh when they want.
+    pub refresh_s: Option<u64>,
 }
 
 /// Listeners of a node.
@@ -192,7 +194,7 @@ impl Agency {
         let text = format!(
             "[node]\nid = \"{member}/NODE1\"\nlog_domain = \"journal.example\"\ndata_folder = \"data\"\nkeys_folder = \"keys\"\n\
              [trust]\nanchors = \"../anchors.pem\"\n\
-             [directory]\nroot = \"../root.json\"\nsource = \"{source}\"\nrefresh_seconds = 86400\n\
+             [directory]\nroot = \"../root.json\"\nsource = \"{source}\"\nrefresh_seconds = {refresh}\n\
              [consumer]\nlisten = \"{consumer}\"\nplain_listen = \"{plain}\"\n[peer]\nlisten = \"{peer}\"\n\
              [admin]\nhealth_listen = \"{health}\"\n[contracts]\nfolder = \"contracts\"\n\
              [limits]\nsegment_bytes = {SEGMENT_BYTES}\n{limits}\n\
@@ -200,6 +202,7 @@ impl Agency {
              [[callers]]\nname = \"by key\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n{more}\n",
             member = self.member,
             source = self.plan.source.as_deref().unwrap_or("../directory"),
+            refresh = self.plan.refresh_s.unwrap_or(86_400),
             limits = self.plan.limits,
             client = self.subsystem,
             more = self.plan.more,

@@ -1,6 +1,7 @@
 //! An information system that asks its node.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -91,9 +92,7 @@ impl Agency {
 
     /// Asks the health listener.
     pub async fn health(&self, path: &str) -> Option<Answer> {
-        let stream = TcpStream::connect(self.ports.health).await.ok()?;
-        let request = Request::get(path).header("host", "health").body(Empty::<Bytes>::new().boxed_unsync());
-        exchange(stream, request.unwrap()).await.ok()
+        health_of(self.ports.health, path).await
     }
 
     /// A TLS connection to the consumer interface.
@@ -206,6 +205,13 @@ impl Ask<'_> {
         let stream = self.agency.tls(self.certificate.as_deref()).await?;
         exchange(stream, request).await
     }
+}
+
+/// Asks a health listener; `None` if nobody answers.
+pub async fn health_of(address: SocketAddr, path: &str) -> Option<Answer> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let request = Request::get(path).header("host", "health").body(Empty::<Bytes>::new().boxed_unsync());
+    exchange(stream, request.unwrap()).await.ok()
 }
 
 async fn exchange<S>(stream: S, request: Request<Body>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>>

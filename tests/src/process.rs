@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::agency::{Agency, Ports};
+use crate::ask::health_of;
 use crate::wait::wait_until;
 
 /// A running program. Killed when dropped.
@@ -38,13 +39,25 @@ pub fn reserve_ports() -> Ports {
 impl Process {
     /// Runs `bridge-node run` with an agency's settings and waits until it is live.
     pub async fn run(agency: &Agency) -> Self {
-        let log = agency.folder.join("node.log");
+        Self::started(&agency.config(), &agency.folder, agency.ports.health).await
+    }
+
+    /// Runs `bridge-node run` with a settings file; its log goes to `folder`.
+    pub async fn run_config(config: &Path, folder: &Path) -> Self {
+        let text = std::fs::read_to_string(config).unwrap();
+        let settings: toml::Table = text.parse().unwrap();
+        let health = settings["admin"]["health_listen"].as_str().unwrap().parse().unwrap();
+        Self::started(config, folder, health).await
+    }
+
+    async fn started(config: &Path, folder: &Path, health: SocketAddr) -> Self {
+        let log = folder.join("node.log");
         let child = Command::new(program())
             .args(["run", "--config"])
-            .arg(agency.config())
+            .arg(config)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
-            .stdout(File::create(agency.folder.join("node.out")).unwrap())
+            .stdout(File::create(folder.join("node.out")).unwrap())
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
@@ -54,7 +67,7 @@ impl Process {
             if let Some(status) = process.child.try_wait().unwrap() {
                 panic!("the node ended with {status}: {}", std::fs::read_to_string(&shown).unwrap());
             }
-            agency.health("/live").await.is_some_and(|answer| answer.status == 200)
+            health_of(health, "/live").await.is_some_and(|answer| answer.status == 200)
         })
         .await;
         process

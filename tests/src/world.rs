@@ -130,6 +130,14 @@ impl Setup {
         self
     }
 
+    /// How often both nodes read the directory.
+    #[must_use]
+    pub fn refresh_every(mut self, seconds: u64) -> Self {
+        self.provider.refresh_s = Some(seconds);
+        self.consumer.refresh_s = Some(seconds);
+        self
+    }
+
     /// Makes the world; nodes do not run yet.
     pub async fn make(self) -> World {
         let now = now_s();

@@ -16,7 +16,7 @@ use super::about::{About, Refused};
 use super::enter::{Asked, Entered};
 use super::metadata;
 use super::verify::VerifiedRequest;
-use crate::contracts::KnownGroups;
+use crate::contracts::{KnownGroups, is_party};
 use crate::node::Node;
 use crate::peers::{Line, PeerAddress, PeerError};
 use crate::watch::View;
@@ -234,7 +234,8 @@ impl Question<'_> {
         let decided = match named {
             None => decide(about, &facts, &*counters, now),
             Some(reference) => {
-                decide_under(named_contract(about, reference)?, &facts, &*counters, now)
+                let contract = named_contract(about, reference, &facts)?;
+                decide_under(contract, &facts, &*counters, now)
             }
         };
         let allowed = decided?;
@@ -253,22 +254,26 @@ impl Question<'_> {
 }
 
 /// The contract that the request names; it must be the very version that we hold.
+///
+/// Which versions there are is told to parties only, and that an unpublished service exists to nobody else.
 fn named_contract<'a>(
     contracts: &'a [Arc<Contract>],
     reference: &str,
+    facts: &Facts<'_>,
 ) -> Result<&'a Arc<Contract>, Refusal> {
-    let id = reference.split_once('@').map_or(reference, |(id, _)| id);
-    match contracts.iter().find(|contract| contract.id() == id) {
-        Some(contract) if contract.reference() == reference => Ok(contract),
-        Some(contract) => Err(Refusal::ContractVersions {
-            ours: Some(contract.reference()),
-            theirs: reference.to_owned(),
-        }),
-        None => Err(Refusal::ContractVersions {
-            ours: None,
-            theirs: reference.to_owned(),
-        }),
+    if let Some(exact) = contracts.iter().find(|held| held.reference() == reference) {
+        return Ok(exact);
     }
+    let is_ours = |contract: &&Arc<Contract>| is_party(contract, facts.client, facts.groups);
+    if !facts.is_published && !contracts.iter().any(|held| is_ours(&held)) {
+        return Err(Refusal::Unknown(Unknown::Hidden));
+    }
+    let id = reference.split_once('@').map_or(reference, |(id, _)| id);
+    let other = contracts.iter().filter(is_ours).find(|held| held.id() == id);
+    Err(Refusal::ContractVersions {
+        ours: other.map(|held| held.reference()),
+        theirs: reference.to_owned(),
+    })
 }
 
 /// The client must be a subsystem of this node's own member, and registered.
