@@ -93,6 +93,7 @@ fn clients(
 
 impl Handler for NodeInterface {
     const ADDS_DATE: bool = false;
+    const PROTOCOL: Option<&'static [u8]> = Some(crate::tls::ALPN);
 
     async fn handle(
         self: Arc<Self>,

@@ -41,6 +41,8 @@ pub struct Connection {
 pub trait Handler: Send + Sync + 'static {
     /// Whether answers without a `Date` get one.
     const ADDS_DATE: bool = true;
+    /// The application protocol that a connection must have agreed on; `None` where clients of any kind may come.
+    const PROTOCOL: Option<&'static [u8]> = None;
 
     /// Answers one request; errors are answers too.
     fn handle(
@@ -115,6 +117,10 @@ async fn connection<H: Handler>(
     };
     let handshake = tokio::time::timeout(house.limits.handshake_timeout, acceptor.accept(stream));
     match handshake.await {
+        // rustls refuses another protocol by itself, but lets a client pass that names none.
+        Ok(Ok(tls)) if H::PROTOCOL.is_some() && tls.get_ref().1.alpn_protocol() != H::PROTOCOL => {
+            tracing::info!(%remote, "a connection without the node protocol is refused");
+        }
         Ok(Ok(tls)) => {
             let certificates = tls
                 .get_ref()
