@@ -91,7 +91,7 @@ async fn what_the_edge_refuses_has_a_twin_that_passes() {
 }
 
 #[tokio::test]
-async fn limits_of_heads_and_bodies() {
+async fn s61_s75_limits_of_heads_and_bodies() {
     let world = World::with().contract(bridge_tests::world::usual()).limit("body_bytes = 100000").start().await;
     let long = "x".repeat(9000);
     world.consumer.get(&format!("{PATH}/{long}")).send().await.refused(431, "server.clientproxy.bad_request");
