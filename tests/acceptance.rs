@@ -1,7 +1,10 @@
 //! The acceptance list of the field, line by line: which scenario shows it, or what is still open.
 //!
 //! The map is `golden/acceptance.txt`; `UPDATE_GOLDEN=1` writes it anew. A scenario counts by its name: `sNN_…`.
-#![expect(clippy::unwrap_used, reason = "a test that cannot read its own sources has failed")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test that cannot read its own sources has failed"
+)]
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -98,22 +101,56 @@ const LINES: [&str; 84] = [
 
 /// What no scenario shows yet, and the topic that will bring it. A line may stand here and have scenarios: then a part is open.
 const OPEN: &[(u8, &str)] = &[
-    (10, "SOAP"), (11, "SOAP"), (12, "SOAP"), (13, "SOAP"), (14, "SOAP"),
-    (20, "SOAP"), (21, "SOAP"), (22, "SOAP"), (23, "SOAP"),
+    (10, "SOAP"),
+    (11, "SOAP"),
+    (12, "SOAP"),
+    (13, "SOAP"),
+    (14, "SOAP"),
+    (20, "SOAP"),
+    (21, "SOAP"),
+    (22, "SOAP"),
+    (23, "SOAP"),
     (27, "stop and maintenance"),
     (33, "stop and maintenance"),
     (36, "certificate status: revoked"),
-    (39, "registries over TLS"), (40, "several nodes of one member: the fastest"),
-    (41, "keys on tokens"), (42, "certificate status"),
+    (39, "registries over TLS"),
+    (40, "several nodes of one member: the fastest"),
+    (41, "keys on tokens"),
+    (42, "certificate status"),
     (46, "federation"),
-    (48, "batch signatures"), (49, "certificates: requests"), (50, "certificates: renewal"),
-    (51, "time-stamps"), (52, "time-stamps"), (53, "time-stamps"), (54, "time-stamps"), (55, "time-stamps"),
-    (57, "archive"), (59, "proofs for third parties"), (60, "erasure, change of the evidence key"),
-    (62, "registration"), (63, "registration"), (64, "registration"), (65, "registration"), (66, "registration"),
-    (67, "directory: administration"), (68, "console"), (69, "console: keys made and withdrawn"), (70, "console"),
-    (71, "console"), (72, "console"), (73, "console"), (74, "backup"),
-    (76, "metrics"), (77, "metrics"), (78, "certificate status, time-stamps, maintenance"), (79, "metrics"), (80, "console"), (81, "diagnostics"),
-    (82, "overload: descriptors"), (83, "several nodes of one member"), (84, "upgrades"),
+    (48, "batch signatures"),
+    (49, "certificates: requests"),
+    (50, "certificates: renewal"),
+    (51, "time-stamps"),
+    (52, "time-stamps"),
+    (53, "time-stamps"),
+    (54, "time-stamps"),
+    (55, "time-stamps"),
+    (57, "archive"),
+    (59, "proofs for third parties"),
+    (60, "erasure, change of the evidence key"),
+    (62, "registration"),
+    (63, "registration"),
+    (64, "registration"),
+    (65, "registration"),
+    (66, "registration"),
+    (67, "directory: administration"),
+    (68, "console"),
+    (69, "console: keys made and withdrawn"),
+    (70, "console"),
+    (71, "console"),
+    (72, "console"),
+    (73, "console"),
+    (74, "backup"),
+    (76, "metrics"),
+    (77, "metrics"),
+    (78, "certificate status, time-stamps, maintenance"),
+    (79, "metrics"),
+    (80, "console"),
+    (81, "diagnostics"),
+    (82, "overload: descriptors"),
+    (83, "several nodes of one member"),
+    (84, "upgrades"),
 ];
 
 fn folder() -> PathBuf {
@@ -122,7 +159,10 @@ fn folder() -> PathBuf {
 
 /// Names of all test functions below a folder.
 fn test_names(folder: &Path, names: &mut Vec<String>) {
-    let mut entries: Vec<PathBuf> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -147,7 +187,11 @@ fn test_names(folder: &Path, names: &mut Vec<String>) {
 /// The lines that a test's name claims: `s28_…`, or `s31_s32_…`.
 fn claimed(name: &str) -> Vec<u8> {
     name.split('_')
-        .map_while(|part| part.strip_prefix('s').filter(|digits| digits.len() == 2).and_then(|digits| digits.parse().ok()))
+        .map_while(|part| {
+            part.strip_prefix('s')
+                .filter(|digits| digits.len() == 2)
+                .and_then(|digits| digits.parse().ok())
+        })
         .collect()
 }
 
@@ -157,7 +201,10 @@ fn map() -> String {
     let mut shown: BTreeMap<u8, Vec<String>> = BTreeMap::new();
     for name in names {
         for line in claimed(&name) {
-            assert!((1..=84).contains(&line), "{name} claims a line that the list does not have");
+            assert!(
+                (1..=84).contains(&line),
+                "{name} claims a line that the list does not have"
+            );
             shown.entry(line).or_default().push(name.clone());
         }
     }
@@ -168,8 +215,15 @@ fn map() -> String {
     for (number, title) in (1_u8..).zip(LINES) {
         writeln!(text, "\n{number} {title}").unwrap();
         let tests = shown.remove(&number).unwrap_or_default();
-        let open: Vec<&str> = OPEN.iter().filter(|(line, _)| *line == number).map(|(_, topic)| *topic).collect();
-        assert!(!tests.is_empty() || !open.is_empty(), "line {number} has neither a scenario nor an open topic");
+        let open: Vec<&str> = OPEN
+            .iter()
+            .filter(|(line, _)| *line == number)
+            .map(|(_, topic)| *topic)
+            .collect();
+        assert!(
+            !tests.is_empty() || !open.is_empty(),
+            "line {number} has neither a scenario nor an open topic"
+        );
         for name in tests {
             writeln!(text, "    {name}").unwrap();
         }
@@ -188,7 +242,10 @@ fn the_map_of_the_acceptance_list_is_current() {
         fs::write(&path, &map).unwrap();
     }
     let golden = fs::read_to_string(&path).unwrap();
-    assert!(golden == map, "tests/golden/acceptance.txt is not current: run with UPDATE_GOLDEN=1 and read the difference");
+    assert!(
+        golden == map,
+        "tests/golden/acceptance.txt is not current: run with UPDATE_GOLDEN=1 and read the difference"
+    );
 }
 
 #[test]

@@ -24,18 +24,48 @@ const WALL: [(&str, &[&str]); 11] = [
     ("bridge-adapter", &["bridge-core", "bridge-signature"]),
     ("bridge-adapter-sql", &["bridge-adapter", "bridge-core"]),
     ("bridge-adapter-http", &["bridge-adapter", "bridge-core"]),
-    ("bridge-node", &[
-        "bridge-adapter", "bridge-adapter-http", "bridge-adapter-sql", "bridge-certs", "bridge-core", "bridge-directory",
-        "bridge-journal", "bridge-signature", "bridge-verify",
-    ]),
-    ("bridge-tests", &[
-        "bridge-adapter", "bridge-adapter-http", "bridge-adapter-sql", "bridge-certs", "bridge-core", "bridge-directory",
-        "bridge-journal", "bridge-node", "bridge-signature", "bridge-verify",
-    ]),
+    (
+        "bridge-node",
+        &[
+            "bridge-adapter",
+            "bridge-adapter-http",
+            "bridge-adapter-sql",
+            "bridge-certs",
+            "bridge-core",
+            "bridge-directory",
+            "bridge-journal",
+            "bridge-signature",
+            "bridge-verify",
+        ],
+    ),
+    (
+        "bridge-tests",
+        &[
+            "bridge-adapter",
+            "bridge-adapter-http",
+            "bridge-adapter-sql",
+            "bridge-certs",
+            "bridge-core",
+            "bridge-directory",
+            "bridge-journal",
+            "bridge-node",
+            "bridge-signature",
+            "bridge-verify",
+        ],
+    ),
 ];
 /// What the pure packages must not reach, by whatever way.
-const IMPURE: [&str; 8] = ["tokio", "hyper", "rustls", "sled", "rand", "mio", "socket2", "rusqlite"];
-const BANNED: [&str; 6] = ["aws-lc-rs", "aws-lc-sys", "openssl", "openssl-sys", "native-tls", "rsa"];
+const IMPURE: [&str; 8] = [
+    "tokio", "hyper", "rustls", "sled", "rand", "mio", "socket2", "rusqlite",
+];
+const BANNED: [&str; 6] = [
+    "aws-lc-rs",
+    "aws-lc-sys",
+    "openssl",
+    "openssl-sys",
+    "native-tls",
+    "rsa",
+];
 const CRATES_LIMIT: usize = 250;
 const FILE_LIMIT_LINES: usize = 400;
 const ARCHITECTURE_LIMIT_LINES: usize = 200;
@@ -52,10 +82,15 @@ fn files() -> Vec<PathBuf> {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
             let name = path.file_name().unwrap().to_str().unwrap();
-            if name == "target" || (name.starts_with('.') && name != ".ci") || name == "__pycache__" {
+            if name == "target" || (name.starts_with('.') && name != ".ci") || name == "__pycache__"
+            {
                 continue;
             }
-            if path.is_dir() { folders.push(path) } else { found.push(path) }
+            if path.is_dir() {
+                folders.push(path)
+            } else {
+                found.push(path)
+            }
         }
     }
     found.sort();
@@ -68,7 +103,10 @@ fn shown(path: &Path) -> String {
 
 fn sources() -> impl Iterator<Item = (String, String)> {
     let is_rust = |path: &PathBuf| path.extension().is_some_and(|ending| ending == "rs");
-    files().into_iter().filter(is_rust).map(|path| (shown(&path), fs::read_to_string(&path).unwrap()))
+    files()
+        .into_iter()
+        .filter(is_rust)
+        .map(|path| (shown(&path), fs::read_to_string(&path).unwrap()))
 }
 
 fn manifest(path: &Path) -> toml::Table {
@@ -78,34 +116,65 @@ fn manifest(path: &Path) -> toml::Table {
 /// Folder and manifest of each member of the workspace, by package name.
 fn members() -> BTreeMap<String, (String, toml::Table)> {
     let workspace = manifest(&root().join("Cargo.toml"));
-    let list = workspace["workspace"]["members"].as_array().unwrap().clone();
+    let list = workspace["workspace"]["members"]
+        .as_array()
+        .unwrap()
+        .clone();
     list.iter()
         .map(|member| {
             let folder = member.as_str().unwrap();
             let table = manifest(&root().join(folder).join("Cargo.toml"));
-            (table["package"]["name"].as_str().unwrap().to_owned(), (folder.to_owned(), table))
+            (
+                table["package"]["name"].as_str().unwrap().to_owned(),
+                (folder.to_owned(), table),
+            )
         })
         .collect()
 }
 
 fn dependencies(table: &toml::Table, kinds: &[&str]) -> BTreeSet<String> {
-    let section = |kind: &&str| table.get(*kind).and_then(toml::Value::as_table).cloned().unwrap_or_default();
-    kinds.iter().flat_map(|kind| section(kind).into_iter().map(|(name, _)| name)).collect()
+    let section = |kind: &&str| {
+        table
+            .get(*kind)
+            .and_then(toml::Value::as_table)
+            .cloned()
+            .unwrap_or_default()
+    };
+    kinds
+        .iter()
+        .flat_map(|kind| section(kind).into_iter().map(|(name, _)| name))
+        .collect()
 }
 
 /// Names of all crates that a package is built from.
 fn tree(package: &str, workspace: bool) -> BTreeSet<String> {
     let mut command = Command::new(env!("CARGO"));
-    command.current_dir(root()).args(["tree", "--locked", "--offline", "-e", "normal,build", "--prefix", "none"]);
+    command.current_dir(root()).args([
+        "tree",
+        "--locked",
+        "--offline",
+        "-e",
+        "normal,build",
+        "--prefix",
+        "none",
+    ]);
     if workspace {
         command.arg("--workspace");
     } else {
         command.args(["-p", package]);
     }
     let output = command.output().unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).filter(|name| !name.is_empty()).collect()
+    text.lines()
+        .filter_map(|line| line.split(' ').next())
+        .map(str::to_owned)
+        .filter(|name| !name.is_empty())
+        .collect()
 }
 
 #[test]
@@ -113,13 +182,22 @@ fn dependencies_run_one_way() {
     let members = members();
     let names: BTreeSet<&str> = members.keys().map(String::as_str).collect();
     let walled: BTreeSet<&str> = WALL.iter().map(|(name, _)| *name).collect();
-    assert_eq!(names, walled, "the wall and the workspace name different packages");
+    assert_eq!(
+        names, walled,
+        "the wall and the workspace name different packages"
+    );
     for (name, allowed) in WALL {
         // What a package's own tests use is no part of it.
         for dependency in dependencies(&members[name].1, &["dependencies", "build-dependencies"]) {
             let is_ours = dependency.starts_with("bridge-");
-            assert!(!is_ours || allowed.contains(&dependency.as_str()), "{name} depends on {dependency}");
-            assert!(dependency != "sled" || name == "bridge-journal", "{name} names sled");
+            assert!(
+                !is_ours || allowed.contains(&dependency.as_str()),
+                "{name} depends on {dependency}"
+            );
+            assert!(
+                dependency != "sled" || name == "bridge-journal",
+                "{name} names sled"
+            );
         }
     }
 }
@@ -142,7 +220,11 @@ fn one_crypto_stack_and_few_crates() {
         assert!(!BANNED.contains(&name), "{name} is in Cargo.lock");
     }
     let crates = tree("bridge-node", false);
-    assert!(crates.len() <= CRATES_LIMIT, "{} crates in the default binary", crates.len());
+    assert!(
+        crates.len() <= CRATES_LIMIT,
+        "{} crates in the default binary",
+        crates.len()
+    );
 }
 
 #[test]
@@ -159,7 +241,10 @@ fn files_are_short() {
         }
         assert!(!path.ends_with("/mod.rs"), "{path}: no mod.rs");
     }
-    assert!(long.is_empty(), "longer than {FILE_LIMIT_LINES} lines without tests: {long:#?}");
+    assert!(
+        long.is_empty(),
+        "longer than {FILE_LIMIT_LINES} lines without tests: {long:#?}"
+    );
 }
 
 #[test]
@@ -167,7 +252,9 @@ fn standards_are_cited_in_one_form() {
     let mut wrong = Vec::new();
     for (path, text) in sources().filter(|(path, _)| path != "tests/tidy.rs") {
         for (number, line) in text.lines().enumerate() {
-            let Some(comment) = line.find("//").map(|at| &line[at..]) else { continue };
+            let Some(comment) = line.find("//").map(|at| &line[at..]) else {
+                continue;
+            };
             for (at, _) in comment.match_indices("tandard:") {
                 if !is_citation(&comment[at.saturating_sub(1)..]) {
                     wrong.push(format!("{path}:{}: {}", number + 1, comment.trim()));
@@ -175,13 +262,20 @@ fn standards_are_cited_in_one_form() {
             }
         }
     }
-    assert!(wrong.is_empty(), "write `Standard: NAME §SECTION.`: {wrong:#?}");
+    assert!(
+        wrong.is_empty(),
+        "write `Standard: NAME §SECTION.`: {wrong:#?}"
+    );
 }
 
 /// `Standard: RFC 9421 §2.5.`, several parted by commas; specifications without numbered sections go by their name.
 fn is_citation(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix("Standard: ") else { return false };
-    let Some(end) = rest.find(". ").or_else(|| rest.rfind('.')) else { return false };
+    let Some(rest) = text.strip_prefix("Standard: ") else {
+        return false;
+    };
+    let Some(end) = rest.find(". ").or_else(|| rest.rfind('.')) else {
+        return false;
+    };
     let cited = &rest[..end];
     let mut named = false;
     cited.split(", ").all(|part| {
@@ -189,7 +283,11 @@ fn is_citation(text: &str) -> bool {
         let continues = part.starts_with('§') || part.starts_with("step ");
         let is_name = part.starts_with(|c: char| c.is_ascii_uppercase());
         let has_section = part.contains(" §") || part.starts_with("C2SP ");
-        let sound = if continues { named } else { is_name && has_section };
+        let sound = if continues {
+            named
+        } else {
+            is_name && has_section
+        };
         named = true;
         sound
     })
@@ -197,10 +295,19 @@ fn is_citation(text: &str) -> bool {
 
 #[test]
 fn citations_have_a_negative_twin() {
-    for good in ["Standard: RFC 9421 §2.5.", "Standard: RFC 9421 §4.1, §4.2.", "Standard: C2SP signed-note. Standard: RFC 1 §2."] {
+    for good in [
+        "Standard: RFC 9421 §2.5.",
+        "Standard: RFC 9421 §4.1, §4.2.",
+        "Standard: C2SP signed-note. Standard: RFC 1 §2.",
+    ] {
         assert!(is_citation(good), "{good}");
     }
-    for bad in ["Standard: RFC 9421.", "standard: RFC 9421 §2.", "Standard:RFC 9421 §2.", "Standard: RFC 9421 §2"] {
+    for bad in [
+        "Standard: RFC 9421.",
+        "standard: RFC 9421 §2.",
+        "Standard:RFC 9421 §2.",
+        "Standard: RFC 9421 §2",
+    ] {
         assert!(!is_citation(bad), "{bad}");
     }
 }
@@ -208,27 +315,43 @@ fn citations_have_a_negative_twin() {
 #[test]
 fn no_private_key_lies_in_the_tree() {
     for path in files() {
-        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
         for (at, mark) in text.match_indices("PRIVATE KEY-----\n") {
             let next = text[at + mark.len()..].lines().next().unwrap_or_default();
-            let is_key = next.len() >= 40 && next.bytes().all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
+            let is_key = next.len() >= 40
+                && next
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"+/=".contains(&b));
             assert!(!is_key, "{} holds a private key", shown(&path));
         }
         let ending = path.extension().and_then(|ending| ending.to_str());
-        assert!(!matches!(ending, Some("key" | "p12" | "pfx")), "{} looks like a key file", shown(&path));
+        assert!(
+            !matches!(ending, Some("key" | "p12" | "pfx")),
+            "{} looks like a key file",
+            shown(&path)
+        );
     }
 }
 
 #[test]
 fn no_file_names_a_folder_of_somebodys_machine() {
     for path in files() {
-        let Ok(text) = fs::read_to_string(&path) else { continue };
+        let Ok(text) = fs::read_to_string(&path) else {
+            continue;
+        };
         for folder in ["root", "home", "work", "Users"].map(|name| format!("/{name}/")) {
             for (at, _) in text.match_indices(folder.as_str()) {
                 // A part of a longer path, or of an address, is no place on a machine.
                 let before = text[..at].chars().next_back().unwrap_or(' ');
                 let is_absolute = before.is_whitespace() || "\"'`(=<[".contains(before);
-                assert!(!is_absolute, "{}: {}", shown(&path), &text[at..].lines().next().unwrap());
+                assert!(
+                    !is_absolute,
+                    "{}: {}",
+                    shown(&path),
+                    &text[at..].lines().next().unwrap()
+                );
             }
         }
     }
@@ -240,14 +363,28 @@ fn architecture_is_short_and_names_every_package_and_step() {
     assert!(text.lines().count() <= ARCHITECTURE_LIMIT_LINES);
     let steps = fs::read_to_string(root().join("bridge-node/src/exchange.rs")).unwrap();
     for (name, (folder, _)) in members() {
-        assert!(text.contains(&format!("| {name} | `{folder}` |")), "ARCHITECTURE.md does not name {name} in {folder}");
+        assert!(
+            text.contains(&format!("| {name} | `{folder}` |")),
+            "ARCHITECTURE.md does not name {name} in {folder}"
+        );
     }
-    for line in text.lines().filter(|line| line.starts_with("| ") && line.ends_with("` |")) {
+    for line in text
+        .lines()
+        .filter(|line| line.starts_with("| ") && line.ends_with("` |"))
+    {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
         let number = cells[1].split(' ').next().unwrap();
         if number.parse::<u8>().is_ok() {
-            assert!(steps.contains(cells[1]), "exchange.rs has no step `{}`", cells[1]);
-            assert!(root().join(cells[3].trim_matches('`')).is_file(), "{} is not a file", cells[3]);
+            assert!(
+                steps.contains(cells[1]),
+                "exchange.rs has no step `{}`",
+                cells[1]
+            );
+            assert!(
+                root().join(cells[3].trim_matches('`')).is_file(),
+                "{} is not a file",
+                cells[3]
+            );
         }
     }
 }
@@ -268,17 +405,30 @@ fn example() -> (tempfile::TempDir, String) {
 #[test]
 fn every_example_in_config_loads() {
     let mut seen = 0;
-    for path in files().into_iter().filter(|path| shown(path).starts_with("config/")) {
+    for path in files()
+        .into_iter()
+        .filter(|path| shown(path).starts_with("config/"))
+    {
         let text = fs::read_to_string(&path).unwrap();
         match path.extension().and_then(|ending| ending.to_str()) {
             Some("toml") => {
                 let (folder, _) = example();
                 let loaded = Settings::parse(&text, folder.path());
-                assert!(loaded.is_ok(), "{}: {:?}", shown(&path), loaded.unwrap_err());
+                assert!(
+                    loaded.is_ok(),
+                    "{}: {:?}",
+                    shown(&path),
+                    loaded.unwrap_err()
+                );
             }
             Some("json") => {
                 let loaded = bridge_core::contract::load(text.as_bytes());
-                assert!(loaded.is_ok(), "{}: {:?}", shown(&path), loaded.unwrap_err());
+                assert!(
+                    loaded.is_ok(),
+                    "{}: {:?}",
+                    shown(&path),
+                    loaded.unwrap_err()
+                );
             }
             Some("md") => continue,
             other => panic!("{}: nobody loads a {other:?} file", shown(&path)),
@@ -292,9 +442,15 @@ fn every_example_in_config_loads() {
 fn limits_in_the_example_are_the_defaults() {
     let (folder, text) = example();
     let (before, limits) = text.split_once("[limits]").unwrap();
-    let given: String = limits.lines().map(|line| line.trim_start_matches("# ").to_owned() + "\n").collect();
+    let given: String = limits
+        .lines()
+        .map(|line| line.trim_start_matches("# ").to_owned() + "\n")
+        .collect();
     let settings = Settings::parse(&format!("{before}[limits]{given}"), folder.path()).unwrap();
-    assert_eq!(format!("{:?}", settings.limits), format!("{:?}", Limits::default()));
+    assert_eq!(
+        format!("{:?}", settings.limits),
+        format!("{:?}", Limits::default())
+    );
     let named = given.lines().filter(|line| line.contains(" = ")).count();
     let all = format!("{:?}", Limits::default()).matches(": ").count();
     assert_eq!(named, all, "the example does not name every limit");

@@ -183,9 +183,7 @@ async fn read(node: &Arc<Node>, officer: &Officer, target: &str) -> Reply {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let pairs = pairs(query);
     if let Some(id) = path.strip_prefix("/show/") {
-        // The command line encodes whatever an officer types, also the hyphens of a UUID.
-        let id = percent_encoding::percent_decode_str(id).decode_utf8_lossy();
-        let Ok(id) = Uuid::parse_str(&id) else {
+        let Ok(id) = Uuid::parse_str(id) else {
             return reply(
                 400,
                 &json!({ "error": "not a request id", "hint": "give the X-Road-Request-Id, a UUID" }),

@@ -26,7 +26,7 @@ mod sign;
 mod verify;
 
 pub use about::{About, Proof, Refused};
-pub use enter::{Arrival, PeerArrival};
+pub use enter::{Arrival, PeerArrival, edge};
 pub use metadata::list_clients;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;

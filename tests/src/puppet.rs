@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::envelope::{LABEL, Tag, params, request_components};
 use bridge_signature::{
-    Algorithm, Component, FileSigner, Message, Params, RequestView, Signer as _, content_digest_field,
-    content_digest_of, signature_base, signature_fields,
+    Algorithm, Component, FileSigner, Message, Params, RequestView, Signer as _,
+    content_digest_field, content_digest_of, signature_base, signature_fields,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
@@ -115,13 +115,29 @@ impl Puppet {
     /// Parameters with a fresh nonce.
     pub fn params(&self, tag: Tag, created_s: u64) -> Params {
         let nonce: [u8; 16] = random()[..16].try_into().unwrap();
-        params(tag, self.signer.key_id(), self.signer.algorithm(), created_s, &nonce)
+        params(
+            tag,
+            self.signer.key_id(),
+            self.signer.algorithm(),
+            created_s,
+            &nonce,
+        )
     }
 
     /// Signs a request.
     pub fn sign(&self, forged: Forged) -> Sent {
-        let Forged { method, target, authority, mut fields, body, params, uncovered } = forged;
-        fields.entry("content-digest").or_insert(content_digest_field(&content_digest_of(&body)));
+        let Forged {
+            method,
+            target,
+            authority,
+            mut fields,
+            body,
+            params,
+            uncovered,
+        } = forged;
+        fields
+            .entry("content-digest")
+            .or_insert(content_digest_field(&content_digest_of(&body)));
         let view = RequestView {
             method: &method,
             target: &target,
@@ -138,7 +154,13 @@ impl Puppet {
         let (input, value) = signature_fields(LABEL, &base, &signature);
         fields.insert("signature-input", input);
         fields.insert("signature", value);
-        Sent { method, target, host: authority, fields, body }
+        Sent {
+            method,
+            target,
+            host: authority,
+            fields,
+            body,
+        }
     }
 
     /// Opens a connection with the puppet's TLS identity.
@@ -155,7 +177,11 @@ impl Puppet {
     /// # Errors
     ///
     /// As [`Puppet::connect`].
-    pub async fn connect_as(&self, to: SocketAddr, protocols: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+    pub async fn connect_as(
+        &self,
+        to: SocketAddr,
+        protocols: &[&[u8]],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
         connect(&self.tls, to, protocols).await
     }
 
@@ -195,10 +221,14 @@ pub async fn over(
     let whole = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
         let driver = tokio::spawn(connection);
-        let mut request =
-            Request::builder().method(sent.method.as_str()).uri(&sent.target).body(Full::new(sent.body))?;
+        let mut request = Request::builder()
+            .method(sent.method.as_str())
+            .uri(&sent.target)
+            .body(Full::new(sent.body))?;
         *request.headers_mut() = sent.fields;
-        request.headers_mut().insert("host", HeaderValue::try_from(sent.host)?);
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::try_from(sent.host)?);
         let (parts, body) = sender.send_request(request).await?.into_parts();
         let body = body.collect().await?.to_bytes();
         driver.abort();
@@ -212,7 +242,10 @@ pub async fn over(
 impl Forged {
     /// Sets a field before signing.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.fields.insert(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+        self.fields.insert(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value).unwrap(),
+        );
     }
 
     /// As if it had been made at this time.
@@ -229,7 +262,9 @@ impl Forged {
 
 /// The exchange key of a folder.
 pub fn signer(stem: &Path) -> FileSigner {
-    let certificate = bridge_certs::read_pem_certificates(&stem.with_extension("pem")).unwrap().swap_remove(0);
+    let certificate = bridge_certs::read_pem_certificates(&stem.with_extension("pem"))
+        .unwrap()
+        .swap_remove(0);
     let key = bridge_certs::read_key_file(&stem.with_extension("key")).unwrap();
     let key_id = URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &certificate));
     FileSigner::from_pkcs8(Algorithm::EcdsaP256Sha256, &key, key_id).unwrap()
@@ -246,10 +281,17 @@ fn identity(stem: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static
     let chain = bridge_certs::read_pem_certificates(&stem.with_extension("pem")).unwrap();
     let key = bridge_certs::read_key_file(&stem.with_extension("key")).unwrap();
     let chain = chain.into_iter().map(CertificateDer::from).collect();
-    (chain, PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())))
+    (
+        chain,
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())),
+    )
 }
 
-async fn connect(stem: &Path, to: SocketAddr, protocols: &[&[u8]]) -> std::io::Result<TlsStream<TcpStream>> {
+async fn connect(
+    stem: &Path,
+    to: SocketAddr,
+    protocols: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(ring_provider::default_provider());
     let (chain, key) = identity(stem);
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -262,7 +304,9 @@ async fn connect(stem: &Path, to: SocketAddr, protocols: &[&[u8]]) -> std::io::R
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     let tcp = TcpStream::connect(to).await?;
     let name = ServerName::try_from("puppet.invalid").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+    TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await
 }
 
 /// Believes every server.

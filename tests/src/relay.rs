@@ -22,7 +22,11 @@ impl Relay {
     pub async fn to(target: SocketAddr) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let relay = Self { address, opened: Arc::default(), closed: Arc::default() };
+        let relay = Self {
+            address,
+            opened: Arc::default(),
+            closed: Arc::default(),
+        };
         let (opened, closed) = (Arc::clone(&relay.opened), Arc::clone(&relay.closed));
         tokio::spawn(async move {
             while let Ok((mut from, _)) = listener.accept().await {

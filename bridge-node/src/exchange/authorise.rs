@@ -269,7 +269,10 @@ fn named_contract<'a>(
         return Err(Refusal::Unknown(Unknown::Hidden));
     }
     let id = reference.split_once('@').map_or(reference, |(id, _)| id);
-    let other = contracts.iter().filter(is_ours).find(|held| held.id() == id);
+    let other = contracts
+        .iter()
+        .filter(is_ours)
+        .find(|held| held.id() == id);
     Err(Refusal::ContractVersions {
         ours: other.map(|held| held.reference()),
         theirs: reference.to_owned(),

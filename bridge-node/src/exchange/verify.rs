@@ -14,7 +14,7 @@ use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
-use super::enter::{Asked, PeerEntered, body_refusal};
+use super::enter::{Asked, PeerEntered, collect};
 use super::forward::RawAnswer;
 use super::record::{Journaled, SignedRequest};
 use super::sign::RequestHead;
@@ -101,15 +101,12 @@ fn is_code(text: &str) -> bool {
 pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<VerifiedRequest, Refused> {
     let PeerEntered {
         peer,
+        view,
         parts,
         body,
         asked,
         mut about,
     } = entered;
-    let view = node
-        .watch
-        .view(node.clock.now_s())
-        .map_err(|refusal| about.refuse(refusal))?;
     let head = RequestHead {
         method: parts.method.clone(),
         target: asked.request_target(),
@@ -119,9 +116,9 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
     let (envelope, caller) = judge_head(node, &view, &peer, &head, &mut about)
         .map_err(|refusal| about.refuse(refusal))?;
     let owner = peer.to_string();
-    let payload = Payload::collect(body, node.bounds(), &node.room, &owner)
+    let payload = collect(node, body, &owner, &about)
         .await
-        .map_err(|error| about.refuse(body_refusal(&error)))?;
+        .map_err(|refusal| about.refuse(refusal))?;
     about.request_size = Some(payload.length());
     if parse_content_digest(&head.fields).ok() != Some(*payload.digest()) {
         return Err(about.refuse(Refusal::PeerRequest(PeerFault::BodyDigest)));

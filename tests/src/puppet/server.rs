@@ -18,8 +18,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -105,7 +105,9 @@ impl Got {
     }
 
     fn text(&self, name: &str) -> &str {
-        self.fields.get(name).map_or("", |value| value.to_str().unwrap())
+        self.fields
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }
 
@@ -114,7 +116,10 @@ impl Got {
 impl Draft {
     /// Sets a field before signing.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.fields.insert(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+        self.fields.insert(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value).unwrap(),
+        );
     }
 }
 
@@ -131,7 +136,14 @@ impl Puppet {
             &got.fields,
             (!got.body.is_empty()).then_some(sha512),
         );
-        let service = got.target.split('?').next().unwrap().split('/').skip(2).take(5);
+        let service = got
+            .target
+            .split('?')
+            .next()
+            .unwrap()
+            .split('/')
+            .skip(2)
+            .take(5);
         let fields = fields_of(&[
             ("content-type", "application/json"),
             ("x-road-client", got.text("x-road-client")),
@@ -152,10 +164,22 @@ impl Puppet {
 
     /// Signs an answer.
     pub fn sign_answer(&self, draft: Draft) -> Response<Full<Bytes>> {
-        let Draft { status, mut fields, body, params, to } = draft;
-        fields.entry("content-digest").or_insert(content_digest_field(&content_digest_of(&body)));
+        let Draft {
+            status,
+            mut fields,
+            body,
+            params,
+            to,
+        } = draft;
+        fields
+            .entry("content-digest")
+            .or_insert(content_digest_field(&content_digest_of(&body)));
         let host = to.text("host").to_owned();
-        let view = AnswerView { status, fields: &fields, request: to.view(&host) };
+        let view = AnswerView {
+            status,
+            fields: &fields,
+            request: to.view(&host),
+        };
         let covered = answer_components(&fields);
         let base = signature_base(&Message::Answer(view), &covered, &params).unwrap();
         let signature = self.signer.sign(base.bytes()).unwrap();
@@ -181,13 +205,19 @@ impl Puppet {
         config.alpn_protocols = vec![b"bridge/1".to_vec()];
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
-        let listening = Listening { address: listener.local_addr().unwrap(), accepted: Arc::clone(&accepted) };
+        let listening = Listening {
+            address: listener.local_addr().unwrap(),
+            accepted: Arc::clone(&accepted),
+        };
         let acceptor = TlsAcceptor::from(Arc::new(config));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, behaviour, accepted) = (acceptor.clone(), behaviour.clone(), Arc::clone(&accepted));
+                let (acceptor, behaviour, accepted) =
+                    (acceptor.clone(), behaviour.clone(), Arc::clone(&accepted));
                 tokio::spawn(async move {
-                    let Ok(tls) = acceptor.accept(stream).await else { return };
+                    let Ok(tls) = acceptor.accept(stream).await else {
+                        return;
+                    };
                     accepted.fetch_add(1, Ordering::SeqCst);
                     behave(tls, behaviour).await;
                 });
@@ -218,7 +248,10 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
                 let function = Arc::clone(&function);
                 async move {
                     let (parts, body) = request.into_parts();
-                    let body = body.collect().await.map_or_else(|_cut| Bytes::new(), |whole| whole.to_bytes());
+                    let body = body
+                        .collect()
+                        .await
+                        .map_or_else(|_cut| Bytes::new(), |whole| whole.to_bytes());
                     let got = Got {
                         method: parts.method.to_string(),
                         target: parts.uri.to_string(),
@@ -228,7 +261,9 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
                     Ok::<_, Infallible>(function(&got))
                 }
             });
-            let served = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(tls), service);
+            let served = http1::Builder::new()
+                .auto_date_header(false)
+                .serve_connection(TokioIo::new(tls), service);
             drop(served.await);
         }
     }
@@ -258,7 +293,12 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
-        rustls::client::danger::ServerCertVerifier::verify_tls12_signature(&self.0, message, certificate, signature)
+        rustls::client::danger::ServerCertVerifier::verify_tls12_signature(
+            &self.0,
+            message,
+            certificate,
+            signature,
+        )
     }
 
     fn verify_tls13_signature(
@@ -267,7 +307,12 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
-        rustls::client::danger::ServerCertVerifier::verify_tls13_signature(&self.0, message, certificate, signature)
+        rustls::client::danger::ServerCertVerifier::verify_tls13_signature(
+            &self.0,
+            message,
+            certificate,
+            signature,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
