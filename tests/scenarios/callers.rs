@@ -260,7 +260,7 @@ async fn over_plain(mut stream: tokio::net::TcpStream, text: &str) -> String {
 }
 
 #[tokio::test]
-async fn api_keys_prove_a_caller_and_are_consumed() {
+async fn s69_api_keys_prove_a_caller_and_are_consumed() {
     let world = World::usual().await;
     let answer = world.consumer.get(PATH).by_key().send().await;
     answer.answered(200);

@@ -262,7 +262,7 @@ async fn what_the_edge_refuses_has_a_twin_that_passes() {
 }
 
 #[tokio::test]
-async fn limits_of_heads_and_bodies() {
+async fn s61_s75_limits_of_heads_and_bodies() {
     let world = World::with()
         .contract(bridge_tests::world::usual())
         .limit("body_bytes = 100000")

@@ -16,3 +16,4 @@ mod metadata;
 mod peers;
 mod processes;
 mod rights;
+mod topology;

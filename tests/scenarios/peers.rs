@@ -545,3 +545,23 @@ async fn a_restart_changes_nothing_and_can_be_repeated() {
     assert_eq!(all.into_iter().filter(exchanges).count(), 4);
     claims::verifies(&world.provider);
 }
+
+#[tokio::test]
+async fn a_connection_that_does_not_name_the_protocol_or_has_no_certificate_is_closed() {
+    let (world, puppet, contract) = world().await;
+    let sent = puppet.sign(puppet.request(&world.provider, PATH, &contract));
+    for protocols in [&[][..], &[b"http/1.1".as_slice()]] {
+        let stream = puppet
+            .connect_as(world.provider.ports.peer, protocols)
+            .await;
+        let answered = match stream {
+            Ok(stream) => bridge_tests::puppet::over(stream, sent.clone())
+                .await
+                .is_ok(),
+            Err(_refused) => false,
+        };
+        assert!(!answered, "{protocols:?} was served");
+    }
+    assert!(world.registry.seen().is_empty());
+    puppet.send(&world.provider, sent).await.answered(200);
+}

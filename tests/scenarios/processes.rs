@@ -295,3 +295,115 @@ async fn the_demonstration_prints_one_object_and_leaves_nodes_that_start() {
         assert_eq!(node.ended().await.code(), Some(0), "{agency}");
     }
 }
+
+#[tokio::test]
+async fn s58_an_officer_finds_an_exchange_by_its_id_and_the_reading_is_journaled() {
+    let mut world = World::with().contract(usual()).make().await;
+    let mut nodes = processes(&mut world).await;
+    let answer = world
+        .consumer
+        .ask("POST", PATH)
+        .by_key()
+        .body("evidence of it")
+        .send()
+        .await;
+    answer.answered(200);
+    let id = answer.request_id().to_string();
+    let audit = |words: &[&str], key: &str| {
+        let mut command = Command::new(program());
+        command
+            .arg("audit")
+            .args(words)
+            .arg("--socket")
+            .arg(world.consumer.folder.join("data/admin.sock"));
+        command
+            .args(["--officer", "officer-1", "--officer-key"])
+            .arg(world.consumer.folder.join(key));
+        let output = command.output().unwrap();
+        (
+            output.status.code(),
+            String::from_utf8(output.stdout).unwrap(),
+        )
+    };
+    let (code, found) = audit(&["search", "--json", "--id", &id], "officer.key");
+    assert_eq!((code, found.lines().count()), (Some(0), 2), "{found}");
+    let (code, shown) = audit(&["show", &id], "officer.key");
+    assert_eq!(code, Some(0));
+    assert!(
+        shown.contains("evidence of it") && shown.contains("@request-target"),
+        "{shown}"
+    );
+    let (code, none) = audit(
+        &[
+            "search",
+            "--json",
+            "--id",
+            "00000000-0000-4000-8000-000000000000",
+        ],
+        "officer.key",
+    );
+    assert_eq!((code, none.as_str()), (Some(0), ""));
+    let (code, _) = audit(&["show", &id], "keys/journal.key");
+    assert_eq!(code, Some(1), "another key is no officer's");
+    let (code, reads) = audit(&["search", "--json"], "officer.key");
+    assert_eq!(code, Some(0));
+    assert!(reads.matches("audit-read").count() >= 3, "{reads}");
+    for node in &mut nodes {
+        node.terminate();
+        assert_eq!(node.ended().await.code(), Some(0));
+    }
+}
+
+#[tokio::test]
+async fn s59_the_verifier_accepts_a_journal_and_names_any_flipped_byte() {
+    let mut world = World::usual().await;
+    for _ in 0..3 {
+        world
+            .consumer
+            .ask("POST", PATH)
+            .body("evidence")
+            .send()
+            .await
+            .answered(200);
+    }
+    world.consumer.stop().await;
+    let verify = |folder: &Path| {
+        let key = world.consumer.folder.join("keys/evidence.key");
+        let command = ["audit", "verify"].map(std::ffi::OsStr::new);
+        let vkey = &world.consumer.entry.nodes[0].journal;
+        let output = Command::new(program())
+            .args(command)
+            .arg(folder)
+            .arg("--evidence-key")
+            .arg(key)
+            .args(["--key", vkey])
+            .output();
+        output.unwrap().status.code()
+    };
+    let journal = world.consumer.journal();
+    assert_eq!(verify(&journal), Some(0));
+    let segments: Vec<_> = fs::read_dir(journal.join("segments"))
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
+    for path in segments
+        .iter()
+        .filter(|path| fs::read(path).unwrap().iter().any(|byte| *byte != 0))
+    {
+        let good = fs::read(path).unwrap();
+        let used = good.iter().rposition(|byte| *byte != 0).unwrap_or(0);
+        for at in [used / 5, used / 3, used / 2, used * 4 / 5] {
+            let mut bad = good.clone();
+            bad[at] ^= 1;
+            fs::write(path, &bad).unwrap();
+            assert_eq!(
+                verify(&journal),
+                Some(2),
+                "{} at {at} of {used}",
+                path.display()
+            );
+        }
+        fs::write(path, good).unwrap();
+    }
+    assert_eq!(verify(&journal), Some(0));
+}

@@ -201,7 +201,7 @@ async fn purposes_and_legal_bases_are_demanded_and_recorded() {
 }
 
 #[tokio::test]
-async fn a_used_up_quota_is_429_with_the_time_to_wait_and_ends_with_its_window() {
+async fn s75_a_used_up_quota_is_429_with_the_time_to_wait_and_ends_with_its_window() {
     let world = World::with()
         .contract(usual().with("quota", json!({ "per_hour": 2, "per_day": 3 })))
         .start()

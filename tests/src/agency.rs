@@ -12,7 +12,7 @@ use bridge_directory::{ExchangeKey, Member, Node, Subsystem};
 use bridge_node::running::Running;
 use bridge_node::settings::Settings;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use ring::signature::Ed25519KeyPair;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::terms::Terms;
 
@@ -240,15 +240,26 @@ impl Agency {
              [admin]\nhealth_listen = \"{health}\"\n[contracts]\nfolder = \"contracts\"\n\
              [limits]\nsegment_bytes = {SEGMENT_BYTES}\n{limits}\n\
              [[callers]]\nname = \"by certificate\"\nsubsystems = [\"{client}\"]\ncertificate = \"callers/leaf.pem\"\n\
-             [[callers]]\nname = \"by key\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n{more}\n",
+             [[callers]]\nname = \"by key\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n\
+             [[officers]]\nname = \"officer-1\"\npublic_key = \"{officer}\"\n{more}\n",
             member = self.member,
             source = self.plan.source.as_deref().unwrap_or("../directory"),
             refresh = self.plan.refresh_s.unwrap_or(86_400),
             limits = self.plan.limits,
             client = self.subsystem,
+            officer = STANDARD.encode(self.officer()),
             more = self.plan.more,
         );
         fs::write(self.config(), text).unwrap();
+    }
+
+    fn officer(&self) -> Vec<u8> {
+        let pkcs8 = bridge_certs::read_key_file(&self.folder.join("officer.key")).unwrap();
+        Ed25519KeyPair::from_pkcs8(&pkcs8)
+            .unwrap()
+            .public_key()
+            .as_ref()
+            .to_vec()
     }
 
     fn first_pem(&self, file: &str) -> String {

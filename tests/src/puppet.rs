@@ -169,7 +169,20 @@ impl Puppet {
     ///
     /// What the handshake says. In TLS 1.3 a refused client learns it only when it reads.
     pub async fn connect(&self, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
-        connect(&self.tls, to).await
+        self.connect_as(to, &[b"bridge/1"]).await
+    }
+
+    /// Opens a connection that offers these protocols.
+    ///
+    /// # Errors
+    ///
+    /// As [`Puppet::connect`].
+    pub async fn connect_as(
+        &self,
+        to: SocketAddr,
+        protocols: &[&[u8]],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        connect(&self.tls, to, protocols).await
     }
 
     /// Signs, sends, and returns the answer.
@@ -192,25 +205,36 @@ impl Puppet {
         to: &Agency,
         sent: Sent,
     ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let whole = async {
-            let stream = self.connect(to.ports.peer).await?;
-            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            let driver = tokio::spawn(connection);
-            let mut request = Request::builder()
-                .method(sent.method.as_str())
-                .uri(&sent.target)
-                .body(Full::new(sent.body))?;
-            *request.headers_mut() = sent.fields;
-            request
-                .headers_mut()
-                .insert("host", HeaderValue::try_from(sent.host)?);
-            let (parts, body) = sender.send_request(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            driver.abort();
-            Ok(Answer::checked(parts.status.as_u16(), parts.headers, body))
-        };
-        tokio::time::timeout(BOUND, whole).await?
+        over(self.connect(to.ports.peer).await?, sent).await
     }
+}
+
+/// Sends over an open connection.
+///
+/// # Errors
+///
+/// What the connection says.
+pub async fn over(
+    stream: TlsStream<TcpStream>,
+    sent: Sent,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let whole = async {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let driver = tokio::spawn(connection);
+        let mut request = Request::builder()
+            .method(sent.method.as_str())
+            .uri(&sent.target)
+            .body(Full::new(sent.body))?;
+        *request.headers_mut() = sent.fields;
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::try_from(sent.host)?);
+        let (parts, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        driver.abort();
+        Ok(Answer::checked(parts.status.as_u16(), parts.headers, body))
+    };
+    tokio::time::timeout(BOUND, whole).await?
 }
 
 // === impl Forged ===
@@ -263,7 +287,11 @@ fn identity(stem: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static
     )
 }
 
-async fn connect(stem: &Path, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+async fn connect(
+    stem: &Path,
+    to: SocketAddr,
+    protocols: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(ring_provider::default_provider());
     let (chain, key) = identity(stem);
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -273,7 +301,7 @@ async fn connect(stem: &Path, to: SocketAddr) -> std::io::Result<TlsStream<TcpSt
         .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
         .with_client_auth_cert(chain, key)
         .unwrap();
-    config.alpn_protocols = vec![b"bridge/1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     let tcp = TcpStream::connect(to).await?;
     let name = ServerName::try_from("puppet.invalid").unwrap();
     TlsConnector::from(Arc::new(config))
