@@ -274,24 +274,22 @@ fn named_contract<'a>(
     reference: &str,
     facts: &Facts<'_>,
 ) -> Result<&'a Arc<Contract>, Refusal> {
-    let mut own = contracts
-        .iter()
-        .filter(|contract| is_party(contract, facts.client, facts.groups))
-        .peekable();
-    if own.peek().is_none() {
-        return Err(no_contract(facts));
-    }
     let id = reference.split_once('@').map_or(reference, |(id, _)| id);
-    match own.find(|contract| contract.id() == id) {
+    let is_own = |contract: &Arc<Contract>| is_party(contract, facts.client, facts.groups);
+    match contracts.iter().find(|contract| contract.id() == id) {
+        Some(contract) if !is_own(contract) => Err(no_contract(facts)),
         Some(contract) if contract.reference() == reference => Ok(contract),
         Some(contract) => Err(Refusal::ContractVersions {
             ours: Some(contract.reference()),
             theirs: reference.to_owned(),
         }),
-        None => Err(Refusal::ContractVersions {
-            ours: None,
-            theirs: reference.to_owned(),
-        }),
+        None if facts.is_published || contracts.iter().any(is_own) => {
+            Err(Refusal::ContractVersions {
+                ours: None,
+                theirs: reference.to_owned(),
+            })
+        }
+        None => Err(no_contract(facts)),
     }
 }
 
