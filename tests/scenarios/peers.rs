@@ -266,6 +266,12 @@ async fn s28_signatures_of_another_shape_signer_or_time() {
             (status, format!("server.serverproxy.{word}").as_str()),
             "{what}"
         );
+        let proved = ["not_fresh", "unknown_host"].contains(&word);
+        assert_eq!(
+            answer.fields.contains_key("signature"),
+            proved,
+            "{what}: refusals of genuine heads are signed"
+        );
         if word == "not_fresh" {
             assert!(
                 answer.message().matches("202").count() >= 2,
@@ -287,7 +293,11 @@ async fn s28_signatures_of_another_shape_signer_or_time() {
         .await
         .refused(403, "server.serverproxy.invalid_signature_value");
     assert!(world.registry.seen().is_empty());
-    assert_eq!(size(&world), before);
+    assert_eq!(
+        size(&world),
+        before + 3,
+        "only the refusals of genuine heads are journaled"
+    );
 }
 
 #[tokio::test]
