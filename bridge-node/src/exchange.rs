@@ -26,7 +26,7 @@ mod sign;
 mod verify;
 
 pub use about::{About, Proof, Refused};
-pub use enter::{Arrival, PeerArrival};
+pub use enter::{Arrival, PeerArrival, edge};
 pub use metadata::list_clients;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;
@@ -42,7 +42,7 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
     let authorised = authorise::outbound(node, entered).await?; //     2 authorised
     let sent = record::request(node, authorised).await?; //            3 signed, 4 journaled
     let answer = forward::send(node, &sent).await?; //                 5 forwarded
-    let genuine = verify::answer(node, &sent, answer)?; //             6 verified
+    let genuine = verify::answer(node, &sent, answer).await?; //       6 verified
     let kept = record::received_answer(node, sent, genuine).await?; // 7 journaled
     Ok(reply::to_caller(kept)) //                                      8 answered
 }

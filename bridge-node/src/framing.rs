@@ -3,15 +3,18 @@
 //! hyper resolves `Transfer-Encoding` with `Content-Length` by dropping the length, so a service never learns that a
 //! request carried both. A proxy in front may have chosen the other one, which is how requests are smuggled. The guard
 //! follows message boundaries on the wire and raises a flag; the listener then refuses (400) and closes.
+//! It also ends connections whose other side has stopped reading: no answer waits in memory or on disk for ever.
 //!
 //! Standard: RFC 9112 §6.3.
 
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
 
 /// Raised once a head on this connection was framed in two ways, or its lines or chunks were malformed.
 #[derive(Debug, Clone, Default)]
@@ -23,6 +26,9 @@ pub struct Guarded<S> {
     stream: S,
     scanner: Scanner,
     suspicion: Suspicion,
+    /// How long the other side may take nothing of what is written.
+    patience: Duration,
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 #[derive(Debug, Default)]
@@ -63,7 +69,7 @@ impl Suspicion {
 
 impl<S> Guarded<S> {
     /// Starts to watch a fresh connection.
-    pub fn new(stream: S) -> (Self, Suspicion) {
+    pub fn new(stream: S, patience: Duration) -> (Self, Suspicion) {
         let suspicion = Suspicion::default();
         let scanner = Scanner {
             first_line: true,
@@ -74,9 +80,29 @@ impl<S> Guarded<S> {
                 stream,
                 scanner,
                 suspicion: suspicion.clone(),
+                patience,
+                stalled: None,
             },
             suspicion,
         )
+    }
+
+    /// Passes on what a write came to, or ends the connection if nothing has been taken for too long.
+    fn patient<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        polled: Poll<std::io::Result<T>>,
+    ) -> Poll<std::io::Result<T>> {
+        if polled.is_ready() {
+            self.stalled = None;
+            return polled;
+        }
+        let patience = self.patience;
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
+        ready!(stalled.as_mut().poll(cx));
+        Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()))
     }
 }
 
@@ -102,15 +128,18 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.patient(cx, polled)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_flush(cx)
+        let polled = Pin::new(&mut self.stream).poll_flush(cx);
+        self.patient(cx, polled)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
+        self.patient(cx, polled)
     }
 
     fn poll_write_vectored(
@@ -118,7 +147,8 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
         cx: &mut Context<'_>,
         bufs: &[std::io::IoSlice<'_>],
     ) -> Poll<std::io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.patient(cx, polled)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -326,6 +356,23 @@ mod tests {
             proptest::prop_assert_eq!(at_once, in_parts);
             proptest::prop_assert!(parts.line.len() <= LINE_PREFIX);
         }
+    }
+
+    #[tokio::test]
+    async fn who_reads_is_served_and_who_reads_nothing_is_left() {
+        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+        let (near, mut far) = tokio::io::duplex(16);
+        let (mut guarded, _) = Guarded::new(near, Duration::from_mins(1));
+        let writing = tokio::spawn(async move { guarded.write_all(&[7; 64]).await });
+        for _ in 0..4 {
+            far.read_exact(&mut [0; 16]).await.unwrap();
+        }
+        writing.await.unwrap().unwrap();
+
+        let (near, _far) = tokio::io::duplex(16);
+        let (mut guarded, _) = Guarded::new(near, Duration::from_millis(1));
+        let ended = guarded.write_all(&[7; 64]).await.unwrap_err();
+        assert_eq!(ended.kind(), std::io::ErrorKind::TimedOut);
     }
 
     #[test]

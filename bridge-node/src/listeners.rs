@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::exchange::{
-    About, Arrival, PeerArrival, Refused, Reply, inbound, list_clients, outbound, refuse_caller,
-    refuse_peer,
+    About, Arrival, PeerArrival, Refused, Reply, edge, inbound, list_clients, outbound,
+    refuse_caller, refuse_peer,
 };
 use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
@@ -39,7 +39,7 @@ impl Handler for ConsumerInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
-        let close = connection.suspicion.raised();
+        let suspicion = connection.suspicion.clone();
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if request.method() == Method::GET
             && let Ok(Target::ListClients { instance }) =
@@ -61,7 +61,8 @@ impl Handler for ConsumerInterface {
             task.await
                 .unwrap_or_else(|_panicked| internal(Side::Consumer))
         };
-        finish(reply, close)
+        // Asked again at the end: it may be the body that was malformed.
+        finish(reply, suspicion.raised())
     }
 }
 
@@ -84,8 +85,11 @@ fn clients(
     instance: Option<&str>,
 ) -> Result<Reply, Refused> {
     let now_s = node.clock.now_s();
-    node.callers
-        .authenticate(connection, request.headers(), now_s)
+    edge(connection, request.uri(), request.headers())
+        .and_then(|()| {
+            node.callers
+                .authenticate(connection, request.headers(), now_s)
+        })
         .and_then(|_caller| node.watch.view(now_s))
         .map(|view| list_clients(view.directory(), instance))
         .map_err(|refusal| About::new(Side::Consumer).refuse(refusal))
@@ -93,6 +97,7 @@ fn clients(
 
 impl Handler for NodeInterface {
     const ADDS_DATE: bool = false;
+    const PROTOCOL: Option<&'static [u8]> = Some(crate::tls::ALPN);
 
     async fn handle(
         self: Arc<Self>,
@@ -100,7 +105,7 @@ impl Handler for NodeInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
-        let close = connection.suspicion.raised();
+        let suspicion = connection.suspicion.clone();
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
@@ -114,7 +119,7 @@ impl Handler for NodeInterface {
             task.await
                 .unwrap_or_else(|_panicked| internal(Side::Provider))
         };
-        finish(reply, close)
+        finish(reply, suspicion.raised())
     }
 }
 
@@ -133,7 +138,10 @@ async fn run_inbound(node: Arc<Node>, arrival: PeerArrival) -> Reply {
 /// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
     let refuse = |refusal| About::new(Side::Provider).refuse(refusal);
-    if let Err(refusal) = node.peer_of(connection) {
+    let known = edge(connection, request.uri(), request.headers())
+        .and_then(|()| node.watch.view(node.clock.now_s()))
+        .and_then(|view| node.peer_of(connection, &view));
+    if let Err(refusal) = known {
         return refuse_peer(node, refuse(refusal)).await;
     }
     let path = request
@@ -228,10 +236,14 @@ fn finish(reply: Reply, close: bool) -> Response<Outgoing> {
 
 fn internal(side: Side) -> Reply {
     let code = Refusal::Node(NodeFault::Internal).code(side);
-    json(
+    let mut reply = json(
         500,
         &serde_json::json!({ "type": code, "message": "This node failed.", "detail": "" }),
-    )
+    );
+    reply
+        .fields
+        .insert("x-road-error", HeaderValue::from_static(code));
+    reply
 }
 
 fn status(status: u16) -> Reply {

@@ -26,7 +26,7 @@ use crate::replay::Replay;
 use crate::server::{Connection, House};
 use crate::settings::{Fault, Settings};
 use crate::tls::peer_of;
-use crate::watch::Watch;
+use crate::watch::{View, Watch};
 
 mod parts;
 
@@ -126,7 +126,7 @@ impl Node {
             &settings.data_folder.join("directory"),
             &parts.directory_root,
         )
-        .map_err(|error| one("directory", &error, "give the authority's root.json"))?;
+        .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
         let (journal, opened) = open_journal(
             &settings,
@@ -135,11 +135,13 @@ impl Node {
             (clock.now(), on_fatal),
         )
         .map_err(|error| {
-            one(
-                "journal",
-                &error,
-                "see config/README.md, \"The journal does not open\"",
-            )
+            let place = settings.data_folder.join("journal").display().to_string();
+            let remedy = if matches!(error, bridge_journal::OpenError::Locked) {
+                "stop the other node with this data folder, or give this one its own"
+            } else {
+                "see config/README.md, \"The journal does not open\""
+            };
+            one(&place, &error, remedy)
         })?;
         clock.not_before(journal.head().newest);
         let (replay, counters) = remembered(&journal, clock.now());
@@ -230,8 +232,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`PeerFault::KeyUnknown`] or [`PeerFault::KeyNotValid`], or the directory's own trouble.
-    pub fn peer_of(&self, connection: &Connection) -> Result<NodeId, Refusal> {
+    /// [`PeerFault::KeyUnknown`] or [`PeerFault::KeyNotValid`].
+    pub fn peer_of(&self, connection: &Connection, view: &View) -> Result<NodeId, Refusal> {
         let now_s = self.clock.now_s();
         let judged = connection
             .peer
@@ -240,7 +242,6 @@ impl Node {
             .as_ref()
             .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
             .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
-        let view = self.watch.view(now_s)?;
         view.tls_belongs(checked)
             .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))
     }

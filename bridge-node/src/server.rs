@@ -41,6 +41,8 @@ pub struct Connection {
 pub trait Handler: Send + Sync + 'static {
     /// Whether answers without a `Date` get one.
     const ADDS_DATE: bool = true;
+    /// The application protocol that the other side must have chosen in the TLS handshake; none if any will do.
+    const PROTOCOL: Option<&'static [u8]> = None;
 
     /// Answers one request; errors are answers too.
     fn handle(
@@ -115,6 +117,10 @@ async fn connection<H: Handler>(
     };
     let handshake = tokio::time::timeout(house.limits.handshake_timeout, acceptor.accept(stream));
     match handshake.await {
+        // rustls refuses who offers another protocol, not who offers none at all.
+        Ok(Ok(tls)) if !speaks(H::PROTOCOL, tls.get_ref().1.alpn_protocol()) => {
+            tracing::info!(%remote, "TLS handshake without our application protocol refused");
+        }
         Ok(Ok(tls)) => {
             let certificates = tls
                 .get_ref()
@@ -129,6 +135,10 @@ async fn connection<H: Handler>(
     }
 }
 
+fn speaks(demanded: Option<&[u8]>, chosen: Option<&[u8]>) -> bool {
+    demanded.is_none() || demanded == chosen
+}
+
 async fn requests<S, H: Handler>(
     stream: S,
     certificates: Vec<CertificateDer<'static>>,
@@ -138,7 +148,7 @@ async fn requests<S, H: Handler>(
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (stream, suspicion) = Guarded::new(stream);
+    let (stream, suspicion) = Guarded::new(stream, house.limits.exchange_timeout);
     let info = Arc::new(Connection {
         certificates,
         remote,
@@ -173,5 +183,22 @@ async fn requests<S, H: Handler>(
     };
     if let Err(error) = ended {
         tracing::debug!(%remote, %error, "connection ended");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tls::ALPN;
+
+    #[test]
+    fn a_demanded_protocol_must_have_been_chosen() {
+        assert!(speaks(Some(ALPN), Some(ALPN)));
+        assert!(!speaks(Some(ALPN), Some(b"http/1.1")));
+        assert!(
+            !speaks(Some(ALPN), None),
+            "offering none is not speaking ours"
+        );
+        assert!(speaks(None, None) && speaks(None, Some(b"http/1.1")));
     }
 }

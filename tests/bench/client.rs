@@ -112,13 +112,19 @@ async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Vec<u
 async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
     let mut request = Request::get(plan.target.as_str()).body(Empty::new())?;
     request.headers_mut().clone_from(&plan.fields);
-    request.headers_mut().insert(HOST, HeaderValue::from_str(&plan.address.to_string())?);
+    request
+        .headers_mut()
+        .insert(HOST, HeaderValue::from_str(&plan.address.to_string())?);
     client.ready().await?;
     let (head, body) = client.send_request(request).await?.into_parts();
     let body = body.collect().await?.to_bytes();
     if head.status != StatusCode::OK || body.len() != ANSWER_BYTES {
         let shown = String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(&body)).into_owned();
-        let what = format!("a wrong answer: {}, {} bytes: {shown}", head.status, body.len());
+        let what = format!(
+            "a wrong answer: {}, {} bytes: {shown}",
+            head.status,
+            body.len()
+        );
         return Err(what.into());
     }
     Ok(())
@@ -130,7 +136,10 @@ impl Figures {
     /// The time within which this share of the answers came, thousandths.
     fn within(&self, thousandths: usize) -> u32 {
         let index = self.micros.len().saturating_mul(thousandths) / 1000;
-        self.micros.get(index.min(self.micros.len().saturating_sub(1))).copied().unwrap_or(0)
+        self.micros
+            .get(index.min(self.micros.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(0)
     }
 }
 
@@ -138,10 +147,15 @@ impl Figures {
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answers = self.micros.len();
-        let rate = u128::try_from(answers).unwrap_or(u128::MAX).saturating_mul(1_000_000)
+        let rate = u128::try_from(answers)
+            .unwrap_or(u128::MAX)
+            .saturating_mul(1_000_000)
             / self.elapsed.as_micros().max(1);
         let (p50, p99) = (self.within(500), self.within(990));
-        write!(f, "answers={answers} errors=0 per_second={rate} p50_us={p50} p99_us={p99}")
+        write!(
+            f,
+            "answers={answers} errors=0 per_second={rate} p50_us={p50} p99_us={p99}"
+        )
     }
 }
 
@@ -153,14 +167,23 @@ mod tests {
 
     #[test]
     fn figures_name_the_answers_within_which_half_and_nearly_all_came() {
-        let figures = Figures { micros: (0..1000).collect(), elapsed: Duration::from_millis(500) };
+        let figures = Figures {
+            micros: (0..1000).collect(),
+            elapsed: Duration::from_millis(500),
+        };
         let line = "answers=1000 errors=0 per_second=2000 p50_us=500 p99_us=990";
         assert_eq!(figures.to_string(), line);
     }
 
     #[test]
     fn no_answer_is_no_panic() {
-        let figures = Figures { micros: Vec::new(), elapsed: Duration::ZERO };
-        assert_eq!(figures.to_string(), "answers=0 errors=0 per_second=0 p50_us=0 p99_us=0");
+        let figures = Figures {
+            micros: Vec::new(),
+            elapsed: Duration::ZERO,
+        };
+        assert_eq!(
+            figures.to_string(),
+            "answers=0 errors=0 per_second=0 p50_us=0 p99_us=0"
+        );
     }
 }

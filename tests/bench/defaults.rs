@@ -15,7 +15,11 @@ const LISTENERS: [&str; 2] = ["consumer.plain_listen", "admin.health_listen"];
 
 fn addresses() -> NodeAddresses {
     let address = |port: u16| ([127, 0, 0, 1], port).into();
-    NodeAddresses { plain: address(1), peer: address(2), health: address(3) }
+    NodeAddresses {
+        plain: address(1),
+        peer: address(2),
+        health: address(3),
+    }
 }
 
 /// A folder in which every path of the settings exists.
@@ -80,7 +84,10 @@ fn a_tuned_node_is_noticed() {
         ("check = false\n", "services.check"),
         ("timeout_seconds = 5\n", "services.timeout_seconds"),
         ("[limits]\nexchanges = 64\n", "limits.exchanges"),
-        ("[limits]\nsegment_bytes = 67108864\n", "limits.segment_bytes"),
+        (
+            "[limits]\nsegment_bytes = 67108864\n",
+            "limits.segment_bytes",
+        ),
     ] {
         assert_eq!(needless(&format!("{provider}{tuned}"), &folder), [place]);
     }
@@ -92,11 +99,23 @@ fn the_contract_says_only_what_has_no_default() {
     bridge_core::contract::load(text.as_bytes()).expect("the whole contract is valid");
     let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     for pointer in ["/contract", "/contract/endpoints/0"] {
-        for key in file.pointer(pointer).and_then(|v| v.as_object()).expect("object").keys() {
+        for key in file
+            .pointer(pointer)
+            .and_then(|v| v.as_object())
+            .expect("object")
+            .keys()
+        {
             let mut shorter = file.clone();
-            shorter.pointer_mut(pointer).and_then(|v| v.as_object_mut()).expect("object").remove(key);
+            shorter
+                .pointer_mut(pointer)
+                .and_then(|v| v.as_object_mut())
+                .expect("object")
+                .remove(key);
             let shorter = serde_json::to_vec(&shorter).expect("JSON");
-            assert!(bridge_core::contract::load(&shorter).is_err(), "{pointer}/{key} is needless");
+            assert!(
+                bridge_core::contract::load(&shorter).is_err(),
+                "{pointer}/{key} is needless"
+            );
         }
     }
 }

@@ -54,7 +54,9 @@ fn run() -> Result<(), Failure> {
 }
 
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
 }
 
 #[expect(clippy::print_stdout, reason = "the figures are the program's result")]
@@ -62,7 +64,10 @@ fn say(text: impl std::fmt::Display) {
     println!("{text}");
 }
 
-#[expect(clippy::print_stderr, reason = "a tool for the terminal has no other log")]
+#[expect(
+    clippy::print_stderr,
+    reason = "a tool for the terminal has no other log"
+)]
 fn complain(failure: &Failure) {
     eprintln!("{failure}");
 }

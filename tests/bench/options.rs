@@ -12,9 +12,16 @@ use crate::{Failure, USAGE};
 #[derive(Debug)]
 pub(crate) enum Options {
     Help,
-    Setup { folder: PathBuf },
-    Upstream { address: SocketAddr },
-    Wait { address: SocketAddr, target: Option<String> },
+    Setup {
+        folder: PathBuf,
+    },
+    Upstream {
+        address: SocketAddr,
+    },
+    Wait {
+        address: SocketAddr,
+        target: Option<String>,
+    },
     Load(Plan),
 }
 
@@ -38,9 +45,16 @@ impl Options {
         let mut next = |what: &str| words.next().ok_or(format!("{what} is missing\n{USAGE}"));
         let options = match next("the command")?.as_str() {
             "--help" | "-h" => Self::Help,
-            "setup" => Self::Setup { folder: next("FOLDER")?.into() },
-            "upstream" => Self::Upstream { address: next("ADDRESS")?.parse()? },
-            "wait" => Self::Wait { address: next("ADDRESS")?.parse()?, target: words.next() },
+            "setup" => Self::Setup {
+                folder: next("FOLDER")?.into(),
+            },
+            "upstream" => Self::Upstream {
+                address: next("ADDRESS")?.parse()?,
+            },
+            "wait" => Self::Wait {
+                address: next("ADDRESS")?.parse()?,
+                target: words.next(),
+            },
             "load" => {
                 let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
                 return Plan::parse(address, target, words).map(Self::Load);
@@ -66,7 +80,9 @@ impl Plan {
         let mut connections = DEFAULT_CONNECTIONS;
         let mut fields = HeaderMap::new();
         while let Some(option) = words.next() {
-            let value = words.next().ok_or(format!("{option} lacks its value\n{USAGE}"))?;
+            let value = words
+                .next()
+                .ok_or(format!("{option} lacks its value\n{USAGE}"))?;
             match option.as_str() {
                 "--seconds" => seconds = Some(value.parse()?),
                 "--connections" => connections = value.parse()?,
@@ -79,6 +95,12 @@ impl Plan {
         }
         let seconds = seconds.ok_or(format!("--seconds is missing\n{USAGE}"))?;
         let duration = Duration::from_secs(seconds);
-        Ok(Self { address, target, fields, connections, duration })
+        Ok(Self {
+            address,
+            target,
+            fields,
+            connections,
+            duration,
+        })
     }
 }

@@ -50,17 +50,27 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
         authority: Authority::create(&folder.join("authority"), "Benchmark authority", now_s)?,
         now_s,
     };
-    let anchors = format!("{}{}", issuer.authority.root_pem(), issuer.authority.issuing_pem());
+    let anchors = format!(
+        "{}{}",
+        issuer.authority.root_pem(),
+        issuer.authority.issuing_pem()
+    );
     write(&folder.join("trust/anchors.pem"), &anchors)?;
     let nginx = folder.join("nginx");
     issuer.issue(Profile::Web, None, &["localhost"], &nginx, "web")?;
     issuer.issue(Profile::Caller, None, &[], &nginx, "caller")?;
 
     let trust = Trust::from_pem(anchors.as_bytes())?;
-    let mut directory =
-        Directory { instance: "AZ".to_owned(), members: Vec::new(), groups: Vec::new() };
+    let mut directory = Directory {
+        instance: "AZ".to_owned(),
+        members: Vec::new(),
+        groups: Vec::new(),
+    };
     let mut verifier_keys = Vec::new();
-    for (party, addresses) in [(&CONSUMER, &addresses.consumer), (&PROVIDER, &addresses.provider)] {
+    for (party, addresses) in [
+        (&CONSUMER, &addresses.consumer),
+        (&PROVIDER, &addresses.provider),
+    ] {
         let keys = folder.join(party.folder).join("keys");
         let journal = make_keys(party, &issuer, &keys)?;
         verifier_keys.push((party.folder, journal.clone()));
@@ -75,10 +85,16 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
     fs::write(folder.join("trust/root.json"), publisher.root()?)?;
 
     let api_key = URL_SAFE_NO_PAD.encode(random()?);
-    write(&folder.join("consumer/node.toml"), &texts::consumer(&addresses.consumer, &api_key))?;
+    write(
+        &folder.join("consumer/node.toml"),
+        &texts::consumer(&addresses.consumer, &api_key),
+    )?;
     let provider = texts::provider(&addresses.provider, addresses.upstream);
     write(&folder.join("provider/node.toml"), &provider)?;
-    write(&folder.join("bench.env"), &texts::environment(&addresses, &api_key, &verifier_keys))
+    write(
+        &folder.join("bench.env"),
+        &texts::environment(&addresses, &api_key, &verifier_keys),
+    )
 }
 
 // === impl Addresses ===
@@ -97,8 +113,16 @@ impl Addresses {
             upstream: free()?,
             nginx_consumer: free()?,
             nginx_provider: free()?,
-            consumer: NodeAddresses { plain: free()?, peer: free()?, health: free()? },
-            provider: NodeAddresses { plain: free()?, peer: free()?, health: free()? },
+            consumer: NodeAddresses {
+                plain: free()?,
+                peer: free()?,
+                health: free()?,
+            },
+            provider: NodeAddresses {
+                plain: free()?,
+                peer: free()?,
+                health: free()?,
+            },
         })
     }
 }
@@ -128,7 +152,10 @@ impl Issuer {
             not_after: self.now_s.saturating_add(DAY_S),
         })?;
         write(&folder.join(format!("{stem}.pem")), &issued.chain_pem)?;
-        Ok(write_key_file(&folder.join(format!("{stem}.key")), &issued.key_pkcs8)?)
+        Ok(write_key_file(
+            &folder.join(format!("{stem}.key")),
+            &issued.key_pkcs8,
+        )?)
     }
 }
 
@@ -147,7 +174,9 @@ fn make_keys(party: &Party, issuer: &Issuer, folder: &Path) -> Result<String, Fa
 
 fn random() -> Result<[u8; 32], Failure> {
     let mut bytes = [0; 32];
-    SystemRandom::new().fill(&mut bytes).map_err(|_unspecified| "no random numbers")?;
+    SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_unspecified| "no random numbers")?;
     Ok(bytes)
 }
 
@@ -163,8 +192,10 @@ impl Party {
     }
 
     fn member(&self, node: Node) -> Result<Member, Failure> {
-        let subsystem =
-            Subsystem { code: self.subsystem.to_owned(), name: self.subsystem.to_owned() };
+        let subsystem = Subsystem {
+            code: self.subsystem.to_owned(),
+            name: self.subsystem.to_owned(),
+        };
         Ok(Member {
             id: self.member_id()?,
             name: self.folder.to_owned(),
@@ -194,7 +225,10 @@ fn listed_node(
         name: format!("node1.{}.example", party.folder),
         address: address.to_string(),
         tls_pins: vec![certificate("tls", Profile::Tls)?.1],
-        exchange: vec![ExchangeKey { certificate: STANDARD.encode(exchange), pin }],
+        exchange: vec![ExchangeKey {
+            certificate: STANDARD.encode(exchange),
+            pin,
+        }],
         journal,
         wire: vec![bridge_node::WIRE_VERSION],
         leaf: vec![1],

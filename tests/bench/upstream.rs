@@ -29,18 +29,27 @@ pub(crate) async fn serve(address: SocketAddr) -> Result<(), Failure> {
 async fn connection(stream: TcpStream, body: Bytes) {
     let service = service_fn(|_request| {
         let mut response = Response::new(Full::new(body.clone()));
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        response
+            .headers_mut()
+            .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         std::future::ready(Ok::<_, Infallible>(response))
     });
     // A proxy that closes a connection is its own business; the client counts what it did not get.
-    drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+    drop(
+        http1::Builder::new()
+            .serve_connection(TokioIo::new(stream), service)
+            .await,
+    );
 }
 
 /// A JSON object of exactly [`ANSWER_BYTES`].
 fn answer() -> Bytes {
     let (head, tail) = (r#"{"id":"0001","text":""#, r#""}"#);
     let filling = ANSWER_BYTES.saturating_sub(head.len() + tail.len());
-    Bytes::from(format!("{head}{}{tail}", "bridge ".repeat(filling).get(..filling).unwrap_or("")))
+    Bytes::from(format!(
+        "{head}{}{tail}",
+        "bridge ".repeat(filling).get(..filling).unwrap_or("")
+    ))
 }
 
 #[cfg(test)]

@@ -102,6 +102,20 @@ impl Counters {
         tally.day.add(Window::Day.number(at));
     }
 
+    /// Takes back one [`count`](Self::count) of an exchange that did not begin after all.
+    ///
+    /// A window that has ended since is left alone.
+    pub fn give_back(&mut self, contract_id: &str, client: &SubsystemId, at: UnixMillis) {
+        let tally = self
+            .by_contract
+            .get_mut(contract_id)
+            .and_then(|clients| clients.get_mut(client));
+        if let Some(tally) = tally {
+            tally.hour.take(Window::Hour.number(at));
+            tally.day.take(Window::Day.number(at));
+        }
+    }
+
     /// Counts what a leaf of the journal says, if it begins an allowed exchange of this side.
     pub fn count_leaf(&mut self, leaf: &Leaf) {
         let is_begin = match self.side {
@@ -152,6 +166,13 @@ impl Count {
             *self = Self { window, used: 0 };
         }
         self.used = self.used.saturating_add(1);
+    }
+
+    fn take(&mut self, window: u64) {
+        // A count of an earlier time may stand in a newer window; which one is not known, so the quota stays charged.
+        if window == self.window {
+            self.used = self.used.saturating_sub(1);
+        }
     }
 }
 

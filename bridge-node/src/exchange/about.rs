@@ -44,6 +44,12 @@ pub struct About {
     pub nonce: Option<String>,
     /// Link of the request's signature.
     pub link: Option<[u8; 32]>,
+    /// Whether the leaf that begins the exchange is durable: from then on a leaf ends it, whatever happens.
+    pub begun: bool,
+    /// Receipt of the provider's own `request-received` leaf, for `Bridge-Peer-Receipt`.
+    pub received: Option<String>,
+    /// The contract whose quota was charged, and when; given back if the exchange does not begin.
+    pub charged: Option<(String, UnixMillis)>,
 }
 
 /// An exchange that ended with a refusal.
@@ -60,12 +66,8 @@ pub struct Refused {
 /// A message from another node whose signature held.
 #[derive(Debug, Clone)]
 pub struct Proof {
-    /// Signature base.
-    pub base: Vec<u8>,
-    /// Signature value.
-    pub signature: Vec<u8>,
-    /// Its body.
-    pub payload: Payload,
+    /// Its body; none while it has not been read.
+    pub payload: Option<Payload>,
     /// The request as the answer has to quote it.
     pub head: super::sign::RequestHead,
 }
@@ -92,6 +94,9 @@ impl About {
             peer_keyid: None,
             nonce: None,
             link: None,
+            begun: false,
+            received: None,
+            charged: None,
         }
     }
 

@@ -8,15 +8,17 @@ use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::decision::{Allowed, Facts, decide, decide_under};
 use bridge_core::identity::SubsystemId;
-use bridge_core::leaf::{EvidenceMode, Side};
+use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
 use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
 use bridge_core::target::ServiceTarget;
+
+use http::Method;
 
 use super::about::{About, Refused};
 use super::enter::{Asked, Entered};
 use super::metadata;
 use super::verify::VerifiedRequest;
-use crate::contracts::KnownGroups;
+use crate::contracts::{KnownGroups, is_party};
 use crate::node::Node;
 use crate::peers::{Line, PeerAddress, PeerError};
 use crate::watch::View;
@@ -27,7 +29,7 @@ pub(super) struct Right(Inner);
 
 #[derive(Debug)]
 enum Inner {
-    Contract(Box<Allowed>),
+    Contract(Box<Allowed>, UnixMillis),
     Metadata,
 }
 
@@ -54,7 +56,7 @@ impl Right {
     /// What stands in `Bridge-Contract`.
     pub(super) fn reference(&self) -> String {
         match &self.0 {
-            Inner::Contract(allowed) => allowed.contract.reference(),
+            Inner::Contract(allowed, _) => allowed.contract.reference(),
             Inner::Metadata => metadata::terms_reference(),
         }
     }
@@ -62,7 +64,7 @@ impl Right {
     /// How much evidence is kept.
     pub(super) fn evidence(&self) -> EvidenceMode {
         match &self.0 {
-            Inner::Contract(allowed) => allowed.contract.evidence_mode(),
+            Inner::Contract(allowed, _) => allowed.contract.evidence_mode(),
             Inner::Metadata => EvidenceMode::Full,
         }
     }
@@ -70,7 +72,7 @@ impl Right {
     /// The fields that may leave; `None` if all may.
     pub(super) fn mask(&self) -> Option<&FieldMask> {
         match &self.0 {
-            Inner::Contract(allowed) => allowed.contract.fields(),
+            Inner::Contract(allowed, _) => allowed.contract.fields(),
             Inner::Metadata => None,
         }
     }
@@ -78,7 +80,7 @@ impl Right {
     /// The contract's decision, if it is about a service.
     pub(super) fn allowed(&self) -> Option<&Allowed> {
         match &self.0 {
-            Inner::Contract(allowed) => Some(allowed),
+            Inner::Contract(allowed, _) => Some(allowed),
             Inner::Metadata => None,
         }
     }
@@ -86,7 +88,8 @@ impl Right {
     fn note(&self, about: &mut About) {
         about.contract = Some(self.reference());
         match &self.0 {
-            Inner::Contract(allowed) => {
+            Inner::Contract(allowed, charged_at) => {
+                about.charged = Some((allowed.contract.id().to_owned(), *charged_at));
                 about.endpoint = Some(allowed.matched().to_string());
                 about.purpose.clone_from(&allowed.purpose);
                 about.basis.clone_from(&allowed.basis);
@@ -130,6 +133,8 @@ fn decide_outbound(
     if view.directory().subsystem(provider).is_none() {
         return Err(Refusal::Unknown(Unknown::Subsystem));
     }
+    // Before the decision, because whatever it allows is charged to the quota.
+    let routes = routes(&view, entered)?;
     let right = match &entered.asked {
         Asked::Service(target) => {
             let facts = Question {
@@ -139,11 +144,10 @@ fn decide_outbound(
                 purpose: entered.caller.purpose.as_deref(),
                 basis: entered.caller.legal_basis.as_deref(),
             };
-            Right(Inner::Contract(Box::new(facts.decide(node, &view, None)?)))
+            facts.decide(node, &view, None)?
         }
-        Asked::Metadata { .. } => Right(Inner::Metadata),
+        Asked::Metadata { .. } => metadata_right(&entered.method)?,
     };
-    let routes = routes(&view, entered)?;
     Ok((right, view, routes))
 }
 
@@ -172,7 +176,7 @@ fn decide_inbound(node: &Node, verified: &VerifiedRequest) -> Result<Right, Refu
     }
     let target = match &verified.asked {
         Asked::Metadata { .. } if verified.contract == metadata::terms_reference() => {
-            return Ok(Right(Inner::Metadata));
+            return metadata_right(&verified.method);
         }
         Asked::Metadata { .. } => {
             return Err(Refusal::ContractVersions {
@@ -192,8 +196,15 @@ fn decide_inbound(node: &Node, verified: &VerifiedRequest) -> Result<Right, Refu
         purpose: verified.purpose.as_deref(),
         basis: verified.basis.as_deref(),
     };
-    let allowed = facts.decide(node, view, Some(&verified.contract))?;
-    Ok(Right(Inner::Contract(Box::new(allowed))))
+    facts.decide(node, view, Some(&verified.contract))
+}
+
+/// What a node tells of its services is only read. Standard: X-Road PR-MREST §4.
+fn metadata_right(method: &Method) -> Result<Right, Refusal> {
+    if matches!(*method, Method::GET | Method::HEAD) {
+        return Ok(Right(Inner::Metadata));
+    }
+    Err(Refusal::Request(RequestFault::Method))
 }
 
 struct Question<'a> {
@@ -206,7 +217,7 @@ struct Question<'a> {
 
 impl Question<'_> {
     /// Decides and, in the same breath, counts the query against the contract's quota.
-    fn decide(&self, node: &Node, view: &View, named: Option<&str>) -> Result<Allowed, Refusal> {
+    fn decide(&self, node: &Node, view: &View, named: Option<&str>) -> Result<Right, Refusal> {
         let contracts = node.contracts.load();
         let about = contracts.about(&self.target.service);
         let groups = KnownGroups {
@@ -233,13 +244,16 @@ impl Question<'_> {
         let mut counters = node.counters(side);
         let decided = match named {
             None => decide(about, &facts, &*counters, now),
-            Some(reference) => {
-                decide_under(named_contract(about, reference)?, &facts, &*counters, now)
-            }
+            Some(reference) => decide_under(
+                named_contract(about, reference, &facts)?,
+                &facts,
+                &*counters,
+                now,
+            ),
         };
         let allowed = decided?;
         counters.count(allowed.contract.id(), self.client, now);
-        Ok(allowed)
+        Ok(Right(Inner::Contract(Box::new(allowed), now)))
     }
 
     /// Only the provider's node knows what it published; the consumer's own node has nothing to hide from its caller.
@@ -253,19 +267,26 @@ impl Question<'_> {
 }
 
 /// The contract that the request names; it must be the very version that we hold.
+///
+/// Who is party to none about an unpublished service learns nothing of it: it is refused like one that does not exist.
 fn named_contract<'a>(
     contracts: &'a [Arc<Contract>],
     reference: &str,
+    facts: &Facts<'_>,
 ) -> Result<&'a Arc<Contract>, Refusal> {
+    let mut own = contracts
+        .iter()
+        .filter(|contract| is_party(contract, facts.client, facts.groups))
+        .peekable();
+    if own.peek().is_none() && !facts.is_published {
+        return Err(Refusal::Unknown(Unknown::Hidden));
+    }
     let id = reference.split_once('@').map_or(reference, |(id, _)| id);
-    match contracts.iter().find(|contract| contract.id() == id) {
+    match own.find(|contract| contract.id() == id) {
         Some(contract) if contract.reference() == reference => Ok(contract),
-        Some(contract) => Err(Refusal::ContractVersions {
-            ours: Some(contract.reference()),
-            theirs: reference.to_owned(),
-        }),
-        None => Err(Refusal::ContractVersions {
-            ours: None,
+        // Another's contract is answered like one that nobody holds.
+        held => Err(Refusal::ContractVersions {
+            ours: held.map(|contract| contract.reference()),
             theirs: reference.to_owned(),
         }),
     }

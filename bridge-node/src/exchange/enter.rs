@@ -6,13 +6,13 @@ use bridge_core::fields::FieldError;
 use bridge_core::fields::{
     CallerFields, check_edge_fields, forwardable_request, read_caller_fields,
 };
-use bridge_core::identity::{NodeId, SubsystemId};
+use bridge_core::identity::{NodeId, ServiceId, SubsystemId};
 use bridge_core::leaf::Side;
 use bridge_core::refusal::{NodeFault, Refusal, RequestFault};
 use bridge_core::target::{
     MetadataCall, ServiceTarget, Target, TargetError, TargetLimits, parse_target,
 };
-use http::{HeaderMap, Method, Request, request::Parts};
+use http::{HeaderMap, Method, Request, Uri, request::Parts};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
@@ -21,6 +21,7 @@ use crate::callers::owns;
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
 use crate::server::Connection;
+use crate::watch::View;
 
 /// A request at the consumer interface.
 #[derive(Debug)]
@@ -71,6 +72,8 @@ pub(super) struct Entered {
 #[derive(Debug)]
 pub(super) struct PeerEntered {
     pub(super) peer: NodeId,
+    /// The directory by which the peer was recognised: the whole exchange is judged by it.
+    pub(super) view: Arc<View>,
     pub(super) parts: Parts,
     pub(super) body: Incoming,
     pub(super) asked: Asked,
@@ -86,6 +89,21 @@ impl Asked {
             Self::Service(target) => target.service.subsystem(),
             Self::Metadata { provider, .. } => provider,
         }
+    }
+
+    /// The service as leaves and `X-Road-Service` name it. Standard: X-Road PR-MREST §4.
+    pub(super) fn service(&self) -> Result<ServiceId, Refusal> {
+        let code = match self {
+            Self::Service(target) => return Ok(target.service.clone()),
+            Self::Metadata { call, .. } => match call {
+                MetadataCall::ListMethods => "listMethods",
+                MetadataCall::AllowedMethods => "allowedMethods",
+                MetadataCall::GetOpenApi { .. } => "getOpenAPI",
+            },
+        };
+        self.provider()
+            .service(code)
+            .map_err(|_never| Refusal::Node(NodeFault::Internal))
     }
 
     /// Path and query written anew: decision, signature, adapter and evidence share it.
@@ -126,19 +144,10 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
     if parts.method == Method::CONNECT {
         return Err(about.refuse(Refusal::Request(RequestFault::Method)));
     }
-    about.request_id = Some(Uuid::new_v4());
-    let message_id = caller.id.clone().unwrap_or_else(|| {
-        format!(
-            "{}-{}",
-            node.settings.node.member().instance(),
-            Uuid::new_v4()
-        )
-    });
-    about.message_id = Some(message_id);
     let owner = caller.client.to_string();
-    let payload = Payload::collect(body, node.bounds(), &node.room, &owner)
+    let payload = collect(node, body, &owner, &about)
         .await
-        .map_err(|error| about.refuse(body_refusal(&error)))?;
+        .map_err(|refusal| about.refuse(refusal))?;
     if caller
         .content_digest
         .is_some_and(|digest| digest != *payload.digest())
@@ -164,29 +173,37 @@ fn head(
     parts: &Parts,
     about: &mut About,
 ) -> Result<(Asked, CallerFields), Refusal> {
-    edge(connection, parts)?;
+    edge(connection, &parts.uri, &parts.headers)?;
     let known = node
         .callers
         .authenticate(connection, &parts.headers, node.clock.now_s())?;
     let caller = read_caller_fields(&parts.headers).map_err(Refusal::Field)?;
     owns(&known, &caller.client)?;
     about.client = Some(caller.client.clone());
+    // From here on a refusal is journaled, so it has its ids.
+    about.request_id = Some(Uuid::new_v4());
+    about.message_id = Some(caller.id.clone().unwrap_or_else(|| {
+        let instance = node.settings.node.member().instance();
+        format!("{instance}-{}", Uuid::new_v4())
+    }));
     let asked = asked(parts)?;
-    if let Asked::Service(target) = &asked {
-        about.service = Some(target.service.clone());
-    }
+    about.service = Some(asked.service()?);
     Ok((asked, caller))
 }
 
 /// What is refused at the edge, before anything else.
-pub(super) fn edge(connection: &Connection, parts: &Parts) -> Result<(), Refusal> {
+///
+/// # Errors
+///
+/// [`Refusal::Field`] and [`Refusal::Malformed`] name the rule.
+pub fn edge(connection: &Connection, uri: &Uri, fields: &HeaderMap) -> Result<(), Refusal> {
     if connection.suspicion.raised() {
         return Err(Refusal::Field(FieldError::BothFramings));
     }
-    if parts.uri.scheme().is_some() || parts.uri.authority().is_some() {
+    if uri.scheme().is_some() || uri.authority().is_some() {
         return Err(Refusal::Malformed(TargetError::NotOriginForm));
     }
-    check_edge_fields(&parts.headers).map_err(Refusal::Field)
+    check_edge_fields(fields).map_err(Refusal::Field)
 }
 
 fn asked(parts: &Parts) -> Result<Asked, Refusal> {
@@ -203,20 +220,37 @@ pub(super) fn peer(node: &Node, arrival: PeerArrival) -> Result<PeerEntered, Ref
         request,
     } = arrival;
     let (parts, body) = request.into_parts();
-    let result = edge(&connection, &parts)
-        .and_then(|()| node.peer_of(&connection))
-        .and_then(|peer| asked(&parts).map(|asked| (peer, asked)));
-    let (peer, asked) = result.map_err(|refusal| about.refuse(refusal))?;
-    if let Asked::Service(target) = &asked {
-        about.service = Some(target.service.clone());
-    }
+    let result = edge(&connection, &parts.uri, &parts.headers)
+        .and_then(|()| node.watch.view(node.clock.now_s()))
+        .and_then(|view| Ok((node.peer_of(&connection, &view)?, view)))
+        .and_then(|(peer, view)| Ok((peer, view, asked(&parts)?)));
+    let (peer, view, asked) = result.map_err(|refusal| about.refuse(refusal))?;
+    let service = asked.service().map_err(|refusal| about.refuse(refusal))?;
+    about.service = Some(service);
     Ok(PeerEntered {
         peer,
+        view,
         parts,
         body,
         asked,
         about,
     })
+}
+
+/// Reads a request's body, no longer than an exchange may take.
+pub(super) async fn collect(
+    node: &Node,
+    body: Incoming,
+    owner: &str,
+    about: &About,
+) -> Result<Payload, Refusal> {
+    let limit = node.settings.limits.exchange_timeout;
+    let left = limit.saturating_sub(about.arrived.elapsed());
+    let reading = Payload::collect(body, node.bounds(), &node.room, owner);
+    match tokio::time::timeout(left, reading).await {
+        Ok(read) => read.map_err(|error| body_refusal(&error)),
+        Err(_elapsed) => Err(Refusal::Request(RequestFault::BodyIncomplete)),
+    }
 }
 
 pub(super) fn body_refusal(error: &PayloadError) -> Refusal {

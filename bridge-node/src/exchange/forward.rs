@@ -1,22 +1,41 @@
-//! Step 5 at the consumer's node: the signed request goes out, the answer is read whole.
+//! Step 5 at the consumer's node: the signed request goes out, the head of an answer comes back.
+
+use std::time::Duration;
 
 use bridge_core::refusal::{LinkFault, NodeFault, Refusal};
 use http::{HeaderMap, Request, Version};
 use hyper::body::Incoming;
 
-use super::about::Refused;
+use super::about::{About, Refused};
 use super::enter::body_refusal;
 use super::record::{Journaled, SignedRequest};
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
-use crate::peers::PeerError;
+use crate::peers::{Line, PeerError};
 
-/// An answer as it arrived: nothing in it is believed yet.
+/// An answer whose head has arrived: nothing in it is believed yet.
 #[derive(Debug)]
 pub(super) struct RawAnswer {
     pub(super) status: u16,
     pub(super) fields: HeaderMap,
-    pub(super) payload: Payload,
+    body: Incoming,
+    line: Line,
+}
+
+// === impl RawAnswer ===
+
+impl RawAnswer {
+    /// Reads the body, which the head has announced and its signature covers; then the connection is free again.
+    pub(super) async fn body(self, node: &Node, about: &About) -> Result<Payload, Refusal> {
+        let Self { body, line, .. } = self;
+        let owner = line.node().to_string();
+        let reading = collect(node, body, &owner);
+        let payload = tokio::time::timeout(left(node, about), reading)
+            .await
+            .unwrap_or_else(|_elapsed| Err(timed_out(node)))?;
+        node.peers.keep(line);
+        Ok(payload)
+    }
 }
 
 /// Sends and waits, no longer than the exchange may take.
@@ -25,16 +44,17 @@ pub(super) async fn send(
     sent: &Journaled<SignedRequest>,
 ) -> Result<RawAnswer, Refused> {
     let about = &sent.value.about;
-    let left = node
-        .settings
-        .limits
-        .exchange_timeout
-        .saturating_sub(about.arrived.elapsed());
-    let result = match tokio::time::timeout(left, round_trip(node, &sent.value)).await {
+    let result = match tokio::time::timeout(left(node, about), round_trip(node, &sent.value)).await
+    {
         Ok(result) => result,
         Err(_elapsed) => Err(timed_out(node)),
     };
     result.map_err(|refusal| about.refuse(refusal))
+}
+
+fn left(node: &Node, about: &About) -> Duration {
+    let limit = node.settings.limits.exchange_timeout;
+    limit.saturating_sub(about.arrived.elapsed())
 }
 
 async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refusal> {
@@ -47,13 +67,11 @@ async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refu
         .await
         .map_err(|error| peer_refusal(node, &error))?;
     let (parts, body) = response.into_parts();
-    let owner = line.node().to_string();
-    let payload = collect(node, body, &owner).await?;
-    node.peers.keep(line);
     Ok(RawAnswer {
         status: parts.status.as_u16(),
         fields: parts.headers,
-        payload,
+        body,
+        line,
     })
 }
 

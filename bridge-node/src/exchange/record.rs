@@ -9,7 +9,7 @@ use bridge_core::identity::NodeId;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, coarse_size, nonce_mark};
 use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_journal::{Entry, LinkField, Receipt};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 
 use super::about::{About, Refused};
 use super::authorise::{Authorised, AuthorisedRequest, Right};
@@ -17,8 +17,8 @@ use super::enter::Asked;
 use super::keep::{answer_subjects, evidence_mode, received, request_subjects, signing};
 use super::serve::Served;
 use super::sign::{
-    RequestHead, add_signature, answer_base, answer_fields, fresh_nonce, protect, request_base,
-    set, set_identity,
+    RequestHead, add_signature, answer_base, answer_fields, content, fresh_nonce, protect,
+    request_base, set, set_identity,
 };
 use super::verify::GenuineAnswer;
 use crate::node::Node;
@@ -95,6 +95,7 @@ pub(super) async fn request(
     let receipt = write(node, entry, &about).await?;
     let signature = receipt.signature.clone().unwrap_or_default();
     about.link = Some(link(&signature));
+    about.begun = true;
     add_signature(&mut head.fields, &base, &signature);
     let value = SignedRequest {
         head,
@@ -147,7 +148,7 @@ pub(super) async fn received_answer(
 /// Step 4 at the provider's node.
 pub(super) async fn received_request(
     node: &Node,
-    authorised: AuthorisedRequest,
+    mut authorised: AuthorisedRequest,
 ) -> Result<Journaled<AuthorisedRequest>, Refused> {
     let verified = &authorised.verified;
     let about = &verified.about;
@@ -158,6 +159,9 @@ pub(super) async fn received_request(
     let mode = evidence_mode(&authorised.right, &verified.payload);
     let entry = received(leaf, &verified.envelope, &verified.payload, found, mode);
     let receipt = write(node, entry, about).await?;
+    let about = &mut authorised.verified.about;
+    about.begun = true;
+    about.received = Some(receipt.text.clone());
     Ok(Journaled {
         value: authorised,
         receipt,
@@ -170,31 +174,29 @@ pub(super) async fn answer(
     received: Journaled<AuthorisedRequest>,
     served: Served,
 ) -> Result<Journaled<SignedAnswer>, Refused> {
-    let Journaled { value, receipt } = received;
+    let value = received.value;
     let verified = &value.verified;
     let about = &verified.about;
-    let mut fields = served.fields;
-    if let Ok(text) = HeaderValue::from_str(&receipt.text) {
-        fields.insert("bridge-peer-receipt", text);
-    }
+    let payload = content(&verified.method, served.status, served.payload);
     let mut leaf = about.leaf(Kind::ResponseSigned, node.clock.now());
     leaf.outcome = Some("ok".to_owned());
     leaf.status = Some(served.status);
-    leaf.answer_size = Some(coarse_size(served.payload.length()));
+    leaf.answer_size = Some(coarse_size(payload.length()));
     leaf.duration_ms = Some(about.duration_ms());
-    let subjects = answer_subjects(&value.right, &verified.asked, &served.payload)
+    let subjects = answer_subjects(&value.right, &verified.asked, &payload)
         .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
-    let mode = evidence_mode(&value.right, &served.payload);
+    let mode = evidence_mode(&value.right, &payload);
     let draft = Draft {
         tag: Tag::Answer,
         status: served.status,
-        fields,
-        payload: served.payload,
+        fields: served.fields,
+        payload,
         leaf,
         subjects,
         mode,
     };
-    let (answer, receipt) = sign_answer(node, about, (&verified.head, &verified.payload), draft)
+    let request = (&verified.head, Some(&verified.payload));
+    let (answer, receipt) = sign_answer(node, about, request, draft)
         .await
         .map_err(|refused| refused.proved(verified.proof()))?;
     Ok(Journaled {
@@ -218,7 +220,7 @@ pub(super) struct Draft {
 pub(super) async fn sign_answer(
     node: &Node,
     about: &About,
-    (head, request_body): (&RequestHead, &Payload),
+    (head, request_body): (&RequestHead, Option<&Payload>),
     draft: Draft,
 ) -> Result<(SignedAnswer, Receipt), Refused> {
     let Draft {

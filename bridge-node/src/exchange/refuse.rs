@@ -3,7 +3,7 @@
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::{EvidenceMode, Kind, Side};
 use bridge_core::refusal::{Fault, Refusal};
-use bridge_journal::{Entry, LinkField};
+use bridge_journal::Entry;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::about::{About, Proof, Refused};
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
-use super::sign::{set_identity, set_service};
+use super::sign::{content, set_identity, set_service};
 use crate::node::Node;
 use crate::payload::Payload;
 
@@ -28,23 +28,16 @@ struct ErrorBody<'a> {
 /// Answers a caller with a refusal; journaled once the caller has proved to own the client it names.
 pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     let Refused { refusal, about, .. } = refused;
+    give_back(node, &about);
     let detail = log(&refusal, &about);
     let mut reply = plain(&refusal, &about, &detail);
-    if about.client.is_none() {
+    // What this node cannot do is nobody's evidence; an exchange that has begun is ended all the same.
+    let own_fault = refusal.fault() == Fault::Node;
+    if about.client.is_none() || (own_fault && !about.begun) {
         return reply;
     }
-    let entry = Entry {
-        leaf: leaf(node, &refusal, &about),
-        sign: None,
-        link_as: LinkField::Link,
-        base: None,
-        signature: None,
-        body: None,
-        subjects: Vec::new(),
-        mode: EvidenceMode::None,
-    };
     // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
-    if let Ok(receipt) = write(node, entry, &about).await
+    if let Ok(receipt) = write(node, Entry::of(leaf(node, &refusal, &about)), &about).await
         && let Ok(text) = HeaderValue::from_str(&receipt.text)
     {
         reply.fields.insert("bridge-receipt", text);
@@ -59,14 +52,33 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
         about,
         proof,
     } = refused;
+    give_back(node, &about);
     let detail = log(&refusal, &about);
-    let own_fault = refusal.fault() == Fault::Node;
-    let Some(proof) = proof.filter(|_| !own_fault) else {
-        return plain(&refusal, &about, &detail);
-    };
-    match signed(node, &refusal, &about, &proof, &detail).await {
-        Ok(reply) => reply,
-        Err(failed) => plain(&failed.refusal, &failed.about, &detail),
+    let mut said = refusal;
+    if let Some(proof) = proof.filter(|_| said.fault() != Fault::Node) {
+        match signed(node, &said, &about, &proof, &detail).await {
+            Ok(reply) => return reply,
+            Err(failed) => said = failed.refusal,
+        }
+    }
+    if about.begun {
+        let ended = write(node, Entry::of(leaf(node, &said, &about)), &about).await;
+        if ended.is_err() {
+            tracing::error!(
+                detail,
+                "an exchange has no end in the journal until the next start"
+            );
+        }
+    }
+    plain(&said, &about, &detail)
+}
+
+/// A quota counts exchanges that began.
+fn give_back(node: &Node, about: &About) {
+    if let (false, Some((contract, at)), Some(client)) =
+        (about.begun, &about.charged, &about.client)
+    {
+        node.counters(about.side).give_back(contract, client, *at);
     }
 }
 
@@ -82,6 +94,7 @@ async fn signed(
         fields,
         payload,
     } = plain(refusal, about, detail);
+    let payload = content(&proof.head.method, status, payload);
     let draft = Draft {
         tag: Tag::Refusal,
         status,
@@ -91,7 +104,8 @@ async fn signed(
         subjects: Vec::new(),
         mode: EvidenceMode::Full,
     };
-    let (answer, _receipt) = sign_answer(node, about, (&proof.head, &proof.payload), draft).await?;
+    let (answer, _receipt) =
+        sign_answer(node, about, (&proof.head, proof.payload.as_ref()), draft).await?;
     Ok(Reply {
         status: answer.status,
         fields: answer.fields,

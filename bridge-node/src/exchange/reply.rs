@@ -50,6 +50,10 @@ pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
     } = kept;
     let mut fields = forwardable_answer(&genuine.fields);
     for name in TOLD {
+        if name == "x-road-error" && !genuine.is_refusal() {
+            // What the provider's system answers is no error of the bridge, whatever its node writes beside it.
+            continue;
+        }
         if let Some(value) = genuine.fields.get(name) {
             fields.insert(name, value.clone());
         }

@@ -172,6 +172,10 @@ fn finish(
         fields,
         mut payload,
     } = served;
+    if status < 200 {
+        // No final answer: nothing may follow it on this connection. Standard: RFC 9110 §15.2.
+        return Err(Refusal::Service(ServiceFault::NotUnderstood));
+    }
     let mut fields = forwardable_answer(&fields);
     let head_only = authorised.verified.method == Method::HEAD;
     if let (Some(checker), Some(body)) =

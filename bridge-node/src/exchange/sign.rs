@@ -6,6 +6,7 @@ use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_signature::{
     AnswerView, Base, Message, RequestView, content_digest_field, signature_base, signature_fields,
 };
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
@@ -81,24 +82,47 @@ pub(super) fn answer_base(
     signature_base(&Message::Answer(view), &covered, &params).map_err(|e| cannot_sign(&e))
 }
 
-/// The fields by which an answer or refusal says what it belongs to.
+/// Fields of a request that its answer and its refusal repeat.
+const ECHOED: [&str; 3] = ["x-road-client", "x-road-id", "x-road-request-id"];
+
+/// What may be sent with this status in answer to this method: what HTTP would drop on the way must not be digested.
+///
+/// Standard: RFC 9110 §6.4.1.
+pub(super) fn content(method: &Method, status: u16, payload: Payload) -> Payload {
+    if *method == Method::HEAD || matches!(status, 204 | 304) {
+        return Payload::from_bytes(Bytes::new());
+    }
+    payload
+}
+
+/// The fields by which an answer or refusal says what it belongs to; those of a request whose body was not read
+/// don't have its hash.
 pub(super) fn answer_fields(
     about: &About,
-    (head, body): (&RequestHead, &Payload),
+    (head, body): (&RequestHead, Option<&Payload>),
     payload: &Payload,
     fields: &mut HeaderMap,
 ) {
-    set_identity(fields, about);
+    for name in ECHOED {
+        if let Some(value) = head.fields.get(name) {
+            fields.insert(name, value.clone());
+        }
+    }
     set_service(fields, about);
     set(fields, "bridge-version", &crate::WIRE_VERSION.to_string());
-    let sha512 = body.sha512();
-    let hash = request_hash(
-        head.method.as_str(),
-        &head.target,
-        &head.fields,
-        sha512.as_ref(),
-    );
-    set(fields, "x-road-request-hash", &hash);
+    if let Some(body) = body {
+        let sha512 = body.sha512();
+        let hash = request_hash(
+            head.method.as_str(),
+            &head.target,
+            &head.fields,
+            sha512.as_ref(),
+        );
+        set(fields, "x-road-request-hash", &hash);
+    }
+    if let Some(receipt) = &about.received {
+        set(fields, "bridge-peer-receipt", receipt);
+    }
     protect(fields, payload);
 }
 
@@ -160,5 +184,26 @@ pub(super) fn add_signature(fields: &mut HeaderMap, base: &Base, signature: &[u8
 pub(super) fn set(fields: &mut HeaderMap, name: &'static str, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
         fields.insert(HeaderName::from_static(name), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_http_drops_is_not_digested() {
+        let body = || Payload::from_bytes(Bytes::from_static(b"{}"));
+        assert_eq!(content(&Method::GET, 200, body()).length(), 2);
+        assert_eq!(content(&Method::GET, 404, body()).length(), 2);
+        for (method, status) in [
+            (Method::HEAD, 200),
+            (Method::HEAD, 403),
+            (Method::GET, 204),
+            (Method::GET, 304),
+        ] {
+            let sent = content(&method, status, body());
+            assert_eq!(sent.digest(), &bridge_signature::content_digest_of(b""));
+        }
     }
 }

@@ -1,27 +1,29 @@
 //! Steps 2 (provider) and 6 (consumer): nothing of another node's message is used before its signature held.
 //!
-//! Order at the provider: signature, tie of identities, freshness, replay, then the body's digest.
+//! Order at both ends: the head's signature, tie of identities, freshness, at the provider replay; then the body's digest.
 
 use std::sync::Arc;
 
 use bridge_core::envelope::{Envelope, EnvelopeError, Tag, check_fresh, link, open};
-use bridge_core::fields::{check_secrets, read_caller_fields, request_hash};
+use bridge_core::fields::{CallerFields, FieldError, check_secrets, read_caller_fields};
 use bridge_core::identity::{MemberId, NodeId, SubsystemId};
 use bridge_core::leaf::nonce_mark;
-use bridge_core::refusal::{LinkFault, NodeFault, PeerFault, Refusal};
-use bridge_signature::{AnswerView, Message, ParseError, parse_content_digest};
+use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
+use bridge_signature::{Message, ParseError, parse_content_digest};
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
-use super::enter::{Asked, PeerEntered, body_refusal};
-use super::forward::RawAnswer;
-use super::record::{Journaled, SignedRequest};
+use super::enter::{Asked, PeerEntered, collect};
 use super::sign::RequestHead;
 use crate::node::Node;
 use crate::payload::Payload;
 use crate::replay::Repeated;
 use crate::watch::View;
+
+mod answer;
+
+pub(super) use answer::{GenuineAnswer, answer};
 
 /// A peer's request that is genuine, fresh, whole and seen for the first time.
 #[derive(Debug)]
@@ -43,85 +45,55 @@ pub(super) struct VerifiedRequest {
     pub(super) about: About,
 }
 
-/// A peer's answer, or signed refusal, to the very request that this node sent.
-#[derive(Debug)]
-pub(super) struct GenuineAnswer {
-    pub(super) status: u16,
-    pub(super) fields: HeaderMap,
-    pub(super) payload: Payload,
-    pub(super) envelope: Envelope,
-}
-
 // === impl VerifiedRequest ===
 
 impl VerifiedRequest {
     /// What the peer has proved, for the evidence of a refusal.
     pub(super) fn proof(&self) -> Proof {
         Proof {
-            payload: self.payload.clone(),
-            base: self.envelope.base.clone(),
-            signature: self.envelope.signature.clone(),
+            payload: Some(self.payload.clone()),
             head: self.head.clone(),
         }
     }
-}
-
-// === impl GenuineAnswer ===
-
-impl GenuineAnswer {
-    /// Whether the provider's node refused.
-    pub(super) fn is_refusal(&self) -> bool {
-        self.envelope.tag == Tag::Refusal
-    }
-
-    /// `ok`, or the type of the peer's refusal.
-    pub(super) fn outcome(&self) -> String {
-        if !self.is_refusal() {
-            return "ok".to_owned();
-        }
-        let code = self
-            .fields
-            .get("x-road-error")
-            .and_then(|value| value.to_str().ok());
-        code.filter(|code| is_code(code))
-            .unwrap_or("refused")
-            .to_owned()
-    }
-}
-
-/// A refusal type as it may stand in a leaf: lower-case words, points and underscores only.
-fn is_code(text: &str) -> bool {
-    text.len() <= 100
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_')
 }
 
 /// Step 2 at the provider's node.
 pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<VerifiedRequest, Refused> {
     let PeerEntered {
         peer,
+        view,
         parts,
         body,
         asked,
         mut about,
     } = entered;
-    let view = node
-        .watch
-        .view(node.clock.now_s())
-        .map_err(|refusal| about.refuse(refusal))?;
     let head = RequestHead {
         method: parts.method.clone(),
         target: asked.request_target(),
         authority: authority(&parts.headers),
         fields: parts.headers,
     };
-    let (envelope, caller) = judge_head(node, &view, &peer, &head, &mut about)
-        .map_err(|refusal| about.refuse(refusal))?;
+    let envelope =
+        genuine_head(node, &view, &peer, &head).map_err(|refusal| about.refuse(refusal))?;
+    about.keyid = Some(node.signer.key_id().to_owned());
+    about.peer_keyid = Some(envelope.key_id.clone());
+    about.nonce = Some(nonce_mark(&envelope.nonce));
+    about.link = Some(link(&envelope.signature));
+    let caller = match judge_head(node, &view, &peer, (&head, &envelope), &mut about) {
+        Ok(caller) => caller,
+        // The first one was answered: a second statement about it would only contradict the first.
+        Err(refusal @ Refusal::PeerRequest(PeerFault::Replayed)) => {
+            return Err(about.refuse(refusal));
+        }
+        Err(refusal) => {
+            let payload = None;
+            return Err(about.refuse(refusal).proved(Proof { payload, head }));
+        }
+    };
     let owner = peer.to_string();
-    let payload = Payload::collect(body, node.bounds(), &node.room, &owner)
+    let payload = collect(node, body, &owner, &about)
         .await
-        .map_err(|error| about.refuse(body_refusal(&error)))?;
+        .map_err(|refusal| about.refuse(refusal))?;
     about.request_size = Some(payload.length());
     if parse_content_digest(&head.fields).ok() != Some(*payload.digest()) {
         return Err(about.refuse(Refusal::PeerRequest(PeerFault::BodyDigest)));
@@ -146,13 +118,13 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
     })
 }
 
-fn judge_head(
+/// Whose the head is; before this, nothing in it is believed, and no refusal of it is evidence.
+fn genuine_head(
     node: &Node,
     view: &View,
     peer: &NodeId,
     head: &RequestHead,
-    about: &mut About,
-) -> Result<(Envelope, bridge_core::fields::CallerFields), Refusal> {
+) -> Result<Envelope, Refusal> {
     let fault = Refusal::PeerRequest;
     let now_s = node.clock.now_s();
     version(&head.fields).map_err(fault)?;
@@ -161,6 +133,19 @@ fn judge_head(
         return Err(fault(PeerFault::SignatureMalformed));
     }
     genuine(view, &envelope, now_s, peer.member()).map_err(fault)?;
+    Ok(envelope)
+}
+
+/// Whether a genuine head is for this node, now, of its own client, and for the first time.
+fn judge_head(
+    node: &Node,
+    view: &View,
+    peer: &NodeId,
+    (head, envelope): (&RequestHead, &Envelope),
+    about: &mut About,
+) -> Result<CallerFields, Refusal> {
+    let fault = Refusal::PeerRequest;
+    let now_s = node.clock.now_s();
     check_secrets(&head.fields).map_err(Refusal::Field)?;
     let own = view.directory().node(&node.settings.node);
     if own.is_none_or(|own| own.name != head.authority) {
@@ -170,21 +155,16 @@ fn judge_head(
     if caller.client.member() != peer.member() {
         return Err(fault(PeerFault::TieOfClient));
     }
-    fresh(&envelope, now_s).map_err(fault)?;
-    let id = request_id(&head.fields).ok_or(Refusal::Field(
-        bridge_core::fields::FieldError::Missing {
-            name: "X-Road-Request-Id",
-        },
-    ))?;
-    about.nonce = Some(nonce_mark(&envelope.nonce));
-    admit(node, id, &envelope, now_s)?;
-    about.request_id = Some(id);
-    about.message_id.clone_from(&caller.id);
     about.client = Some(caller.client.clone());
-    about.keyid = Some(node.signer.key_id().to_owned());
-    about.peer_keyid = Some(envelope.key_id.clone());
-    about.link = Some(link(&envelope.signature));
-    Ok((envelope, caller))
+    about.message_id.clone_from(&caller.id);
+    fresh(envelope, now_s).map_err(fault)?;
+    let id = request_id(&head.fields).ok_or(Refusal::Field(FieldError::Missing {
+        name: "X-Road-Request-Id",
+    }))?;
+    admit(node, id, envelope, now_s)?;
+    // Not before: the leaf of a refused repetition must not end the exchange that has this id.
+    about.request_id = Some(id);
+    Ok(caller)
 }
 
 fn admit(node: &Node, id: Uuid, envelope: &Envelope, now_s: u64) -> Result<(), Refusal> {
@@ -200,105 +180,6 @@ fn admit(node: &Node, id: Uuid, envelope: &Envelope, now_s: u64) -> Result<(), R
         })),
         Err(Repeated::Full) => Err(Refusal::Node(NodeFault::Overloaded)),
     }
-}
-
-/// Step 6 at the consumer's node.
-pub(super) fn answer(
-    node: &Node,
-    sent: &Journaled<SignedRequest>,
-    raw: RawAnswer,
-) -> Result<GenuineAnswer, Refused> {
-    let sent = &sent.value;
-    judge_answer(node, sent, raw).map_err(|refusal| sent.about.refuse(refusal))
-}
-
-fn judge_answer(
-    node: &Node,
-    sent: &SignedRequest,
-    raw: RawAnswer,
-) -> Result<GenuineAnswer, Refusal> {
-    let fault = Refusal::PeerAnswer;
-    let now_s = node.clock.now_s();
-    let RawAnswer {
-        status,
-        fields,
-        payload,
-    } = raw;
-    if !fields.contains_key("signature") && fields.contains_key("x-road-error") {
-        // Said without proof: told to the caller as such, never kept as evidence.
-        return Err(Refusal::Link(LinkFault::RefusedUnsigned { status }));
-    }
-    version(&fields).map_err(fault)?;
-    let view = AnswerView {
-        status,
-        fields: &fields,
-        request: sent.head.view(),
-    };
-    let envelope = open(&Message::Answer(view)).map_err(|e| fault(envelope_fault(&e)))?;
-    if envelope.tag == Tag::Request {
-        return Err(fault(PeerFault::SignatureMalformed));
-    }
-    let provider = sent.asked.provider().member();
-    let key = genuine(&sent.view, &envelope, now_s, provider).map_err(|tie| {
-        fault(if tie == PeerFault::TieOfConnection {
-            PeerFault::TieOfProvider
-        } else {
-            tie
-        })
-    })?;
-    if key != sent.peer {
-        return Err(fault(PeerFault::TieOfProvider));
-    }
-    check_secrets(&fields).map_err(|_differs| fault(PeerFault::Coverage))?;
-    fresh(&envelope, now_s).map_err(fault)?;
-    if parse_content_digest(&fields).ok() != Some(*payload.digest()) {
-        return Err(fault(PeerFault::BodyDigest));
-    }
-    consistent(sent, &fields)?;
-    Ok(GenuineAnswer {
-        status,
-        fields,
-        payload,
-        envelope,
-    })
-}
-
-/// The answer names the client, the service and the ids of the request, and its hash.
-fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
-    let about = &sent.about;
-    let body = sent.payload.sha512();
-    let hash = request_hash(
-        sent.head.method.as_str(),
-        &sent.head.target,
-        &sent.head.fields,
-        body.as_ref(),
-    );
-    let expected = [
-        (
-            "x-road-client",
-            "X-Road-Client",
-            about.client.as_ref().map(ToString::to_string),
-        ),
-        (
-            "x-road-service",
-            "X-Road-Service",
-            about.service.as_ref().map(ToString::to_string),
-        ),
-        ("x-road-id", "X-Road-Id", about.message_id.clone()),
-        (
-            "x-road-request-id",
-            "X-Road-Request-Id",
-            about.request_id.map(|id| id.to_string()),
-        ),
-        ("x-road-request-hash", "X-Road-Request-Hash", Some(hash)),
-    ];
-    for (name, field, value) in expected {
-        let got = fields.get(name).map(http::HeaderValue::as_bytes);
-        if got != value.as_deref().map(str::as_bytes) {
-            return Err(Refusal::Link(LinkFault::Inconsistent { field }));
-        }
-    }
-    Ok(())
 }
 
 /// The key is in the directory, of this member, valid now, of this algorithm, and the signature is its own.

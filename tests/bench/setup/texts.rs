@@ -14,10 +14,16 @@ pub(crate) struct Party {
     pub(crate) subsystem: &'static str,
 }
 
-pub(crate) const CONSUMER: Party =
-    Party { folder: "consumer", member: "AZ/GOV/2001", subsystem: "SYSTEM" };
-pub(crate) const PROVIDER: Party =
-    Party { folder: "provider", member: "AZ/GOV/1001", subsystem: "REGISTER" };
+pub(crate) const CONSUMER: Party = Party {
+    folder: "consumer",
+    member: "AZ/GOV/2001",
+    subsystem: "SYSTEM",
+};
+pub(crate) const PROVIDER: Party = Party {
+    folder: "provider",
+    member: "AZ/GOV/1001",
+    subsystem: "REGISTER",
+};
 pub(crate) const NODE_CODE: &str = "NODE1";
 pub(crate) const LOG_DOMAIN: &str = "journal.example";
 
@@ -50,8 +56,11 @@ impl Party {
 
 /// The settings of the consumer's node.
 pub(crate) fn consumer(addresses: &NodeAddresses, api_key: &str) -> String {
-    let digest: String =
-        digest(&SHA256, api_key.as_bytes()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let digest: String = digest(&SHA256, api_key.as_bytes())
+        .as_ref()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
     format!(
         "{sections}\n[consumer]\nplain_listen = \"{plain}\"\n\n\
          [[callers]]\nname = \"load\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n",
@@ -111,19 +120,40 @@ pub(crate) fn environment(
 ) -> String {
     let mut lines = vec![
         ("UPSTREAM".to_owned(), addresses.upstream.to_string()),
-        ("NGINX_CONSUMER".to_owned(), addresses.nginx_consumer.to_string()),
-        ("NGINX_PROVIDER".to_owned(), addresses.nginx_provider.to_string()),
-        ("NODE_CONSUMER".to_owned(), addresses.consumer.plain.to_string()),
-        ("HEALTH_CONSUMER".to_owned(), addresses.consumer.health.to_string()),
-        ("HEALTH_PROVIDER".to_owned(), addresses.provider.health.to_string()),
+        (
+            "NGINX_CONSUMER".to_owned(),
+            addresses.nginx_consumer.to_string(),
+        ),
+        (
+            "NGINX_PROVIDER".to_owned(),
+            addresses.nginx_provider.to_string(),
+        ),
+        (
+            "NODE_CONSUMER".to_owned(),
+            addresses.consumer.plain.to_string(),
+        ),
+        (
+            "HEALTH_CONSUMER".to_owned(),
+            addresses.consumer.health.to_string(),
+        ),
+        (
+            "HEALTH_PROVIDER".to_owned(),
+            addresses.provider.health.to_string(),
+        ),
         ("API_KEY".to_owned(), api_key.to_owned()),
         ("CLIENT".to_owned(), CONSUMER.path()),
-        ("TARGET".to_owned(), format!("/r1/{}/record/0001", PROVIDER.path())),
+        (
+            "TARGET".to_owned(),
+            format!("/r1/{}/record/0001", PROVIDER.path()),
+        ),
         ("PURPOSE".to_owned(), PURPOSE.to_owned()),
         ("LEGAL_BASIS".to_owned(), LEGAL_BASIS.to_owned()),
     ];
     for (end, key) in verifier_keys {
         lines.push((format!("VKEY_{}", end.to_uppercase()), key.clone()));
     }
-    lines.iter().map(|(name, value)| format!("{name}='{value}'\n")).collect()
+    lines
+        .iter()
+        .map(|(name, value)| format!("{name}='{value}'\n"))
+        .collect()
 }

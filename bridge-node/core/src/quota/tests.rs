@@ -40,6 +40,19 @@ fn a_clock_set_back_frees_no_quota() {
 }
 
 #[test]
+fn what_did_not_begin_is_given_back_within_its_window() {
+    let mut counters = Counters::new(Side::Consumer);
+    counters.give_back("c", &client("A"), UnixMillis(0));
+    counters.count("c", &client("A"), UnixMillis(0));
+    counters.count("c", &client("A"), UnixMillis(1));
+    counters.give_back("c", &client("A"), UnixMillis(1));
+    assert_eq!(used(&counters, "c", "A", 1), (1, 1));
+    counters.count("c", &client("A"), UnixMillis(HOUR));
+    counters.give_back("c", &client("A"), UnixMillis(0));
+    assert_eq!(used(&counters, "c", "A", HOUR), (1, 1));
+}
+
+#[test]
 fn waiting_ends_with_the_window() {
     assert_eq!(Window::Hour.retry_after_s(UnixMillis(0)), 3_600);
     assert_eq!(Window::Hour.retry_after_s(UnixMillis(1)), 3_600);

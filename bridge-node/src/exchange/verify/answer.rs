@@ -1,0 +1,165 @@
+//! Step 6 at the consumer's node: an answer counts if it is signed, by the provider, for this very request, now.
+
+use bridge_core::envelope::{Envelope, Tag, open};
+use bridge_core::fields::{check_secrets, request_hash};
+use bridge_core::refusal::{LinkFault, PeerFault, Refusal};
+use bridge_signature::{AnswerView, Message, parse_content_digest};
+use http::HeaderMap;
+
+use super::{envelope_fault, fresh, genuine, version};
+use crate::exchange::about::Refused;
+use crate::exchange::forward::RawAnswer;
+use crate::exchange::record::{Journaled, SignedRequest};
+use crate::node::Node;
+use crate::payload::Payload;
+
+/// A peer's answer, or signed refusal, to the very request that this node sent.
+#[derive(Debug)]
+pub(in crate::exchange) struct GenuineAnswer {
+    pub(in crate::exchange) status: u16,
+    pub(in crate::exchange) fields: HeaderMap,
+    pub(in crate::exchange) payload: Payload,
+    pub(in crate::exchange) envelope: Envelope,
+}
+
+// === impl GenuineAnswer ===
+
+impl GenuineAnswer {
+    /// Whether the provider's node refused.
+    pub(in crate::exchange) fn is_refusal(&self) -> bool {
+        self.envelope.tag == Tag::Refusal
+    }
+
+    /// `ok`, or the type of the peer's refusal.
+    pub(in crate::exchange) fn outcome(&self) -> String {
+        if !self.is_refusal() {
+            return "ok".to_owned();
+        }
+        let code = self
+            .fields
+            .get("x-road-error")
+            .and_then(|value| value.to_str().ok());
+        code.filter(|code| is_code(code))
+            .unwrap_or("refused")
+            .to_owned()
+    }
+}
+
+/// A refusal type as it may stand in a leaf: lower-case words, points and underscores only.
+fn is_code(text: &str) -> bool {
+    text.len() <= 100
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_')
+}
+
+/// Step 6 at the consumer's node.
+pub(in crate::exchange) async fn answer(
+    node: &Node,
+    sent: &Journaled<SignedRequest>,
+    raw: RawAnswer,
+) -> Result<GenuineAnswer, Refused> {
+    let about = &sent.value.about;
+    genuine_answer(node, &sent.value, raw)
+        .await
+        .map_err(|refusal| about.refuse(refusal))
+}
+
+async fn genuine_answer(
+    node: &Node,
+    sent: &SignedRequest,
+    mut raw: RawAnswer,
+) -> Result<GenuineAnswer, Refusal> {
+    let envelope = judge_answer_head(node, sent, (raw.status, &raw.fields))?;
+    let (status, fields) = (raw.status, std::mem::take(&mut raw.fields));
+    let payload = raw.body(node, &sent.about).await?;
+    if parse_content_digest(&fields).ok() != Some(*payload.digest()) {
+        return Err(Refusal::PeerAnswer(PeerFault::BodyDigest));
+    }
+    Ok(GenuineAnswer {
+        status,
+        fields,
+        payload,
+        envelope,
+    })
+}
+
+fn judge_answer_head(
+    node: &Node,
+    sent: &SignedRequest,
+    (status, fields): (u16, &HeaderMap),
+) -> Result<Envelope, Refusal> {
+    let fault = Refusal::PeerAnswer;
+    let now_s = node.clock.now_s();
+    if !fields.contains_key("signature") && fields.contains_key("x-road-error") {
+        // Said without proof: told to the caller as such, never kept as evidence.
+        return Err(Refusal::Link(LinkFault::RefusedUnsigned { status }));
+    }
+    version(fields).map_err(fault)?;
+    let view = AnswerView {
+        status,
+        fields,
+        request: sent.head.view(),
+    };
+    let envelope = open(&Message::Answer(view)).map_err(|e| fault(envelope_fault(&e)))?;
+    if envelope.tag == Tag::Request {
+        return Err(fault(PeerFault::SignatureMalformed));
+    }
+    let provider = sent.asked.provider().member();
+    let key = genuine(&sent.view, &envelope, now_s, provider).map_err(|tie| {
+        fault(if tie == PeerFault::TieOfConnection {
+            PeerFault::TieOfProvider
+        } else {
+            tie
+        })
+    })?;
+    if key != sent.peer {
+        return Err(fault(PeerFault::TieOfProvider));
+    }
+    check_secrets(fields).map_err(|_differs| fault(PeerFault::Coverage))?;
+    fresh(&envelope, now_s).map_err(fault)?;
+    consistent(sent, fields)?;
+    Ok(envelope)
+}
+
+/// The answer names the client, the service and the ids of the request, and its hash.
+fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
+    let about = &sent.about;
+    let body = sent.payload.sha512();
+    let hash = request_hash(
+        sent.head.method.as_str(),
+        &sent.head.target,
+        &sent.head.fields,
+        body.as_ref(),
+    );
+    let expected = [
+        (
+            "x-road-client",
+            "X-Road-Client",
+            about.client.as_ref().map(ToString::to_string),
+        ),
+        (
+            "x-road-service",
+            "X-Road-Service",
+            about.service.as_ref().map(ToString::to_string),
+        ),
+        ("x-road-id", "X-Road-Id", about.message_id.clone()),
+        (
+            "x-road-request-id",
+            "X-Road-Request-Id",
+            about.request_id.map(|id| id.to_string()),
+        ),
+        ("x-road-request-hash", "X-Road-Request-Hash", Some(hash)),
+    ];
+    for (name, field, value) in expected {
+        let got = fields.get(name).map(http::HeaderValue::as_bytes);
+        // The signature binds the answer to its request; a node that was told not to say the hash need not.
+        if name == "x-road-request-hash" && got.is_none() {
+            continue;
+        }
+        if got != value.as_deref().map(str::as_bytes) {
+            return Err(Refusal::Link(LinkFault::Inconsistent { field }));
+        }
+    }
+    Ok(())
+}
