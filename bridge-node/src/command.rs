@@ -83,6 +83,8 @@ enum Command {
 pub enum Failure {
     /// Something failed: exit code 1.
     Failed(String),
+    /// An argument is wrong: exit code 64.
+    Usage(String),
     /// Evidence does not verify: exit code 2.
     NotGenuine(Vec<String>),
     /// The settings are wrong: exit code 64.
@@ -102,14 +104,14 @@ impl Failure {
         match self {
             Self::Failed(_) => 1,
             Self::NotGenuine(_) => 2,
-            Self::Settings(_) => 64,
+            Self::Usage(_) | Self::Settings(_) => 64,
         }
     }
 
     /// Lines for standard error.
     pub fn lines(&self) -> Vec<String> {
         match self {
-            Self::Failed(what) => what.lines().map(str::to_owned).collect(),
+            Self::Failed(what) | Self::Usage(what) => what.lines().map(str::to_owned).collect(),
             Self::NotGenuine(findings) => findings.clone(),
             Self::Settings(faults) => faults.iter().map(ToString::to_string).collect(),
         }

@@ -110,11 +110,11 @@ pub fn read(path: &Path, faults: &mut Vec<Fault>) -> Option<Contract> {
             Ok(contract) => Some(contract),
             Err(list) => {
                 faults.extend(list.into_iter().map(|fault| {
-                    Fault::new(
-                        format!("{place}: {}", fault.place),
-                        fault.fault.to_string(),
-                        fault.remedy,
-                    )
+                    let place = match fault.place.as_str() {
+                        "" => place.clone(),
+                        within => format!("{place}: {within}"),
+                    };
+                    Fault::new(place, fault.fault.to_string(), fault.remedy)
                 }));
                 None
             }

@@ -126,7 +126,7 @@ impl Node {
             &settings.data_folder.join("directory"),
             &parts.directory_root,
         )
-        .map_err(|error| one("directory", &error, "give the authority's root.json"))?;
+        .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
         let (journal, opened) = open_journal(
             &settings,
@@ -135,11 +135,13 @@ impl Node {
             (clock.now(), on_fatal),
         )
         .map_err(|error| {
-            one(
-                "journal",
-                &error,
-                "see config/README.md, \"The journal does not open\"",
-            )
+            let place = settings.data_folder.join("journal").display().to_string();
+            let remedy = if matches!(error, bridge_journal::OpenError::Locked) {
+                "stop the other node with this data folder, or give this one its own"
+            } else {
+                "see config/README.md, \"The journal does not open\""
+            };
+            one(&place, &error, remedy)
         })?;
         clock.not_before(journal.head().newest);
         let (replay, counters) = remembered(&journal, clock.now());

@@ -56,10 +56,10 @@ impl Registries {
     pub fn open(services: &[Service], limits: &Limits) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         let mut registries = Self::default();
-        for (i, service) in services.iter().enumerate() {
-            let place = format!("services[{i}]");
+        for service in services {
+            let place = &service.place;
             match open(service, limits) {
-                Ok(adapter) => registries.add(&place, service, &adapter, &mut faults),
+                Ok(adapter) => registries.add(place, service, &adapter, &mut faults),
                 Err(list) => faults.extend(list.into_iter().map(|fault| {
                     Fault::new(
                         format!("{place}: {}", fault.place),

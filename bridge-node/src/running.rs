@@ -51,6 +51,15 @@ impl Running {
     pub async fn start(settings: Settings) -> Result<Self, Failure> {
         let parts = Parts::read(&settings, Clock::default().now_s())
             .map_err(|error| Failure::Settings(error.0))?;
+        Self::open(settings, parts).await
+    }
+
+    /// Starts to serve with parts that were read before.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Failed`] if the journal or the directory's store cannot be opened or a listener cannot be bound.
+    pub async fn open(settings: Settings, parts: Parts) -> Result<Self, Failure> {
         let (lost, journal_lost) = mpsc::channel::<String>(1);
         let journal_fault = Arc::new(OnceLock::new());
         let fault = Arc::clone(&journal_fault);
@@ -60,7 +69,7 @@ impl Running {
             drop(lost.try_send(crate::chain(error)));
         });
         let (node, opened) = Node::open(settings, parts, (journal_fault, on_fatal))
-            .map_err(|error| Failure::Settings(error.0))?;
+            .map_err(|error| Failure::Failed(error.to_string()))?;
         node.close_unfinished(&opened).await.map_err(|error| {
             Failure::failed("the journal does not take `interrupted` leaves", &error)
         })?;

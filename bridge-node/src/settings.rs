@@ -101,6 +101,8 @@ pub struct Officer {
 /// One entry of `[[services]]`.
 #[derive(Debug, Clone)]
 pub struct Service {
+    /// Where it stands in the settings, as `services[1]`.
+    pub place: String,
     /// The subsystem that provides it.
     pub subsystem: SubsystemId,
     /// Shown to callers who hold no contract yet; others get 404.
@@ -180,15 +182,25 @@ impl Settings {
     ///
     /// Every fault found, in the order of the file.
     pub fn load(path: &Path) -> Result<Self, Vec<Fault>> {
-        let text = std::fs::read_to_string(path).map_err(|error| {
-            vec![Fault::new(
-                path.display().to_string(),
-                format!("cannot be read: {error}"),
-                "give the path of a readable settings file",
-            )]
-        })?;
-        let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-        Self::parse(&text, &folder)
+        sound(Self::read(path))
+    }
+
+    /// Reads a settings file as far as it goes: what could be understood, and every fault.
+    pub fn read(path: &Path) -> (Option<Self>, Vec<Fault>) {
+        match std::fs::read_to_string(path) {
+            Ok(text) => {
+                let folder = path.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+                read(&text, &folder)
+            }
+            Err(error) => {
+                let fault = Fault::new(
+                    path.display().to_string(),
+                    format!("cannot be read: {error}"),
+                    "give the path of a readable settings file",
+                );
+                (None, vec![fault])
+            }
+        }
     }
 
     /// Checks settings given as text; `folder` is where relative paths count from.
@@ -197,19 +209,24 @@ impl Settings {
     ///
     /// Every fault found, in the order of the file.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Fault>> {
-        let mut faults = Vec::new();
-        let raw = raw::read(text, &mut faults);
-        let settings = raw.and_then(|raw| parts::check(raw, folder, &mut faults));
-        match settings {
-            Some(settings) if faults.is_empty() => Ok(settings),
-            _ => Err(faults),
-        }
+        sound(read(text, folder))
     }
 
     /// The text before the epoch in the journal's origin.
     pub fn log_origin(&self, epoch: u64) -> String {
         format!("{}/{}/{epoch}", self.log_domain, self.node)
     }
+}
+
+fn read(text: &str, folder: &Path) -> (Option<Settings>, Vec<Fault>) {
+    let mut faults = Vec::new();
+    let raw = raw::read(text, &mut faults);
+    let settings = raw.and_then(|raw| parts::check(raw, folder, &mut faults));
+    (settings, faults)
+}
+
+fn sound((settings, faults): (Option<Settings>, Vec<Fault>)) -> Result<Settings, Vec<Fault>> {
+    settings.filter(|_| faults.is_empty()).ok_or(faults)
 }
 
 #[cfg(test)]

@@ -18,7 +18,11 @@ const INCONSISTENT: &str = "server.clientproxy.inconsistent_response";
 
 /// A consumer whose provider is a puppet that behaves like this.
 async fn world(behaviour: Behaviour) -> (World, Listening) {
-    let mut world = World::with().contract(with_stranger()).limit("exchange_seconds = 3").start().await;
+    let mut world = World::with()
+        .contract(with_stranger())
+        .limit("exchange_seconds = 3")
+        .start()
+        .await;
     let listening = Puppet::of(&world.stranger).listen(behaviour).await;
     world.stranger.entry.nodes[0].address = listening.address.to_string();
     world.publish(now_s());
@@ -67,6 +71,20 @@ async fn a_genuine_answer_of_another_implementation_is_taken() {
 }
 
 #[tokio::test]
+async fn s30_a_genuine_head_whose_body_is_cut_is_not_delivered() {
+    let (mut world, _) = world(Behaviour::CloseAtOnce).await;
+    let puppet = Puppet::of(&world.stranger);
+    let half = Behaviour::Half(Arc::new(move |got| {
+        puppet.sign_answer(puppet.answer(got, 200, "{\"own\":1}"))
+    }));
+    replace(&mut world, half).await;
+    let answer = world.consumer.get(STRANGER_PATH).send().await;
+    answer.refused(502, "server.clientproxy.io_error");
+    let kinds = claims::kinds(&world.consumer, answer.request_id());
+    assert_eq!(kinds, [Kind::RequestSent, Kind::Refused]);
+}
+
+#[tokio::test]
 async fn s29_ids_client_service_or_hash_swapped_by_a_bad_peer() {
     let (mut world, _) = world(Behaviour::CloseAtOnce).await;
     let swaps: [fn(&Puppet, &mut Draft); 6] = [
@@ -88,7 +106,12 @@ async fn s29_ids_client_service_or_hash_swapped_by_a_bad_peer() {
     }
 }
 
-type Answer = (&'static str, &'static str, fn(&Puppet, &mut Draft), fn(&mut Response<Full<Bytes>>));
+type Answer = (
+    &'static str,
+    &'static str,
+    fn(&Puppet, &mut Draft),
+    fn(&mut Response<Full<Bytes>>),
+);
 
 /// What is wrong, the type's last word, the change before and after signing.
 const NOT_GENUINE: [Answer; 12] = [
@@ -97,38 +120,90 @@ const NOT_GENUINE: [Answer; 12] = [
             response.headers_mut().remove(name);
         }
     }),
-    ("another status", "invalid_signature_value", as_made, |response| *response.status_mut() = 201.try_into().unwrap()),
-    ("another body", "invalid_signature_value", as_made, |response| {
-        *response.body_mut() = Full::new(Bytes::from_static(b"{\"own\":2}"));
-    }),
-    ("a changed field", "invalid_signature_value", as_made, |response| {
-        response.headers_mut().insert("content-type", "text/html".parse().unwrap());
-    }),
+    (
+        "another status",
+        "invalid_signature_value",
+        as_made,
+        |response| *response.status_mut() = 201.try_into().unwrap(),
+    ),
+    (
+        "another body",
+        "invalid_signature_value",
+        as_made,
+        |response| {
+            *response.body_mut() = Full::new(Bytes::from_static(b"{\"own\":2}"));
+        },
+    ),
+    (
+        "a changed field",
+        "invalid_signature_value",
+        as_made,
+        |response| {
+            response
+                .headers_mut()
+                .insert("content-type", "text/html".parse().unwrap());
+        },
+    ),
     ("a field more", "malformed_signature", as_made, |response| {
-        response.headers_mut().insert("x-more", "1".parse().unwrap());
+        response
+            .headers_mut()
+            .insert("x-more", "1".parse().unwrap());
     }),
     ("a field less", "malformed_signature", as_made, |response| {
         response.headers_mut().remove("content-type");
     }),
-    ("an old signature", "not_fresh", |_, draft| {
-        draft.params.created = Some(now_s() - 600);
-        draft.params.expires = Some(now_s() - 540);
-    }, untouched),
-    ("the tag of a request", "malformed_signature", |_, draft| {
-        draft.params.tag = Some(Tag::Request.as_str().to_owned());
-    }, untouched),
-    ("a key that nobody lists", "signature_verification", |_, draft| {
-        draft.params.keyid = Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned());
-    }, untouched),
-    ("another request's answer", "invalid_signature_value", |_, draft| {
-        draft.to.fields.insert("x-road-request-id", "00000000-0000-4000-8000-000000000000".parse().unwrap());
-    }, untouched),
-    ("bound to another signature", "invalid_signature_value", |puppet, draft| {
-        let other = format!("bridge=:{}==:", "A".repeat(86));
-        draft.to.fields.insert("signature", other.parse().unwrap());
-        draft.params = puppet.params(Tag::Answer, now_s());
-    }, untouched),
-    ("an unknown version", "invalid_protocol_version", |_, draft| draft.set("bridge-version", "9"), untouched),
+    (
+        "an old signature",
+        "not_fresh",
+        |_, draft| {
+            draft.params.created = Some(now_s() - 600);
+            draft.params.expires = Some(now_s() - 540);
+        },
+        untouched,
+    ),
+    (
+        "the tag of a request",
+        "malformed_signature",
+        |_, draft| {
+            draft.params.tag = Some(Tag::Request.as_str().to_owned());
+        },
+        untouched,
+    ),
+    (
+        "a key that nobody lists",
+        "signature_verification",
+        |_, draft| {
+            draft.params.keyid = Some("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA".to_owned());
+        },
+        untouched,
+    ),
+    (
+        "another request's answer",
+        "invalid_signature_value",
+        |_, draft| {
+            draft.to.fields.insert(
+                "x-road-request-id",
+                "00000000-0000-4000-8000-000000000000".parse().unwrap(),
+            );
+        },
+        untouched,
+    ),
+    (
+        "bound to another signature",
+        "invalid_signature_value",
+        |puppet, draft| {
+            let other = format!("bridge=:{}==:", "A".repeat(86));
+            draft.to.fields.insert("signature", other.parse().unwrap());
+            draft.params = puppet.params(Tag::Answer, now_s());
+        },
+        untouched,
+    ),
+    (
+        "an unknown version",
+        "invalid_protocol_version",
+        |_, draft| draft.set("bridge-version", "9"),
+        untouched,
+    ),
 ];
 
 #[tokio::test]
@@ -139,8 +214,16 @@ async fn s29_answers_that_are_not_genuine_are_not_delivered() {
         replace(&mut world, tampering(puppet, before, after)).await;
         let answer = world.consumer.get(STRANGER_PATH).send().await;
         let code = format!("server.clientproxy.{word}");
-        assert_eq!((answer.status, answer.field("x-road-error")), (502, Some(code.as_str())), "{what}: {:?}", answer.body);
-        assert!(!String::from_utf8_lossy(&answer.body).contains("own"), "{what}");
+        assert_eq!(
+            (answer.status, answer.field("x-road-error")),
+            (502, Some(code.as_str())),
+            "{what}: {:?}",
+            answer.body
+        );
+        assert!(
+            !String::from_utf8_lossy(&answer.body).contains("own"),
+            "{what}"
+        );
         claims::refused_leaf(&world.consumer, answer.request_id(), &code);
     }
     // A genuine signature of another member.
@@ -163,21 +246,58 @@ async fn s30_peers_that_close_at_three_points_or_answer_with_nonsense() {
     let (mut world, _) = world(Behaviour::CloseAtOnce).await;
     let raw = |text: &str| Behaviour::Raw(text.as_bytes().to_vec());
     for (what, behaviour, code) in [
-        ("closed before the request", Behaviour::CloseAtOnce, "io_error"),
+        (
+            "closed before the request",
+            Behaviour::CloseAtOnce,
+            "io_error",
+        ),
         ("closed after the request", raw(""), "io_error"),
-        ("closed within the head", raw("HTTP/1.1 200 OK\r\nContent-Le"), "io_error"),
-        ("closed within the body", raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), "missing_signature"),
-        ("closed within a chunk", raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf"), "missing_signature"),
-        ("not HTTP", raw("SSH-2.0-OpenSSH_9.6\r\n\r\n"), "invalid_response"),
+        (
+            "closed within the head",
+            raw("HTTP/1.1 200 OK\r\nContent-Le"),
+            "io_error",
+        ),
+        (
+            "unsigned, closed within the body",
+            raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
+            "missing_signature",
+        ),
+        (
+            "unsigned, closed within a chunk",
+            raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf"),
+            "missing_signature",
+        ),
+        (
+            "not HTTP",
+            raw("SSH-2.0-OpenSSH_9.6\r\n\r\n"),
+            "invalid_response",
+        ),
         ("HTTP/2", raw("HTTP/2 200\r\n\r\n"), "invalid_response"),
-        ("empty and unsigned", raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"), "missing_signature"),
-        ("two lengths", raw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"), "invalid_response"),
+        (
+            "empty and unsigned",
+            raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            "missing_signature",
+        ),
+        (
+            "two lengths",
+            raw("HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\nxx"),
+            "invalid_response",
+        ),
     ] {
         replace(&mut world, behaviour).await;
         let answer = world.consumer.get(STRANGER_PATH).send().await;
         let code = format!("server.clientproxy.{code}");
-        assert_eq!((answer.status, answer.field("x-road-error")), (502, Some(code.as_str())), "{what}: {:?}", answer.body);
-        assert_eq!(claims::kinds(&world.consumer, answer.request_id()), [Kind::RequestSent, Kind::Refused], "{what}");
+        assert_eq!(
+            (answer.status, answer.field("x-road-error")),
+            (502, Some(code.as_str())),
+            "{what}: {:?}",
+            answer.body
+        );
+        assert_eq!(
+            claims::kinds(&world.consumer, answer.request_id()),
+            [Kind::RequestSent, Kind::Refused],
+            "{what}"
+        );
     }
 }
 
@@ -188,34 +308,48 @@ async fn s31_a_peer_that_refuses_without_proof_or_is_not_there() {
         let body = r#"{"type":"server.serverproxy.internal_error","message":"secret","detail":""}"#;
         let mut response = Response::new(Full::new(Bytes::from_static(body.as_bytes())));
         *response.status_mut() = 500.try_into().unwrap();
-        *response.headers_mut() = fields_of(&[("x-road-error", "server.serverproxy.internal_error")]);
+        *response.headers_mut() =
+            fields_of(&[("x-road-error", "server.serverproxy.internal_error")]);
         response
     }));
     replace(&mut world, refusing).await;
     let answer = world.consumer.get(STRANGER_PATH).send().await;
     answer.refused(502, "server.clientproxy.service_failed");
-    assert!(!answer.message().contains("secret"), "words without proof are not passed on");
+    assert!(
+        !answer.message().contains("secret"),
+        "words without proof are not passed on"
+    );
     let plain = Behaviour::Answer(Arc::new(|_got: &Got| {
         let mut response = Response::new(Full::new(Bytes::from_static(b"oops")));
         *response.status_mut() = 500.try_into().unwrap();
         response
     }));
     replace(&mut world, plain).await;
-    world.consumer.get(STRANGER_PATH).send().await.refused(502, "server.clientproxy.missing_signature");
+    world
+        .consumer
+        .get(STRANGER_PATH)
+        .send()
+        .await
+        .refused(502, "server.clientproxy.missing_signature");
     world.stranger.entry.nodes[0].address = "127.0.0.1:1".to_owned();
     world.publish(now_s());
     world.refresh().await;
     let answer = world.consumer.get(STRANGER_PATH).send().await;
     answer.refused(504, "server.clientproxy.network_error");
     assert!(answer.field("retry-after").is_some() || answer.status == 504);
-    assert_eq!(claims::kinds(&world.consumer, answer.request_id()), [Kind::Refused]);
+    assert_eq!(
+        claims::kinds(&world.consumer, answer.request_id()),
+        [Kind::Refused]
+    );
 }
 
 #[tokio::test]
 async fn a_peer_that_does_not_answer_in_time_is_504() {
     let (mut world, _) = world(Behaviour::CloseAtOnce).await;
     // A listener that never takes the connection further than TCP answers nothing at all.
-    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
     world.stranger.entry.nodes[0].address = silent.local_addr().unwrap().to_string();
     world.publish(now_s());
     world.refresh().await;

@@ -9,7 +9,10 @@ const NOT_ENFORCEABLE: &str = "server.serverproxy.fields_not_enforceable";
 
 async fn world() -> World {
     let fields = json!(["/fin", "/name/*", "/children/*/fin", "/error/code"]);
-    World::with().contract(usual().with("fields", fields)).start().await
+    World::with()
+        .contract(usual().with("fields", fields))
+        .start()
+        .await
 }
 
 fn person() -> Value {
@@ -40,18 +43,28 @@ async fn nested_json_and_arrays_are_cut_on_every_status() {
         for agency in [&world.consumer, &world.provider] {
             for shown in claims::shown(agency, answer.request_id()) {
                 let body = shown.evidence.unwrap().body;
-                assert!(!String::from_utf8_lossy(&body).contains("diagnosis"), "cut before it is signed and kept");
+                assert!(
+                    !String::from_utf8_lossy(&body).contains("diagnosis"),
+                    "cut before it is signed and kept"
+                );
             }
         }
     }
     let own = json!({ "error": { "code": 7, "detail": "person 5ABCDE7 not found" } });
     world.registry.always(Reaction::json(404, &own));
     let answer = world.consumer.get(PATH).send().await;
-    assert_eq!(answer.answered(404).json(), json!({ "error": { "code": 7 } }));
+    assert_eq!(
+        answer.answered(404).json(),
+        json!({ "error": { "code": 7 } })
+    );
     let list = json!([person(), person()]);
     world.registry.always(Reaction::json(200, &list));
     let answer = world.consumer.get(PATH).send().await;
-    assert!(!String::from_utf8_lossy(&answer.body).contains("salary"), "a bare array: {:?}", answer.body);
+    assert!(
+        !String::from_utf8_lossy(&answer.body).contains("salary"),
+        "a bare array: {:?}",
+        answer.body
+    );
 }
 
 #[tokio::test]
@@ -59,20 +72,43 @@ async fn what_cannot_be_cut_for_certain_does_not_leave() {
     let world = world().await;
     let json_type = ("content-type", "application/json");
     for (what, fields, body) in [
-        ("not JSON by type", vec![("content-type", "text/plain")], "{\"fin\":1,\"salary\":2}"),
+        (
+            "not JSON by type",
+            vec![("content-type", "text/plain")],
+            "{\"fin\":1,\"salary\":2}",
+        ),
         ("no type", vec![], "{\"fin\":1,\"salary\":2}"),
         ("not JSON", vec![json_type], "fin=1&salary=2"),
         ("cut JSON", vec![json_type], "{\"fin\":1,\"salary\":"),
-        ("a key twice", vec![json_type], "{\"fin\":{\"salary\":1},\"fin\":2}"),
-        ("coded", vec![json_type, ("content-encoding", "gzip")], "{\"fin\":1}"),
-        ("partial", vec![json_type, ("content-range", "bytes 0-8/20")], "{\"fin\":1}"),
-        ("another charset", vec![("content-type", "application/json; charset=utf-16")], "{\"fin\":1}"),
+        (
+            "a key twice",
+            vec![json_type],
+            "{\"fin\":{\"salary\":1},\"fin\":2}",
+        ),
+        (
+            "coded",
+            vec![json_type, ("content-encoding", "gzip")],
+            "{\"fin\":1}",
+        ),
+        (
+            "partial",
+            vec![json_type, ("content-range", "bytes 0-8/20")],
+            "{\"fin\":1}",
+        ),
+        (
+            "another charset",
+            vec![("content-type", "application/json; charset=utf-16")],
+            "{\"fin\":1}",
+        ),
         ("a bare string", vec![json_type], "\"salary 100\""),
     ] {
         world.registry.always(Reaction::answer(200, &fields, body));
         let answer = world.consumer.get(PATH).send().await;
         answer.refused(502, NOT_ENFORCEABLE);
-        assert!(!answer.message().contains("salary"), "{what}: no word of the answer itself");
+        assert!(
+            !answer.message().contains("salary"),
+            "{what}: no word of the answer itself"
+        );
         claims::refused_leaf(&world.provider, answer.request_id(), NOT_ENFORCEABLE);
     }
     world.registry.always(Reaction::answer(204, &[], ""));
@@ -83,7 +119,10 @@ async fn what_cannot_be_cut_for_certain_does_not_leave() {
 async fn an_answer_too_large_to_be_read_is_not_let_through_uncut() {
     let world = world().await;
     let filler = "x".repeat(1_200_000);
-    world.registry.always(Reaction::json(200, &json!({ "fin": "5ABCDE7", "salary": filler })));
+    world.registry.always(Reaction::json(
+        200,
+        &json!({ "fin": "5ABCDE7", "salary": filler }),
+    ));
     let answer = world.consumer.get(PATH).send().await;
     answer.refused(502, NOT_ENFORCEABLE);
 }

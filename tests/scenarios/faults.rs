@@ -12,44 +12,83 @@ use tokio::sync::Semaphore;
 async fn s31_a_registry_that_is_not_there_or_unknown() {
     let setup = World::with().contract(usual());
     let mut provider = String::new();
-    for (code, url) in [("refused", "http://127.0.0.1:1/x"), ("nowhere", "http://registry.invalid/x")] {
+    for (code, url) in [
+        ("refused", "http://127.0.0.1:1/x"),
+        ("nowhere", "http://registry.invalid/x"),
+    ] {
         provider.push_str(&format!(
             "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"{code}\"\nbase_url = \"{url}\"\n"
         ));
     }
     let setup = setup
-        .contract(usual().with("id", "refused".into()).with("service", "refused".into()))
-        .contract(usual().with("id", "nowhere".into()).with("service", "nowhere".into()))
+        .contract(
+            usual()
+                .with("id", "refused".into())
+                .with("service", "refused".into()),
+        )
+        .contract(
+            usual()
+                .with("id", "nowhere".into())
+                .with("service", "nowhere".into()),
+        )
         .provider_settings(&provider);
     let world = setup.start().await;
     for code in ["refused", "nowhere"] {
-        let answer = world.consumer.get(&PATH.replace("registry", code)).send().await;
+        let answer = world
+            .consumer
+            .get(&PATH.replace("registry", code))
+            .send()
+            .await;
         answer.refused(504, "server.serverproxy.service_failed.network_error");
-        claims::refused_leaf(&world.provider, answer.request_id(), "server.serverproxy.service_failed.network_error");
+        claims::refused_leaf(
+            &world.provider,
+            answer.request_id(),
+            "server.serverproxy.service_failed.network_error",
+        );
         let ends = claims::kinds(&world.consumer, answer.request_id());
-        assert_eq!(ends, [Kind::RequestSent, Kind::ResponseReceived], "a signed refusal is evidence");
+        assert_eq!(
+            ends,
+            [Kind::RequestSent, Kind::ResponseReceived],
+            "a signed refusal is evidence"
+        );
     }
     // A malformed or absent address is found before a node starts.
     let text = std::fs::read_to_string(world.provider.config()).unwrap();
     let none = text.replace("base_url = \"http://127.0.0.1:1/x\"\n", "");
     let faults = bridge_node::settings::Settings::parse(&none, &world.provider.folder).unwrap_err();
-    assert!(faults.iter().any(|fault| fault.place.starts_with("services[")), "{faults:?}");
+    assert!(
+        faults
+            .iter()
+            .any(|fault| fault.place.starts_with("services[")),
+        "{faults:?}"
+    );
 }
 
 #[tokio::test]
 async fn s32_a_registry_that_drops_the_connection() {
     let world = World::usual().await;
     let io_error = "server.serverproxy.service_failed.io_error";
-    for reaction in [Reaction::Close, Reaction::Cut("half a".into()), Reaction::Cut("".into())] {
+    for reaction in [
+        Reaction::Close,
+        Reaction::Cut("half a".into()),
+        Reaction::Cut("".into()),
+    ] {
         world.registry.always(reaction);
         let answer = world.consumer.get(PATH).send().await;
         assert_eq!(answer.status, 502, "{:?}", answer.body);
-        assert!(answer.field("x-road-error").unwrap().starts_with("server.serverproxy.service_failed"));
+        assert!(
+            answer
+                .field("x-road-error")
+                .unwrap()
+                .starts_with("server.serverproxy.service_failed")
+        );
         assert!(!String::from_utf8_lossy(&answer.body).contains("half a"));
         let leaves = claims::kinds(&world.provider, answer.request_id());
         assert_eq!(leaves, [Kind::RequestReceived, Kind::Refused]);
     }
-    world.registry.always(Reaction::Cut(vec![b'x'; 2_000_000].into()));
+    world
+        .registry
+        .always(Reaction::Cut(vec![b'x'; 2_000_000].into()));
     world.consumer.get(PATH).send().await.refused(502, io_error);
     assert_eq!(world.provider.live().node.room.used(), 0);
     world.registry.always(Reaction::answer(200, &[], "whole"));
@@ -64,18 +103,38 @@ async fn a_registry_that_is_too_slow_is_504() {
         "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"slow\"\nbase_url = \"http://{}/x\"\ntimeout_seconds = 1\n",
         registry.address
     );
-    let terms = usual().with("id", "slow".into()).with("service", "slow".into());
-    let world = World::with().contract(terms).provider_settings(&slow).start().await;
+    let terms = usual()
+        .with("id", "slow".into())
+        .with("service", "slow".into());
+    let world = World::with()
+        .contract(terms)
+        .provider_settings(&slow)
+        .start()
+        .await;
     registry.always(Reaction::Held(Arc::new(Semaphore::new(0)), "late".into()));
-    let answer = world.consumer.get(&PATH.replace("registry", "slow")).send().await;
+    let answer = world
+        .consumer
+        .get(&PATH.replace("registry", "slow"))
+        .send()
+        .await;
     answer.refused(504, "server.serverproxy.service_failed.io_error");
-    claims::refused_leaf(&world.provider, answer.request_id(), "server.serverproxy.service_failed.io_error");
+    claims::refused_leaf(
+        &world.provider,
+        answer.request_id(),
+        "server.serverproxy.service_failed.io_error",
+    );
 }
 
 #[tokio::test]
 async fn an_answer_larger_than_the_limit_is_502() {
-    let world = World::with().contract(usual()).limit("body_bytes = 100000").start().await;
-    world.registry.always(Reaction::answer(200, &[], vec![b'x'; 100_001]));
+    let world = World::with()
+        .contract(usual())
+        .limit("body_bytes = 100000")
+        .start()
+        .await;
+    world
+        .registry
+        .always(Reaction::answer(200, &[], vec![b'x'; 100_001]));
     let answer = world.consumer.get(PATH).send().await;
     answer.refused(502, "server.serverproxy.service_failed.invalid_response");
 }
@@ -88,13 +147,21 @@ async fn s56_a_journal_that_cannot_be_written_refuses_messages_at_either_end() {
     let answer = world.consumer.get(PATH).send().await;
     // The provider cannot prove anything now, so its refusal is not signed and the consumer's node says only that.
     answer.refused(502, "server.clientproxy.service_failed");
-    let own = world.provider.get("/r1/AZ/GOV/1001/POPULATION/listMethods").send().await;
+    let own = world
+        .provider
+        .get("/r1/AZ/GOV/1001/POPULATION/listMethods")
+        .send()
+        .await;
     own.refused(503, "server.clientproxy.logging_failed");
     assert!(own.field("retry-after").is_some());
     world.consumer.live().node.journal.close().await.unwrap();
     let answer = world.consumer.get(PATH).send().await;
     answer.refused(503, "server.clientproxy.logging_failed");
-    assert_eq!(world.registry.seen().len(), 1, "no effect without a durable leaf");
+    assert_eq!(
+        world.registry.seen().len(),
+        1,
+        "no effect without a durable leaf"
+    );
     claims::verifies(&world.consumer);
     claims::verifies(&world.provider);
 }
@@ -103,13 +170,26 @@ async fn s56_a_journal_that_cannot_be_written_refuses_messages_at_either_end() {
 async fn a_caller_who_goes_away_does_not_end_the_exchange() {
     let world = World::usual().await;
     let gate = Arc::new(Semaphore::new(0));
-    world.registry.always(Reaction::Held(Arc::clone(&gate), "late".into()));
-    let ask = world.consumer.get(PATH).field("x-road-id", "gone").try_send();
+    world
+        .registry
+        .always(Reaction::Held(Arc::clone(&gate), "late".into()));
+    let ask = world
+        .consumer
+        .get(PATH)
+        .field("x-road-id", "gone")
+        .try_send();
     let asked = tokio::time::timeout(std::time::Duration::from_millis(1500), ask).await;
     assert!(asked.is_err(), "the registry still thinks");
-    bridge_tests::wait::wait_until("the registry was asked", async || world.registry.seen().len() == 1).await;
+    bridge_tests::wait::wait_until("the registry was asked", async || {
+        world.registry.seen().len() == 1
+    })
+    .await;
     gate.add_permits(1);
-    let id = world.registry.last().fields["x-road-request-id"].to_str().unwrap().parse().unwrap();
+    let id = world.registry.last().fields["x-road-request-id"]
+        .to_str()
+        .unwrap()
+        .parse()
+        .unwrap();
     bridge_tests::wait::wait_until("both journals know the end", async || {
         claims::kinds(&world.consumer, id).last() == Some(&Kind::ResponseReceived)
             && claims::kinds(&world.provider, id).last() == Some(&Kind::ResponseSigned)

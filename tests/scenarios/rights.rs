@@ -17,36 +17,79 @@ async fn s25_denied_without_a_contract_and_granted_by_subsystem_local_and_global
     let answer = world.consumer.get(PATH).send().await;
     answer.refused(403, DENIED);
     claims::refused_leaf(&world.consumer, answer.request_id(), DENIED);
-    assert!(answer.message().contains(PROVIDER), "it says whom to ask: {}", answer.message());
+    assert!(
+        answer.message().contains(PROVIDER),
+        "it says whom to ask: {}",
+        answer.message()
+    );
     assert!(world.registry.seen().is_empty());
 
-    World::usual().await.consumer.get(PATH).send().await.answered(200);
+    World::usual()
+        .await
+        .consumer
+        .get(PATH)
+        .send()
+        .await
+        .answered(200);
 
     let global = usual().with("consumer", json!({ "global_group": "tax-offices" }));
-    let member = World::with().contract(global.clone()).group("tax-offices", &[STRANGER, CONSUMER]).start().await;
+    let member = World::with()
+        .contract(global.clone())
+        .group("tax-offices", &[STRANGER, CONSUMER])
+        .start()
+        .await;
     let answer = member.consumer.get(PATH).send().await;
     answer.answered(200);
     claims::both_ends_agree(&member, &answer);
-    let outside = World::with().contract(global).group("tax-offices", &[STRANGER]).start().await;
+    let outside = World::with()
+        .contract(global)
+        .group("tax-offices", &[STRANGER])
+        .start()
+        .await;
     outside.consumer.get(PATH).send().await.refused(403, DENIED);
 
     let local = usual().with("consumer", json!({ "local_group": "partners" }));
     let groups = |members: &str| format!("[local_groups]\npartners = [{members}]\n");
     let both = groups(&format!("\"{CONSUMER}\""));
-    let setup = World::with().contract(local.clone()).provider_settings(&both).consumer_settings(&both);
-    setup.start().await.consumer.get(PATH).send().await.answered(200);
+    let setup = World::with()
+        .contract(local.clone())
+        .provider_settings(&both)
+        .consumer_settings(&both);
+    setup
+        .start()
+        .await
+        .consumer
+        .get(PATH)
+        .send()
+        .await
+        .answered(200);
     // The provider's own list decides, whatever the consumer's node believes.
-    let setup = World::with().contract(local).provider_settings(&groups("")).consumer_settings(&both);
+    let setup = World::with()
+        .contract(local)
+        .provider_settings(&groups(""))
+        .consumer_settings(&both);
     let world = setup.start().await;
     let answer = world.consumer.get(PATH).send().await;
     assert_eq!(answer.status, 403);
-    claims::refused_leaf(&world.provider, answer.request_id(), answer.field("x-road-error").unwrap());
+    claims::refused_leaf(
+        &world.provider,
+        answer.request_id(),
+        answer.field("x-road-error").unwrap(),
+    );
 }
 
 #[tokio::test]
 async fn s26_methods_and_path_patterns_and_what_never_escapes_them() {
-    let endpoints = json!([endpoint("GET", "/open/*"), endpoint("*", "/deep/**"), endpoint("POST", "/exact"), endpoint("GET", "")]);
-    let world = World::with().contract(usual().with("endpoints", endpoints)).start().await;
+    let endpoints = json!([
+        endpoint("GET", "/open/*"),
+        endpoint("*", "/deep/**"),
+        endpoint("POST", "/exact"),
+        endpoint("GET", "")
+    ]);
+    let world = World::with()
+        .contract(usual().with("endpoints", endpoints))
+        .start()
+        .await;
     for (method, rest, allowed) in [
         ("GET", "/open/1", true),
         ("GET", "/open/%C3%BC", true),
@@ -65,21 +108,42 @@ async fn s26_methods_and_path_patterns_and_what_never_escapes_them() {
         ("GET", "/", false),
         ("GET", "/elsewhere", false),
     ] {
-        let answer = world.consumer.ask(method, &format!("{PATH}{rest}")).send().await;
+        let answer = world
+            .consumer
+            .ask(method, &format!("{PATH}{rest}"))
+            .send()
+            .await;
         if allowed {
             answer.answered(200);
         } else {
             answer.refused(403, DENIED);
-            assert!(answer.message().contains("tax-registry"), "it names the contract");
+            assert!(
+                answer.message().contains("tax-registry"),
+                "it names the contract"
+            );
         }
     }
     let reached = world.registry.seen().len();
-    for escape in ["/open/..%2fdeep", "/open/%2e%2e/deep/x", "/open/%252e%252e%252fdeep", "/open/..", "/deep/..%5cx", "/open/a%2f..%2fb"] {
+    for escape in [
+        "/open/..%2fdeep",
+        "/open/%2e%2e/deep/x",
+        "/open/%252e%252e%252fdeep",
+        "/open/..",
+        "/deep/..%5cx",
+        "/open/a%2f..%2fb",
+    ] {
         let answer = world.consumer.get(&format!("{PATH}{escape}")).send().await;
         answer.refused(400, "server.clientproxy.bad_request");
     }
     assert_eq!(world.registry.seen().len(), reached);
-    assert!(world.registry.seen().iter().any(|seen| seen.target == "/base/exact"), "written anew once");
+    assert!(
+        world
+            .registry
+            .seen()
+            .iter()
+            .any(|seen| seen.target == "/base/exact"),
+        "written anew once"
+    );
 }
 
 #[tokio::test]
@@ -91,25 +155,57 @@ async fn purposes_and_legal_bases_are_demanded_and_recorded() {
     let ask = || world.consumer.get(PATH);
     let none = ask().send().await;
     none.refused(403, DENIED);
-    assert!(none.message().contains("assessment") && none.message().contains("refund"), "{}", none.message());
-    ask().field("bridge-purpose", "curiosity").field("bridge-legal-basis", "tax-code-23").send().await.refused(403, DENIED);
-    ask().field("bridge-purpose", "refund").send().await.refused(403, DENIED);
-    ask().field("bridge-purpose", "refund").field("bridge-legal-basis", "none").send().await.refused(403, DENIED);
-    let good = ask().field("bridge-purpose", "refund").field("bridge-legal-basis", "tax-code-23").send().await;
+    assert!(
+        none.message().contains("assessment") && none.message().contains("refund"),
+        "{}",
+        none.message()
+    );
+    ask()
+        .field("bridge-purpose", "curiosity")
+        .field("bridge-legal-basis", "tax-code-23")
+        .send()
+        .await
+        .refused(403, DENIED);
+    ask()
+        .field("bridge-purpose", "refund")
+        .send()
+        .await
+        .refused(403, DENIED);
+    ask()
+        .field("bridge-purpose", "refund")
+        .field("bridge-legal-basis", "none")
+        .send()
+        .await
+        .refused(403, DENIED);
+    let good = ask()
+        .field("bridge-purpose", "refund")
+        .field("bridge-legal-basis", "tax-code-23")
+        .send()
+        .await;
     good.answered(200);
     claims::both_ends_agree(&world, &good);
     for agency in [&world.consumer, &world.provider] {
         for leaf in claims::leaves(agency, good.request_id()) {
-            assert_eq!((leaf.purpose.as_deref(), leaf.basis.as_deref()), (Some("refund"), Some("tax-code-23")));
-            assert!(leaf.rules.iter().any(|rule| rule == "purpose:refund"), "{:?}", leaf.rules);
+            assert_eq!(
+                (leaf.purpose.as_deref(), leaf.basis.as_deref()),
+                (Some("refund"), Some("tax-code-23"))
+            );
+            assert!(
+                leaf.rules.iter().any(|rule| rule == "purpose:refund"),
+                "{:?}",
+                leaf.rules
+            );
         }
     }
     assert_eq!(world.registry.seen().len(), 1);
 }
 
 #[tokio::test]
-async fn a_used_up_quota_is_429_with_the_time_to_wait_and_ends_with_its_window() {
-    let world = World::with().contract(usual().with("quota", json!({ "per_hour": 2, "per_day": 3 }))).start().await;
+async fn s75_a_used_up_quota_is_429_with_the_time_to_wait_and_ends_with_its_window() {
+    let world = World::with()
+        .contract(usual().with("quota", json!({ "per_hour": 2, "per_day": 3 })))
+        .start()
+        .await;
     for _ in 0..2 {
         world.consumer.get(PATH).send().await.answered(200);
     }
@@ -133,17 +229,37 @@ async fn a_used_up_quota_is_429_with_the_time_to_wait_and_ends_with_its_window()
 
 #[tokio::test]
 async fn a_quota_is_held_by_the_provider_too_and_survives_its_restart() {
-    let stranger = terms("stranger-registry", STRANGER, PROVIDER, SERVICE).with("quota", json!({ "per_hour": 1, "per_day": 1 }));
+    let stranger = terms("stranger-registry", STRANGER, PROVIDER, SERVICE)
+        .with("quota", json!({ "per_hour": 1, "per_day": 1 }));
     let mut world = World::with().provider_contract(stranger).start().await;
     let puppet = Puppet::of(&world.stranger);
     let contract = reference(&world.provider, "stranger-registry");
-    puppet.ask(&world.provider, puppet.request(&world.provider, PATH, &contract)).await.answered(200);
-    let over = puppet.ask(&world.provider, puppet.request(&world.provider, PATH, &contract)).await;
+    puppet
+        .ask(
+            &world.provider,
+            puppet.request(&world.provider, PATH, &contract),
+        )
+        .await
+        .answered(200);
+    let over = puppet
+        .ask(
+            &world.provider,
+            puppet.request(&world.provider, PATH, &contract),
+        )
+        .await;
     over.refused(429, "server.serverproxy.quota_exceeded");
-    assert!(over.fields.contains_key("signature"), "a refusal to a peer that proved itself is signed");
+    assert!(
+        over.fields.contains_key("signature"),
+        "a refusal to a peer that proved itself is signed"
+    );
     world.provider.stop().await;
     world.provider.start().await;
-    let over = puppet.ask(&world.provider, puppet.request(&world.provider, PATH, &contract)).await;
+    let over = puppet
+        .ask(
+            &world.provider,
+            puppet.request(&world.provider, PATH, &contract),
+        )
+        .await;
     over.refused(429, "server.serverproxy.quota_exceeded");
 }
 
@@ -151,23 +267,40 @@ async fn a_quota_is_held_by_the_provider_too_and_survives_its_restart() {
 async fn hours_start_and_end_are_kept() {
     let today = time::OffsetDateTime::now_utc();
     let names = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
-    let near = |days: i64| usize::from((today + time::Duration::days(days)).weekday().number_days_from_monday());
+    let near = |days: i64| {
+        usize::from(
+            (today + time::Duration::days(days))
+                .weekday()
+                .number_days_from_monday(),
+        )
+    };
     let closed = [near(-1), near(0), near(1)];
-    let days: Vec<&str> = (0..7).filter(|day| !closed.contains(day)).map(|day| names[day]).collect();
-    let hours = |days: &[&str]| json!({ "days": days, "from": "00:00", "to": "24:00", "offset": "+04:00" });
+    let days: Vec<&str> = (0..7)
+        .filter(|day| !closed.contains(day))
+        .map(|day| names[day])
+        .collect();
+    let hours =
+        |days: &[&str]| json!({ "days": days, "from": "00:00", "to": "24:00", "offset": "+04:00" });
     for (name, value, allowed) in [
         ("hours", hours(&days), false),
         ("hours", hours(&names), true),
         ("start", json!("2065-01-01T00:00:00+04:00"), false),
         ("end", json!("2026-01-02T00:00:00+04:00"), false),
     ] {
-        let world = World::with().contract(usual().with(name, value)).start().await;
+        let world = World::with()
+            .contract(usual().with(name, value))
+            .start()
+            .await;
         let answer = world.consumer.get(PATH).send().await;
         if allowed {
             answer.answered(200);
         } else {
             answer.refused(403, DENIED);
-            assert!(answer.message().contains("exchange@population.example"), "whom to ask: {}", answer.message());
+            assert!(
+                answer.message().contains("exchange@population.example"),
+                "whom to ask: {}",
+                answer.message()
+            );
             assert!(world.registry.seen().is_empty());
         }
     }
@@ -177,15 +310,30 @@ async fn hours_start_and_end_are_kept() {
 async fn two_versions_of_a_contract_are_409_and_both_are_named() {
     let ours = usual();
     let theirs = usual().with("title", "Another wording".into());
-    let world = World::with().consumer_contract(ours).provider_contract(theirs).start().await;
+    let world = World::with()
+        .consumer_contract(ours)
+        .provider_contract(theirs)
+        .start()
+        .await;
     let answer = world.consumer.get(PATH).send().await;
     answer.refused(409, "server.serverproxy.contract_versions_differ");
     for agency in [&world.consumer, &world.provider] {
         let digest = reference(agency, "tax-registry");
-        assert!(answer.message().contains(&digest), "{digest} is not named: {}", answer.message());
+        assert!(
+            answer.message().contains(&digest),
+            "{digest} is not named: {}",
+            answer.message()
+        );
     }
-    claims::refused_leaf(&world.provider, answer.request_id(), "server.serverproxy.contract_versions_differ");
-    assert_eq!(claims::kinds(&world.consumer, answer.request_id()), [Kind::RequestSent, Kind::ResponseReceived]);
+    claims::refused_leaf(
+        &world.provider,
+        answer.request_id(),
+        "server.serverproxy.contract_versions_differ",
+    );
+    assert_eq!(
+        claims::kinds(&world.consumer, answer.request_id()),
+        [Kind::RequestSent, Kind::ResponseReceived]
+    );
     let none = World::with().consumer_contract(usual()).start().await;
     let answer = none.consumer.get(PATH).send().await;
     answer.refused(409, "server.serverproxy.contract_versions_differ");
@@ -197,7 +345,11 @@ async fn both_ends_decide_a_provider_does_not_believe_a_consumer() {
     let narrow = terms("stranger-registry", STRANGER, PROVIDER, SERVICE)
         .with("endpoints", json!([endpoint("GET", "/open/*")]))
         .with("purposes", json!([{ "code": "aid", "title": "Aid" }]));
-    let world = World::with().provider_contract(narrow).contract(usual()).start().await;
+    let world = World::with()
+        .provider_contract(narrow)
+        .contract(usual())
+        .start()
+        .await;
     let puppet = Puppet::of(&world.stranger);
     let contract = reference(&world.provider, "stranger-registry");
     let open = format!("{PATH}/open/1");
@@ -210,10 +362,21 @@ async fn both_ends_decide_a_provider_does_not_believe_a_consumer() {
     answer.refused(403, DENIED_THERE);
     claims::refused_leaf(&world.provider, answer.request_id(), DENIED_THERE);
     let aimless = puppet.request(&world.provider, &open, &contract);
-    puppet.ask(&world.provider, aimless).await.refused(403, DENIED_THERE);
+    puppet
+        .ask(&world.provider, aimless)
+        .await
+        .refused(403, DENIED_THERE);
     // Another's contract gives nothing, and is not told apart from none.
     let others = reference(&world.provider, "tax-registry");
     let borrowed = puppet.request(&world.provider, &open, &others);
-    assert_eq!(puppet.ask(&world.provider, borrowed).await.status, 403);
+    puppet
+        .ask(&world.provider, borrowed)
+        .await
+        .refused(409, "server.serverproxy.contract_versions_differ");
+    let nobodys = puppet.request(&world.provider, &open, &others.replace("tax", "xat"));
+    puppet
+        .ask(&world.provider, nobodys)
+        .await
+        .refused(409, "server.serverproxy.contract_versions_differ");
     assert_eq!(world.registry.seen().len(), 1);
 }

@@ -12,7 +12,7 @@ use bridge_directory::{ExchangeKey, Member, Node, Subsystem};
 use bridge_node::running::Running;
 use bridge_node::settings::Settings;
 use ring::rand::{SecureRandom as _, SystemRandom};
-use ring::signature::Ed25519KeyPair;
+use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::terms::Terms;
 
@@ -27,6 +27,8 @@ pub struct Plan {
     pub contracts: Vec<Terms>,
     /// `directory.source`, if it is not the folder.
     pub source: Option<String>,
+    /// `directory.refresh_seconds`; a day if it is not given, so that scenarios refresh when they want.
+    pub refresh_s: Option<u64>,
 }
 
 /// Listeners of a node.
@@ -71,7 +73,12 @@ const SEGMENT_BYTES: u64 = 4 * 1024 * 1024;
 impl Default for Ports {
     fn default() -> Self {
         let any = SocketAddr::from(([127, 0, 0, 1], 0));
-        Self { consumer: any, plain: any, peer: any, health: any }
+        Self {
+            consumer: any,
+            plain: any,
+            peer: any,
+            health: any,
+        }
     }
 }
 
@@ -86,10 +93,28 @@ impl Agency {
         fs::create_dir_all(folder.join("contracts")).unwrap();
         let name = CertificateName::Node(member.node("NODE1").unwrap());
         let keys = folder.join("keys");
-        issue(authority, Profile::Tls, Some(name.clone()), &keys.join("tls"), now_s);
-        issue(authority, Profile::Exchange, Some(name), &keys.join("exchange"), now_s);
+        issue(
+            authority,
+            Profile::Tls,
+            Some(name.clone()),
+            &keys.join("tls"),
+            now_s,
+        );
+        issue(
+            authority,
+            Profile::Exchange,
+            Some(name),
+            &keys.join("exchange"),
+            now_s,
+        );
         issue(authority, Profile::Web, None, &keys.join("web"), now_s);
-        issue(authority, Profile::Caller, None, &folder.join("callers/system"), now_s);
+        issue(
+            authority,
+            Profile::Caller,
+            None,
+            &folder.join("callers/system"),
+            now_s,
+        );
         let journal = ed25519(&keys.join("journal.key"));
         ed25519(&folder.join("officer.key"));
         write_secret_file(&keys.join("evidence.key"), &random()).unwrap();
@@ -112,7 +137,11 @@ impl Agency {
             member,
             subsystem,
         };
-        agency.entry.nodes.push(agency.node_entry(authority, &bridge_journal::vkey(&origin, &journal).unwrap(), now_s));
+        agency.entry.nodes.push(agency.node_entry(
+            authority,
+            &bridge_journal::vkey(&origin, &journal).unwrap(),
+            now_s,
+        ));
         agency
     }
 
@@ -143,7 +172,9 @@ impl Agency {
 
     /// The first certificate of a PEM file of this agency.
     pub fn certificate(&self, file: &str) -> Vec<u8> {
-        bridge_certs::read_pem_certificates(&self.folder.join(file)).unwrap().swap_remove(0)
+        bridge_certs::read_pem_certificates(&self.folder.join(file))
+            .unwrap()
+            .swap_remove(0)
     }
 
     /// Its node's identity.
@@ -176,35 +207,59 @@ impl Agency {
 
     /// Writes a contract file.
     pub fn write_contract(&self, terms: &Terms) {
-        let path = self.folder.join("contracts").join(format!("{}.json", terms.id()));
+        let path = self
+            .folder
+            .join("contracts")
+            .join(format!("{}.json", terms.id()));
         fs::write(path, terms.file()).unwrap();
     }
 
     /// Writes the settings file.
     pub fn write_settings(&self) {
-        let Ports { consumer, plain, peer, health } = self.ports;
+        let Ports {
+            consumer,
+            plain,
+            peer,
+            health,
+        } = self.ports;
         let digest: String = ring::digest::digest(&ring::digest::SHA256, self.api_key.as_bytes())
             .as_ref()
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        fs::write(self.folder.join("callers/leaf.pem"), self.first_pem("callers/system.pem")).unwrap();
+        fs::write(
+            self.folder.join("callers/leaf.pem"),
+            self.first_pem("callers/system.pem"),
+        )
+        .unwrap();
         let text = format!(
             "[node]\nid = \"{member}/NODE1\"\nlog_domain = \"journal.example\"\ndata_folder = \"data\"\nkeys_folder = \"keys\"\n\
              [trust]\nanchors = \"../anchors.pem\"\n\
-             [directory]\nroot = \"../root.json\"\nsource = \"{source}\"\nrefresh_seconds = 86400\n\
+             [directory]\nroot = \"../root.json\"\nsource = \"{source}\"\nrefresh_seconds = {refresh}\n\
              [consumer]\nlisten = \"{consumer}\"\nplain_listen = \"{plain}\"\n[peer]\nlisten = \"{peer}\"\n\
              [admin]\nhealth_listen = \"{health}\"\n[contracts]\nfolder = \"contracts\"\n\
              [limits]\nsegment_bytes = {SEGMENT_BYTES}\n{limits}\n\
              [[callers]]\nname = \"by certificate\"\nsubsystems = [\"{client}\"]\ncertificate = \"callers/leaf.pem\"\n\
-             [[callers]]\nname = \"by key\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n{more}\n",
+             [[callers]]\nname = \"by key\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n\
+             [[officers]]\nname = \"officer-1\"\npublic_key = \"{officer}\"\n{more}\n",
             member = self.member,
             source = self.plan.source.as_deref().unwrap_or("../directory"),
+            refresh = self.plan.refresh_s.unwrap_or(86_400),
             limits = self.plan.limits,
             client = self.subsystem,
+            officer = STANDARD.encode(self.officer()),
             more = self.plan.more,
         );
         fs::write(self.config(), text).unwrap();
+    }
+
+    fn officer(&self) -> Vec<u8> {
+        let pkcs8 = bridge_certs::read_key_file(&self.folder.join("officer.key")).unwrap();
+        Ed25519KeyPair::from_pkcs8(&pkcs8)
+            .unwrap()
+            .public_key()
+            .as_ref()
+            .to_vec()
     }
 
     fn first_pem(&self, file: &str) -> String {
@@ -233,12 +288,18 @@ impl Agency {
     /// Drains the node.
     pub async fn stop(&mut self) {
         let running = self.running.take().expect("the node runs");
-        running.drain().await.unwrap_or_else(|failure| panic!("{}", failure.lines().join("\n")));
+        running
+            .drain()
+            .await
+            .unwrap_or_else(|failure| panic!("{}", failure.lines().join("\n")));
     }
 
     /// Sets the node's clock forward; it then stands still until the wall clock has caught up.
     pub fn set_clock(&self, unix_s: u64) {
-        self.live().node.clock.not_before(bridge_core::leaf::UnixMillis(unix_s * 1000));
+        self.live()
+            .node
+            .clock
+            .not_before(bridge_core::leaf::UnixMillis(unix_s * 1000));
     }
 
     /// Makes the node read the directory again.
@@ -253,7 +314,13 @@ impl Agency {
 }
 
 /// Issues a certificate, valid since an hour, as `{stem}.pem` and `{stem}.key`.
-pub fn issue(authority: &Authority, profile: Profile, name: Option<CertificateName>, stem: &Path, now_s: u64) {
+pub fn issue(
+    authority: &Authority,
+    profile: Profile,
+    name: Option<CertificateName>,
+    stem: &Path,
+    now_s: u64,
+) {
     let dates = (now_s - HOUR_S, now_s + 300 * 24 * HOUR_S);
     issue_for(authority, profile, name, stem, dates);
 }
@@ -271,7 +338,14 @@ pub fn issue_for(
         _ => Vec::new(),
     };
     let common_name = profile.as_str().to_owned();
-    let order = Order { profile, name, common_name, sans, not_before, not_after };
+    let order = Order {
+        profile,
+        name,
+        common_name,
+        sans,
+        not_before,
+        not_after,
+    };
     let issued = authority.issue(&order).unwrap();
     fs::create_dir_all(stem.parent().unwrap()).unwrap();
     for ending in ["key", "pem"] {

@@ -22,14 +22,24 @@ impl Answer {
     /// Takes a whole answer and checks what must hold of every one: one `Date` at most; `X-Road-Error` equals the body's
     /// `type`; `detail` is a UUID.
     pub fn checked(status: u16, fields: HeaderMap, body: Bytes) -> Self {
-        let answer = Self { status, fields, body };
-        assert!(answer.fields.get_all("date").iter().count() <= 1, "two Date fields: {answer:?}");
+        let answer = Self {
+            status,
+            fields,
+            body,
+        };
+        assert!(
+            answer.fields.get_all("date").iter().count() <= 1,
+            "two Date fields: {answer:?}"
+        );
         assert!(answer.fields.get_all("content-length").iter().count() <= 1);
         if let Some(code) = answer.field("x-road-error")
             && !answer.body.is_empty()
         {
             let body = answer.json();
-            assert_eq!(body["type"], *code, "X-Road-Error differs from the body's type");
+            assert_eq!(
+                body["type"], *code,
+                "X-Road-Error differs from the body's type"
+            );
             Uuid::parse_str(body["detail"].as_str().unwrap()).expect("detail is a UUID");
             assert!(!body["message"].as_str().unwrap().is_empty());
         }
@@ -66,7 +76,12 @@ impl Answer {
     /// Checks that it is the provider's own answer with this status.
     #[track_caller]
     pub fn answered(&self, status: u16) -> &Self {
-        assert_eq!((self.status, self.field("x-road-error")), (status, None), "{:?}", self.body);
+        assert_eq!(
+            (self.status, self.field("x-road-error")),
+            (status, None),
+            "{:?}",
+            self.body
+        );
         self
     }
 

@@ -1,6 +1,7 @@
 //! An information system that asks its node.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -55,7 +56,10 @@ impl Agency {
     /// Starts a request of the agency's information system to its own node.
     pub fn ask(&self, method: &str, target: &str) -> Ask<'_> {
         let mut fields = HeaderMap::new();
-        fields.insert("x-road-client", HeaderValue::try_from(self.subsystem.to_string()).unwrap());
+        fields.insert(
+            "x-road-client",
+            HeaderValue::try_from(self.subsystem.to_string()).unwrap(),
+        );
         Ask {
             agency: self,
             method: method.parse().unwrap(),
@@ -75,8 +79,12 @@ impl Agency {
     /// Sends bytes to the plain listener and returns all that comes back until the node closes. `{key}` stands for the API key
     /// and the client.
     pub async fn raw(&self, bytes: &str) -> String {
-        let known = format!("Bridge-Api-Key: {}\r\nX-Road-Client: {}", self.api_key, self.subsystem);
-        self.raw_bytes(bytes.replace("{key}", &known).as_bytes()).await
+        let known = format!(
+            "Bridge-Api-Key: {}\r\nX-Road-Client: {}",
+            self.api_key, self.subsystem
+        );
+        self.raw_bytes(bytes.replace("{key}", &known).as_bytes())
+            .await
     }
 
     /// Sends bytes as they are.
@@ -85,15 +93,17 @@ impl Agency {
         // A node that refuses may close before it has read everything.
         drop(stream.write_all(bytes).await);
         let mut got = Vec::new();
-        drop(tokio::time::timeout(BOUND, stream.read_to_end(&mut got)).await.expect("the node closes"));
+        drop(
+            tokio::time::timeout(BOUND, stream.read_to_end(&mut got))
+                .await
+                .expect("the node closes"),
+        );
         String::from_utf8_lossy(&got).into_owned()
     }
 
     /// Asks the health listener.
     pub async fn health(&self, path: &str) -> Option<Answer> {
-        let stream = TcpStream::connect(self.ports.health).await.ok()?;
-        let request = Request::get(path).header("host", "health").body(Empty::<Bytes>::new().boxed_unsync());
-        exchange(stream, request.unwrap()).await.ok()
+        health_of(self.ports.health, path).await
     }
 
     /// A TLS connection to the consumer interface.
@@ -101,7 +111,9 @@ impl Agency {
         let config = self.client_config(certificate);
         let tcp = TcpStream::connect(self.ports.consumer).await?;
         let name = ServerName::try_from("127.0.0.1").unwrap();
-        TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+        TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
     }
 
     fn client_config(&self, certificate: Option<&str>) -> ClientConfig {
@@ -133,14 +145,20 @@ impl Ask<'_> {
     /// Sets a field.
     #[must_use]
     pub fn field(mut self, name: &str, value: &str) -> Self {
-        self.fields.insert(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+        self.fields.insert(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value).unwrap(),
+        );
         self
     }
 
     /// Adds another line of a field.
     #[must_use]
     pub fn another(mut self, name: &str, value: &str) -> Self {
-        self.fields.append(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+        self.fields.append(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value).unwrap(),
+        );
         self
     }
 
@@ -197,9 +215,14 @@ impl Ask<'_> {
     ///
     /// What the connection says.
     pub async fn try_send(self) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let mut request = Request::builder().method(self.method).uri(&self.target).body(self.body)?;
+        let mut request = Request::builder()
+            .method(self.method)
+            .uri(&self.target)
+            .body(self.body)?;
         *request.headers_mut() = self.fields;
-        request.headers_mut().insert("host", HeaderValue::from_static("node.local"));
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::from_static("node.local"));
         if self.plain {
             return exchange(TcpStream::connect(self.agency.ports.plain).await?, request).await;
         }
@@ -208,7 +231,19 @@ impl Ask<'_> {
     }
 }
 
-async fn exchange<S>(stream: S, request: Request<Body>) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>>
+/// Asks a health listener; `None` if nobody answers.
+pub async fn health_of(address: SocketAddr, path: &str) -> Option<Answer> {
+    let stream = TcpStream::connect(address).await.ok()?;
+    let request = Request::get(path)
+        .header("host", "health")
+        .body(Empty::<Bytes>::new().boxed_unsync());
+    exchange(stream, request.unwrap()).await.ok()
+}
+
+async fn exchange<S>(
+    stream: S,
+    request: Request<Body>,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {

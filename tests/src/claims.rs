@@ -10,7 +10,10 @@ use crate::world::World;
 
 /// All leaves of one exchange in an agency's journal, in order.
 pub fn leaves(agency: &Agency, request_id: Uuid) -> Vec<Leaf> {
-    let filter = Filter { request_id: Some(request_id), ..Filter::default() };
+    let filter = Filter {
+        request_id: Some(request_id),
+        ..Filter::default()
+    };
     let mut hits = agency.live().node.journal.search(&filter).unwrap();
     hits.sort_by_key(|hit| hit.index);
     hits.into_iter().map(|hit| hit.leaf).collect()
@@ -18,7 +21,10 @@ pub fn leaves(agency: &Agency, request_id: Uuid) -> Vec<Leaf> {
 
 /// Their kinds.
 pub fn kinds(agency: &Agency, request_id: Uuid) -> Vec<Kind> {
-    leaves(agency, request_id).into_iter().map(|leaf| leaf.kind).collect()
+    leaves(agency, request_id)
+        .into_iter()
+        .map(|leaf| leaf.kind)
+        .collect()
 }
 
 /// Everything that the journal keeps of one exchange.
@@ -34,19 +40,36 @@ pub fn both_ends_agree(world: &World, answer: &Answer) {
     let served = leaves(&world.provider, id);
     let kinds = |leaves: &[Leaf]| leaves.iter().map(|leaf| leaf.kind).collect::<Vec<_>>();
     assert_eq!(kinds(&asked), [Kind::RequestSent, Kind::ResponseReceived]);
-    assert_eq!(kinds(&served), [Kind::RequestReceived, Kind::ResponseSigned]);
+    assert_eq!(
+        kinds(&served),
+        [Kind::RequestReceived, Kind::ResponseSigned]
+    );
     let (sent, got, received, signed) = (&asked[0], &asked[1], &served[0], &served[1]);
     assert!(sent.link.is_some());
     for leaf in [got, received, signed] {
         assert_eq!(leaf.link, sent.link, "links differ: {:?}", leaf.kind);
-        assert_eq!((&leaf.client, &leaf.service, &leaf.contract), (&sent.client, &sent.service, &sent.contract));
+        assert_eq!(
+            (&leaf.client, &leaf.service, &leaf.contract),
+            (&sent.client, &sent.service, &sent.contract)
+        );
     }
     assert!(signed.answer_link.is_some());
     assert_eq!(signed.answer_link, got.answer_link);
     assert_eq!(got.status, Some(answer.status));
-    assert_eq!((sent.side, received.side), (Some(Side::Consumer), Some(Side::Provider)));
-    receipt(&world.consumer, answer.field("bridge-receipt").unwrap(), Kind::ResponseReceived);
-    receipt(&world.provider, answer.field("bridge-peer-receipt").unwrap(), Kind::RequestReceived);
+    assert_eq!(
+        (sent.side, received.side),
+        (Some(Side::Consumer), Some(Side::Provider))
+    );
+    receipt(
+        &world.consumer,
+        answer.field("bridge-receipt").unwrap(),
+        Kind::ResponseReceived,
+    );
+    receipt(
+        &world.provider,
+        answer.field("bridge-peer-receipt").unwrap(),
+        Kind::RequestReceived,
+    );
 }
 
 /// Checks that a receipt names a leaf of that kind in the agency's journal.
@@ -56,8 +79,19 @@ pub fn receipt(agency: &Agency, text: &str, kind: Kind) {
     assert_eq!(origin, agency.live().node.journal.origin());
     let (index, _hash) = rest.split_once(':').expect("index:hash");
     let index: u64 = index.parse().unwrap();
-    let hits = agency.live().node.journal.search(&Filter { limit: Some(10_000), ..Filter::default() }).unwrap();
-    let hit = hits.iter().find(|hit| hit.index == index).expect("the leaf of the receipt");
+    let hits = agency
+        .live()
+        .node
+        .journal
+        .search(&Filter {
+            limit: Some(10_000),
+            ..Filter::default()
+        })
+        .unwrap();
+    let hit = hits
+        .iter()
+        .find(|hit| hit.index == index)
+        .expect("the leaf of the receipt");
     assert_eq!(hit.leaf.kind, kind);
 }
 
@@ -66,19 +100,30 @@ pub fn receipt(agency: &Agency, text: &str, kind: Kind) {
 pub fn refused_leaf(agency: &Agency, request_id: Uuid, code: &str) {
     let leaves = leaves(agency, request_id);
     let last = leaves.last().expect("a leaf");
-    assert_eq!((last.kind, last.outcome.as_deref()), (Kind::Refused, Some(code)));
+    assert_eq!(
+        (last.kind, last.outcome.as_deref()),
+        (Kind::Refused, Some(code))
+    );
 }
 
 /// Re-derives a journal's folder with the verifier that shares nothing with the node.
 #[track_caller]
 pub fn verifies(agency: &Agency) {
-    let evidence_key = *bridge_certs::read_secret_file(&agency.folder.join("keys/evidence.key")).unwrap();
+    let evidence_key =
+        *bridge_certs::read_secret_file(&agency.folder.join("keys/evidence.key")).unwrap();
     let options = bridge_verify::Options {
         evidence_key: Some(evidence_key),
         vkey: Some(agency.entry.nodes[0].journal.clone()),
     };
     let report = bridge_verify::verify(&agency.journal(), &options, &mut |_progress| {});
     report.unwrap_or_else(|findings| {
-        panic!("{}", findings.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))
+        panic!(
+            "{}",
+            findings
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
     });
 }

@@ -19,6 +19,7 @@ pub mod claims;
 pub mod process;
 pub mod puppet;
 pub mod registry;
+pub mod relay;
 pub mod terms;
 pub mod wait;
 pub mod world;

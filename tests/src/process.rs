@@ -2,10 +2,11 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 
 use crate::agency::{Agency, Ports};
+use crate::ask::health_of;
 use crate::wait::wait_until;
 
 /// A running program. Killed when dropped.
@@ -21,16 +22,29 @@ pub fn program() -> PathBuf {
     let path = std::env::var_os("BRIDGE_NODE")
         .expect("BRIDGE_NODE names the program under test: run `bash tests/run`, or build it and set the variable");
     let path = PathBuf::from(path);
-    assert!(path.is_file(), "BRIDGE_NODE={} is not a file", path.display());
+    assert!(
+        path.is_file(),
+        "BRIDGE_NODE={} is not a file",
+        path.display()
+    );
     path
 }
 
 /// Ports that were free a moment ago. Held until all are known, so that they differ.
 pub fn reserve_ports() -> Ports {
-    let listeners: Vec<TcpListener> =
-        (0..4).map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap()).collect();
-    let free: Vec<SocketAddr> = listeners.iter().map(|listener| listener.local_addr().unwrap()).collect();
-    Ports { consumer: free[0], plain: free[1], peer: free[2], health: free[3] }
+    let listeners: Vec<TcpListener> = (0..4)
+        .map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap())
+        .collect();
+    let free: Vec<SocketAddr> = listeners
+        .iter()
+        .map(|listener| listener.local_addr().unwrap())
+        .collect();
+    Ports {
+        consumer: free[0],
+        plain: free[1],
+        peer: free[2],
+        health: free[3],
+    }
 }
 
 // === impl Process ===
@@ -38,13 +52,29 @@ pub fn reserve_ports() -> Ports {
 impl Process {
     /// Runs `bridge-node run` with an agency's settings and waits until it is live.
     pub async fn run(agency: &Agency) -> Self {
-        let log = agency.folder.join("node.log");
+        Self::started(&agency.config(), &agency.folder, agency.ports.health).await
+    }
+
+    /// Runs `bridge-node run` with a settings file; its log goes to `folder`.
+    pub async fn run_config(config: &Path, folder: &Path) -> Self {
+        let text = std::fs::read_to_string(config).unwrap();
+        let settings: toml::Table = text.parse().unwrap();
+        let health = settings["admin"]["health_listen"]
+            .as_str()
+            .unwrap()
+            .parse()
+            .unwrap();
+        Self::started(config, folder, health).await
+    }
+
+    async fn started(config: &Path, folder: &Path, health: SocketAddr) -> Self {
+        let log = folder.join("node.log");
         let child = Command::new(program())
             .args(["run", "--config"])
-            .arg(agency.config())
+            .arg(config)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
-            .stdout(File::create(agency.folder.join("node.out")).unwrap())
+            .stdout(File::create(folder.join("node.out")).unwrap())
             .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
@@ -52,9 +82,14 @@ impl Process {
         let shown = process.log.clone();
         wait_until("the node is live", async || {
             if let Some(status) = process.child.try_wait().unwrap() {
-                panic!("the node ended with {status}: {}", std::fs::read_to_string(&shown).unwrap());
+                panic!(
+                    "the node ended with {status}: {}",
+                    std::fs::read_to_string(&shown).unwrap()
+                );
             }
-            agency.health("/live").await.is_some_and(|answer| answer.status == 200)
+            health_of(health, "/live")
+                .await
+                .is_some_and(|answer| answer.status == 200)
         })
         .await;
         process
@@ -62,7 +97,11 @@ impl Process {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
-        let status = Command::new("kill").arg("-TERM").arg(self.child.id().to_string()).status().unwrap();
+        let status = Command::new("kill")
+            .arg("-TERM")
+            .arg(self.child.id().to_string())
+            .status()
+            .unwrap();
         assert!(status.success());
     }
 

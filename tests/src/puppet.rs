@@ -8,8 +8,8 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::envelope::{LABEL, Tag, params, request_components};
 use bridge_signature::{
-    Algorithm, Component, FileSigner, Message, Params, RequestView, Signer as _, content_digest_field,
-    content_digest_of, signature_base, signature_fields,
+    Algorithm, Component, FileSigner, Message, Params, RequestView, Signer as _,
+    content_digest_field, content_digest_of, signature_base, signature_fields,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
@@ -115,13 +115,29 @@ impl Puppet {
     /// Parameters with a fresh nonce.
     pub fn params(&self, tag: Tag, created_s: u64) -> Params {
         let nonce: [u8; 16] = random()[..16].try_into().unwrap();
-        params(tag, self.signer.key_id(), self.signer.algorithm(), created_s, &nonce)
+        params(
+            tag,
+            self.signer.key_id(),
+            self.signer.algorithm(),
+            created_s,
+            &nonce,
+        )
     }
 
     /// Signs a request.
     pub fn sign(&self, forged: Forged) -> Sent {
-        let Forged { method, target, authority, mut fields, body, params, uncovered } = forged;
-        fields.entry("content-digest").or_insert(content_digest_field(&content_digest_of(&body)));
+        let Forged {
+            method,
+            target,
+            authority,
+            mut fields,
+            body,
+            params,
+            uncovered,
+        } = forged;
+        fields
+            .entry("content-digest")
+            .or_insert(content_digest_field(&content_digest_of(&body)));
         let view = RequestView {
             method: &method,
             target: &target,
@@ -138,7 +154,13 @@ impl Puppet {
         let (input, value) = signature_fields(LABEL, &base, &signature);
         fields.insert("signature-input", input);
         fields.insert("signature", value);
-        Sent { method, target, host: authority, fields, body }
+        Sent {
+            method,
+            target,
+            host: authority,
+            fields,
+            body,
+        }
     }
 
     /// Opens a connection with the puppet's TLS identity.
@@ -147,7 +169,20 @@ impl Puppet {
     ///
     /// What the handshake says. In TLS 1.3 a refused client learns it only when it reads.
     pub async fn connect(&self, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
-        connect(&self.tls, to).await
+        self.connect_as(to, &[b"bridge/1"]).await
+    }
+
+    /// Opens a connection that offers these protocols.
+    ///
+    /// # Errors
+    ///
+    /// As [`Puppet::connect`].
+    pub async fn connect_as(
+        &self,
+        to: SocketAddr,
+        protocols: &[&[u8]],
+    ) -> std::io::Result<TlsStream<TcpStream>> {
+        connect(&self.tls, to, protocols).await
     }
 
     /// Signs, sends, and returns the answer.
@@ -170,23 +205,36 @@ impl Puppet {
         to: &Agency,
         sent: Sent,
     ) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
-        let whole = async {
-            let stream = self.connect(to.ports.peer).await?;
-            let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-            let driver = tokio::spawn(connection);
-            let mut request = Request::builder()
-                .method(sent.method.as_str())
-                .uri(&sent.target)
-                .body(Full::new(sent.body))?;
-            *request.headers_mut() = sent.fields;
-            request.headers_mut().insert("host", HeaderValue::try_from(sent.host)?);
-            let (parts, body) = sender.send_request(request).await?.into_parts();
-            let body = body.collect().await?.to_bytes();
-            driver.abort();
-            Ok(Answer::checked(parts.status.as_u16(), parts.headers, body))
-        };
-        tokio::time::timeout(BOUND, whole).await?
+        over(self.connect(to.ports.peer).await?, sent).await
     }
+}
+
+/// Sends over an open connection.
+///
+/// # Errors
+///
+/// What the connection says.
+pub async fn over(
+    stream: TlsStream<TcpStream>,
+    sent: Sent,
+) -> Result<Answer, Box<dyn std::error::Error + Send + Sync>> {
+    let whole = async {
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        let driver = tokio::spawn(connection);
+        let mut request = Request::builder()
+            .method(sent.method.as_str())
+            .uri(&sent.target)
+            .body(Full::new(sent.body))?;
+        *request.headers_mut() = sent.fields;
+        request
+            .headers_mut()
+            .insert("host", HeaderValue::try_from(sent.host)?);
+        let (parts, body) = sender.send_request(request).await?.into_parts();
+        let body = body.collect().await?.to_bytes();
+        driver.abort();
+        Ok(Answer::checked(parts.status.as_u16(), parts.headers, body))
+    };
+    tokio::time::timeout(BOUND, whole).await?
 }
 
 // === impl Forged ===
@@ -194,7 +242,10 @@ impl Puppet {
 impl Forged {
     /// Sets a field before signing.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.fields.insert(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+        self.fields.insert(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value).unwrap(),
+        );
     }
 
     /// As if it had been made at this time.
@@ -211,7 +262,9 @@ impl Forged {
 
 /// The exchange key of a folder.
 pub fn signer(stem: &Path) -> FileSigner {
-    let certificate = bridge_certs::read_pem_certificates(&stem.with_extension("pem")).unwrap().swap_remove(0);
+    let certificate = bridge_certs::read_pem_certificates(&stem.with_extension("pem"))
+        .unwrap()
+        .swap_remove(0);
     let key = bridge_certs::read_key_file(&stem.with_extension("key")).unwrap();
     let key_id = URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &certificate));
     FileSigner::from_pkcs8(Algorithm::EcdsaP256Sha256, &key, key_id).unwrap()
@@ -228,10 +281,17 @@ fn identity(stem: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static
     let chain = bridge_certs::read_pem_certificates(&stem.with_extension("pem")).unwrap();
     let key = bridge_certs::read_key_file(&stem.with_extension("key")).unwrap();
     let chain = chain.into_iter().map(CertificateDer::from).collect();
-    (chain, PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())))
+    (
+        chain,
+        PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())),
+    )
 }
 
-async fn connect(stem: &Path, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
+async fn connect(
+    stem: &Path,
+    to: SocketAddr,
+    protocols: &[&[u8]],
+) -> std::io::Result<TlsStream<TcpStream>> {
     let provider = Arc::new(ring_provider::default_provider());
     let (chain, key) = identity(stem);
     let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -241,10 +301,12 @@ async fn connect(stem: &Path, to: SocketAddr) -> std::io::Result<TlsStream<TcpSt
         .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
         .with_client_auth_cert(chain, key)
         .unwrap();
-    config.alpn_protocols = vec![b"bridge/1".to_vec()];
+    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
     let tcp = TcpStream::connect(to).await?;
     let name = ServerName::try_from("puppet.invalid").unwrap();
-    TlsConnector::from(Arc::new(config)).connect(name, tcp).await
+    TlsConnector::from(Arc::new(config))
+        .connect(name, tcp)
+        .await
 }
 
 /// Believes every server.

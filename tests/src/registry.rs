@@ -58,7 +58,9 @@ pub struct Registry {
 
 impl std::fmt::Debug for Registry {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Registry").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Registry")
+            .field("address", &self.address)
+            .finish_non_exhaustive()
     }
 }
 
@@ -72,7 +74,11 @@ impl Reaction {
 
     /// A JSON answer.
     pub fn json(status: u16, body: &serde_json::Value) -> Self {
-        Self::answer(status, &[("content-type", "application/json")], body.to_string())
+        Self::answer(
+            status,
+            &[("content-type", "application/json")],
+            body.to_string(),
+        )
     }
 }
 
@@ -80,7 +86,10 @@ impl Reaction {
 pub fn fields_of(pairs: &[(&str, &str)]) -> HeaderMap {
     let mut fields = HeaderMap::new();
     for (name, value) in pairs {
-        fields.append(HeaderName::try_from(*name).unwrap(), HeaderValue::try_from(*value).unwrap());
+        fields.append(
+            HeaderName::try_from(*name).unwrap(),
+            HeaderValue::try_from(*value).unwrap(),
+        );
     }
     fields
 }
@@ -129,14 +138,22 @@ impl Registry {
                     async move { registry.react(request).await }
                 });
                 // Errors here are what the scenario asked for.
-                drop(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await);
+                drop(
+                    http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), service)
+                        .await,
+                );
             });
         }
     }
 
     async fn react(&self, request: Request<Incoming>) -> Result<Response<Body>, std::io::Error> {
         let (parts, body) = request.into_parts();
-        let body = body.collect().await.map_err(std::io::Error::other)?.to_bytes();
+        let body = body
+            .collect()
+            .await
+            .map_err(std::io::Error::other)?
+            .to_bytes();
         let seen = Seen {
             method: parts.method.to_string(),
             target: parts.uri.to_string(),
@@ -150,7 +167,10 @@ impl Registry {
             Reaction::Cut(body) => Ok(cut(body)),
             Reaction::Close => Err(std::io::Error::other("closed")),
             Reaction::Held(gate, body) => {
-                gate.acquire().await.map_err(std::io::Error::other)?.forget();
+                gate.acquire()
+                    .await
+                    .map_err(std::io::Error::other)?
+                    .forget();
                 Ok(response(200, HeaderMap::new(), body))
             }
         }
@@ -167,7 +187,9 @@ fn echo(seen: &Seen) -> Reaction {
 }
 
 fn response(status: u16, fields: HeaderMap, body: Bytes) -> Response<Body> {
-    let whole = Full::new(body).map_err(|never: Infallible| match never {}).boxed_unsync();
+    let whole = Full::new(body)
+        .map_err(|never: Infallible| match never {})
+        .boxed_unsync();
     let mut response = Response::new(whole);
     *response.status_mut() = status.try_into().unwrap();
     *response.headers_mut() = fields;
@@ -175,7 +197,13 @@ fn response(status: u16, fields: HeaderMap, body: Bytes) -> Response<Body> {
 }
 
 fn cut(body: Bytes) -> Response<Body> {
-    Response::new(CutBody { first: Some(body), polls: 0 }.boxed_unsync())
+    Response::new(
+        CutBody {
+            first: Some(body),
+            polls: 0,
+        }
+        .boxed_unsync(),
+    )
 }
 
 /// Sends its bytes, lets them leave, then fails.

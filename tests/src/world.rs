@@ -119,7 +119,10 @@ impl Setup {
     #[must_use]
     pub fn group(mut self, code: &str, members: &[&str]) -> Self {
         let members: Vec<SubsystemId> = members.iter().map(|m| m.parse().unwrap()).collect();
-        self.groups.push(Group { code: code.to_owned(), members });
+        self.groups.push(Group {
+            code: code.to_owned(),
+            members,
+        });
         self
     }
 
@@ -130,13 +133,25 @@ impl Setup {
         self
     }
 
+    /// How often both nodes read the directory.
+    #[must_use]
+    pub fn refresh_every(mut self, seconds: u64) -> Self {
+        self.provider.refresh_s = Some(seconds);
+        self.consumer.refresh_s = Some(seconds);
+        self
+    }
+
     /// Makes the world; nodes do not run yet.
     pub async fn make(self) -> World {
         let now = now_s();
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
-        let authority =
-            Authority::create(&root.join("authority"), "Scenario authority", now - 10 * DAY_S).unwrap();
+        let authority = Authority::create(
+            &root.join("authority"),
+            "Scenario authority",
+            now - 10 * DAY_S,
+        )
+        .unwrap();
         let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
         fs::write(root.join("anchors.pem"), anchors).unwrap();
         let publisher =
@@ -144,7 +159,8 @@ impl Setup {
         fs::write(root.join("root.json"), publisher.root().unwrap()).unwrap();
         let registry = Registry::start().await;
         let agency = |subsystem| Agency::create(root, &authority, subsystem, now);
-        let (mut provider, mut consumer, stranger) = (agency(PROVIDER), agency(CONSUMER), agency(STRANGER));
+        let (mut provider, mut consumer, stranger) =
+            (agency(PROVIDER), agency(CONSUMER), agency(STRANGER));
         let mut plan = self.provider;
         plan.contracts.extend(self.contracts.iter().cloned());
         plan.more = format!("{}\n{}", service(SERVICE, &registry, true), plan.more);
@@ -153,7 +169,16 @@ impl Setup {
         plan.contracts.extend(self.contracts);
         consumer.plan(plan);
         let groups = self.groups;
-        World { authority, publisher, groups, registry, provider, consumer, stranger, folder }
+        World {
+            authority,
+            publisher,
+            groups,
+            registry,
+            provider,
+            consumer,
+            stranger,
+            folder,
+        }
     }
 
     /// Makes the world and starts both nodes; each knows where the other is.

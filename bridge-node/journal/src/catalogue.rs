@@ -5,6 +5,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ring::hmac;
 use zeroize::Zeroizing;
@@ -23,7 +24,7 @@ pub(crate) struct CatalogueRow {
 }
 
 /// Where rows are kept. Failing to keep one is no error.
-pub(crate) trait Store: Send + Sync {
+pub(crate) trait Store: Send {
     fn read(&self, first: u64) -> Option<Vec<u8>>;
     fn write(&self, first: u64, row: &[u8]);
 }
@@ -38,7 +39,7 @@ pub(crate) struct SledStore {
 
 /// The rows with their codes.
 pub(crate) struct Catalogue {
-    store: Box<dyn Store>,
+    store: Mutex<Box<dyn Store>>,
     key: hmac::Key,
     origin: String,
 }
@@ -55,7 +56,7 @@ impl Catalogue {
         let derived = hmac::sign(&parent, b"bridge-catalogue-v1");
         let key = hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref());
         Self {
-            store,
+            store: Mutex::new(store),
             key,
             origin: origin.to_owned(),
         }
@@ -63,7 +64,7 @@ impl Catalogue {
 
     /// Returns the row of a segment, if there is one that this journal wrote.
     pub(crate) fn read(&self, first: u64) -> Option<CatalogueRow> {
-        let bytes = self.store.read(first)?;
+        let bytes = self.store().read(first)?;
         let (row, code) = bytes.split_at_checked(ROW_BYTES)?;
         hmac::verify(&self.key, &self.message(row), code).ok()?;
         CatalogueRow::parse(row).filter(|row| row.first == first)
@@ -74,7 +75,16 @@ impl Catalogue {
         let mut bytes = row.write();
         let code = hmac::sign(&self.key, &self.message(&bytes));
         bytes.extend_from_slice(code.as_ref());
-        self.store.write(row.first, &bytes);
+        self.store().write(row.first, &bytes);
+    }
+
+    /// Lets the store go: readers of a closed journal must not keep its files open.
+    pub(crate) fn release(&self) {
+        *self.store() = Box::new(NoStore);
+    }
+
+    fn store(&self) -> MutexGuard<'_, Box<dyn Store>> {
+        self.store.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn message(&self, row: &[u8]) -> Vec<u8> {
@@ -188,7 +198,7 @@ mod tests {
         assert_eq!(ours.read(5), Some(ROW));
         assert_eq!(ours.read(6), None);
         let forged = [&ROW.write()[..], &[0; 32]].concat();
-        ours.store.write(5, &forged);
+        ours.store().write(5, &forged);
         assert_eq!(ours.read(5), None);
         ours.write(&ROW);
         drop(ours);

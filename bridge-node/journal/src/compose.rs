@@ -72,6 +72,7 @@ impl Draft {
         draft.leaf.evidence = None;
         draft.leaf.subjects.clear();
         if mode == EvidenceMode::None {
+            draft.leaf.mode = draft.leaf.mode.map(|_| EvidenceMode::None);
             return Ok(draft);
         }
         draft.message = Some(message.ok_or(RecordError::NoMessage)?);

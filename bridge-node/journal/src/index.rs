@@ -187,8 +187,8 @@ impl Layout {
         key: &Key,
     ) -> io::Result<std::ops::Range<u64>> {
         let run = self.run(table);
-        let start = partition::<io::Error>(run.rows, |row| Ok(self.row(file, run, row)?.0 < *key))?;
-        let end = partition::<io::Error>(run.rows, |row| Ok(self.row(file, run, row)?.0 <= *key))?;
+        let start = partition::<io::Error>(run.rows, |row| Ok(read_row(file, run, row)?.0 < *key))?;
+        let end = partition::<io::Error>(run.rows, |row| Ok(read_row(file, run, row)?.0 <= *key))?;
         Ok(start..end)
     }
 
@@ -199,7 +199,7 @@ impl Layout {
         table: Table,
         row: u64,
     ) -> io::Result<u32> {
-        Ok(self.row(file, self.run(table), row)?.1)
+        Ok(read_row(file, self.run(table), row)?.1)
     }
 
     fn run(&self, table: Table) -> Run {
@@ -211,15 +211,15 @@ impl Layout {
             Table::Outcome => outcome,
         }
     }
+}
 
-    fn row(&self, file: &dyn SegmentFile, run: Run, row: u64) -> io::Result<(Key, u32)> {
-        let bytes = read_exactly(file, run.at + row * ROW_BYTES as u64, ROW_BYTES)?;
-        let mut cursor = Cursor::new(&bytes);
-        cursor
-            .array()
-            .zip(cursor.u32())
-            .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
-    }
+fn read_row(file: &dyn SegmentFile, run: Run, row: u64) -> io::Result<(Key, u32)> {
+    let bytes = read_exactly(file, run.at + row * ROW_BYTES as u64, ROW_BYTES)?;
+    let mut cursor = Cursor::new(&bytes);
+    cursor
+        .array()
+        .zip(cursor.u32())
+        .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
 }
 
 /// Finds the first of `count` sorted places that isn't `before`.

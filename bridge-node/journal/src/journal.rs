@@ -1,14 +1,11 @@
 //! The handle by which the rest of the node uses its journal.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::time::Instant;
+use std::sync::mpsc::SyncSender;
 
 use bridge_core::leaf::{Leaf, UnixMillis};
 use bridge_signature::Signer;
 use bytes::Bytes;
-use ring::rand::SystemRandom;
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
@@ -16,15 +13,17 @@ use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk};
 use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown};
-use crate::error::{CloseError, Damage, Fault, JournalError, OpenError, ReadError, RecordError};
-use crate::keeper::Keeper;
+use crate::error::{CloseError, OpenError, ReadError, RecordError};
 use crate::log_file::log_file;
-use crate::note::NoteKey;
-use crate::reader::{SegmentReader, leaf_at};
-use crate::recovery::{Ground, Recovered, recover};
+use crate::reader::SegmentReader;
 use crate::search::search;
 use crate::shared::Shared;
-use crate::station::{Batch, Job, Message, Station};
+use crate::station::{Job, Message};
+
+mod ending;
+mod start;
+
+use start::start;
 
 /// A journal that is open. Clones are handles to the same one.
 ///
@@ -35,6 +34,7 @@ pub struct Journal {
     inner: Arc<Inner>,
 }
 
+/// What handles have in common.
 struct Inner {
     shared: Arc<Shared>,
     vkey: String,
@@ -63,9 +63,9 @@ impl Journal {
         let disk = FolderDisk::new(&config.folder).map_err(OpenError::read(""))?;
         let cache = config.folder.join("cache");
         let store = move || SledStore::open(&cache);
-        Self::open_with(
+        start(
             (Arc::new(disk), &store),
-            &config,
+            config,
             keys,
             signer,
             (now, on_fatal),
@@ -79,97 +79,13 @@ impl Journal {
     /// As [`Journal::open`].
     pub fn open_on(
         disk: Arc<dyn Disk>,
-        config: &JournalConfig,
+        config: JournalConfig,
         keys: JournalKeys,
         signer: Arc<dyn Signer>,
         (now, on_fatal): (UnixMillis, OnFatal),
     ) -> Result<(Self, Opened), OpenError> {
         let none = || Box::new(NoStore) as Box<dyn Store>;
-        Self::open_with((disk, &none), config, keys, signer, (now, on_fatal))
-    }
-
-    fn open_with(
-        (disk, store): (Arc<dyn Disk>, &dyn Fn() -> Box<dyn Store>),
-        config: &JournalConfig,
-        keys: JournalKeys,
-        signer: Arc<dyn Signer>,
-        (now, on_fatal): (UnixMillis, OnFatal),
-    ) -> Result<(Self, Opened), OpenError> {
-        config.check()?;
-        let note_key =
-            NoteKey::new(&config.origin, &keys.checkpoint_pkcs8).map_err(OpenError::Key)?;
-        let ground = Ground {
-            disk,
-            store,
-            verifier: note_key.verifier().clone(),
-            evidence: keys.evidence,
-            segment_bytes: config.segment_bytes,
-            now,
-        };
-        let Recovered {
-            shared,
-            open,
-            progress,
-            signed_size,
-            without_leaf,
-            to_show,
-            cut_bytes,
-            first_start,
-            lock,
-        } = recover(ground)?;
-        let unfinished = unfinished(&shared, &progress.unfinished.indexes())?;
-        let keeper =
-            Keeper::start(shared.clone(), config.segment_bytes).map_err(OpenError::Thread)?;
-        let mut station = Station {
-            shared: shared.clone(),
-            signer,
-            note_key,
-            segment_bytes: config.segment_bytes,
-            checkpoint_every: config.checkpoint_every,
-            keeper,
-            open,
-            tree: progress.tree,
-            last_commit: progress.last_commit,
-            newest_ms: progress.newest_ms,
-            unfinished: progress.unfinished,
-            signed_size,
-            batch: Batch::default(),
-            spare: None,
-            sealing: false,
-            due: None::<Instant>,
-            random: SystemRandom::new(),
-        };
-        station.begin(&without_leaf, to_show, now)?;
-        // One place more than entries can wait: for the word that nothing more will come.
-        let (inbox, messages) = sync_channel(config.queue.saturating_add(1));
-        let places = Arc::new(Semaphore::new(config.queue.min(Semaphore::MAX_PERMITS)));
-        let ending = Ending {
-            shared: shared.clone(),
-            places: places.clone(),
-            on_fatal,
-            lock,
-        };
-        std::thread::Builder::new()
-            .name("journal-station".to_owned())
-            .spawn(move || ending.run(station, messages))
-            .map_err(OpenError::Thread)?;
-        let vkey = shared.verifier.vkey();
-        let journal = Self {
-            inner: Arc::new(Inner {
-                shared,
-                vkey,
-                inbox,
-                places,
-            }),
-        };
-        Ok((
-            journal,
-            Opened {
-                unfinished,
-                cut_bytes,
-                first_start,
-            },
-        ))
+        start((disk, &none), config, keys, signer, (now, on_fatal))
     }
 
     /// Records an entry: signs its message if asked, appends it, and returns when it is durable.
@@ -337,78 +253,4 @@ impl std::fmt::Debug for Journal {
             .field("vkey", &self.inner.vkey)
             .finish_non_exhaustive()
     }
-}
-
-/// What is done when the station ends, in whatever way.
-struct Ending {
-    shared: Arc<Shared>,
-    places: Arc<Semaphore>,
-    on_fatal: OnFatal,
-    lock: Box<dyn Send>,
-}
-
-impl Ending {
-    fn run(self, mut station: Station, messages: Receiver<Message>) {
-        let ran = catch_unwind(AssertUnwindSafe(|| {
-            let closing = station.run(&messages)?;
-            if closing.is_some() {
-                station.finish()?;
-            }
-            Ok(closing)
-        }));
-        let ended = JournalError::Ended { thread: "station" };
-        let outcome = ran.unwrap_or(Err(ended));
-        self.places.close();
-        match outcome {
-            Ok(closing) => {
-                refuse(&messages);
-                drop(station);
-                self.shared.state().closed = closing.is_some();
-                drop(self.lock);
-                if let Some(reply) = closing
-                    && reply.send(()).is_err()
-                {
-                    tracing::debug!("nobody waits for the closing any more");
-                }
-            }
-            Err(error) => {
-                tracing::error!(%error, "the journal has failed");
-                (self.on_fatal)(&error);
-                refuse(&messages);
-                // Those in its hands learn that their outcome is unknown; its keeper ends before the lock
-                // is let go.
-                drop(station);
-                drop(self.lock);
-            }
-        }
-    }
-}
-
-/// Tells those in the queue that their entries were not accepted.
-fn refuse(messages: &Receiver<Message>) {
-    while let Ok(message) = messages.try_recv() {
-        if let Message::Record(job) = message
-            && job.reply.send(Err(RecordError::Stopped)).is_err()
-        {
-            tracing::debug!("nobody waits for a receipt any more");
-        }
-    }
-}
-
-/// Reads the leaves that began what never ended.
-fn unfinished(
-    shared: &Shared,
-    indexes: &[u64],
-) -> Result<Vec<(Uuid, bridge_core::leaf::Side, Leaf)>, ReadError> {
-    let snapshot = shared.snapshot();
-    let mut begun = Vec::with_capacity(indexes.len());
-    for index in indexes {
-        let bytes = leaf_at(shared, &snapshot, *index)?;
-        let damage = |fault| Damage::new(crate::segment::FOLDER, Fault::Leaf(fault));
-        let leaf = Leaf::parse(&bytes).map_err(damage)?;
-        if let Some((id, side)) = leaf.request_id.zip(leaf.side) {
-            begun.push((id, side, leaf));
-        }
-    }
-    Ok(begun)
 }

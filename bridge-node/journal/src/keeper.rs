@@ -1,11 +1,13 @@
-//! The keeper: a second thread for what is slow, so that the station waits for one sync only.
+//! The keeper: two more threads for what is slow, so that the station waits for one sync only.
 //!
-//! It makes the next segment's file ready, turns a full segment into index, tiles and secrets file, and
-//! shows new checkpoints. It owns nothing: all it does can be done again at the next start.
+//! One makes the next segment's file ready; the other turns a full segment into index, tiles and secrets
+//! file, and shows new checkpoints. They own nothing: all they do can be done again at the next start.
 
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{Builder, JoinHandle};
 
 use bytes::Bytes;
 
@@ -37,49 +39,46 @@ pub(crate) enum Done {
 
 /// The station's end of the keeper. There are never more than a few orders out.
 pub(crate) struct Keeper {
-    orders: Option<Sender<Order>>,
+    /// For spares, and for all else. Gone when it was told to stop.
+    orders: Option<(Sender<Order>, Sender<Order>)>,
     done: Receiver<Result<Done, JournalError>>,
     outstanding: usize,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 impl Keeper {
-    /// Starts the thread.
-    pub(crate) fn start(shared: Arc<Shared>, segment_bytes: u64) -> std::io::Result<Self> {
-        let (orders, inbox) = channel();
+    /// Starts the threads.
+    pub(crate) fn start(shared: &Arc<Shared>, segment_bytes: u64) -> io::Result<Self> {
         let (outbox, done) = channel();
-        let work = move || {
-            for order in inbox {
-                let result = carry_out(&shared, segment_bytes, order);
-                let failed = result.is_err();
-                if outbox.send(result).is_err() || failed {
-                    return;
-                }
-            }
+        let mut threads = Vec::new();
+        let mut begin = |name: &str| {
+            let (orders, inbox) = channel();
+            let (shared, outbox) = (shared.clone(), outbox.clone());
+            let work = move || work(&shared, segment_bytes, inbox, &outbox);
+            threads.push(Builder::new().name(name.to_owned()).spawn(work)?);
+            io::Result::Ok(orders)
         };
-        let thread = std::thread::Builder::new()
-            .name("journal-keeper".to_owned())
-            .spawn(work)?;
+        let orders = Some((begin("journal-spare")?, begin("journal-keeper")?));
         Ok(Self {
-            orders: Some(orders),
+            orders,
             done,
             outstanding: 0,
-            thread: Some(thread),
+            threads,
         })
     }
 
     /// Gives an order.
     pub(crate) fn order(&mut self, order: Order) -> Result<(), JournalError> {
         self.outstanding += 1;
-        // It ends early only after a failure, which is the better thing to report.
+        // A thread ends early only after a failure, which is the better thing to report.
         let sent = self
             .orders
             .as_ref()
-            .is_some_and(|orders| orders.send(order).is_ok());
-        if !sent {
-            return self.wait().and(Err(ENDED));
-        }
-        Ok(())
+            .is_some_and(|(spares, others)| match order {
+                Order::Spare => spares.send(order).is_ok(),
+                Order::Seal(_) | Order::Show(_) => others.send(order).is_ok(),
+            });
+        if sent { Ok(()) } else { Err(self.failure()) }
     }
 
     /// Says whether anything ordered is still to be done.
@@ -106,13 +105,22 @@ impl Keeper {
         done
     }
 
-    /// Lets the thread finish what was ordered, and waits for its end.
+    /// Lets the threads finish what was ordered, and waits for their end.
     pub(crate) fn stop(&mut self) -> Result<(), JournalError> {
         drop(self.orders.take());
-        let failed = self.done.iter().find_map(Result::err);
-        let joined = self.thread.take().map_or(Ok(()), JoinHandle::join);
-        joined.map_err(|_panic| ENDED)?;
-        failed.map_or(Ok(()), Err)
+        let mut ended = Ok(());
+        for thread in self.threads.drain(..) {
+            ended = ended.and(thread.join().map_err(|_panic| ENDED));
+        }
+        self.done
+            .try_iter()
+            .find_map(Result::err)
+            .map_or(ended, Err)
+    }
+
+    /// Returns why a thread has ended.
+    fn failure(&self) -> JournalError {
+        self.done.try_iter().find_map(Result::err).unwrap_or(ENDED)
     }
 }
 
@@ -126,10 +134,28 @@ impl Drop for Keeper {
 
 const ENDED: JournalError = JournalError::Ended { thread: "keeper" };
 
+/// Carries out orders until there are no more, or one fails.
+fn work(
+    shared: &Shared,
+    segment_bytes: u64,
+    inbox: Receiver<Order>,
+    outbox: &Sender<Result<Done, JournalError>>,
+) {
+    for order in inbox {
+        let done = AssertUnwindSafe(|| carry_out(shared, segment_bytes, order));
+        // The station waits for an outcome; a fault of ours must be one too.
+        let result = catch_unwind(done).unwrap_or(Err(ENDED));
+        let failed = result.is_err();
+        if outbox.send(result).is_err() || failed {
+            return;
+        }
+    }
+}
+
 fn carry_out(shared: &Shared, segment_bytes: u64, order: Order) -> Result<Done, JournalError> {
     match order {
         Order::Spare => make_spare(shared, segment_bytes).map(Done::Spare),
-        Order::Seal(job) => seal(shared, *job).map(Done::Sealed),
+        Order::Seal(job) => seal(shared, &job).map(Done::Sealed),
         Order::Show(note) => show(shared, &note).map(|()| Done::Shown),
     }
 }

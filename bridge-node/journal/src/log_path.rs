@@ -107,11 +107,11 @@ mod tests {
 
     use super::{LogPath, TileId, tile_path};
 
-    fn tile(level: usize, number: u64, width: u16) -> Option<LogPath> {
-        Some(LogPath::Tile {
+    fn tile(level: usize, number: u64, width: u16) -> LogPath {
+        LogPath::Tile {
             id: TileId { level, number },
             width,
-        })
+        }
     }
 
     #[test]
@@ -119,9 +119,9 @@ mod tests {
         assert_eq!(LogPath::parse("checkpoint"), Some(LogPath::Checkpoint));
         assert_eq!(
             LogPath::parse("tile/0/x001/x234/067"),
-            tile(0, 1_234_067, 256)
+            Some(tile(0, 1_234_067, 256))
         );
-        assert_eq!(LogPath::parse("tile/3/000.p/255"), tile(3, 0, 255));
+        assert_eq!(LogPath::parse("tile/3/000.p/255"), Some(tile(3, 0, 255)));
         let entries = LogPath::Entries {
             number: 1067,
             width: 8,
@@ -170,7 +170,7 @@ mod tests {
         #[test]
         fn a_written_path_is_read_back(level in 0_usize..6, number: u64) {
             let path = tile_path(TileId { level, number });
-            prop_assert_eq!(LogPath::parse(&path), tile(level, number, 256));
+            prop_assert_eq!(LogPath::parse(&path), Some(tile(level, number, 256)));
         }
 
         #[test]

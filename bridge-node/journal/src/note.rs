@@ -194,17 +194,8 @@ impl Checkpoint {
     }
 }
 
-/// Returns the first four bytes of the hash that names a key in signature lines.
-fn key_id(origin: &str, public: &[u8; 32]) -> [u8; 4] {
-    let hash = sha256(&[origin.as_bytes(), b"\n", &[ED25519_TYPE], public]);
-    let [a, b, c, d, ..] = hash;
-    [a, b, c, d]
-}
-
-#[cfg(test)]
-mod tests;
-
-/// The verifier key of an origin whose checkpoints are signed with this Ed25519 key, given as PKCS#8: what a directory lists.
+/// Returns the verifier key of an origin whose checkpoints are signed with this Ed25519 key, given as
+/// PKCS#8: what a directory lists.
 ///
 /// # Errors
 ///
@@ -214,3 +205,13 @@ mod tests;
 pub fn vkey(origin: &str, pkcs8: &[u8]) -> Result<String, NoteError> {
     NoteKey::new(origin, pkcs8).map(|key| key.verifier().vkey())
 }
+
+/// Returns the first four bytes of the hash that names a key in signature lines.
+fn key_id(origin: &str, public: &[u8; 32]) -> [u8; 4] {
+    let hash = sha256(&[origin.as_bytes(), b"\n", &[ED25519_TYPE], public]);
+    let [a, b, c, d, ..] = hash;
+    [a, b, c, d]
+}
+
+#[cfg(test)]
+mod tests;

@@ -13,7 +13,7 @@ use crate::frame::{FRAME_HEAD_BYTES, LeafFrame};
 use crate::index::Layout;
 use crate::keys::{SECRETS_HEAD_BYTES, WRAPPED_BYTES};
 use crate::rows::{Row, Table};
-use crate::segment::Part;
+use crate::segment::{FOLDER, Part};
 use crate::shared::{Held, Sealed, Shared, Snapshot, read_error};
 use crate::tiles::TileId;
 use crate::tree::{Hash, TILE_WIDTH, leaf_hash};
@@ -96,8 +96,11 @@ impl<'a> SegmentReader<'a> {
         Ok(held.map(|held| Self::held(shared, held)))
     }
 
-    /// Finds the leaves with a key, newest first; `None` if the segment has no rows in memory and no key
-    /// is given.
+    fn has(&self, index: u64) -> bool {
+        (self.first..self.first + self.count).contains(&index)
+    }
+
+    /// Finds the leaves with a key, newest first. At least one key is given.
     pub(crate) fn find(&self, keys: &[(Table, crate::rows::Key)]) -> Result<Vec<u64>, ReadError> {
         match &self.lookup {
             Lookup::Held(held) => {
@@ -323,15 +326,24 @@ impl<'a> SegmentReader<'a> {
     }
 }
 
-/// Reads the bytes of one leaf.
-pub(crate) fn leaf_at(
+/// Reads leaves by their indexes, each compared with the tree.
+pub(crate) fn leaves_at(
     shared: &Shared,
     snapshot: &Snapshot,
-    index: u64,
-) -> Result<Vec<u8>, ReadError> {
-    let reader = SegmentReader::holding(shared, snapshot, index)?;
-    let missing = || Damage::new(crate::segment::FOLDER, Fault::LeafHash { index });
-    let mut reader = reader.ok_or_else(missing)?;
-    let ordinal = index - reader.first;
-    Ok(reader.leaf_bytes(ordinal)?.0)
+    indexes: &[u64],
+) -> Result<Vec<Leaf>, ReadError> {
+    let mut leaves = Vec::with_capacity(indexes.len());
+    let mut open: Option<SegmentReader<'_>> = None;
+    for index in indexes {
+        let reader = match open.take().filter(|reader| reader.has(*index)) {
+            Some(reader) => Some(reader),
+            None => SegmentReader::holding(shared, snapshot, *index)?,
+        };
+        let missing = || Damage::new(FOLDER, Fault::LeafHash { index: *index });
+        let mut reader = reader.ok_or_else(missing)?;
+        let ordinal = *index - reader.first;
+        leaves.push(reader.leaf(ordinal)?);
+        open = Some(reader);
+    }
+    Ok(leaves)
 }

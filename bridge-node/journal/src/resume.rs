@@ -1,12 +1,10 @@
 //! Where reading goes on after the segments whose index is enough.
 
-use bridge_core::leaf::Leaf;
-
 use crate::catalogue::CatalogueRow;
 use crate::disk::read_all;
-use crate::error::{Damage, Fault, OpenError, ReadError};
+use crate::error::{Damage, Fault, OpenError};
 use crate::frame::{Commit, Found, FrameKind, find};
-use crate::reader::leaf_at;
+use crate::reader::leaves_at;
 use crate::scan::Progress;
 use crate::segment::Part;
 use crate::shared::{Shared, read_error, read_index};
@@ -41,10 +39,9 @@ pub(crate) fn resume_after(shared: &Shared, row: &CatalogueRow) -> Result<Progre
     }
     let mut unfinished = Unfinished::default();
     let snapshot = shared.snapshot();
-    for begun in &index.summary.unfinished {
-        let bytes = leaf_at(shared, &snapshot, *begun)?;
-        let damage = |fault| Damage::new(&path, Fault::Leaf(fault));
-        unfinished.see(*begun, &Leaf::parse(&bytes).map_err(damage)?);
+    let begun = &index.summary.unfinished;
+    for (index, leaf) in begun.iter().zip(leaves_at(shared, &snapshot, begun)?) {
+        unfinished.see(*index, &leaf);
     }
     Ok(Progress {
         tree,
@@ -64,7 +61,7 @@ fn last_commit(shared: &Shared, row: &CatalogueRow) -> Result<Commit, OpenError>
     let newest = row.count.saturating_sub(1);
     let offset = layout.offset(&*index_file, newest);
     let offset = offset.map_err(read_error(&Part::Index.path(row.first), Fault::Index));
-    let offset = offset.map_err(ReadError::from).map_err(OpenError::from)?;
+    let offset = offset.map_err(OpenError::from)?;
     let bytes = read_all(&*file).map_err(OpenError::read(&path))?;
     let mut at = usize::try_from(offset).unwrap_or(usize::MAX);
     let mut last = None;

@@ -120,7 +120,7 @@ pub(crate) fn scan_segment(
     Ok(scan.scanned)
 }
 
-impl<'a> Scan<'a> {
+impl Scan<'_> {
     /// Goes from commit to commit, as far as they fit the frames before them.
     fn batches(&mut self) -> Result<(), Damage> {
         let mut at = self.scanned.end;
@@ -186,9 +186,9 @@ impl<'a> Scan<'a> {
         progress.tree = tree;
         progress.newest_ms = newest_ms;
         progress.last_commit = commit.hash();
-        placed
-            .into_iter()
-            .for_each(|(level, hash)| progress.tiles.push(level, hash));
+        for (level, hash) in placed {
+            progress.tiles.push(level, hash);
+        }
         if let Some(expected) = progress
             .expected
             .take_if(|expected| expected.size <= commit.size)

@@ -20,7 +20,7 @@ use crate::keys::{WRAPPED_BYTES, WrapKey};
 use crate::log_path::tile_path;
 use crate::segment::{FOLDER, Part};
 use crate::shared::{Held, Sealed, Shared};
-use crate::tree::{Hash, TILE_WIDTH};
+use crate::tree::{FULL_TILE, Hash, TILE_WIDTH};
 
 /// A segment whose seal is durable.
 pub(crate) struct SealJob {
@@ -33,10 +33,10 @@ pub(crate) struct SealJob {
 }
 
 /// Seals a segment and lets readers use its index from then on.
-pub(crate) fn seal(shared: &Shared, job: SealJob) -> Result<Arc<Sealed>, JournalError> {
+pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<Arc<Sealed>, JournalError> {
     write_tiles(shared, job.size)?;
     write_secrets(shared, &job.held)?;
-    let row = write_index_file(shared, &job)?;
+    let row = write_index_file(shared, job)?;
     let key = Part::Key.path(row.first);
     let sealed = Arc::new(Sealed::new(row));
     {
@@ -76,7 +76,7 @@ fn write_tiles(shared: &Shared, size: u64) -> Result<(), JournalError> {
             let state = shared.state();
             let hashes = state
                 .tiles
-                .hashes(id.level, id.number * TILE_WIDTH, TILE_WIDTH as usize);
+                .hashes(id.level, id.number * TILE_WIDTH, FULL_TILE);
             hashes.map(|hashes| hashes.as_flattened().to_vec())
         };
         let Some(bytes) = bytes else { continue };
@@ -114,8 +114,8 @@ fn write_secrets(shared: &Shared, held: &Held) -> Result<(), JournalError> {
     };
     let key = WrapKey::draw(&random).map_err(sealing)?;
     let count = held.rows.len() as u64;
-    let head = shared.evidence.secrets_head(&key, place, count, &random);
-    let mut file = head.map_err(sealing)?;
+    let front = shared.evidence.secrets_head(&key, place, count, &random);
+    let mut file = front.map_err(sealing)?;
     for (index, row) in (held.first..).zip(held.rows.iter()) {
         let wrapped = read_secret(&*held.file, u64::from(row.offset))
             .map_err(JournalError::disk("reading a record's secret", &path))?;

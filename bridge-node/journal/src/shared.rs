@@ -101,7 +101,7 @@ impl Shared {
     }
 
     /// Adds a durable batch to the open segment.
-    pub(crate) fn publish(&self, batch: Published<'_>) {
+    pub(crate) fn publish(&self, batch: &mut Published<'_>) {
         let mut state = self.state();
         state.head = batch.head;
         for (level, hash) in batch.placed.drain(..) {
@@ -225,8 +225,11 @@ impl Held {
 /// Turns the end of a file met too early into what it is: damage.
 pub(crate) fn read_error(file: &str, fault: Fault) -> impl FnOnce(io::Error) -> ReadError {
     let file = file.to_owned();
-    move |source| match source.kind() {
-        io::ErrorKind::UnexpectedEof => Damage::new(file, fault).into(),
-        _ => ReadError::Disk { file, source },
+    move |source| {
+        if source.kind() == io::ErrorKind::UnexpectedEof {
+            Damage::new(file, fault).into()
+        } else {
+            ReadError::Disk { file, source }
+        }
     }
 }

@@ -15,27 +15,27 @@ use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_core::leaf::{Kind, Leaf, UnixMillis};
+use bridge_core::leaf::UnixMillis;
 use bridge_signature::Signer;
 use bytes::Bytes;
 use ring::rand::SystemRandom;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::compose::{Draft, Setting};
+use crate::disk::SegmentFile;
 use crate::entry::{Entry, Head, Receipt};
 use crate::error::{JournalError, RecordError};
 use crate::evidence::Place;
-use crate::frame::{COMMIT_FRAME_BYTES, FRAME_HEAD_BYTES, FrameKind, push_commit, push_frame};
-use crate::index::Summary;
-use crate::keeper::{Done, Keeper, Order};
+use crate::frame::{FRAME_HEAD_BYTES, FrameKind, push_commit, push_frame};
+use crate::keeper::{Keeper, Order};
 use crate::note::{Checkpoint, NoteKey};
 use crate::open_segment::OpenSegment;
 use crate::rows::Row;
-use crate::seal::SealJob;
-use crate::segment::Header;
-use crate::shared::{Published, Sealed, Shared};
+use crate::shared::{Published, Shared};
 use crate::tree::{Hash, Tree};
 use crate::unfinished::Unfinished;
+
+mod turn;
 
 /// What is sent to the station.
 pub(crate) enum Message {
@@ -73,7 +73,7 @@ pub(crate) struct Station {
     pub(crate) signed_size: u64,
     pub(crate) batch: Batch,
     /// The next segment's file, once the keeper has made it ready.
-    pub(crate) spare: Option<Arc<dyn crate::disk::SegmentFile>>,
+    pub(crate) spare: Option<Arc<dyn SegmentFile>>,
     /// Whether a segment is being sealed.
     pub(crate) sealing: bool,
     /// When a checkpoint has to be signed.
@@ -95,6 +95,9 @@ const BATCH_ENTRIES: usize = 256;
 
 /// A batch is written when it has reached this; one entry may exceed it.
 const BATCH_BYTES: usize = 4 * 1024 * 1024;
+
+/// No batch is larger, whatever the segment: a reader may refuse more evidence than this.
+const BATCH_LIMIT_BYTES: usize = 64 * 1024 * 1024;
 
 /// What stays free at the end of a segment: for the commit of the last batch, the leaf with an index's
 /// digest and its commit, the seal and its commit; about 650 bytes.
@@ -143,26 +146,6 @@ impl Station {
         }
     }
 
-    /// Ends in order: checkpoint over all, segment sealed, keeper done.
-    pub(crate) fn finish(&mut self) -> Result<(), JournalError> {
-        self.flush()?;
-        // The leaf with the digest of an index is itself new; and a checkpoint may begin a segment.
-        while self.sealing || self.tree.size() > self.signed_size {
-            self.await_seal()?;
-            self.flush()?;
-            self.checkpoint()?;
-        }
-        if self.has_leaves() {
-            self.seal_open()?;
-            while self.sealing {
-                let done = self.keeper.wait()?;
-                // The leaf with this index's digest is the first thing the next start writes.
-                self.sealing = !matches!(done, Done::Sealed(_));
-            }
-        }
-        self.keeper.stop()
-    }
-
     /// Puts an entry into the batch, or tells its sender why not.
     fn stage(&mut self, job: Job) -> Result<(), JournalError> {
         let Job {
@@ -174,7 +157,10 @@ impl Station {
         entry.leaf.time = UnixMillis(time_ms);
         let mut draft = match Draft::new(entry, &*self.signer) {
             Ok(draft) => draft,
-            Err(refused) => return Ok(answer(reply, Err(refused))),
+            Err(refused) => {
+                answer(reply, Err(refused));
+                return Ok(());
+            }
         };
         let staged = match self.write(&mut draft, time_ms) {
             Err(RecordError::TooLarge { .. }) if self.has_leaves() => {
@@ -278,7 +264,7 @@ impl Station {
             waiting,
             ..
         } = &mut self.batch;
-        self.shared.publish(Published { head, placed, rows });
+        self.shared.publish(&mut Published { head, placed, rows });
         for (reply, receipt, _place) in waiting.drain(..) {
             answer(reply, Ok(receipt));
         }
@@ -314,133 +300,11 @@ impl Station {
         self.keeper.order(Order::Show(note))
     }
 
-    /// Seals the open segment, which has leaves, and begins the next.
-    fn roll(&mut self) -> Result<(), JournalError> {
-        self.flush()?;
-        // The digest of the index before has its leaf here, so that at most two segments are without.
-        self.await_seal()?;
-        self.flush()?;
-        let spare = loop {
-            if let Some(spare) = self.spare.take() {
-                break spare;
-            }
-            let done = self.keeper.wait()?;
-            self.take_over(done)?;
-        };
-        self.seal_open()?;
-        let header = Header {
-            origin: self.shared.verifier.origin().to_owned(),
-            first: self.tree.size(),
-            previous_commit: self.last_commit,
-            created: self.newest_ms,
-        };
-        self.open = OpenSegment::begin(&self.shared, spare, &header, &[])?;
-        self.shared.state().held.push(self.open.held());
-        self.keeper.order(Order::Spare)
-    }
-
-    /// Writes the seal and leaves the rest to the keeper.
-    fn seal_open(&mut self) -> Result<(), JournalError> {
-        push_frame(&mut self.batch.bytes, FrameKind::Sealed, &[]);
-        // crash here: the segment isn't sealed; the next start does it.
-        self.flush()?;
-        let size = self.tree.size();
-        let (held, edge) = {
-            let state = self.shared.state();
-            (state.held.last().cloned(), state.tiles.edge(size))
-        };
-        let Some(held) = held else { return Ok(()) };
-        let summary = Summary {
-            first: held.first,
-            from_ms: held.from_ms,
-            to_ms: held.to_ms,
-            edge,
-            unfinished: self.unfinished.indexes(),
-        };
-        let job = SealJob {
-            held,
-            summary,
-            size,
-            end: self.open.end,
-        };
-        self.sealing = true;
-        self.keeper.order(Order::Seal(Box::new(job)))
-    }
-
-    /// Waits until no segment is being sealed.
-    fn await_seal(&mut self) -> Result<(), JournalError> {
-        while self.sealing {
-            let done = self.keeper.wait()?;
-            self.take_over(done)?;
-        }
-        Ok(())
-    }
-
-    /// Takes over what the keeper has done.
-    fn take_over(&mut self, done: Done) -> Result<(), JournalError> {
-        match done {
-            Done::Spare(file) => self.spare = Some(file),
-            Done::Sealed(sealed) => {
-                self.sealing = false;
-                self.stage_digest(&sealed)?;
-            }
-            Done::Shown => {}
-        }
-        Ok(())
-    }
-
-    /// Puts the leaf with the digest of an index into the batch, in the room reserved for it.
-    fn stage_digest(&mut self, sealed: &Sealed) -> Result<(), JournalError> {
-        let mut leaf = Leaf::new(Kind::State, UnixMillis(self.newest_ms));
-        let first = format!("{:020}", sealed.row.first);
-        leaf.facts.insert("index".to_owned(), first);
-        leaf.facts.insert(
-            "digest".to_owned(),
-            URL_SAFE_NO_PAD.encode(sealed.row.digest),
-        );
-        let start = self.batch.bytes.len();
-        let mut bytes = Vec::new();
-        let written = leaf.write(&mut bytes);
-        written.map_err(|_bounded| JournalError::Ended { thread: "station" })?;
-        let leaf_hash = crate::tree::leaf_hash(&bytes);
-        let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
-        let payload = [&length[..], &bytes, &[0; 2], &[0; 4]].concat();
-        push_frame(&mut self.batch.bytes, FrameKind::Leaf, &payload);
-        self.batch.rows.push((
-            Row::new(&leaf, offset(self.open.end, start)),
-            self.newest_ms,
-        ));
-        let placed = &mut self.batch.placed;
-        self.tree
-            .append(leaf_hash, |level, hash| placed.push((level, hash)));
-        Ok(())
-    }
-
-    /// Brings into the journal what recovery has found missing there.
-    pub(crate) fn begin(
-        &mut self,
-        without_leaf: &[Arc<Sealed>],
-        to_show: Option<Bytes>,
-        now: UnixMillis,
-    ) -> Result<(), JournalError> {
-        for sealed in without_leaf {
-            self.newest_ms = self.newest_ms.max(now.0);
-            self.stage_digest(sealed)?;
-        }
-        self.flush()?;
-        if self.tree.size() > self.signed_size {
-            self.due = Some(Instant::now() + self.checkpoint_every);
-        }
-        if let Some(note) = to_show {
-            self.keeper.order(Order::Show(note))?;
-        }
-        self.keeper.order(Order::Spare)
-    }
-
     /// Returns how many bytes the batch may have before its commit.
     fn room(&self) -> usize {
         let used = self.open.end + RESERVE;
-        usize::try_from(self.segment_bytes.saturating_sub(used)).unwrap_or(0)
+        let free = self.segment_bytes.saturating_sub(used);
+        usize::try_from(free).unwrap_or(0).min(BATCH_LIMIT_BYTES)
     }
 
     /// Says whether the open segment has leaves: one without is never sealed, as the next would have
@@ -471,5 +335,3 @@ fn answer(reply: Reply, outcome: Result<Receipt, RecordError>) {
         tracing::debug!("nobody waits for a receipt any more");
     }
 }
-
-const _: () = assert!(RESERVE as usize > 4 * COMMIT_FRAME_BYTES);

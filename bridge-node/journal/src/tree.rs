@@ -11,6 +11,9 @@ pub(crate) type Hash = [u8; 32];
 /// Hashes under one tile, and the width of a full one.
 pub(crate) const TILE_WIDTH: u64 = 256;
 
+/// The same as a count of hashes in memory.
+pub(crate) const FULL_TILE: usize = 256;
+
 /// How many levels of the tree one level of tiles spans.
 pub(crate) const TILE_HEIGHT: u32 = 8;
 

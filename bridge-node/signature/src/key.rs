@@ -99,7 +99,7 @@ impl FileSigner {
     /// # Errors
     /// [`SignError::Key`] when the bytes are not a key of that algorithm.
     ///
-    /// Standard: RFC 5958, RFC 8410.
+    /// Standard: RFC 5958 §2, RFC 8410 §7.
     pub fn from_pkcs8(algorithm: Algorithm, der: &[u8], key_id: String) -> Result<Self, SignError> {
         let random = SystemRandom::new();
         let key = match algorithm {

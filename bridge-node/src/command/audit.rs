@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use bridge_certs::read_secret_file;
+use bridge_core::identity::{ServiceId, SubsystemId};
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use super::{Failure, hint, officer, say};
 
@@ -34,44 +36,48 @@ pub(super) enum Command {
     #[command(
         after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00"
     )]
-    Search {
-        #[command(flatten)]
-        access: Access,
-        /// From this time on, RFC 3339.
-        #[arg(long)]
-        from: Option<String>,
-        /// Until this time, RFC 3339.
-        #[arg(long)]
-        to: Option<String>,
-        /// Consumer subsystem.
-        #[arg(long)]
-        client: Option<String>,
-        /// Service, five parts.
-        #[arg(long)]
-        service: Option<String>,
-        /// `ok`, `interrupted`, or an error type.
-        #[arg(long)]
-        outcome: Option<String>,
-        /// X-Road-Request-Id.
-        #[arg(long)]
-        id: Option<String>,
-        /// At most so many.
-        #[arg(long)]
-        limit: Option<u32>,
-        /// One JSON object a line instead of a table.
-        #[arg(long)]
-        json: bool,
-    },
+    Search(Box<Search>),
     /// Show all that is known of one exchange, with its evidence.
     #[command(
         after_help = "Example:\n  bridge-node audit show 6f1c0b7e-8d5f-4a53-9a43-0d9be5e6a1b2 --socket data/admin.sock --officer officer-1 --officer-key officer.key"
     )]
     Show {
         /// X-Road-Request-Id.
-        id: String,
+        id: Uuid,
         #[command(flatten)]
         access: Access,
     },
+}
+
+/// What to find.
+#[derive(Debug, Args)]
+pub(super) struct Search {
+    #[command(flatten)]
+    access: Access,
+    /// From this time on, RFC 3339.
+    #[arg(long)]
+    from: Option<String>,
+    /// Until this time, RFC 3339.
+    #[arg(long)]
+    to: Option<String>,
+    /// Consumer subsystem.
+    #[arg(long)]
+    client: Option<SubsystemId>,
+    /// Service, five parts.
+    #[arg(long)]
+    service: Option<ServiceId>,
+    /// `ok`, `interrupted`, or an error type.
+    #[arg(long)]
+    outcome: Option<String>,
+    /// X-Road-Request-Id.
+    #[arg(long)]
+    id: Option<Uuid>,
+    /// At most so many.
+    #[arg(long)]
+    limit: Option<u32>,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Who asks.
@@ -97,46 +103,39 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             evidence_key,
             key,
         } => verify(&folder, evidence_key.as_deref(), key),
-        Command::Search {
-            access,
-            from,
-            to,
-            client,
-            service,
-            outcome,
-            id,
-            limit,
-            json,
-        } => {
-            let filters = [
-                (
-                    "from",
-                    from.map(|text| millis("--from", &text)).transpose()?,
-                ),
-                ("to", to.map(|text| millis("--to", &text)).transpose()?),
-                ("client", client),
-                ("service", service),
-                ("outcome", outcome),
-                ("id", id),
-                ("limit", limit.map(|limit| limit.to_string())),
-            ];
-            let query: Vec<String> = filters
-                .into_iter()
-                .filter_map(|(name, value)| {
-                    value.map(|v| format!("{name}={}", utf8_percent_encode(&v, NON_ALPHANUMERIC)))
-                })
-                .collect();
-            {
-                print_hits(&access.ask(&format!("/search?{}", query.join("&")))?, json);
-                Ok(())
-            }
-        }
+        Command::Search(search) => search.run(),
         Command::Show { id, access } => {
-            let id = utf8_percent_encode(&id, NON_ALPHANUMERIC).to_string();
             let value = access.ask(&format!("/show/{id}"))?;
             say(format_args!("{value:#}"));
             Ok(())
         }
+    }
+}
+
+// === impl Search ===
+
+impl Search {
+    fn run(self) -> Result<(), Failure> {
+        let millis =
+            |place, text: Option<String>| text.map(|text| millis(place, &text)).transpose();
+        let filters = [
+            ("from", millis("--from", self.from)?),
+            ("to", millis("--to", self.to)?),
+            ("client", self.client.map(|client| client.to_string())),
+            ("service", self.service.map(|service| service.to_string())),
+            ("outcome", self.outcome),
+            ("id", self.id.map(|id| id.to_string())),
+            ("limit", self.limit.map(|limit| limit.to_string())),
+        ];
+        let query: Vec<String> = filters
+            .into_iter()
+            .filter_map(|(name, value)| {
+                value.map(|v| format!("{name}={}", utf8_percent_encode(&v, NON_ALPHANUMERIC)))
+            })
+            .collect();
+        let found = self.access.ask(&format!("/search?{}", query.join("&")))?;
+        print_hits(&found, self.json);
+        Ok(())
     }
 }
 
@@ -150,6 +149,12 @@ impl Access {
 
 /// Verifies a folder and says what it found.
 fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Result<(), Failure> {
+    if !folder.is_dir() {
+        return Err(Failure::Failed(hint(
+            &format!("{}: no such folder", folder.display()),
+            "give the journal's folder: `journal` in the node's data folder, or a copy of it",
+        )));
+    }
     let evidence_key = evidence_key
         .map(|path| read_secret_file(path).map(|secret| *secret))
         .transpose()
@@ -186,9 +191,11 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
             }
             Ok(())
         }
-        Err(findings) => Err(Failure::NotGenuine(
-            findings.iter().map(ToString::to_string).collect(),
-        )),
+        Err(findings) => {
+            let mut lines = vec![format!("{}: does not verify", folder.display())];
+            lines.extend(findings.iter().map(ToString::to_string));
+            Err(Failure::NotGenuine(lines))
+        }
     }
 }
 
@@ -235,7 +242,7 @@ fn millis(place: &str, text: &str) -> Result<String, Failure> {
     OffsetDateTime::parse(text, &Rfc3339)
         .map(|time| (time.unix_timestamp_nanos() / 1_000_000).to_string())
         .map_err(|_error| {
-            Failure::Failed(hint(
+            Failure::Usage(hint(
                 &format!("{place}: `{text}` is not a time"),
                 "write RFC 3339 with an offset, as 2026-11-21T09:30:00+04:00",
             ))

@@ -6,7 +6,7 @@ use bridge_certs::{Authority, Order, Profile, write_key_file};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use clap::{Subcommand, ValueEnum};
 
-use super::{Failure, say};
+use super::{Failure, hint, keys, say};
 use crate::clock::Clock;
 
 /// Commands about certificates.
@@ -75,6 +75,12 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     let now_s = Clock::default().now_s();
     match command {
         Command::Authority { folder, name } => {
+            if folder.join("root.pem").exists() {
+                return Err(Failure::Failed(hint(
+                    &format!("{}: an authority is kept there already", folder.display()),
+                    "issue from it with `bridge-node certs issue --authority`, or give another folder",
+                )));
+            }
             Authority::create(&folder, &name, now_s.saturating_sub(2 * BACKDATE_S))
                 .map_err(|error| Failure::failed("authority", &error))?;
             say(format_args!(
@@ -91,16 +97,21 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             days,
             out,
         } => {
-            let authority = Authority::open(&authority)
-                .map_err(|error| Failure::failed("authority", &error))?;
+            let authority = Authority::open(&authority).map_err(|error| {
+                Failure::Failed(hint(
+                    &format!("authority: {}", crate::chain(&error)),
+                    "give a folder that `bridge-node certs authority` made",
+                ))
+            })?;
+            let not_before = now_s.saturating_sub(BACKDATE_S);
             let stem = name.unwrap_or_else(|| profile.stem().to_owned());
             let order = Order {
                 profile: profile.profile(),
                 name: certificate_name(profile, id.as_deref())?,
                 common_name: id.clone().unwrap_or_else(|| stem.clone()),
                 sans: san,
-                not_before: now_s.saturating_sub(BACKDATE_S),
-                not_after: now_s.saturating_add(days.saturating_mul(DAY_S)),
+                not_before,
+                not_after: not_before.saturating_add(days.saturating_mul(DAY_S)),
             };
             issue(&authority, &order, &out, &stem)?;
             say(format_args!(
@@ -125,7 +136,7 @@ pub(super) fn issue(
     std::fs::create_dir_all(out)
         .map_err(|error| Failure::failed(&out.display().to_string(), &error))?;
     write_key_file(&out.join(format!("{stem}.key")), &issued.key_pkcs8)
-        .map_err(|error| Failure::failed("key file", &error))?;
+        .map_err(|error| keys::not_made(&error))?;
     let path = out.join(format!("{stem}.pem"));
     std::fs::write(&path, &issued.chain_pem)
         .map_err(|error| Failure::failed(&path.display().to_string(), &error))?;
@@ -133,8 +144,7 @@ pub(super) fn issue(
 }
 
 fn certificate_name(profile: Kind, id: Option<&str>) -> Result<Option<CertificateName>, Failure> {
-    let wrong =
-        |what: String| Failure::Failed(super::hint(&what, "see `bridge-node certs issue --help`"));
+    let wrong = |what: String| Failure::Usage(hint(&what, "see `bridge-node certs issue --help`"));
     match (profile, id) {
         (Kind::Tls | Kind::Exchange, Some(id)) => {
             let node: NodeId = id

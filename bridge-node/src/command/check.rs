@@ -11,7 +11,7 @@ use clap::Subcommand;
 use super::{Failure, say};
 use crate::clock::Clock;
 use crate::node::Parts;
-use crate::settings::{Fault, Settings};
+use crate::settings::Fault;
 
 /// Commands about registry packages.
 #[derive(Debug, Subcommand)]
@@ -42,9 +42,13 @@ pub(super) enum ContractCommand {
 }
 
 pub(super) fn config(path: &Path) -> Result<(), Failure> {
-    let settings = Settings::load(path).map_err(Failure::Settings)?;
-    let parts = Parts::read(&settings, Clock::default().now_s())
-        .map_err(|error| Failure::Settings(error.0))?;
+    let (settings, parts) =
+        Parts::load(path, Clock::default().now_s()).map_err(Failure::Settings)?;
+    let scratch =
+        tempfile::tempdir().map_err(|error| Failure::failed("temporary folder", &error))?;
+    parts
+        .check_root(scratch.path())
+        .map_err(|fault| Failure::Settings(vec![fault]))?;
     say(format_args!(
         "{}: good ({}, {})",
         path.display(),

@@ -6,6 +6,7 @@ use std::time::Instant;
 use clap::Args;
 use serde_json::json;
 
+use super::run::Stop;
 use super::{Failure, say};
 use crate::clock::Clock;
 
@@ -68,23 +69,28 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     teller.tell("Making three agencies: keys, certificates, a signed directory, contracts, a register of 10,000 invented people …");
     let mut world = World::create(&folder, Clock::default().now_s())?;
     world.release_ports();
-    let mut nodes = Nodes::start(&world)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
     let mut tally = runtime.block_on(async {
-        nodes.ready(&world).await?;
-        story::tell(teller, &world).await
+        // Listened to from the first node on: whoever stops the demonstration stops its nodes.
+        let mut stop = Stop::listen()?;
+        let mut nodes = Nodes::start(&world)?;
+        let tally = tokio::select! {
+            () = stop.asked() => Err(Failure::Failed("stopped before the end".to_owned())),
+            told = async {
+                nodes.ready(&world).await?;
+                story::tell(teller, &world).await
+            } => told,
+        }?;
+        if !options.once {
+            story::invite(teller, &world);
+            stop.asked().await;
+        }
+        nodes.stop()?;
+        Ok::<_, Failure>(tally)
     })?;
-    if !options.once {
-        story::invite(teller, &world);
-        runtime.block_on(async {
-            // Whatever ends the wait, the nodes are stopped next.
-            drop(tokio::signal::ctrl_c().await);
-        });
-    }
-    nodes.stop()?;
     story::verify(teller, &world, &mut tally)?;
     if let Some(folder) = &options.dir {
         teller.tell(&format!(

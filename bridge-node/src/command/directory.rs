@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bridge_directory::{Directory, Publisher};
+use bridge_directory::{Directory, PublishError, Publisher};
 use clap::Subcommand;
 
 use super::{Failure, hint, say};
@@ -53,7 +53,20 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     let now_s = Clock::default().now_s();
-    let failed = |error: bridge_directory::PublishError| Failure::failed("directory", &error);
+    let failed = |error: PublishError| {
+        let what = format!("directory: {}", crate::chain(&error));
+        let remedy = if matches!(error, PublishError::Exists { .. }) {
+            "change it with `directory publish` or `refresh`, or give new folders"
+        } else if matches!(
+            error,
+            PublishError::TooFewKeys { .. } | PublishError::Io { .. }
+        ) {
+            "--keys and --public are the folders that `directory create` made"
+        } else {
+            return Failure::Failed(what);
+        };
+        Failure::Failed(hint(&what, remedy))
+    };
     match command {
         Command::Create { keys, public } => {
             Publisher::create(&keys, &public, now_s).map_err(failed)?;
@@ -87,8 +100,8 @@ fn read(file: &Path) -> Result<Directory, Failure> {
         .map_err(|error| Failure::failed(&file.display().to_string(), &error))?;
     Directory::parse(&bytes).map_err(|error| {
         Failure::Failed(hint(
-            &format!("{}: {error}", file.display()),
-            "see bridge-node/directory/README.md for the form",
+            &format!("{}: {}", file.display(), crate::chain(&error)),
+            "`bridge-node demo --once --dir DIR` writes an example, DIR/directory/directory.json",
         ))
     })
 }

@@ -1,16 +1,17 @@
 //! `key`: keys without certificates, one per purpose, in files that only their owner may read.
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bridge_certs::{write_key_file, write_secret_file};
+use bridge_certs::{KeyFileError, write_key_file, write_secret_file};
 use clap::Subcommand;
 use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::{Failure, say};
+use super::{Failure, hint, say};
 
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
@@ -34,11 +35,12 @@ pub(super) enum Command {
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Journal { folder } => {
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| Failure::failed(&folder.display().to_string(), &error))?;
             ed25519(&folder.join("journal.key"))?;
             let secret = random()?;
             let path = folder.join("evidence.key");
-            write_secret_file(&path, &secret)
-                .map_err(|error| Failure::failed("evidence key", &error))?;
+            write_secret_file(&path, &secret).map_err(|error| not_made(&error))?;
             say(format_args!(
                 "made {} and {}",
                 folder.join("journal.key").display(),
@@ -67,8 +69,20 @@ pub(super) fn ed25519(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
     let pkcs8 =
         Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_rejected| failed())?;
-    write_key_file(path, pkcs8.as_ref()).map_err(|error| Failure::failed("key file", &error))?;
+    write_key_file(path, pkcs8.as_ref()).map_err(|error| not_made(&error))?;
     Ok(pair.public_key().as_ref().to_vec())
+}
+
+/// A key file was not written; most often because one is there.
+pub(super) fn not_made(error: &KeyFileError) -> Failure {
+    let what = format!("key file: {}", crate::chain(error));
+    let there = matches!(error, KeyFileError::Io { source, .. } if source.kind() == ErrorKind::AlreadyExists);
+    let remedy = if there {
+        "a key is never overwritten: move the file away, or write to another folder"
+    } else {
+        "give a place in a folder that exists and that you may write to"
+    };
+    Failure::Failed(hint(&what, remedy))
 }
 
 /// 32 random bytes.

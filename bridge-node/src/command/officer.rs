@@ -84,7 +84,12 @@ pub(super) async fn exchange(
             .unwrap_or_default()
             .to_owned()
     };
-    Err(Failure::Failed(hint(&text("error"), &text("hint"))))
+    let (what, remedy) = (text("error"), text("hint"));
+    Err(Failure::Failed(if remedy.is_empty() {
+        what
+    } else {
+        hint(&what, &remedy)
+    }))
 }
 
 fn sign(officer: &str, key: &Path, target: &str) -> Result<HeaderMap, Failure> {

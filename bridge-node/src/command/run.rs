@@ -2,23 +2,30 @@
 
 use std::path::Path;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, hint};
+use crate::clock::Clock;
+use crate::node::Parts;
 use crate::running::Running;
-use crate::settings::Settings;
 
 /// Runs a node until SIGTERM, SIGINT or the loss of its journal.
 pub(super) fn run(config: &Path) -> Result<(), Failure> {
-    let settings = Settings::load(config).map_err(Failure::Settings)?;
+    let (settings, parts) =
+        Parts::load(config, Clock::default().now_s()).map_err(Failure::Settings)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
     runtime.block_on(async {
-        let mut running = Running::start(settings).await?;
+        let mut stop = Stop::listen()?;
+        let mut running = tokio::select! {
+            started = Running::open(settings, parts) => started?,
+            // Nothing was taken yet, so nothing has to be finished.
+            () = stop.asked() => return Ok(()),
+        };
         let lost = tokio::select! {
-            () = stop_signal() => None,
+            () = stop.asked() => None,
             why = running.journal_lost() => Some(why),
         };
         match lost {
@@ -31,16 +38,30 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
     })
 }
 
-async fn stop_signal() {
-    let (Ok(mut term), Ok(mut int)) = (
-        signal(SignalKind::terminate()),
-        signal(SignalKind::interrupt()),
-    ) else {
-        tracing::error!("signals cannot be received; only SIGKILL stops this node");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// SIGTERM and SIGINT, caught from the moment it is made.
+#[derive(Debug)]
+pub(super) struct Stop {
+    term: Signal,
+    int: Signal,
+}
+
+// === impl Stop ===
+
+impl Stop {
+    /// Begins to listen; needs a runtime.
+    pub(super) fn listen() -> Result<Self, Failure> {
+        let failed = |error: std::io::Error| Failure::failed("signals cannot be received", &error);
+        Ok(Self {
+            term: signal(SignalKind::terminate()).map_err(failed)?,
+            int: signal(SignalKind::interrupt()).map_err(failed)?,
+        })
+    }
+
+    /// Waits until somebody asks this process to stop.
+    pub(super) async fn asked(&mut self) {
+        tokio::select! {
+            _ = self.term.recv() => {}
+            _ = self.int.recv() => {}
+        }
     }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
-use bridge_core::decision::{Allowed, Facts, decide, decide_under, no_contract};
+use bridge_core::decision::{Allowed, Facts, decide, decide_under};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
 use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
@@ -268,28 +268,27 @@ impl Question<'_> {
 
 /// The contract that the request names; it must be the very version that we hold.
 ///
-/// Who is party to none about the service learns of none: a hidden service is refused like one that does not exist.
+/// Who is party to none about an unpublished service learns nothing of it: it is refused like one that does not exist.
 fn named_contract<'a>(
     contracts: &'a [Arc<Contract>],
     reference: &str,
     facts: &Facts<'_>,
 ) -> Result<&'a Arc<Contract>, Refusal> {
+    let mut own = contracts
+        .iter()
+        .filter(|contract| is_party(contract, facts.client, facts.groups))
+        .peekable();
+    if own.peek().is_none() && !facts.is_published {
+        return Err(Refusal::Unknown(Unknown::Hidden));
+    }
     let id = reference.split_once('@').map_or(reference, |(id, _)| id);
-    let is_own = |contract: &Arc<Contract>| is_party(contract, facts.client, facts.groups);
-    match contracts.iter().find(|contract| contract.id() == id) {
-        Some(contract) if !is_own(contract) => Err(no_contract(facts)),
+    match own.find(|contract| contract.id() == id) {
         Some(contract) if contract.reference() == reference => Ok(contract),
-        Some(contract) => Err(Refusal::ContractVersions {
-            ours: Some(contract.reference()),
+        // Another's contract is answered like one that nobody holds.
+        held => Err(Refusal::ContractVersions {
+            ours: held.map(|contract| contract.reference()),
             theirs: reference.to_owned(),
         }),
-        None if facts.is_published || contracts.iter().any(is_own) => {
-            Err(Refusal::ContractVersions {
-                ours: None,
-                theirs: reference.to_owned(),
-            })
-        }
-        None => Err(no_contract(facts)),
     }
 }
 

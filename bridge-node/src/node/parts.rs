@@ -9,14 +9,16 @@ use bridge_certs::{
     Checked, KeyAlgorithm, Profile, Trust, read_key_file, read_pem_certificates, read_secret_file,
 };
 use bridge_core::identity::CertificateName;
+use bridge_directory::{Client, DirectoryError};
 use bridge_journal::JournalKeys;
 use bridge_signature::{Algorithm, FileSigner, Signer};
 
 use super::OpenError;
+use crate::chain;
 use crate::contracts::Contracts;
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
-use crate::tls::{TlsIdentity, peer_of};
+use crate::tls::{TlsIdentity, consumer_server, peer_of, peer_server};
 
 /// The parts that files give: read by `check-config` and by `run` alike.
 pub struct Parts {
@@ -38,6 +40,28 @@ impl std::fmt::Debug for Parts {
 // === impl Parts ===
 
 impl Parts {
+    /// Reads a settings file and all that it names.
+    ///
+    /// # Errors
+    ///
+    /// Every fault found in either. A path that does not exist is told once.
+    pub fn load(config: &Path, now_s: u64) -> Result<(Settings, Self), Vec<Fault>> {
+        let (settings, mut faults) = Settings::read(config);
+        let Some(settings) = settings else {
+            return Err(faults);
+        };
+        match Self::read(&settings, now_s) {
+            Ok(parts) if faults.is_empty() => return Ok((settings, parts)),
+            Ok(_) => {}
+            Err(OpenError(more)) => {
+                let told = |fault: &Fault| faults.iter().any(|known| follows(fault, known));
+                let new: Vec<_> = more.into_iter().filter(|fault| !told(fault)).collect();
+                faults.extend(new);
+            }
+        }
+        Err(faults)
+    }
+
     /// Reads keys, certificates, contracts and registry packages.
     ///
     /// # Errors
@@ -46,10 +70,12 @@ impl Parts {
     pub fn read(settings: &Settings, now_s: u64) -> Result<Self, OpenError> {
         let mut faults = Vec::new();
         let folder = &settings.keys_folder;
-        let trust = keep(&mut faults, "trust.anchors", read_trust(&settings.anchors));
+        let trust = keep(&mut faults, "trust.anchors", read_trust(&settings.anchors)).map(Arc::new);
         let tls = keep(&mut faults, "keys: tls", TlsIdentity::read(folder, "tls"));
         if settings.consumer_listen.is_some() {
-            keep(&mut faults, "keys: web", TlsIdentity::read(folder, "web"));
+            let web = TlsIdentity::read(folder, "web")
+                .and_then(|identity| consumer_server(&identity).map(|_config| ()));
+            keep(&mut faults, "keys: web", web);
         }
         let checkpoint = keep(
             &mut faults,
@@ -81,14 +107,14 @@ impl Parts {
         if let (Some(trust), Some(tls)) = (&trust, &tls) {
             keep(
                 &mut faults,
-                "keys: tls.pem",
+                "keys: tls",
                 own_tls(settings, trust, tls, now_s),
             );
         }
         let complete = (|| {
             Some(Self {
                 signer: signer?,
-                trust: Arc::new(trust?),
+                trust: trust?,
                 tls: tls?,
                 contracts: contracts?,
                 registries: registries?,
@@ -104,6 +130,18 @@ impl Parts {
             .ok_or(OpenError(faults))
     }
 
+    /// Holds the pinned root to its form, as a start would; `scratch` is an empty folder.
+    ///
+    /// # Errors
+    ///
+    /// The fault.
+    pub fn check_root(&self, scratch: &Path) -> Result<(), Fault> {
+        match Client::open(scratch, &self.directory_root) {
+            Ok(_client) => Ok(()),
+            Err(error) => Err(root_fault(&error)),
+        }
+    }
+
     /// How many contracts and services there are, for `check-config`.
     pub fn summary(&self) -> String {
         format!(
@@ -116,7 +154,28 @@ impl Parts {
 
 fn read_trust(path: &Path) -> Result<Trust, String> {
     let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Trust::from_pem(&pem).map_err(|error| format!("{}: {error}", path.display()))
+    Trust::from_pem(&pem).map_err(|error| format!("{}: {}", path.display(), chain(&error)))
+}
+
+/// The pinned root or the store beside it cannot be used.
+pub(super) fn root_fault(error: &DirectoryError) -> Fault {
+    Fault::new(
+        "directory.root",
+        chain(error),
+        "give the authority's root.json",
+    )
+}
+
+/// Whether a fault of a file only repeats that the settings name a path that is not there.
+fn follows(fault: &Fault, known: &Fault) -> bool {
+    match known.place.as_str() {
+        "node.keys_folder" => fault.place.starts_with("keys"),
+        "contracts.folder" => known.what.starts_with(&fault.place),
+        place => match place.split_once('.') {
+            Some((entry, _)) if entry.starts_with("services[") => fault.place.starts_with(entry),
+            _ => fault.place == place,
+        },
+    }
 }
 
 fn exchange_signer(
@@ -125,11 +184,14 @@ fn exchange_signer(
     now_s: u64,
 ) -> Result<Arc<dyn Signer>, String> {
     let folder = &settings.keys_folder;
-    let chain = read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| e.to_string())?;
-    let (leaf, rest) = chain.split_first().ok_or("exchange.pem: no certificate")?;
+    let certificates =
+        read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| chain(&e))?;
+    let (leaf, rest) = certificates
+        .split_first()
+        .ok_or("exchange.pem: no certificate")?;
     let checked = trust
         .check(leaf, rest, Profile::Exchange, now_s)
-        .map_err(|e| format!("exchange.pem: {e}"))?;
+        .map_err(|e| format!("exchange.pem: {}", chain(&e)))?;
     own_name(settings, &checked).map_err(|what| format!("exchange.pem: {what}"))?;
     let algorithm = match checked.algorithm {
         KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
@@ -138,9 +200,10 @@ fn exchange_signer(
             return Err("exchange.pem: keys of this kind do not sign exchanges".to_owned());
         }
     };
-    let key = read_key_file(&folder.join("exchange.key")).map_err(|e| e.to_string())?;
+    let key = read_key_file(&folder.join("exchange.key")).map_err(|e| chain(&e))?;
     let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
-    let signer = FileSigner::from_pkcs8(algorithm, &key, key_id).map_err(|e| e.to_string())?;
+    let signer = FileSigner::from_pkcs8(algorithm, &key, key_id)
+        .map_err(|e| format!("exchange.key: {}", chain(&e)))?;
     if signer.public_key() != checked.public_key {
         return Err("exchange.key is not the key of exchange.pem".to_owned());
     }
@@ -149,12 +212,15 @@ fn exchange_signer(
 
 fn own_tls(
     settings: &Settings,
-    trust: &Trust,
+    trust: &Arc<Trust>,
     tls: &TlsIdentity,
     now_s: u64,
 ) -> Result<(), String> {
-    let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| error.to_string())?;
-    own_name(settings, &checked)
+    let of_file = |error: &dyn std::error::Error| format!("tls.pem: {}", chain(error));
+    let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| of_file(&error))?;
+    own_name(settings, &checked).map_err(|what| format!("tls.pem: {what}"))?;
+    peer_server(tls, Arc::clone(trust)).map_err(|error| of_file(&error))?;
+    Ok(())
 }
 
 fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {
@@ -164,7 +230,7 @@ fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {
     Err(format!("the certificate does not name {}", settings.node))
 }
 
-fn keep<T, E: std::fmt::Display>(
+fn keep<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     faults: &mut Vec<Fault>,
     place: &str,
     result: Result<T, E>,
@@ -174,7 +240,7 @@ fn keep<T, E: std::fmt::Display>(
         Err(error) => {
             faults.push(Fault::new(
                 place,
-                error.to_string(),
+                chain(error.into().as_ref()),
                 "correct the file, or issue it anew with `bridge-node certs`",
             ));
             None

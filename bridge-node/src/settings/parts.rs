@@ -222,14 +222,14 @@ impl Check<'_> {
                 Some(certificate) => return Some(Credential::Certificate(certificate)),
                 None => "holds no certificate".to_owned(),
             },
-            Err(error) => error.to_string(),
+            Err(error) => crate::chain(&error),
         };
         self.fault(place, what, "give a PEM file with the client certificate");
         None
     }
 
     fn api_key(&mut self, place: &str, text: &str) -> Option<Credential> {
-        let form = "write the 64 hexadecimal digits that `bridge-node api-key` prints";
+        let form = "write the 64 hexadecimal digits that `bridge-node key api` prints";
         if let Some(hash) = decode_hex(text) {
             Some(Credential::ApiKey(hash))
         } else {
@@ -251,7 +251,7 @@ impl Check<'_> {
                 _ => self.fault(
                     &format!("officers[{i}].public_key"),
                     "is not an Ed25519 public key",
-                    "write the base64 of 32 bytes that `bridge-node officer-key` prints",
+                    "write the base64 of 32 bytes that `bridge-node key officer FILE` prints",
                 ),
             }
         }
@@ -300,6 +300,7 @@ impl Check<'_> {
             };
             if let (Some(subsystem), Some(source)) = (subsystem, source) {
                 services.push(Service {
+                    place,
                     subsystem,
                     published: service.published.unwrap_or(false),
                     check: service.check.unwrap_or(true),

@@ -18,8 +18,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::pki_types::{CertificateDer, UnixTime};
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -64,6 +64,8 @@ pub enum Behaviour {
     Answer(Arc<dyn Fn(&Got) -> Response<Full<Bytes>> + Send + Sync>),
     /// Reads a head, sends these bytes as they are, closes.
     Raw(Vec<u8>),
+    /// Answers as the function says, whole head and half a body, and closes.
+    Half(Arc<dyn Fn(&Got) -> Response<Full<Bytes>> + Send + Sync>),
     /// Closes after the TLS handshake.
     CloseAtOnce,
 }
@@ -105,7 +107,9 @@ impl Got {
     }
 
     fn text(&self, name: &str) -> &str {
-        self.fields.get(name).map_or("", |value| value.to_str().unwrap())
+        self.fields
+            .get(name)
+            .map_or("", |value| value.to_str().unwrap())
     }
 }
 
@@ -114,7 +118,10 @@ impl Got {
 impl Draft {
     /// Sets a field before signing.
     pub fn set(&mut self, name: &str, value: &str) {
-        self.fields.insert(HeaderName::try_from(name).unwrap(), HeaderValue::try_from(value).unwrap());
+        self.fields.insert(
+            HeaderName::try_from(name).unwrap(),
+            HeaderValue::try_from(value).unwrap(),
+        );
     }
 }
 
@@ -131,7 +138,14 @@ impl Puppet {
             &got.fields,
             (!got.body.is_empty()).then_some(sha512),
         );
-        let service = got.target.split('?').next().unwrap().split('/').skip(2).take(5);
+        let service = got
+            .target
+            .split('?')
+            .next()
+            .unwrap()
+            .split('/')
+            .skip(2)
+            .take(5);
         let fields = fields_of(&[
             ("content-type", "application/json"),
             ("x-road-client", got.text("x-road-client")),
@@ -152,10 +166,22 @@ impl Puppet {
 
     /// Signs an answer.
     pub fn sign_answer(&self, draft: Draft) -> Response<Full<Bytes>> {
-        let Draft { status, mut fields, body, params, to } = draft;
-        fields.entry("content-digest").or_insert(content_digest_field(&content_digest_of(&body)));
+        let Draft {
+            status,
+            mut fields,
+            body,
+            params,
+            to,
+        } = draft;
+        fields
+            .entry("content-digest")
+            .or_insert(content_digest_field(&content_digest_of(&body)));
         let host = to.text("host").to_owned();
-        let view = AnswerView { status, fields: &fields, request: to.view(&host) };
+        let view = AnswerView {
+            status,
+            fields: &fields,
+            request: to.view(&host),
+        };
         let covered = answer_components(&fields);
         let base = signature_base(&Message::Answer(view), &covered, &params).unwrap();
         let signature = self.signer.sign(base.bytes()).unwrap();
@@ -181,13 +207,19 @@ impl Puppet {
         config.alpn_protocols = vec![b"bridge/1".to_vec()];
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let accepted = Arc::new(AtomicUsize::new(0));
-        let listening = Listening { address: listener.local_addr().unwrap(), accepted: Arc::clone(&accepted) };
+        let listening = Listening {
+            address: listener.local_addr().unwrap(),
+            accepted: Arc::clone(&accepted),
+        };
         let acceptor = TlsAcceptor::from(Arc::new(config));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, behaviour, accepted) = (acceptor.clone(), behaviour.clone(), Arc::clone(&accepted));
+                let (acceptor, behaviour, accepted) =
+                    (acceptor.clone(), behaviour.clone(), Arc::clone(&accepted));
                 tokio::spawn(async move {
-                    let Ok(tls) = acceptor.accept(stream).await else { return };
+                    let Ok(tls) = acceptor.accept(stream).await else {
+                        return;
+                    };
                     accepted.fetch_add(1, Ordering::SeqCst);
                     behave(tls, behaviour).await;
                 });
@@ -200,25 +232,30 @@ impl Puppet {
 async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: Behaviour) {
     match behaviour {
         Behaviour::CloseAtOnce => {
-            tls.shutdown().await.ok();
+            drop(tls.shutdown().await);
         }
         Behaviour::Raw(bytes) => {
-            let mut head = Vec::new();
-            while !head.windows(4).any(|window| window == b"\r\n\r\n") {
-                match tls.read_u8().await {
-                    Ok(byte) => head.push(byte),
-                    Err(_closed) => return,
-                }
+            if read_head(&mut tls).await.is_some() {
+                drop(tls.write_all(&bytes).await);
+                drop(tls.shutdown().await);
             }
-            drop(tls.write_all(&bytes).await);
-            tls.shutdown().await.ok();
+        }
+        Behaviour::Half(function) => {
+            if let Some(head) = read_head(&mut tls).await {
+                let bytes = half(function(&got_of(&head))).await;
+                drop(tls.write_all(&bytes).await);
+                drop(tls.shutdown().await);
+            }
         }
         Behaviour::Answer(function) => {
             let service = service_fn(move |request: Request<Incoming>| {
                 let function = Arc::clone(&function);
                 async move {
                     let (parts, body) = request.into_parts();
-                    let body = body.collect().await.map_or_else(|_cut| Bytes::new(), |whole| whole.to_bytes());
+                    let body = body
+                        .collect()
+                        .await
+                        .map_or_else(|_cut| Bytes::new(), |whole| whole.to_bytes());
                     let got = Got {
                         method: parts.method.to_string(),
                         target: parts.uri.to_string(),
@@ -228,10 +265,56 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
                     Ok::<_, Infallible>(function(&got))
                 }
             });
-            let served = http1::Builder::new().auto_date_header(false).serve_connection(TokioIo::new(tls), service);
+            let served = http1::Builder::new()
+                .auto_date_header(false)
+                .serve_connection(TokioIo::new(tls), service);
             drop(served.await);
         }
     }
+}
+
+async fn read_head(tls: &mut tokio_rustls::server::TlsStream<TcpStream>) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tls.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+fn got_of(head: &str) -> Got {
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next().unwrap().split(' ');
+    let fields = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| {
+            (
+                HeaderName::try_from(name).unwrap(),
+                HeaderValue::try_from(value).unwrap(),
+            )
+        });
+    Got {
+        method: first.next().unwrap().to_owned(),
+        target: first.next().unwrap().to_owned(),
+        fields: fields.collect(),
+        body: Bytes::new(),
+    }
+}
+
+async fn half(response: Response<Full<Bytes>>) -> Vec<u8> {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let mut bytes = format!(
+        "HTTP/1.1 {} X\r\nContent-Length: {}\r\n",
+        parts.status.as_u16(),
+        body.len()
+    );
+    for (name, value) in &parts.headers {
+        bytes.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+    }
+    bytes.push_str("\r\n");
+    let mut bytes = bytes.into_bytes();
+    bytes.extend_from_slice(&body[..body.len() / 2]);
+    bytes
 }
 
 /// Believes every client.
@@ -258,7 +341,12 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
-        rustls::client::danger::ServerCertVerifier::verify_tls12_signature(&self.0, message, certificate, signature)
+        rustls::client::danger::ServerCertVerifier::verify_tls12_signature(
+            &self.0,
+            message,
+            certificate,
+            signature,
+        )
     }
 
     fn verify_tls13_signature(
@@ -267,7 +355,12 @@ impl ClientCertVerifier for AnyClient {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<rustls::client::danger::HandshakeSignatureValid, Error> {
-        rustls::client::danger::ServerCertVerifier::verify_tls13_signature(&self.0, message, certificate, signature)
+        rustls::client::danger::ServerCertVerifier::verify_tls13_signature(
+            &self.0,
+            message,
+            certificate,
+            signature,
+        )
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {

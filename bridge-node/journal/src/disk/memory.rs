@@ -345,14 +345,14 @@ impl SegmentFile for MemoryFile {
             // The system reports a failed sync once and then takes the bytes for durable.
             Some(Failure::NotStored) => ranges.clear(),
             Some(Failure::TornFront) => {
-                ranges
-                    .iter_mut()
-                    .for_each(|range| *range = (range.0, middle(*range)));
+                for range in &mut ranges {
+                    range.1 = middle(*range);
+                }
             }
             Some(Failure::TornBack) => {
-                ranges
-                    .iter_mut()
-                    .for_each(|range| *range = (middle(*range), range.1));
+                for range in &mut ranges {
+                    range.0 = middle(*range);
+                }
             }
         }
         for (start, end) in ranges {

@@ -35,7 +35,7 @@ fn derive(secret: &[u8], info: &[u8]) -> [u8; 32] {
 fn plaintext() -> Vec<u8> {
     let mut text = b"bridge-evidence-v1\n".to_vec();
     for part in [PLAIN.base, PLAIN.signature, PLAIN.body] {
-        text.extend((part.len() as u32).to_be_bytes());
+        text.extend(u32::try_from(part.len()).expect("short").to_be_bytes());
         text.extend(part);
     }
     text

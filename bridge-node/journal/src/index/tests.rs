@@ -15,11 +15,11 @@ const ORIGIN: &str = "exchange.example/AZ/GOV/1001/node-1/1";
 
 fn rows(outcomes: &[Option<u8>]) -> Rows {
     let mut rows = Rows::default();
-    for (number, outcome) in outcomes.iter().enumerate() {
+    for (number, outcome) in (0_u32..).zip(outcomes) {
         let mut leaf = Leaf::new(Kind::Refused, UnixMillis(5));
         leaf.outcome = outcome.map(|outcome| outcome.to_string());
-        leaf.request_id = Some(Uuid::from_u128(number as u128 / 2));
-        rows.push(Row::new(&leaf, number as u32 * 100));
+        leaf.request_id = Some(Uuid::from_u128(u128::from(number) / 2));
+        rows.push(Row::new(&leaf, number * 100));
     }
     rows
 }

@@ -92,7 +92,7 @@ async fn a_commit_behind_bad_bytes_is_named() {
 #[tokio::test]
 async fn bytes_after_the_last_commit_are_cut_if_nothing_signed_is_lost() {
     let mut bench = Bench::new();
-    bench.config.checkpoint_every = std::time::Duration::from_secs(3600);
+    bench.config.checkpoint_every = std::time::Duration::from_hours(1);
     let disk = MemoryDisk::default();
     let (journal, _) = bench.open(&disk).expect("opens");
     journal.record(request(1, 100)).await.expect("recorded");
@@ -208,6 +208,37 @@ async fn a_changed_index_is_damage_and_a_lost_one_is_made_anew() {
     // The key it needs was destroyed in good order.
     assert!(matches!(refused(&bench, &lost).fault, Fault::NoKey));
     assert!(!original.is_empty());
+}
+
+#[tokio::test]
+async fn an_index_the_catalogue_spared_is_checked_when_it_is_used() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut bench = Bench::new();
+    bench.config.folder = folder.path().to_owned();
+    let (journal, _) = bench.open_folder().expect("opens");
+    for exchange in 0..40 {
+        journal
+            .record(answer(exchange, 8_000))
+            .await
+            .expect("recorded");
+    }
+    journal.close().await.expect("closes");
+    drop(journal);
+    let index = folder.path().join(format!("{FIRST}.index"));
+    let mut bytes = std::fs::read(&index).expect("an index");
+    let end = bytes.len();
+    bytes[end - 33] ^= 1;
+    // Whoever changes an index can give it a digest that fits.
+    let digest = crate::tree::sha256(&[&bytes[..end - 32]]);
+    bytes[end - 32..].copy_from_slice(&digest);
+    std::fs::write(&index, bytes).expect("written");
+    let (journal, _) = bench
+        .open_folder()
+        .expect("opens: the catalogue knows the index");
+    let Err(ReadError::Damaged(damage)) = journal.show(Uuid::from_u128(0)) else {
+        panic!("not refused");
+    };
+    assert!(matches!(damage.fault, Fault::IndexDigest), "{damage}");
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! Searching, showing and serving, while and after much is written.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -40,6 +42,27 @@ async fn record_many(journal: &Journal) -> Vec<Receipt> {
         receipts.extend(task.await.expect("no panic"));
     }
     receipts
+}
+
+/// Reads in every way while others write; returns how often.
+fn read_until(journal: &Journal, end: &AtomicBool) -> u64 {
+    let mut rounds = 0;
+    while !end.load(Ordering::SeqCst) {
+        let newest = Filter {
+            limit: Some(20),
+            ..Filter::default()
+        };
+        let hits = journal.search(&newest).expect("readable");
+        for hit in hits.iter().filter_map(|hit| hit.leaf.request_id) {
+            assert_eq!(journal.show(hit).expect("readable").len(), 1);
+        }
+        let since = journal.head().newest;
+        journal.leaves_since(since).expect("readable");
+        journal.show(Uuid::from_u128(100)).expect("readable");
+        journal.log_file("tile/0/000.p/1").expect("readable");
+        rounds += 1;
+    }
+    rounds
 }
 
 fn finds_what_is_there(journal: &Journal) {
@@ -116,7 +139,12 @@ async fn ten_thousand_entries_of_many_tasks_are_found_before_and_after_a_restart
     bench.config.folder = folder.path().to_owned();
     bench.config.checkpoint_every = crate::CHECKPOINT_EVERY;
     let (journal, _) = bench.open_folder().expect("opens");
+    let (reading, written) = (journal.clone(), Arc::new(AtomicBool::new(false)));
+    let end = written.clone();
+    let reader = tokio::task::spawn_blocking(move || read_until(&reading, &end));
     let receipts = record_many(&journal).await;
+    written.store(true, Ordering::SeqCst);
+    assert!(reader.await.expect("no panic") > 0);
     let indexes: BTreeSet<u64> = receipts.iter().map(|receipt| receipt.index).collect();
     assert_eq!(indexes.len() as u128, EXCHANGES);
     finds_what_is_there(&journal);
@@ -205,13 +233,11 @@ fn tiles_are_those_of_the_tree(journal: &Journal) {
 }
 
 fn subtree(hashes: &[Hash]) -> Hash {
-    match hashes {
-        [one] => *one,
-        _ => {
-            let (left, right) = hashes.split_at(hashes.len() / 2);
-            node_hash(&subtree(left), &subtree(right))
-        }
+    if let [one] = hashes {
+        return *one;
     }
+    let (left, right) = hashes.split_at(hashes.len() / 2);
+    node_hash(&subtree(left), &subtree(right))
 }
 
 #[tokio::test]
@@ -264,7 +290,7 @@ async fn leaves_are_returned_from_a_time_on() {
 #[tokio::test]
 async fn only_what_a_checkpoint_covers_is_served() {
     let (mut bench, disk) = (Bench::new(), MemoryDisk::default());
-    bench.config.checkpoint_every = std::time::Duration::from_secs(3600);
+    bench.config.checkpoint_every = std::time::Duration::from_hours(1);
     let (journal, _) = bench.open(&disk).expect("opens");
     journal.record(request(1, 10)).await.expect("recorded");
     for path in ["checkpoint", "tile/0/000.p/1", "tile/entries/000.p/1"] {

@@ -77,7 +77,7 @@ impl Bench {
         let signer = self.signer.clone();
         Journal::open_on(
             disk,
-            &self.config,
+            self.config.clone(),
             self.keys(),
             signer,
             (NOW, self.on_fatal()),
@@ -102,7 +102,10 @@ pub(super) fn leaf(kind: Kind, exchange: u128) -> Leaf {
     let member = MemberId::new("AZ", "GOV", "1001").expect("an identifier");
     let client =
         MemberId::new("AZ", "GOV", format!("20{:02}", exchange % 4)).expect("an identifier");
-    let mut leaf = Leaf::new(kind, UnixMillis(NOW.0 + exchange as u64));
+    let mut leaf = Leaf::new(
+        kind,
+        UnixMillis(NOW.0 + u64::try_from(exchange).expect("small")),
+    );
     leaf.request_id = Some(Uuid::from_u128(exchange));
     leaf.side = Some(Side::Provider);
     leaf.client = Some(client.subsystem("APP").expect("an identifier"));

@@ -1,0 +1,112 @@
+//! From a folder and keys to a running station.
+
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+
+use bridge_core::leaf::{Leaf, Side, UnixMillis};
+use bridge_signature::Signer;
+use ring::rand::SystemRandom;
+use tokio::sync::Semaphore;
+use uuid::Uuid;
+
+use super::ending::Ending;
+use super::{Inner, Journal};
+use crate::catalogue::Store;
+use crate::config::{JournalConfig, JournalKeys, OnFatal};
+use crate::disk::Disk;
+use crate::entry::Opened;
+use crate::error::{OpenError, ReadError};
+use crate::keeper::Keeper;
+use crate::note::NoteKey;
+use crate::reader::leaves_at;
+use crate::recovery::{Ground, recover};
+use crate::shared::Shared;
+use crate::station::{Batch, Station};
+
+/// Recovers the journal, brings it up to date, and starts its threads.
+pub(super) fn start(
+    (disk, store): (Arc<dyn Disk>, &dyn Fn() -> Box<dyn Store>),
+    config: JournalConfig,
+    keys: JournalKeys,
+    signer: Arc<dyn Signer>,
+    (now, on_fatal): (UnixMillis, OnFatal),
+) -> Result<(Journal, Opened), OpenError> {
+    config.check()?;
+    let JournalConfig {
+        origin,
+        segment_bytes,
+        checkpoint_every,
+        queue,
+        ..
+    } = config;
+    let note_key = NoteKey::new(&origin, &keys.checkpoint_pkcs8).map_err(OpenError::Key)?;
+    let verifier = note_key.verifier().clone();
+    let ground = Ground {
+        disk,
+        store,
+        verifier,
+        evidence: keys.evidence,
+        segment_bytes,
+        now,
+    };
+    let recovered = recover(ground)?;
+    let (shared, progress) = (recovered.shared, recovered.progress);
+    let opened = Opened {
+        unfinished: unfinished(&shared, &progress.unfinished.indexes())?,
+        cut_bytes: recovered.cut_bytes,
+        first_start: recovered.first_start,
+    };
+    let keeper = Keeper::start(&shared, segment_bytes).map_err(OpenError::Thread)?;
+    let mut station = Station {
+        shared: shared.clone(),
+        signer,
+        note_key,
+        segment_bytes,
+        checkpoint_every,
+        keeper,
+        open: recovered.open,
+        tree: progress.tree,
+        last_commit: progress.last_commit,
+        newest_ms: progress.newest_ms,
+        unfinished: progress.unfinished,
+        signed_size: recovered.signed_size,
+        batch: Batch::default(),
+        spare: None,
+        sealing: false,
+        due: None,
+        random: SystemRandom::new(),
+    };
+    station.begin(&recovered.without_leaf, recovered.to_show, now)?;
+    // One place more than entries can wait: closing takes a place like an entry and gives it back early.
+    let (inbox, messages) = sync_channel(queue.saturating_add(1));
+    let places = Arc::new(Semaphore::new(queue.min(Semaphore::MAX_PERMITS)));
+    let ending = Ending {
+        shared: shared.clone(),
+        places: places.clone(),
+        on_fatal,
+        lock: recovered.lock,
+    };
+    std::thread::Builder::new()
+        .name("journal-station".to_owned())
+        .spawn(move || ending.run(station, &messages))
+        .map_err(OpenError::Thread)?;
+    let vkey = shared.verifier.vkey();
+    Ok((
+        Journal {
+            inner: Arc::new(Inner {
+                shared,
+                vkey,
+                inbox,
+                places,
+            }),
+        },
+        opened,
+    ))
+}
+
+/// Reads the leaves that began what never ended.
+fn unfinished(shared: &Shared, indexes: &[u64]) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
+    let leaves = leaves_at(shared, &shared.snapshot(), indexes)?.into_iter();
+    let begun = |leaf: Leaf| Some((leaf.request_id?, leaf.side?, leaf));
+    Ok(leaves.filter_map(begun).collect())
+}

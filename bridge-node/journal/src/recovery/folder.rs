@@ -1,0 +1,135 @@
+//! What the folder says before any segment is read.
+
+use std::collections::BTreeSet;
+
+use bytes::Bytes;
+
+use crate::catalogue::{Catalogue, CatalogueRow};
+use crate::disk::{Disk, HALF_WRITTEN, join, read_whole, replace_file};
+use crate::error::{Damage, Fault, JournalError, OpenError};
+use crate::note::{Checkpoint, Verifier};
+use crate::segment::{FOLDER, Part, SPARE};
+use crate::shared::read_index;
+
+/// The names in the folder of segments, sorted by what they are.
+pub(super) struct Names {
+    pub(super) segments: Vec<u64>,
+    pub(super) indexes: BTreeSet<u64>,
+}
+
+/// Reads the names in the folder of segments.
+pub(super) fn list(disk: &dyn Disk) -> Result<Names, OpenError> {
+    let names = disk.list(FOLDER).map_err(OpenError::read(FOLDER))?;
+    let firsts = |part: Part| names.iter().filter_map(move |name| part.first(name));
+    let mut segments: Vec<u64> = firsts(Part::Segment).collect();
+    segments.sort_unstable();
+    Ok(Names {
+        segments,
+        indexes: firsts(Part::Index).collect(),
+    })
+}
+
+/// Checks that the folder is this log's, or makes it so.
+pub(super) fn check_origin(
+    disk: &dyn Disk,
+    verifier: &Verifier,
+    fresh: bool,
+) -> Result<(), OpenError> {
+    let text = format!("{}\n{}\n", verifier.origin(), verifier.vkey());
+    match read_whole(disk, "origin").map_err(OpenError::read("origin"))? {
+        Some(found) if found == text.as_bytes() => Ok(()),
+        Some(found) => {
+            let found = String::from_utf8_lossy(&found);
+            let found = found.lines().nth(1).unwrap_or_default().to_owned();
+            Err(OpenError::OtherLog {
+                found,
+                expected: verifier.vkey(),
+            })
+        }
+        None if fresh => {
+            // crash here: a log without segments, as a new one is.
+            let made = replace_file(disk, "", "origin", text.as_bytes());
+            Ok(made.map_err(JournalError::disk("making the journal", "origin"))?)
+        }
+        None => Err(Damage::new(FOLDER, Fault::NoOrigin).into()),
+    }
+}
+
+/// Removes what a crash can leave and nothing reads.
+pub(super) fn remove_leftovers(disk: &dyn Disk, names: &Names) -> Result<(), OpenError> {
+    let doing = "removing what a crash has left";
+    let mut gone = vec![SPARE.to_owned()];
+    for folder in ["", FOLDER] {
+        let half = |name: &String| name.ends_with(HALF_WRITTEN);
+        let listed = disk.list(folder).map_err(OpenError::read(folder))?;
+        gone.extend(
+            listed
+                .into_iter()
+                .filter(half)
+                .map(|name| join(folder, &name)),
+        );
+    }
+    for name in disk.list(FOLDER).map_err(OpenError::read(FOLDER))? {
+        let Some(first) = Part::Key.first(&name) else {
+            continue;
+        };
+        if names.indexes.contains(&first) || !names.segments.contains(&first) {
+            gone.push(Part::Key.path(first));
+        }
+    }
+    for path in gone {
+        // crash here: some are left; the next start removes them.
+        disk.remove(&path)
+            .map_err(JournalError::disk(doing, &path))?;
+    }
+    Ok(())
+}
+
+/// Reads the checkpoint that was shown last.
+pub(super) fn read_checkpoint(
+    disk: &dyn Disk,
+    verifier: &Verifier,
+) -> Result<Option<(Checkpoint, Bytes)>, OpenError> {
+    let note = read_whole(disk, "checkpoint").map_err(OpenError::read("checkpoint"))?;
+    let Some(note) = note else { return Ok(None) };
+    match verifier.open(&note) {
+        Ok(checkpoint) => Ok(Some((checkpoint, Bytes::from(note)))),
+        Err(fault) => Err(Damage::new("checkpoint", Fault::Note(fault)).into()),
+    }
+}
+
+/// Splits the segments: those whose index is enough, and those that are read whole.
+pub(super) fn known_segments(
+    disk: &dyn Disk,
+    catalogue: &Catalogue,
+    verifier: &Verifier,
+    names: &Names,
+    shown: Option<&(Checkpoint, Bytes)>,
+) -> Result<(Vec<CatalogueRow>, Vec<u64>), OpenError> {
+    let signed = shown.map_or(0, |(checkpoint, _)| checkpoint.size);
+    let mut rows: Vec<CatalogueRow> = Vec::new();
+    for first in &names.segments {
+        let expected = rows.last().map_or(0, |row| row.first + row.count);
+        if *first != expected {
+            return Err(Damage::new(Part::Segment.path(*first), Fault::Gap { expected }).into());
+        }
+        if !names.indexes.contains(first) {
+            break;
+        }
+        let row = match catalogue.read(*first) {
+            Some(row) => row,
+            None => read_index(disk, *first, verifier.origin())?.0,
+        };
+        if row.first + row.count >= signed {
+            break;
+        }
+        catalogue.write(&row);
+        rows.push(row);
+    }
+    let rest = names
+        .segments
+        .get(rows.len()..)
+        .unwrap_or_default()
+        .to_vec();
+    Ok((rows, rest))
+}

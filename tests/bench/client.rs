@@ -1,0 +1,189 @@
+//! The client: a closed loop over kept connections, every answer checked.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::header::HOST;
+use http::{HeaderValue, Request, StatusCode};
+use http_body_util::{BodyExt as _, Empty};
+use hyper::client::conn::http1::{self, SendRequest};
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use crate::options::Plan;
+use crate::{ANSWER_BYTES, Failure};
+
+/// What a load came to: only good answers are in it.
+#[derive(Debug)]
+pub(crate) struct Figures {
+    /// From asking to the last byte, whole microseconds, ascending.
+    micros: Vec<u32>,
+    elapsed: Duration,
+}
+
+type Client = SendRequest<Empty<Bytes>>;
+
+/// A server that needs longer to start does not start.
+const WAIT: Duration = Duration::from_secs(20);
+const WAIT_STEP: Duration = Duration::from_millis(50);
+/// So much of a wrong answer is shown.
+const SHOWN_BYTES: usize = 400;
+
+/// Keeps every connection busy until the time is over, then waits for what is under way.
+///
+/// # Errors
+///
+/// The first connection that breaks or answer that is wrong: the whole load is void.
+pub(crate) async fn load(plan: Plan) -> Result<Figures, Failure> {
+    let mut clients = Vec::new();
+    for _ in 0..plan.connections {
+        clients.push(connect(plan.address).await?);
+    }
+    let start = Instant::now();
+    let mut tasks = JoinSet::new();
+    for client in clients {
+        tasks.spawn(ask_until(client, plan.clone(), start + plan.duration));
+    }
+    let mut micros = Vec::new();
+    while let Some(ended) = tasks.join_next().await {
+        micros.append(&mut ended??);
+    }
+    let elapsed = start.elapsed();
+    micros.sort_unstable();
+    Ok(Figures { micros, elapsed })
+}
+
+/// Waits until a server accepts a connection and, if a target is given, answers it with 200.
+///
+/// # Errors
+///
+/// What was wrong last, if the server is not ready in time.
+pub(crate) async fn wait(address: SocketAddr, target: Option<&str>) -> Result<(), Failure> {
+    let end = Instant::now() + WAIT;
+    loop {
+        let Err(failure) = is_ready(address, target).await else {
+            return Ok(());
+        };
+        if Instant::now() >= end {
+            return Err(format!("{address} is not ready: {failure}").into());
+        }
+        tokio::time::sleep(WAIT_STEP).await;
+    }
+}
+
+async fn is_ready(address: SocketAddr, target: Option<&str>) -> Result<(), Failure> {
+    let mut client = connect(address).await?;
+    let Some(target) = target else {
+        return Ok(());
+    };
+    let host = address.to_string();
+    let request = Request::get(target).header(HOST, host).body(Empty::new())?;
+    let (head, body) = client.send_request(request).await?.into_parts();
+    if head.status == StatusCode::OK {
+        return Ok(());
+    }
+    Err(String::from_utf8_lossy(&body.collect().await?.to_bytes()).into())
+}
+
+async fn connect(address: SocketAddr) -> Result<Client, Failure> {
+    let stream = TcpStream::connect(address).await?;
+    stream.set_nodelay(true)?;
+    let (client, connection) = http1::handshake(TokioIo::new(stream)).await?;
+    // Its end shows in the request that waits for it.
+    tokio::spawn(async move { drop(connection.await) });
+    Ok(client)
+}
+
+async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Vec<u32>, Failure> {
+    let mut micros = Vec::new();
+    loop {
+        let asked = Instant::now();
+        if asked >= end {
+            return Ok(micros);
+        }
+        ask(&mut client, &plan).await?;
+        micros.push(u32::try_from(asked.elapsed().as_micros())?);
+    }
+}
+
+async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
+    let mut request = Request::get(plan.target.as_str()).body(Empty::new())?;
+    request.headers_mut().clone_from(&plan.fields);
+    request
+        .headers_mut()
+        .insert(HOST, HeaderValue::from_str(&plan.address.to_string())?);
+    client.ready().await?;
+    let (head, body) = client.send_request(request).await?.into_parts();
+    let body = body.collect().await?.to_bytes();
+    if head.status != StatusCode::OK || body.len() != ANSWER_BYTES {
+        let shown = String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(&body)).into_owned();
+        let what = format!(
+            "a wrong answer: {}, {} bytes: {shown}",
+            head.status,
+            body.len()
+        );
+        return Err(what.into());
+    }
+    Ok(())
+}
+
+// === impl Figures ===
+
+impl Figures {
+    /// The time within which this share of the answers came, thousandths.
+    fn within(&self, thousandths: usize) -> u32 {
+        let index = self.micros.len().saturating_mul(thousandths) / 1000;
+        self.micros
+            .get(index.min(self.micros.len().saturating_sub(1)))
+            .copied()
+            .unwrap_or(0)
+    }
+}
+
+/// One line that the run script reads: names, `=`, numbers.
+impl fmt::Display for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let answers = self.micros.len();
+        let rate = u128::try_from(answers)
+            .unwrap_or(u128::MAX)
+            .saturating_mul(1_000_000)
+            / self.elapsed.as_micros().max(1);
+        let (p50, p99) = (self.within(500), self.within(990));
+        write!(
+            f,
+            "answers={answers} errors=0 per_second={rate} p50_us={p50} p99_us={p99}"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::Figures;
+
+    #[test]
+    fn figures_name_the_answers_within_which_half_and_nearly_all_came() {
+        let figures = Figures {
+            micros: (0..1000).collect(),
+            elapsed: Duration::from_millis(500),
+        };
+        let line = "answers=1000 errors=0 per_second=2000 p50_us=500 p99_us=990";
+        assert_eq!(figures.to_string(), line);
+    }
+
+    #[test]
+    fn no_answer_is_no_panic() {
+        let figures = Figures {
+            micros: Vec::new(),
+            elapsed: Duration::ZERO,
+        };
+        assert_eq!(
+            figures.to_string(),
+            "answers=0 errors=0 per_second=0 p50_us=0 p99_us=0"
+        );
+    }
+}

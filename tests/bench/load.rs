@@ -1,0 +1,73 @@
+//! The load tool of the benchmark: the upstream, the client and the world of both pairs. See `README.md`.
+
+use std::process::ExitCode;
+
+mod client;
+#[cfg(test)]
+mod defaults;
+mod options;
+mod setup;
+mod upstream;
+
+use options::Options;
+
+const USAGE: &str = "\
+usage: bridge-bench setup FOLDER
+       bridge-bench upstream ADDRESS
+       bridge-bench wait ADDRESS [TARGET]
+       bridge-bench load ADDRESS TARGET --seconds N [--connections N] [--field NAME:VALUE]...
+
+setup     makes authority, keys, directory, contract and settings of two nodes, the certificates of
+          the nginx pair, and FOLDER/bench.env with every address
+upstream  answers every request with 200 and the same JSON text until it is killed
+wait      waits until ADDRESS accepts a connection and, if TARGET is given, answers it with 200
+load      asks for TARGET over kept connections, each waiting for its answer, and prints the figures;
+          fails if any answer is not 200 of the upstream's length";
+
+/// Length of the upstream's answer, bytes.
+const ANSWER_BYTES: usize = 2048;
+
+/// What goes wrong here ends the program with one sentence; nothing reacts to its kind.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            complain(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<(), Failure> {
+    match Options::parse(std::env::args().skip(1))? {
+        Options::Help => say(USAGE),
+        Options::Setup { folder } => setup::create(&folder)?,
+        Options::Upstream { address } => runtime()?.block_on(upstream::serve(address))?,
+        Options::Wait { address, target } => {
+            runtime()?.block_on(client::wait(address, target.as_deref()))?;
+        }
+        Options::Load(plan) => say(runtime()?.block_on(client::load(plan))?),
+    }
+    Ok(())
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+}
+
+#[expect(clippy::print_stdout, reason = "the figures are the program's result")]
+fn say(text: impl std::fmt::Display) {
+    println!("{text}");
+}
+
+#[expect(
+    clippy::print_stderr,
+    reason = "a tool for the terminal has no other log"
+)]
+fn complain(failure: &Failure) {
+    eprintln!("{failure}");
+}

@@ -1,0 +1,106 @@
+//! What the command line asks for.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+
+use crate::{Failure, USAGE};
+
+/// One call of the program.
+#[derive(Debug)]
+pub(crate) enum Options {
+    Help,
+    Setup {
+        folder: PathBuf,
+    },
+    Upstream {
+        address: SocketAddr,
+    },
+    Wait {
+        address: SocketAddr,
+        target: Option<String>,
+    },
+    Load(Plan),
+}
+
+/// A load and whom it is for.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) address: SocketAddr,
+    /// Path and query.
+    pub(crate) target: String,
+    pub(crate) fields: HeaderMap,
+    pub(crate) connections: usize,
+    pub(crate) duration: Duration,
+}
+
+const DEFAULT_CONNECTIONS: usize = 64;
+
+// === impl Options ===
+
+impl Options {
+    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut next = |what: &str| words.next().ok_or(format!("{what} is missing\n{USAGE}"));
+        let options = match next("the command")?.as_str() {
+            "--help" | "-h" => Self::Help,
+            "setup" => Self::Setup {
+                folder: next("FOLDER")?.into(),
+            },
+            "upstream" => Self::Upstream {
+                address: next("ADDRESS")?.parse()?,
+            },
+            "wait" => Self::Wait {
+                address: next("ADDRESS")?.parse()?,
+                target: words.next(),
+            },
+            "load" => {
+                let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
+                return Plan::parse(address, target, words).map(Self::Load);
+            }
+            other => return Err(format!("no command `{other}`\n{USAGE}").into()),
+        };
+        match words.next() {
+            None => Ok(options),
+            Some(word) => Err(format!("`{word}` is too much\n{USAGE}").into()),
+        }
+    }
+}
+
+// === impl Plan ===
+
+impl Plan {
+    fn parse(
+        address: SocketAddr,
+        target: String,
+        mut words: impl Iterator<Item = String>,
+    ) -> Result<Self, Failure> {
+        let mut seconds: Option<u64> = None;
+        let mut connections = DEFAULT_CONNECTIONS;
+        let mut fields = HeaderMap::new();
+        while let Some(option) = words.next() {
+            let value = words
+                .next()
+                .ok_or(format!("{option} lacks its value\n{USAGE}"))?;
+            match option.as_str() {
+                "--seconds" => seconds = Some(value.parse()?),
+                "--connections" => connections = value.parse()?,
+                "--field" => {
+                    let (name, value) = value.split_once(':').ok_or("a field is NAME:VALUE")?;
+                    fields.insert(name.parse::<HeaderName>()?, HeaderValue::from_str(value)?);
+                }
+                other => return Err(format!("no option `{other}`\n{USAGE}").into()),
+            }
+        }
+        let seconds = seconds.ok_or(format!("--seconds is missing\n{USAGE}"))?;
+        let duration = Duration::from_secs(seconds);
+        Ok(Self {
+            address,
+            target,
+            fields,
+            connections,
+            duration,
+        })
+    }
+}
