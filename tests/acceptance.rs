@@ -168,18 +168,20 @@ fn test_names(folder: &Path, names: &mut Vec<String>) {
         if path.is_dir() {
             test_names(&path, names);
         } else if path.extension().is_some_and(|ending| ending == "rs") {
-            let text = fs::read_to_string(&path).unwrap();
-            let mut is_test = false;
-            for line in text.lines().map(str::trim) {
-                if line.starts_with("#[tokio::test") || line == "#[test]" {
-                    is_test = true;
-                } else if let Some(rest) = line.trim_start_matches("async ").strip_prefix("fn ") {
-                    if is_test {
-                        names.push(rest.split('(').next().unwrap().to_owned());
-                    }
-                    is_test = false;
-                }
-            }
+            tests_in(&fs::read_to_string(&path).unwrap(), names);
+        }
+    }
+}
+
+fn tests_in(source: &str, names: &mut Vec<String>) {
+    let mut is_test = false;
+    for line in source.lines().map(str::trim) {
+        if line.starts_with("#[tokio::test") || line == "#[test]" {
+            is_test = true;
+        } else if let Some(rest) = line.trim_start_matches("async ").strip_prefix("fn ") {
+            let name = rest.split('(').next().filter(|_| is_test);
+            names.extend(name.map(str::to_owned));
+            is_test = false;
         }
     }
 }

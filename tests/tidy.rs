@@ -87,9 +87,9 @@ fn files() -> Vec<PathBuf> {
                 continue;
             }
             if path.is_dir() {
-                folders.push(path)
+                folders.push(path);
             } else {
-                found.push(path)
+                found.push(path);
             }
         }
     }

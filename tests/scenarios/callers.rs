@@ -47,9 +47,7 @@ async fn s17_missing_or_malformed_client_and_too_short_paths() {
 
 #[tokio::test]
 async fn s18_a_client_that_the_caller_does_not_own_or_nobody_knows() {
-    let more = format!(
-        "[[callers]]\nname = \"two\"\nsubsystems = [\"AZ/GOV/2001/GONE\", \"AZ/GOV/1001/POPULATION\"]\ncertificate = \"../leaf.pem\"\n"
-    );
+    let more = "[[callers]]\nname = \"two\"\nsubsystems = [\"AZ/GOV/2001/GONE\", \"AZ/GOV/1001/POPULATION\"]\ncertificate = \"../leaf.pem\"\n".to_owned();
     let mut world = World::with().contract(usual()).make().await;
     issue(
         &world.authority,

@@ -11,15 +11,17 @@ use tokio::sync::Semaphore;
 #[tokio::test]
 async fn s31_a_registry_that_is_not_there_or_unknown() {
     let setup = World::with().contract(usual());
-    let mut provider = String::new();
-    for (code, url) in [
+    let entry = |(code, url): (&str, &str)| {
+        format!(
+            "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"{code}\"\nbase_url = \"{url}\"\n"
+        )
+    };
+    let provider = [
         ("refused", "http://127.0.0.1:1/x"),
         ("nowhere", "http://registry.invalid/x"),
-    ] {
-        provider.push_str(&format!(
-            "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"{code}\"\nbase_url = \"{url}\"\n"
-        ));
-    }
+    ]
+    .map(entry)
+    .concat();
     let setup = setup
         .contract(
             usual()

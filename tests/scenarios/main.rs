@@ -1,9 +1,13 @@
 //! Scenarios over real TLS on loopback. A test named `sNN_…` shows line NN of the acceptance list; `acceptance.rs` holds the map.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::string_slice,
     clippy::indexing_slicing,
     reason = "a scenario that cannot go on has failed"
 )]
+#![expect(clippy::large_futures, reason = "a world is made once a scenario")]
+#![expect(clippy::too_many_lines, reason = "a scenario reads from top to bottom")]
 
 mod answers;
 mod basic;

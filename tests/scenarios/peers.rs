@@ -70,16 +70,16 @@ const CHANGED: [Change; 13] = [
         sent.fields.remove("signature-input");
     }),
     ("another method", 403, "invalid_signature_value", |sent| {
-        sent.method = "DELETE".to_owned()
+        "DELETE".clone_into(&mut sent.method);
     }),
     ("another path", 403, "invalid_signature_value", |sent| {
-        sent.target.push_str("/other")
+        sent.target.push_str("/other");
     }),
     ("another query", 403, "invalid_signature_value", |sent| {
-        sent.target.push_str("?q=2")
+        sent.target.push_str("?q=2");
     }),
     ("another body", 400, "invalid_signature_value", |sent| {
-        sent.body = Bytes::from_static(b"other")
+        sent.body = Bytes::from_static(b"other");
     }),
     (
         "another digest and body",
@@ -188,13 +188,13 @@ const FORGED: [Forge; 14] = [
         |_, _, forged| forged.uncovered = vec!["content-digest"],
     ),
     ("no expiry", 400, "malformed_signature", |_, _, forged| {
-        forged.params.expires = None
+        forged.params.expires = None;
     }),
     ("a long life", 400, "malformed_signature", |_, _, forged| {
         forged.params.expires = forged.params.created.map(|at| at + 3600);
     }),
     ("no nonce", 400, "malformed_signature", |_, _, forged| {
-        forged.params.nonce = None
+        forged.params.nonce = None;
     }),
     (
         "the tag of an answer",
@@ -233,7 +233,7 @@ const FORGED: [Forge; 14] = [
         400,
         "unknown_host",
         |world, _, forged| {
-            forged.authority = world.consumer.authority().to_owned();
+            world.consumer.authority().clone_into(&mut forged.authority);
         },
     ),
     (
@@ -243,10 +243,10 @@ const FORGED: [Forge; 14] = [
         |_, _, forged| forged.set("bridge-version", "9"),
     ),
     ("too old", 400, "not_fresh", |_, _, forged| {
-        forged.created(now_s() - 120)
+        forged.created(now_s() - 120);
     }),
     ("from the future", 400, "not_fresh", |_, _, forged| {
-        forged.created(now_s() + 120)
+        forged.created(now_s() + 120);
     }),
 ];
 

@@ -1,5 +1,6 @@
 //! One agency: its keys and settings on disk, its entry of the directory, its node when it runs.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -222,11 +223,8 @@ impl Agency {
             peer,
             health,
         } = self.ports;
-        let digest: String = ring::digest::digest(&ring::digest::SHA256, self.api_key.as_bytes())
-            .as_ref()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+        let digest =
+            hex(ring::digest::digest(&ring::digest::SHA256, self.api_key.as_bytes()).as_ref());
         fs::write(
             self.folder.join("callers/leaf.pem"),
             self.first_pem("callers/system.pem"),
@@ -333,9 +331,10 @@ pub fn issue_for(
     stem: &Path,
     (not_before, not_after): (u64, u64),
 ) {
-    let sans = match profile {
-        Profile::Web => vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
-        _ => Vec::new(),
+    let sans = if profile == Profile::Web {
+        vec!["127.0.0.1".to_owned(), "localhost".to_owned()]
+    } else {
+        Vec::new()
     };
     let common_name = profile.as_str().to_owned();
     let order = Order {
@@ -360,6 +359,14 @@ fn ed25519(path: &Path) -> Vec<u8> {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
     write_key_file(path, pkcs8.as_ref()).unwrap();
     pkcs8.as_ref().to_vec()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let mut text = String::new();
+    for byte in bytes {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 /// 32 random bytes.

@@ -107,6 +107,10 @@ impl Agency {
     }
 
     /// A TLS connection to the consumer interface.
+    ///
+    /// # Errors
+    ///
+    /// What the handshake says.
     pub async fn tls(&self, certificate: Option<&str>) -> std::io::Result<TlsStream<TcpStream>> {
         let config = self.client_config(certificate);
         let tcp = TcpStream::connect(self.ports.consumer).await?;

@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 
 /// A request as the registry saw it.
@@ -131,20 +131,18 @@ impl Registry {
 
     async fn serve(self, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
-            let registry = self.clone();
-            tokio::spawn(async move {
-                let service = service_fn(move |request| {
-                    let registry = registry.clone();
-                    async move { registry.react(request).await }
-                });
-                // Errors here are what the scenario asked for.
-                drop(
-                    http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), service)
-                        .await,
-                );
-            });
+            tokio::spawn(self.clone().connection(stream));
         }
+    }
+
+    async fn connection(self, stream: TcpStream) {
+        let service = service_fn(|request| self.react(request));
+        // Errors here are what the scenario asked for.
+        drop(
+            http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), service)
+                .await,
+        );
     }
 
     async fn react(&self, request: Request<Incoming>) -> Result<Response<Body>, std::io::Error> {

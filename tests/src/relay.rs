@@ -29,15 +29,9 @@ impl Relay {
         };
         let (opened, closed) = (Arc::clone(&relay.opened), Arc::clone(&relay.closed));
         tokio::spawn(async move {
-            while let Ok((mut from, _)) = listener.accept().await {
+            while let Ok((from, _)) = listener.accept().await {
                 opened.fetch_add(1, Ordering::SeqCst);
-                let closed = Arc::clone(&closed);
-                tokio::spawn(async move {
-                    if let Ok(mut to) = TcpStream::connect(target).await {
-                        drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
-                    }
-                    closed.fetch_add(1, Ordering::SeqCst);
-                });
+                tokio::spawn(pass(from, target, Arc::clone(&closed)));
             }
         });
         relay
@@ -52,4 +46,11 @@ impl Relay {
     pub fn closed(&self) -> usize {
         self.closed.load(Ordering::SeqCst)
     }
+}
+
+async fn pass(mut from: TcpStream, target: SocketAddr, closed: Arc<AtomicUsize>) {
+    if let Ok(mut to) = TcpStream::connect(target).await {
+        drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
+    }
+    closed.fetch_add(1, Ordering::SeqCst);
 }

@@ -170,6 +170,7 @@ impl Setup {
         consumer.plan(plan);
         let groups = self.groups;
         World {
+            folder,
             authority,
             publisher,
             groups,
@@ -177,7 +178,6 @@ impl Setup {
             provider,
             consumer,
             stranger,
-            folder,
         }
     }
 

@@ -57,15 +57,18 @@ pub struct Draft {
     pub to: Got,
 }
 
+/// Makes an answer of a request.
+pub type Answering = Arc<dyn Fn(&Got) -> Response<Full<Bytes>> + Send + Sync>;
+
 /// What a puppet does with a connection.
 #[derive(Clone)]
 pub enum Behaviour {
     /// Answers each request with what the function makes of it.
-    Answer(Arc<dyn Fn(&Got) -> Response<Full<Bytes>> + Send + Sync>),
+    Answer(Answering),
     /// Reads a head, sends these bytes as they are, closes.
     Raw(Vec<u8>),
     /// Answers as the function says, whole head and half a body, and closes.
-    Half(Arc<dyn Fn(&Got) -> Response<Full<Bytes>> + Send + Sync>),
+    Half(Answering),
     /// Closes after the TLS handshake.
     CloseAtOnce,
 }
@@ -214,18 +217,28 @@ impl Puppet {
         let acceptor = TlsAcceptor::from(Arc::new(config));
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
-                let (acceptor, behaviour, accepted) =
-                    (acceptor.clone(), behaviour.clone(), Arc::clone(&accepted));
-                tokio::spawn(async move {
-                    let Ok(tls) = acceptor.accept(stream).await else {
-                        return;
-                    };
-                    accepted.fetch_add(1, Ordering::SeqCst);
-                    behave(tls, behaviour).await;
-                });
+                let turn = turn(
+                    acceptor.clone(),
+                    stream,
+                    behaviour.clone(),
+                    Arc::clone(&accepted),
+                );
+                tokio::spawn(turn);
             }
         });
         listening
+    }
+}
+
+async fn turn(
+    acceptor: TlsAcceptor,
+    stream: TcpStream,
+    behaviour: Behaviour,
+    accepted: Arc<AtomicUsize>,
+) {
+    if let Ok(tls) = acceptor.accept(stream).await {
+        accepted.fetch_add(1, Ordering::SeqCst);
+        behave(tls, behaviour).await;
     }
 }
 
@@ -255,7 +268,7 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
                     let body = body
                         .collect()
                         .await
-                        .map_or_else(|_cut| Bytes::new(), |whole| whole.to_bytes());
+                        .map_or_else(|_cut| Bytes::new(), http_body_util::Collected::to_bytes);
                     let got = Got {
                         method: parts.method.to_string(),
                         target: parts.uri.to_string(),
