@@ -90,7 +90,14 @@ pub async fn serve(listener: UnixListener, node: Arc<Node>) {
             () = node.house.draining.cancelled() => return,
             accepted = listener.accept() => accepted,
         };
-        let Ok((stream, _)) = accepted else { continue };
+        let (stream, _) = match accepted {
+            Ok(pair) => pair,
+            Err(error) => {
+                tracing::warn!(%error, "an admin connection could not be accepted");
+                tokio::time::sleep(crate::server::ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
         if !may_connect(&stream) {
             tracing::warn!("another user was turned away from the admin socket");
             continue;

@@ -4,12 +4,11 @@
 //! Memory is bounded by the settings, never by the length of a body.
 
 use std::io;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use bridge_signature::BodyDigest;
 use bytes::{Bytes, BytesMut};
-use http_body::{Body, Frame};
+use http_body::Body;
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 
 mod room;
@@ -115,7 +114,11 @@ impl Payload {
             digest.update(&data);
             if let Some(writer) = &mut writer {
                 writer.write(data).await?;
-            } else if memory.is_empty() && single.is_none() && body.is_end_stream() {
+            } else if length <= bounds.memory as u64
+                && memory.is_empty()
+                && single.is_none()
+                && body.is_end_stream()
+            {
                 // The common case, a small body in one piece, is not copied.
                 single = Some(data);
             } else if length > bounds.memory as u64 {
@@ -188,12 +191,50 @@ pub fn empty() -> Outgoing {
         .boxed_unsync()
 }
 
-/// Says nothing about its end until the last frame: for bodies whose frames arrive over a channel.
-pub(super) fn poll_channel(
-    receiver: &mut tokio::sync::mpsc::Receiver<io::Result<Bytes>>,
-    cx: &mut std::task::Context<'_>,
-) -> std::task::Poll<Option<io::Result<Frame<Bytes>>>> {
-    Pin::new(receiver)
-        .poll_recv(cx)
-        .map(|item| item.map(|data| data.map(Frame::data)))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_body_is_the_same_in_memory_and_spooled() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::new(folder.path().to_owned(), 1 << 20, 1 << 20);
+        let bytes: Bytes = (0u32..50_000).flat_map(u32::to_le_bytes).collect();
+        let collect = |memory| {
+            let bounds = Bounds {
+                memory,
+                total: 1 << 20,
+            };
+            Payload::collect(Full::new(bytes.clone()), bounds, &room, "peer")
+        };
+        let small = collect(200_000).await.unwrap();
+        let spooled = collect(199_999).await.unwrap();
+        assert!(small.memory().is_some() && spooled.memory().is_none());
+        assert!(room.used() > 200_000);
+        assert_eq!(small.digest(), spooled.digest());
+        assert_eq!(small.sha512(), spooled.sha512());
+        for _ in 0..2 {
+            let sent = spooled.outgoing().collect().await.unwrap();
+            assert_eq!(sent.to_bytes(), bytes);
+        }
+        drop(spooled);
+        assert_eq!(room.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_beyond_the_limit_or_the_room_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::new(folder.path().to_owned(), 1 << 20, 70_000);
+        let bytes = Bytes::from(vec![7; 100_000]);
+        let collect = |total| {
+            let bounds = Bounds { memory: 10, total };
+            Payload::collect(Full::new(bytes.clone()), bounds, &room, "peer")
+        };
+        assert!(matches!(
+            collect(99_999).await,
+            Err(PayloadError::TooLarge(99_999))
+        ));
+        assert!(matches!(collect(100_000).await, Err(PayloadError::NoRoom)));
+        assert_eq!(room.used(), 0);
+    }
 }

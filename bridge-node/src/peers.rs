@@ -44,6 +44,8 @@ pub struct Peers {
 pub struct Line {
     sender: SendRequest<Outgoing>,
     opened: Instant,
+    /// When its last answer was read.
+    rested: Instant,
     to: PeerAddress,
 }
 
@@ -80,6 +82,9 @@ pub enum PeerError {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// An idle connection is not used after this time: the other end closes it when it has waited for a head too long, and
+/// a request sent at that moment has an unknown outcome.
+const IDLE_LIFE: Duration = Duration::from_secs(5);
 /// Idle connections kept for one node.
 const IDLE_PER_PEER: usize = 256;
 
@@ -103,19 +108,22 @@ impl Peers {
     ///
     /// [`PeerError::Connect`], [`PeerError::Handshake`], [`PeerError::TimedOut`].
     pub async fn line(&self, to: &PeerAddress) -> Result<Line, PeerError> {
-        while let Some(mut line) = self.take(to) {
-            if line.sender.ready().await.is_ok() {
-                return Ok(line);
+        let ready = async {
+            while let Some(mut line) = self.take(to) {
+                if line.sender.ready().await.is_ok() {
+                    return Ok(line);
+                }
             }
-        }
-        let opening = self.open(to);
-        tokio::time::timeout(CONNECT_TIMEOUT, opening)
+            self.open(to).await
+        };
+        tokio::time::timeout(CONNECT_TIMEOUT, ready)
             .await
             .unwrap_or(Err(PeerError::TimedOut))
     }
 
     /// Keeps a connection whose answer was read to its end.
-    pub fn keep(&self, line: Line) {
+    pub fn keep(&self, mut line: Line) {
+        line.rested = Instant::now();
         if line.sender.is_closed() || line.opened.elapsed() >= CONNECTION_AGE {
             return;
         }
@@ -134,13 +142,21 @@ impl Peers {
             .clear();
     }
 
+    /// Drops the idle connections that would not be used again.
+    pub fn sweep(&self) {
+        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        idle.retain(|_, lines| {
+            lines.retain(Line::usable);
+            !lines.is_empty()
+        });
+    }
+
     fn take(&self, to: &PeerAddress) -> Option<Line> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
         let list = idle.get_mut(&to.node)?;
         while let Some(line) = list.pop() {
             // An address or a pin that changed in the directory ends the use of older connections.
-            let usable = line.opened.elapsed() < CONNECTION_AGE && line.to == *to;
-            if usable && !line.sender.is_closed() {
+            if line.to == *to && line.usable() {
                 return Some(line);
             }
         }
@@ -191,6 +207,7 @@ impl Peers {
         Ok(Line {
             sender,
             opened: Instant::now(),
+            rested: Instant::now(),
             to: to.clone(),
         })
     }
@@ -199,6 +216,12 @@ impl Peers {
 // === impl Line ===
 
 impl Line {
+    fn usable(&self) -> bool {
+        self.opened.elapsed() < CONNECTION_AGE
+            && self.rested.elapsed() < IDLE_LIFE
+            && !self.sender.is_closed()
+    }
+
     /// The node at the other end.
     pub fn node(&self) -> &NodeId {
         &self.to.node

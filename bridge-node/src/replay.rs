@@ -6,7 +6,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Mutex;
 
 use bridge_core::envelope::{AHEAD_S, LIFETIME_S};
-use bridge_core::leaf::{Kind, Leaf};
+use bridge_core::leaf::{Kind, Leaf, Side};
 use uuid::Uuid;
 
 /// What was seen and when it may be forgotten. Bounded: a full memory refuses instead of forgetting early.
@@ -56,10 +56,11 @@ impl Replay {
         self.not_before_s
     }
 
-    /// Remembers a message by its `request-received` leaf: what an earlier run has seen stays seen.
+    /// Remembers a message by the leaf of its arrival or of its refusal: what an earlier run has seen stays seen,
+    /// also if what refused it then would allow it now.
     pub fn remember_leaf(&self, leaf: &Leaf) {
-        let (Kind::RequestReceived, Some(id), Some(nonce)) =
-            (leaf.kind, leaf.request_id, &leaf.nonce)
+        let (Kind::RequestReceived | Kind::Refused, Some(Side::Provider), Some(id), Some(nonce)) =
+            (leaf.kind, leaf.side, leaf.request_id, &leaf.nonce)
         else {
             return;
         };
@@ -148,6 +149,32 @@ mod tests {
             Err(Repeated::Seen)
         );
         assert_eq!(replay.admit(b, "n1".into(), 200, 260, 221), Ok(()));
+    }
+
+    #[test]
+    fn what_an_earlier_run_took_or_refused_is_not_taken_now() {
+        use bridge_core::leaf::UnixMillis;
+        let replay = Replay::new(0);
+        let cases = [
+            (Kind::RequestReceived, Side::Provider, Err(Repeated::Seen)),
+            (Kind::Refused, Side::Provider, Err(Repeated::Seen)),
+            (Kind::Refused, Side::Consumer, Ok(())),
+            (Kind::RequestSent, Side::Consumer, Ok(())),
+        ];
+        for (number, (kind, side, expected)) in (0u128..).zip(cases) {
+            let id = Uuid::from_u128(number);
+            let nonce = format!("n{number}");
+            let mut leaf = Leaf::new(kind, UnixMillis(100_000));
+            leaf.side = Some(side);
+            leaf.request_id = Some(id);
+            leaf.nonce = Some(nonce.clone());
+            replay.remember_leaf(&leaf);
+            assert_eq!(
+                replay.admit(id, nonce, 100, 160, 101),
+                expected,
+                "{kind:?} {side:?}"
+            );
+        }
     }
 
     #[test]

@@ -203,6 +203,7 @@ async fn keep_directory_fresh(node: Arc<Node>) {
             () = node.house.draining.cancelled() => return,
             () = tokio::time::sleep(node.settings.directory_refresh) => {}
         }
+        node.peers.sweep();
         refresh_directory(&node).await;
     }
 }

@@ -64,7 +64,7 @@ pub struct House {
 }
 
 /// Pause after a failed accept, so that a machine out of file descriptors is not spun.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A connection to other nodes is not kept longer, so that certificates and the directory are judged anew.
 pub const CONNECTION_AGE: Duration = Duration::from_mins(10);
 

@@ -71,6 +71,20 @@ async fn a_genuine_answer_of_another_implementation_is_taken() {
 }
 
 #[tokio::test]
+async fn s30_a_genuine_head_whose_body_is_cut_is_not_delivered() {
+    let (mut world, _) = world(Behaviour::CloseAtOnce).await;
+    let puppet = Puppet::of(&world.stranger);
+    let half = Behaviour::Half(Arc::new(move |got| {
+        puppet.sign_answer(puppet.answer(got, 200, "{\"own\":1}"))
+    }));
+    replace(&mut world, half).await;
+    let answer = world.consumer.get(STRANGER_PATH).send().await;
+    answer.refused(502, "server.clientproxy.io_error");
+    let kinds = claims::kinds(&world.consumer, answer.request_id());
+    assert_eq!(kinds, [Kind::RequestSent, Kind::Refused]);
+}
+
+#[tokio::test]
 async fn s29_ids_client_service_or_hash_swapped_by_a_bad_peer() {
     let (mut world, _) = world(Behaviour::CloseAtOnce).await;
     let swaps: [fn(&Puppet, &mut Draft); 6] = [
@@ -244,14 +258,14 @@ async fn s30_peers_that_close_at_three_points_or_answer_with_nonsense() {
             "io_error",
         ),
         (
-            "closed within the body",
+            "unsigned, closed within the body",
             raw("HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"),
-            "io_error",
+            "missing_signature",
         ),
         (
-            "closed within a chunk",
+            "unsigned, closed within a chunk",
             raw("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\nhalf"),
-            "io_error",
+            "missing_signature",
         ),
         (
             "not HTTP",

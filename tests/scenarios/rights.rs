@@ -369,6 +369,14 @@ async fn both_ends_decide_a_provider_does_not_believe_a_consumer() {
     // Another's contract gives nothing, and is not told apart from none.
     let others = reference(&world.provider, "tax-registry");
     let borrowed = puppet.request(&world.provider, &open, &others);
-    assert_eq!(puppet.ask(&world.provider, borrowed).await.status, 403);
+    puppet
+        .ask(&world.provider, borrowed)
+        .await
+        .refused(409, "server.serverproxy.contract_versions_differ");
+    let nobodys = puppet.request(&world.provider, &open, &others.replace("tax", "xat"));
+    puppet
+        .ask(&world.provider, nobodys)
+        .await
+        .refused(409, "server.serverproxy.contract_versions_differ");
     assert_eq!(world.registry.seen().len(), 1);
 }

@@ -1,6 +1,7 @@
 //! What the journal keeps of a message: entries, evidence modes, subjects.
 
-use bridge_core::contract::Contract;
+use bridge_core::contract::locator::Place;
+use bridge_core::contract::{Contract, Endpoint};
 use bridge_core::envelope::Envelope;
 use bridge_core::leaf::{EvidenceMode, Leaf};
 use bridge_core::refusal::{ContractName, Denial, Refusal, ServiceFault};
@@ -75,13 +76,18 @@ pub(super) fn request_subjects(
     let (Some(allowed), Asked::Service(target)) = (right.allowed(), asked) else {
         return Ok(Vec::new());
     };
+    let refusal = || Refusal::Denied {
+        rule: Denial::Subject,
+        contract: contract_name(&allowed.contract),
+    };
+    let endpoint = allowed.matched();
     let body = payload.memory().map(Bytes::as_ref);
-    subjects(allowed.matched(), &target.path, &target.query, body, None).map_err(|error| {
+    if body.is_none() && names_in(endpoint, |place| matches!(place, Place::Request(_))) {
+        return Err(refusal());
+    }
+    subjects(endpoint, &target.path, &target.query, body, None).map_err(|error| {
         tracing::info!(%error, "the request does not say whom it concerns");
-        Refusal::Denied {
-            rule: Denial::Subject,
-            contract: contract_name(&allowed.contract),
-        }
+        refusal()
     })
 }
 
@@ -94,11 +100,25 @@ pub(super) fn answer_subjects(
     let (Some(allowed), Asked::Service(target)) = (right.allowed(), asked) else {
         return Ok(Vec::new());
     };
+    let refusal = Refusal::Service(ServiceFault::SubjectsNotReadable);
+    let endpoint = allowed.matched();
     let body = payload.memory().map(Bytes::as_ref);
-    subjects(allowed.matched(), &target.path, &target.query, None, body).map_err(|error| {
+    if body.is_none() && names_in(endpoint, |place| matches!(place, Place::Answer(_))) {
+        return Err(refusal);
+    }
+    subjects(endpoint, &target.path, &target.query, None, body).map_err(|error| {
         tracing::warn!(%error, "the answer does not say whom it concerns");
-        Refusal::Service(ServiceFault::SubjectsNotReadable)
+        refusal
     })
+}
+
+/// Whether the endpoint's subjects stand in a body that was too large to be read: silence would hide them from those
+/// whom it concerns.
+fn names_in(endpoint: &Endpoint, is_there: impl Fn(&Place) -> bool) -> bool {
+    endpoint
+        .subjects()
+        .iter()
+        .any(|locator| is_there(&locator.place))
 }
 
 fn contract_name(contract: &Contract) -> ContractName {

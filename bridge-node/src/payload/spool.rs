@@ -5,21 +5,19 @@ use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
 use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::{Bytes, BytesMut};
 use http_body::{Body, Frame, SizeHint};
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use ring::rand::{SecureRandom as _, SystemRandom};
-use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
-use super::{PayloadError, Reserved, poll_channel};
+use super::{PayloadError, Reserved};
 
 /// Plain bytes in one sealed piece.
 const PIECE: usize = 64 * 1024;
 const TAG: usize = 16;
-/// Pieces read ahead of the connection.
-const READ_AHEAD: usize = 2;
 
 /// A finished spool file. It goes when the last reader drops it.
 #[derive(Debug)]
@@ -44,11 +42,13 @@ struct Inner {
     reserved: Reserved,
 }
 
-/// Sends the pieces of a spool file.
+/// Sends the pieces of a spool file, each read when it is asked for: a slow receiver holds no thread.
 #[derive(Debug)]
 pub(super) struct Reader {
-    pieces: mpsc::Receiver<io::Result<Bytes>>,
+    spooled: Arc<Spooled>,
+    index: u64,
     left: u64,
+    reading: Option<JoinHandle<io::Result<Bytes>>>,
 }
 
 // === impl Writer ===
@@ -137,29 +137,16 @@ impl Writer {
 
 impl Spooled {
     pub(super) fn read(spooled: &Arc<Self>, length: u64) -> Reader {
-        let (sender, pieces) = mpsc::channel(READ_AHEAD);
-        let spooled = Arc::clone(spooled);
-        tokio::task::spawn_blocking(move || {
-            let (mut offset, mut left, mut index) = (0, length, 0);
-            while left > 0 {
-                let plain = left.min(PIECE as u64);
-                let piece = spooled.piece(offset, plain, index);
-                let failed = piece.is_err();
-                if sender.blocking_send(piece).is_err() || failed {
-                    return;
-                }
-                offset += plain + TAG as u64;
-                left -= plain;
-                index += 1;
-            }
-        });
         Reader {
-            pieces,
+            spooled: Arc::clone(spooled),
+            index: 0,
             left: length,
+            reading: None,
         }
     }
 
-    fn piece(&self, offset: u64, plain: u64, index: u64) -> io::Result<Bytes> {
+    fn piece(&self, index: u64, plain: u64) -> io::Result<Bytes> {
+        let offset = index * (PIECE + TAG) as u64;
         let length = usize::try_from(plain).map_err(io::Error::other)?;
         let mut sealed = vec![0; length + TAG];
         {
@@ -185,12 +172,19 @@ impl Body for Reader {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let polled = poll_channel(&mut self.pieces, cx);
-        if let Poll::Ready(Some(Ok(frame))) = &polled {
-            let here = frame.data_ref().map_or(0, Bytes::len) as u64;
-            self.left = self.left.saturating_sub(here);
+        if self.left == 0 {
+            return Poll::Ready(None);
         }
-        polled
+        let plain = self.left.min(PIECE as u64);
+        let (index, spooled) = (self.index, Arc::clone(&self.spooled));
+        let reading = self.reading.get_or_insert_with(|| {
+            tokio::task::spawn_blocking(move || spooled.piece(index, plain))
+        });
+        let piece = ready!(Pin::new(reading).poll(cx)).unwrap_or_else(|e| Err(io::Error::other(e)));
+        self.reading = None;
+        self.index += 1;
+        self.left -= plain;
+        Poll::Ready(Some(piece.map(Frame::data)))
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -67,6 +67,8 @@ pub enum Behaviour {
     Answer(Answering),
     /// Reads a head, sends these bytes as they are, closes.
     Raw(Vec<u8>),
+    /// Answers as the function says, whole head and half a body, and closes.
+    Half(Answering),
     /// Closes after the TLS handshake.
     CloseAtOnce,
 }
@@ -246,15 +248,17 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
             drop(tls.shutdown().await);
         }
         Behaviour::Raw(bytes) => {
-            let mut head = Vec::new();
-            while !head.windows(4).any(|window| window == b"\r\n\r\n") {
-                match tls.read_u8().await {
-                    Ok(byte) => head.push(byte),
-                    Err(_closed) => return,
-                }
+            if read_head(&mut tls).await.is_some() {
+                drop(tls.write_all(&bytes).await);
+                drop(tls.shutdown().await);
             }
-            drop(tls.write_all(&bytes).await);
-            drop(tls.shutdown().await);
+        }
+        Behaviour::Half(function) => {
+            if let Some(head) = read_head(&mut tls).await {
+                let bytes = half(function(&got_of(&head))).await;
+                drop(tls.write_all(&bytes).await);
+                drop(tls.shutdown().await);
+            }
         }
         Behaviour::Answer(function) => {
             let service = service_fn(move |request: Request<Incoming>| {
@@ -280,6 +284,50 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
             drop(served.await);
         }
     }
+}
+
+async fn read_head(tls: &mut tokio_rustls::server::TlsStream<TcpStream>) -> Option<String> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(tls.read_u8().await.ok()?);
+    }
+    String::from_utf8(head).ok()
+}
+
+fn got_of(head: &str) -> Got {
+    let mut lines = head.split("\r\n");
+    let mut first = lines.next().unwrap().split(' ');
+    let fields = lines
+        .filter_map(|line| line.split_once(": "))
+        .map(|(name, value)| {
+            (
+                HeaderName::try_from(name).unwrap(),
+                HeaderValue::try_from(value).unwrap(),
+            )
+        });
+    Got {
+        method: first.next().unwrap().to_owned(),
+        target: first.next().unwrap().to_owned(),
+        fields: fields.collect(),
+        body: Bytes::new(),
+    }
+}
+
+async fn half(response: Response<Full<Bytes>>) -> Vec<u8> {
+    let (parts, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    let mut bytes = format!(
+        "HTTP/1.1 {} X\r\nContent-Length: {}\r\n",
+        parts.status.as_u16(),
+        body.len()
+    );
+    for (name, value) in &parts.headers {
+        bytes.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+    }
+    bytes.push_str("\r\n");
+    let mut bytes = bytes.into_bytes();
+    bytes.extend_from_slice(&body[..body.len() / 2]);
+    bytes
 }
 
 /// Believes every client.
