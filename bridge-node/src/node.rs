@@ -116,10 +116,11 @@ impl Node {
         let clock = Clock::default();
         let spool = settings.data_folder.join("spool");
         std::fs::create_dir_all(&spool).map_err(|error| {
+            let place = format!("node.data_folder: {}", spool.display());
             one(
-                "node.data_folder",
+                &place,
                 &error,
-                "let the node's user write there",
+                "give a folder that the node's user may write to",
             )
         })?;
         let client = Client::open(
@@ -136,12 +137,7 @@ impl Node {
         )
         .map_err(|error| {
             let place = settings.data_folder.join("journal").display().to_string();
-            let remedy = if matches!(error, bridge_journal::OpenError::Locked) {
-                "stop the other node with this data folder, or give this one its own"
-            } else {
-                "see config/README.md, \"The journal does not open\""
-            };
-            one(&place, &error, remedy)
+            one(&place, &error, journal_remedy(&error))
         })?;
         clock.not_before(journal.head().newest);
         let (replay, counters) = remembered(&journal, clock.now());
@@ -267,6 +263,16 @@ fn open_journal(
     Journal::open(config, keys, signer, now, on_fatal)
 }
 
+fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
+    if matches!(error, bridge_journal::OpenError::Locked) {
+        "stop the other node with this data folder, or give this one its own"
+    } else if matches!(error, bridge_journal::OpenError::OtherLog { .. }) {
+        "a journal keeps its node.id, node.log_domain and journal.key; give a new one a new node.data_folder"
+    } else {
+        "see config/README.md, \"The journal does not open\""
+    }
+}
+
 /// The memory of replays and quotas comes back from the journal's newest leaves.
 fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2]) {
     let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
@@ -286,7 +292,7 @@ fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2]) {
         }
         Err(error) => {
             let error: &ReadError = &error;
-            tracing::error!(%error, "the journal's tail cannot be read; messages created before this start are refused");
+            tracing::error!(error = %crate::chain(error), "the journal's tail cannot be read; messages created before this start are refused");
             (Replay::new(now.0 / 1000), counters)
         }
     }

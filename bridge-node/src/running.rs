@@ -177,8 +177,12 @@ async fn bind_all(node: &Arc<Node>) -> Result<Addresses, Failure> {
             Arc::new(Health(Arc::clone(node))),
         ));
     }
-    let socket = admin::bind(&settings.admin_socket)
-        .map_err(|error| Failure::failed(&settings.admin_socket.display().to_string(), &error))?;
+    let socket = admin::bind(&settings.admin_socket).map_err(|error| {
+        Failure::Failed(hint(
+            &format!("admin.socket: {}: {error}", settings.admin_socket.display()),
+            "give a path in a folder that exists and that the node's user may write to",
+        ))
+    })?;
     tokio::spawn(admin::serve(socket, Arc::clone(node)));
     Ok(addresses)
 }

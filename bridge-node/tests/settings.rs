@@ -225,3 +225,52 @@ fn two_nodes_do_not_share_a_data_folder() {
         ],
     );
 }
+
+#[test]
+fn what_only_a_start_would_meet_is_told_before() {
+    let world = World::new();
+    let tax = world.tax();
+    tax.change(&[("\"journal.example\"", "\"journal example\"")]);
+    tax.change(&[(
+        "[admin]\n",
+        &format!("[admin]\nsocket = \"{}\"\n", "x".repeat(108)),
+    )]);
+    let told = tax.check().bad(
+        64,
+        &[
+            "node.log_domain: `journal example` is not a domain name",
+            "admin.socket: ",
+            " bytes long",
+        ],
+    );
+    assert_eq!(Node::fails(&tax).bad(64, &[]), told);
+}
+
+#[test]
+fn a_journal_of_another_log_is_left_alone_with_a_way_out() {
+    let world = World::new();
+    let tax = world.tax();
+    tax.change(&[("\"journal.example\"", "\"other.example\"")]);
+    Node::fails(&tax).bad(
+        1,
+        &[
+            "data/journal: the folder is the journal \"journal.example/",
+            "not \"other.example/",
+            "node.log_domain and journal.key",
+        ],
+    );
+    tax.verify().good();
+    fs::write(world.path().join("file"), "").unwrap();
+    tax.change(&[
+        ("\"other.example\"", "\"journal.example\""),
+        ("\"data\"", "\"../file\""),
+    ]);
+    Node::fails(&tax).bad(
+        1,
+        &[
+            "node.data_folder: ",
+            "file/spool: Not a directory",
+            "give a folder",
+        ],
+    );
+}

@@ -20,6 +20,10 @@ const DEFAULT_REFRESH_S: u64 = 60;
 /// A registry that needs longer should answer asynchronously.
 const DEFAULT_REGISTRY_TIMEOUT_S: u64 = 30;
 const MAX_REGISTRY_TIMEOUT_S: u64 = 3600;
+/// The system's limit on a Unix socket's path. Standard: unix(7).
+const MAX_SOCKET_PATH_BYTES: usize = 107;
+/// Standard: RFC 1035 §2.3.4.
+const MAX_DOMAIN_BYTES: usize = 253;
 
 struct Check<'a> {
     folder: &'a Path,
@@ -61,8 +65,13 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         .contracts
         .map(|c| check.existing("contracts.folder", &c.folder));
     let node_section = file.node?;
+    check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
     let data_folder = folder.join(&node_section.data_folder);
+    let socket = admin.and_then(|a| a.socket.as_deref());
+    let admin_socket =
+        socket.map_or_else(|| data_folder.join("admin.sock"), |path| folder.join(path));
+    check.socket_path(&admin_socket);
     Some(Settings {
         node: node?,
         log_domain: node_section.log_domain,
@@ -74,10 +83,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         consumer_listen,
         consumer_plain_listen: plain,
         peer_listen: peer_listen?,
-        admin_socket: admin.and_then(|a| a.socket.as_ref()).map_or_else(
-            || data_folder.join("admin.sock"),
-            |socket| folder.join(socket),
-        ),
+        admin_socket,
         data_folder,
         health_listen: health,
         callers,
@@ -140,6 +146,29 @@ impl Check<'_> {
             );
         }
         full
+    }
+
+    /// The name goes into the journal's origin, which is the name of its key.
+    fn log_domain(&mut self, text: &str) {
+        let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'.';
+        if text.is_empty() || text.len() > MAX_DOMAIN_BYTES || !text.bytes().all(fits) {
+            self.fault(
+                "node.log_domain",
+                format!("`{text}` is not a domain name"),
+                "write a domain that the agency holds: letters, digits, hyphens, dots",
+            );
+        }
+    }
+
+    fn socket_path(&mut self, path: &Path) {
+        let length = path.as_os_str().len();
+        if length > MAX_SOCKET_PATH_BYTES {
+            self.fault(
+                "admin.socket",
+                format!("{} is {length} bytes long", path.display()),
+                "give a path of at most 107 bytes, or start the node with a shorter one",
+            );
+        }
     }
 
     fn address(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
