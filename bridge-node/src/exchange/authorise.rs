@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
-use bridge_core::decision::{Allowed, Facts, decide, decide_under};
+use bridge_core::decision::{Allowed, Facts, decide, decide_under, no_contract};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
 use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
@@ -278,8 +278,10 @@ fn named_contract<'a>(
         .iter()
         .filter(|contract| is_party(contract, facts.client, facts.groups))
         .peekable();
-    if own.peek().is_none() && !facts.is_published {
-        return Err(Refusal::Unknown(Unknown::Hidden));
+    // Who names its very digest knows the contract; what it lacks is that the contract is with it.
+    let is_known = || contracts.iter().any(|held| held.reference() == reference);
+    if own.peek().is_none() && (!facts.is_published || is_known()) {
+        return Err(no_contract(facts));
     }
     let id = reference.split_once('@').map_or(reference, |(id, _)| id);
     match own.find(|contract| contract.id() == id) {
