@@ -250,7 +250,11 @@ async fn a_register_in_sql_answers_and_its_description_is_held_against_it() {
     let wrong = world.consumer.get(&target("not-a-fin")).send().await;
     wrong.refused(400, "server.serverproxy.service_failed.bad_request");
     let nobody = world.consumer.get(&target("0000000")).send().await;
-    assert_eq!((nobody.status, nobody.field("x-road-error")), (404, None), "{nobody:?}");
+    assert_eq!(
+        (nobody.status, nobody.field("x-road-error")),
+        (404, None),
+        "{nobody:?}"
+    );
     let nowhere = world.consumer.get(&target("a/b/c")).send().await;
     nowhere.refused(404, "server.serverproxy.service_failed.not_found");
 }
