@@ -73,6 +73,9 @@ pub enum PeerError {
     /// Our own TLS identity is unusable.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The connection had ended before a byte of the request was written: it may be sent on another.
+    #[error("connection to the peer had ended before the request was sent")]
+    Unsent(#[source] hyper::Error),
     /// The connection ended before an answer's head.
     #[error("connection to the peer ended")]
     Ended(#[source] hyper::Error),
@@ -216,6 +219,17 @@ impl Peers {
 // === impl Line ===
 
 impl Line {
+    /// Opens another connection to the same node.
+    ///
+    /// # Errors
+    ///
+    /// As [`Peers::line`].
+    pub async fn another(&self, peers: &Peers) -> Result<Self, PeerError> {
+        tokio::time::timeout(CONNECT_TIMEOUT, peers.open(&self.to))
+            .await
+            .unwrap_or(Err(PeerError::TimedOut))
+    }
+
     fn usable(&self) -> bool {
         self.opened.elapsed() < CONNECTION_AGE
             && self.rested.elapsed() < IDLE_LIFE
@@ -231,14 +245,18 @@ impl Line {
     ///
     /// # Errors
     ///
-    /// [`PeerError::Ended`] if no whole head came back: whether the peer acted is unknown.
+    /// [`PeerError::Unsent`] if nothing was sent; [`PeerError::Ended`] if no whole head came back: whether the peer
+    /// acted is unknown.
     pub async fn send(
         &mut self,
         request: Request<Outgoing>,
     ) -> Result<Response<Incoming>, PeerError> {
         self.sender
-            .send_request(request)
+            .try_send_request(request)
             .await
-            .map_err(PeerError::Ended)
+            .map_err(|mut error| match error.take_message() {
+                Some(_unsent) => PeerError::Unsent(error.into_error()),
+                None => PeerError::Ended(error.into_error()),
+            })
     }
 }

@@ -150,9 +150,7 @@ fn order(party: &Party) -> u8 {
     }
 }
 
-/// Returns what is said to a client that no contract about the service names: of a service that is not published to it,
-/// that there is none.
-pub fn no_contract(facts: &Facts<'_>) -> Refusal {
+fn no_contract(facts: &Facts<'_>) -> Refusal {
     if facts.is_published {
         Refusal::NoContract {
             provider: facts.service.subsystem().clone(),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
-use bridge_core::decision::{Allowed, Facts, decide, decide_under};
+use bridge_core::decision::{Allowed, Facts, decide, decide_under, no_contract};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
 use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
@@ -268,7 +268,7 @@ impl Question<'_> {
 
 /// The contract that the request names; it must be the very version that we hold.
 ///
-/// Who is party to none about an unpublished service learns nothing of it: it is refused like one that does not exist.
+/// Whether others hold one is told to nobody: who is party to none is refused for that, whatever contract it names.
 fn named_contract<'a>(
     contracts: &'a [Arc<Contract>],
     reference: &str,
@@ -278,8 +278,8 @@ fn named_contract<'a>(
         .iter()
         .filter(|contract| is_party(contract, facts.client, facts.groups))
         .peekable();
-    if own.peek().is_none() && !facts.is_published {
-        return Err(Refusal::Unknown(Unknown::Hidden));
+    if own.peek().is_none() {
+        return Err(no_contract(facts));
     }
     let id = reference.split_once('@').map_or(reference, |(id, _)| id);
     match own.find(|contract| contract.id() == id) {

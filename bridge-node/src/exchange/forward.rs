@@ -61,11 +61,21 @@ async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refu
     let Some(mut line) = sent.line.lock().await.take() else {
         return Err(Refusal::Node(NodeFault::Internal));
     };
-    let request = request(sent)?;
-    let response = line
-        .send(request)
-        .await
-        .map_err(|error| peer_refusal(node, &error))?;
+    let mut answered = line.send(request(sent)?).await;
+    if let Err(PeerError::Unsent(_)) = &answered {
+        // The peer closed an idle connection at this very moment; nothing was sent, so nothing is sent twice.
+        answered = match line.another(&node.peers).await {
+            Ok(fresh) => {
+                line = fresh;
+                line.send(request(sent)?).await
+            }
+            Err(error) => {
+                tracing::warn!(error = %crate::chain(&error), "no connection");
+                return Err(Refusal::Link(LinkFault::Unreachable));
+            }
+        };
+    }
+    let response = answered.map_err(|error| peer_refusal(node, &error))?;
     let (parts, body) = response.into_parts();
     Ok(RawAnswer {
         status: parts.status.as_u16(),
@@ -108,6 +118,7 @@ fn peer_refusal(node: &Node, error: &PeerError) -> Refusal {
     match error {
         PeerError::TimedOut => timed_out(node),
         PeerError::Ended(cause) if cause.is_parse() => Refusal::Link(LinkFault::Malformed),
+        PeerError::Unsent(_) => Refusal::Link(LinkFault::Unreachable),
         PeerError::Ended(_)
         | PeerError::Connect { .. }
         | PeerError::Handshake { .. }

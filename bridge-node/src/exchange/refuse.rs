@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::about::{About, Proof, Refused};
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
-use super::sign::{content, set_identity, set_service};
+use super::sign::{content, set, set_identity, set_service};
 use crate::node::Node;
 use crate::payload::Payload;
 
@@ -146,6 +146,13 @@ fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     fields.insert("x-road-error", HeaderValue::from_static(code));
     if let Some(seconds) = refusal.retry_after() {
         fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if about.side == Side::Provider {
+        set(
+            &mut fields,
+            "bridge-version",
+            &crate::WIRE_VERSION.to_string(),
+        );
     }
     if about.side == Side::Consumer && about.client.is_some() {
         set_identity(&mut fields, about);

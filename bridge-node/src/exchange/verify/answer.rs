@@ -1,7 +1,11 @@
 //! Step 6 at the consumer's node: an answer counts if it is signed, by the provider, for this very request, now.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use bridge_core::envelope::{Envelope, Tag, open};
 use bridge_core::fields::{check_secrets, request_hash};
+use bridge_core::leaf::Side;
 use bridge_core::refusal::{LinkFault, PeerFault, Refusal};
 use bridge_signature::{AnswerView, Message, parse_content_digest};
 use http::HeaderMap;
@@ -45,12 +49,13 @@ impl GenuineAnswer {
     }
 }
 
-/// A refusal type as it may stand in a leaf: lower-case words, points and underscores only.
+/// Whether it is one of the bridge's own refusal types: no other text of a peer stands in a leaf.
 fn is_code(text: &str) -> bool {
-    text.len() <= 100
-        && text
-            .bytes()
-            .all(|b| b.is_ascii_lowercase() || b == b'.' || b == b'_')
+    static CODES: LazyLock<HashSet<&'static str>> = LazyLock::new(|| {
+        let samples = Refusal::samples();
+        samples.iter().map(|r| r.code(Side::Provider)).collect()
+    });
+    CODES.contains(text)
 }
 
 /// Step 6 at the consumer's node.
@@ -162,4 +167,17 @@ fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_types_of_refusals_reach_a_leaf() {
+        assert!(is_code("server.serverproxy.access_denied"));
+        for text in ["", "ivan.ivanov", "server.serverproxy.5abc", "ok"] {
+            assert!(!is_code(text), "{text}");
+        }
+    }
 }
