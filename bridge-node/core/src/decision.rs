@@ -150,7 +150,9 @@ fn order(party: &Party) -> u8 {
     }
 }
 
-fn no_contract(facts: &Facts<'_>) -> Refusal {
+/// Returns the refusal of a client that no contract about the service names: whether the service exists is told only
+/// if it is published.
+pub fn no_contract(facts: &Facts<'_>) -> Refusal {
     if facts.is_published {
         Refusal::NoContract {
             provider: facts.service.subsystem().clone(),
