@@ -70,7 +70,7 @@ async fn s25_denied_without_a_contract_and_granted_by_subsystem_local_and_global
         .consumer_settings(&both);
     let world = setup.start().await;
     let answer = world.consumer.get(PATH).send().await;
-    answer.refused(409, "server.serverproxy.contract_versions_differ");
+    answer.refused(403, "server.serverproxy.access_denied");
     claims::refused_leaf(
         &world.provider,
         answer.request_id(),
