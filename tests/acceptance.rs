@@ -292,7 +292,10 @@ fn every_type_of_refusal_is_provoked_by_a_scenario_or_named_as_open() {
         }
     }
     wrong.dedup();
-    assert!(wrong.is_empty(), "neither provoked nor open, or both: {wrong:?}");
+    assert!(
+        wrong.is_empty(),
+        "neither provoked nor open, or both: {wrong:?}"
+    );
 }
 
 #[test]

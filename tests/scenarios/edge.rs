@@ -332,9 +332,15 @@ async fn s61_s75_limits_of_heads_and_bodies() {
 async fn a_body_that_ends_early_is_refused() {
     let world = World::usual().await;
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: a\r\n{{key}}\r\nConnection: close\r\n");
-    for rest in ["Content-Length: 100\r\n\r\nhalf", "Transfer-Encoding: chunked\r\n\r\n64\r\nhalf"] {
+    for rest in [
+        "Content-Length: 100\r\n\r\nhalf",
+        "Transfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+    ] {
         let got = world.consumer.raw_cut(&format!("{head}{rest}")).await;
-        assert!(got.is_empty() || got.contains("server.clientproxy.invalid_body"), "{got}");
+        assert!(
+            got.is_empty() || got.contains("server.clientproxy.invalid_body"),
+            "{got}"
+        );
     }
     assert!(world.registry.seen().is_empty());
 }

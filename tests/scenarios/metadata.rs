@@ -250,9 +250,31 @@ async fn a_register_in_sql_answers_and_its_description_is_held_against_it() {
     let wrong = world.consumer.get(&target("not-a-fin")).send().await;
     wrong.refused(400, "server.serverproxy.service_failed.bad_request");
     let nobody = world.consumer.get(&target("0000000")).send().await;
-    assert_eq!((nobody.status, nobody.field("x-road-error")), (404, None), "{nobody:?}");
-    let nowhere = world.consumer.get(&target("a/b/c")).send().await;
-    nowhere.refused(404, "server.serverproxy.service_failed.not_found");
+    assert_eq!(
+        (nobody.status, nobody.field("x-road-error")),
+        (404, None),
+        "{nobody:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_path_that_a_register_does_not_have_is_404_when_its_description_is_not_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let person = terms("tax-person", CONSUMER, PROVIDER, "person");
+    let unchecked = population(folder.path()) + "check = false\n";
+    let world = World::with()
+        .contract(person)
+        .provider_settings(&unchecked)
+        .start()
+        .await;
+    for (method, path) in [("GET", "a/b/c"), ("DELETE", "check")] {
+        let answer = world
+            .consumer
+            .ask(method, &format!("/r1/AZ/GOV/1001/POPULATION/person/{path}"))
+            .send()
+            .await;
+        answer.refused(404, "server.serverproxy.service_failed.not_found");
+    }
 }
 
 #[tokio::test]

@@ -569,21 +569,49 @@ async fn a_connection_that_does_not_name_the_protocol_or_has_no_certificate_is_c
 #[tokio::test]
 async fn the_public_files_of_a_journal_are_served_to_nodes_of_the_directory_only() {
     let (mut world, puppet, contract) = world().await;
-    puppet.ask(&world.provider, puppet.request(&world.provider, PATH, &contract)).await.answered(200);
+    puppet
+        .ask(
+            &world.provider,
+            puppet.request(&world.provider, PATH, &contract),
+        )
+        .await
+        .answered(200);
     let file = |path: &str| {
-        let (host, fields) = (world.provider.authority().to_owned(), http::HeaderMap::new());
-        Sent { method: "GET".to_owned(), target: path.to_owned(), host, fields, body: Bytes::new() }
+        let (host, fields) = (
+            world.provider.authority().to_owned(),
+            http::HeaderMap::new(),
+        );
+        Sent {
+            method: "GET".to_owned(),
+            target: path.to_owned(),
+            host,
+            fields,
+            body: Bytes::new(),
+        }
     };
     let journal = world.provider.live().node.journal.clone();
-    wait_until("a checkpoint is signed", async || journal.checkpoint().is_some()).await;
+    wait_until("a checkpoint is signed", async || {
+        journal.checkpoint().is_some()
+    })
+    .await;
     let checkpoint = puppet.send(&world.provider, file("/log/checkpoint")).await;
     assert_eq!(checkpoint.status, 200);
     let text = String::from_utf8(checkpoint.body.to_vec()).unwrap();
     assert_eq!(text.lines().next(), Some(journal.origin()));
     let size: u64 = text.lines().nth(1).unwrap().parse().unwrap();
-    let tile = puppet.send(&world.provider, file(&format!("/log/tile/0/000.p/{size}"))).await;
+    let tile = puppet
+        .send(&world.provider, file(&format!("/log/tile/0/000.p/{size}")))
+        .await;
     assert_eq!((tile.status, tile.body.len() as u64), (200, size * 32));
-    for wrong in ["/log/", "/log/../data", "/log/%2e%2e/segments", "/log/checkpoint?x=1", "/log/origin", "/log/segments", "/log/tile/0/999"] {
+    for wrong in [
+        "/log/",
+        "/log/../data",
+        "/log/%2e%2e/segments",
+        "/log/checkpoint?x=1",
+        "/log/origin",
+        "/log/segments",
+        "/log/tile/0/999",
+    ] {
         let answer = puppet.send(&world.provider, file(wrong)).await;
         assert!(matches!(answer.status, 400 | 404), "{wrong}: {answer:?}");
     }
@@ -603,6 +631,9 @@ async fn s36_a_certificate_that_expires_while_the_directory_still_lists_it() {
     world.provider.refresh().await;
     let mut forged = puppet.request(&world.provider, PATH, &contract);
     forged.created(later);
-    puppet.ask(&world.provider, forged).await.refused(403, "server.serverproxy.cert_validation");
+    puppet
+        .ask(&world.provider, forged)
+        .await
+        .refused(403, "server.serverproxy.cert_validation");
     assert!(world.registry.seen().is_empty());
 }

@@ -89,12 +89,22 @@ impl Agency {
 
     /// As [`Agency::raw`], and closes its own direction afterwards.
     pub async fn raw_cut(&self, text: &str) -> String {
-        let known = format!("Bridge-Api-Key: {}\r\nX-Road-Client: {}", self.api_key, self.subsystem);
+        let known = format!(
+            "Bridge-Api-Key: {}\r\nX-Road-Client: {}",
+            self.api_key, self.subsystem
+        );
         let mut stream = TcpStream::connect(self.ports.plain).await.unwrap();
-        stream.write_all(text.replace("{key}", &known).as_bytes()).await.unwrap();
+        stream
+            .write_all(text.replace("{key}", &known).as_bytes())
+            .await
+            .unwrap();
         stream.shutdown().await.unwrap();
         let mut got = Vec::new();
-        drop(tokio::time::timeout(BOUND, stream.read_to_end(&mut got)).await.expect("the node closes"));
+        drop(
+            tokio::time::timeout(BOUND, stream.read_to_end(&mut got))
+                .await
+                .expect("the node closes"),
+        );
         String::from_utf8_lossy(&got).into_owned()
     }
 
