@@ -3,7 +3,7 @@
 use std::fs;
 use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use rustix::process::Signal;
 use serde_json::{Value, json};
@@ -105,6 +105,27 @@ fn start_until(folder: &Path, text: &str) -> (Child, impl Iterator<Item = String
         "`{text}` was not told"
     );
     (child, lines)
+}
+
+#[test]
+fn the_lines_to_try_work_as_they_are_printed() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut child, mut rest) = start_until(folder.path(), "until you press Ctrl-C");
+    for _ in 0..3 {
+        let line = rest.next().unwrap();
+        assert!(line.trim().starts_with("curl "), "{line}");
+        let line =
+            format!("{line} --silent --show-error --output /dev/null --write-out '%{{http_code}}'");
+        let output = Command::new("sh").args(["-c", &line]).output().unwrap();
+        assert_eq!(
+            String::from_utf8_lossy(&output.stdout),
+            "200",
+            "{line}: {output:?}"
+        );
+    }
+    signal(&child, Signal::INT);
+    assert!(rest.count() < 100);
+    assert!(ended(&mut child).success());
 }
 
 /// Processes whose command line names the folder.

@@ -65,9 +65,23 @@ impl Node {
     /// Stops it as an operator does.
     #[track_caller]
     pub(crate) fn stop(mut self) {
+        self.terminate();
+        self.stopped();
+    }
+
+    pub(crate) fn terminate(&self) {
         signal(&self.child, Signal::TERM);
+    }
+
+    /// Waits until it has ended well.
+    #[track_caller]
+    pub(crate) fn stopped(&mut self) {
         let status = ended(&mut self.child);
         assert!(status.success(), "{status}: {}", self.log());
+    }
+
+    pub(crate) fn lives(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Stops it as a power cut does.

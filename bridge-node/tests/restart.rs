@@ -1,7 +1,7 @@
 //! Nodes that die: the next start goes on, the journal is whole, and what was left open is closed at both ends.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::thread;
@@ -9,7 +9,8 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::nodes::Node;
-use crate::world::{Agency, World, get};
+use crate::shell::wait_for;
+use crate::world::{Agency, Answer, World, get};
 
 const PURPOSE: (&str, &str) = ("tax-assessment", "tax-code-23");
 const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person/MBXEHTV";
@@ -43,7 +44,7 @@ fn a_node_killed_at_rest_starts_again_and_its_journal_is_whole() {
 /// A registry that can be reached, takes a request and never answers. Closes the request's connection when dropped.
 struct Registry {
     _reachable: TcpListener,
-    _asked: TcpStream,
+    asked: TcpStream,
 }
 
 /// Returns the registry's address, and the registry once it was asked.
@@ -61,7 +62,7 @@ fn silent_registry() -> (String, thread::JoinHandle<Registry>) {
             {
                 return Registry {
                     _reachable: listener.try_clone().unwrap(),
-                    _asked: stream,
+                    asked: stream,
                 };
             }
         }
@@ -89,16 +90,16 @@ fn add_documents(population: &Agency, tax: &Agency, registry: &str) {
     }
 }
 
+/// An exchange that has come as far as the registry.
+struct Open {
+    provider: Node,
+    consumer: Node,
+    registry: Registry,
+    asking: thread::JoinHandle<std::io::Result<Answer>>,
+}
+
 /// Brings an exchange to the registry and returns with it under way.
-fn open_exchange(
-    population: &Agency,
-    tax: &Agency,
-) -> (
-    Node,
-    Node,
-    Registry,
-    thread::JoinHandle<std::io::Result<()>>,
-) {
+fn open_exchange(population: &Agency, tax: &Agency) -> Open {
     let (registry, asked) = silent_registry();
     add_documents(population, tax, &registry);
     let key = tax.new_api_key();
@@ -110,20 +111,24 @@ fn open_exchange(
             PURPOSE.0, PURPOSE.1
         );
         get(&address, DOCUMENTS, &fields)
-            .map(|answer| panic!("the registry never answered: {answer:?}"))
     });
-    (provider, consumer, asked.join().unwrap(), asking)
+    Open {
+        provider,
+        consumer,
+        registry: asked.join().unwrap(),
+        asking,
+    }
 }
 
 #[test]
 fn an_exchange_left_open_is_closed_as_interrupted_at_both_ends() {
     let world = World::new();
     let (population, tax) = (world.population(), world.tax());
-    let (provider, consumer, _registry, asking) = open_exchange(&population, &tax);
-    consumer.kill();
-    provider.kill();
+    let open = open_exchange(&population, &tax);
+    open.consumer.kill();
+    open.provider.kill();
     assert!(
-        asking.join().unwrap().is_err(),
+        open.asking.join().unwrap().is_err(),
         "the caller's connection is cut"
     );
     for agency in [&population, &tax] {
@@ -161,6 +166,78 @@ fn an_exchange_left_open_is_closed_as_interrupted_at_both_ends() {
         assert_eq!(agency.search(&["--outcome", "interrupted"]).len(), 1);
         agency.verify().good();
     }
+}
+
+#[test]
+fn a_consumer_whose_provider_dies_tells_its_caller_and_the_provider_closes_the_exchange() {
+    let world = World::new();
+    let (population, tax) = (world.population(), world.tax());
+    let open = open_exchange(&population, &tax);
+    open.provider.kill();
+    let answer = open.asking.join().unwrap().unwrap();
+    assert!(answer.status >= 500, "{answer:?}");
+    assert!(answer.head.contains("\r\nx-road-error: "), "{answer:?}");
+    let code: Value = serde_json::from_str(&answer.body).unwrap();
+    let refused = tax.search(&["--outcome", code["type"].as_str().unwrap()]);
+    assert_eq!(refused.len(), 1, "{refused:#?}");
+    let id = refused[0]["request_id"].as_str().unwrap();
+    let _provider = population.start();
+    let closed = population.search(&["--id", id, "--outcome", "interrupted"]);
+    assert_eq!(closed.len(), 1, "{closed:#?}");
+    population.verify().good();
+    tax.verify().good();
+}
+
+#[test]
+fn a_node_told_to_stop_finishes_what_is_under_way() {
+    let world = World::new();
+    let (population, tax) = (world.population(), world.tax());
+    let mut open = open_exchange(&population, &tax);
+    open.provider.terminate();
+    let health = population.setting("health_listen");
+    wait_for("the provider drains", || {
+        // It takes no new connections; the exchange under way is not touched.
+        get(&health, "/live", "").is_err().then_some(())
+    });
+    assert!(open.provider.lives(), "{}", open.provider.log());
+    let body = "{\"fin\":\"MBXEHTV\",\"secret\":1}";
+    let head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n";
+    write!(
+        open.registry.asked,
+        "{head}Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
+    let answer = open.asking.join().unwrap().unwrap();
+    assert_eq!(
+        (answer.status, answer.body.as_str()),
+        (200, "{\"fin\":\"MBXEHTV\"}"),
+        "{answer:?}"
+    );
+    open.provider.stopped();
+    open.consumer.stop();
+    for agency in [&population, &tax] {
+        let told = agency.verify().good();
+        assert!(told.contains(": verified: "), "{told}");
+    }
+}
+
+#[test]
+fn a_node_that_waited_long_enough_stops_and_closes_the_exchange_at_its_next_start() {
+    let world = World::new();
+    let (population, tax) = (world.population(), world.tax());
+    population.add("\n[limits]\ndrain_seconds = 1\n");
+    let mut open = open_exchange(&population, &tax);
+    open.provider.terminate();
+    open.provider.stopped();
+    assert!(
+        open.provider.log().contains("draining took too long"),
+        "{}",
+        open.provider.log()
+    );
+    population.verify().good();
+    let _provider = population.start();
+    assert_eq!(population.search(&["--outcome", "interrupted"]).len(), 1);
 }
 
 #[test]
