@@ -55,16 +55,37 @@ impl Callers {
         now_s: u64,
     ) -> Result<Arc<Caller>, Refusal> {
         let found = match fields.get(API_KEY) {
-            Some(key) => self.by_key.get(digest(&SHA256, key.as_bytes()).as_ref()),
-            None => connection
-                .certificates
-                .first()
-                .filter(|certificate| is_valid_at(certificate, now_s))
-                .and_then(|certificate| self.by_certificate.get(certificate.as_ref())),
+            Some(key) => self
+                .by_key
+                .get(digest(&SHA256, key.as_bytes()).as_ref())
+                .ok_or("no entry of [[callers]] has this API key"),
+            None => self.of_certificate(connection, now_s),
         };
-        found
-            .cloned()
-            .ok_or(Refusal::Caller(CallerFault::NotAuthenticated))
+        found.cloned().map_err(|why| {
+            // The caller is told nothing that helps to guess; the operator is.
+            tracing::info!(why, "a caller was not authenticated");
+            Refusal::Caller(CallerFault::NotAuthenticated)
+        })
+    }
+
+    fn of_certificate(
+        &self,
+        connection: &Connection,
+        now_s: u64,
+    ) -> Result<&Arc<Caller>, &'static str> {
+        let certificate = connection
+            .certificates
+            .first()
+            .ok_or("neither an API key nor a client certificate was sent")?;
+        let caller = self
+            .by_certificate
+            .get(certificate.as_ref())
+            .ok_or("no entry of [[callers]] has this certificate")?;
+        if is_valid_at(certificate, now_s) {
+            Ok(caller)
+        } else {
+            Err("the caller's certificate has expired or is not valid yet")
+        }
     }
 }
 

@@ -5,9 +5,11 @@ use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
+use serde_json::Value;
+
 use crate::nodes::Node;
 use crate::shell::run;
-use crate::world::{Agency, World};
+use crate::world::{Agency, World, get};
 
 fn set_mode(path: &Path, mode: u32) {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
@@ -273,4 +275,31 @@ fn a_journal_of_another_log_is_left_alone_with_a_way_out() {
             "give a folder",
         ],
     );
+}
+
+#[test]
+fn why_a_caller_is_unknown_stands_in_the_log_alone() {
+    let world = World::new();
+    let tax = world.tax();
+    let node = tax.start();
+    let path = "/r1/AZ/GOV/1001/POPULATION/person/MBXEHTV";
+    let plain = tax.setting("plain_listen");
+    for (field, why) in [
+        ("", "neither an API key nor a client certificate was sent"),
+        (
+            "Bridge-Api-Key: wrong\r\n",
+            "no entry of [[callers]] has this API key",
+        ),
+    ] {
+        let answer = get(&plain, path, field).unwrap();
+        let body: Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(body["message"], "The caller is not authenticated.");
+        assert!(node.log().contains(why), "{}", node.log());
+        assert!(
+            node.log().contains(body["detail"].as_str().unwrap()),
+            "{}",
+            node.log()
+        );
+        assert!(!node.log().contains("wrong"), "{}", node.log());
+    }
 }
