@@ -11,6 +11,9 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bridge_core::leaf::Side;
+use bridge_core::refusal::Refusal;
+
 /// The list's lines, in our words.
 const LINES: [&str; 84] = [
     "REST methods pass body, query and fields unchanged",
@@ -247,6 +250,51 @@ fn the_map_of_the_acceptance_list_is_current() {
     assert!(
         golden == map,
         "tests/golden/acceptance.txt is not current: run with UPDATE_GOLDEN=1 and read the difference"
+    );
+}
+
+/// Refusals that no scenario provokes yet, by the last words of their type, and the topic that will bring them.
+const UNPROVOKED: &[(&str, &str)] = &[
+    ("invalid_content_type", "SOAP"),
+    ("idempotency_key_in_flight", "idempotency"),
+    ("idempotency_key_reused", "idempotency"),
+    ("outcome_unknown", "idempotency"),
+    ("ocsp_failed", "certificate status"),
+    ("timestamping_failed", "time-stamps"),
+    ("clock_not_trusted", "time"),
+    ("cannot_create_signature", "keys on tokens"),
+    ("service_disabled", "stop and maintenance"),
+    ("maintenance_mode", "stop and maintenance"),
+];
+
+/// All text of the scenarios.
+fn scenarios() -> String {
+    let mut text = String::new();
+    for entry in fs::read_dir(folder().join("scenarios")).unwrap() {
+        text += &fs::read_to_string(entry.unwrap().path()).unwrap();
+    }
+    text
+}
+
+#[test]
+fn every_type_of_refusal_is_provoked_by_a_scenario_or_named_as_open() {
+    let text = scenarios();
+    let mut wrong = Vec::new();
+    for refusal in Refusal::samples() {
+        let code = refusal.code(Side::Provider);
+        let word = code.strip_prefix("server.serverproxy.").unwrap();
+        let is_provoked = ["server.serverproxy.", "server.clientproxy.", ""]
+            .iter()
+            .any(|prefix| text.contains(&format!("\"{prefix}{word}\"")));
+        let is_open = UNPROVOKED.iter().any(|(open, _)| *open == word);
+        if is_provoked == is_open {
+            wrong.push(word);
+        }
+    }
+    wrong.dedup();
+    assert!(
+        wrong.is_empty(),
+        "neither provoked nor open, or both: {wrong:?}"
     );
 }
 

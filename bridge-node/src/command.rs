@@ -51,7 +51,7 @@ enum Command {
         #[command(subcommand)]
         command: certs::Command,
     },
-    /// Publish a signed directory (development; threshold 1).
+    /// Publish a signed directory (development: all role keys in one folder).
     Directory {
         #[command(subcommand)]
         command: directory::Command,

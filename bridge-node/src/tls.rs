@@ -55,7 +55,7 @@ impl TlsIdentity {
     pub fn read(folder: &Path, name: &str) -> Result<Self, TlsError> {
         let path = folder.join(format!("{name}.pem"));
         let chain = read_pem_certificates(&path)
-            .map_err(|error| TlsError::Certificate(error.to_string()))?;
+            .map_err(|error| TlsError::Certificate(crate::chain(&error)))?;
         if chain.is_empty() {
             return Err(TlsError::Certificate(format!(
                 "{}: no certificate",

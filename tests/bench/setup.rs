@@ -79,10 +79,10 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
         let contract = folder.join(party.folder).join("contracts/benchmark.json");
         write(&contract, &texts::contract())?;
     }
-    let public = folder.join("directory");
-    let publisher = Publisher::create(&folder.join("directory-keys"), &public, now_s)?;
+    let (keys, public) = (folder.join("directory-keys"), folder.join("directory"));
+    let publisher = Publisher::create(&keys, &public, now_s)?;
     publisher.publish(&directory, now_s)?;
-    fs::copy(public.join("1.root.json"), folder.join("trust/root.json"))?;
+    fs::write(folder.join("trust/root.json"), publisher.root()?)?;
 
     let api_key = URL_SAFE_NO_PAD.encode(random()?);
     write(

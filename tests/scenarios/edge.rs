@@ -31,7 +31,7 @@ async fn s24_errors_are_json_their_type_is_the_error_field_and_their_detail_is_u
 }
 
 /// What the wire carries, the status, and the type's last word.
-const REFUSED: [(&str, &str, u16, &str); 27] = [
+const REFUSED: [(&str, &str, u16, &str); 29] = [
     (
         "both framings",
         "POST {path} HTTP/1.1\r\nHost: a\r\n{key}\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
@@ -189,6 +189,18 @@ const REFUSED: [(&str, &str, u16, &str); 27] = [
         "bad_request",
     ),
     (
+        "trailers",
+        "POST {path} HTTP/1.1\r\nHost: a\r\n{key}\r\nTransfer-Encoding: chunked\r\nTrailer: X-A\r\nConnection: close\r\n\r\n1\r\nx\r\n0\r\nX-A: 1\r\n\r\n",
+        400,
+        "bad_request",
+    ),
+    (
+        "a method of nobody",
+        "BREW {path} HTTP/1.1\r\nHost: a\r\n{key}\r\n{end}",
+        400,
+        "invalid_http_method",
+    ),
+    (
         "another method than it is carried",
         "CONNECT a:443 HTTP/1.1\r\nHost: a\r\n{key}\r\n{end}",
         400,
@@ -314,4 +326,21 @@ async fn s61_s75_limits_of_heads_and_bodies() {
         answer.refused(413, "server.clientproxy.invalid_body");
     }
     assert_eq!(world.registry.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_that_ends_early_is_refused() {
+    let world = World::usual().await;
+    let head = format!("POST {PATH} HTTP/1.1\r\nHost: a\r\n{{key}}\r\nConnection: close\r\n");
+    for rest in [
+        "Content-Length: 100\r\n\r\nhalf",
+        "Transfer-Encoding: chunked\r\n\r\n64\r\nhalf",
+    ] {
+        let got = world.consumer.raw_cut(&format!("{head}{rest}")).await;
+        assert!(
+            got.is_empty() || got.contains("server.clientproxy.invalid_body"),
+            "{got}"
+        );
+    }
+    assert!(world.registry.seen().is_empty());
 }

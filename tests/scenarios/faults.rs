@@ -6,6 +6,7 @@ use bridge_core::leaf::Kind;
 use bridge_tests::claims;
 use bridge_tests::registry::{Reaction, Registry};
 use bridge_tests::world::{PATH, PROVIDER, World, usual};
+use serde_json::json;
 use tokio::sync::Semaphore;
 
 #[tokio::test]
@@ -182,12 +183,14 @@ async fn a_caller_who_goes_away_does_not_end_the_exchange() {
         .get(PATH)
         .field("x-road-id", "gone")
         .try_send();
-    let asked = tokio::time::timeout(std::time::Duration::from_millis(1500), ask).await;
-    assert!(asked.is_err(), "the registry still thinks");
-    bridge_tests::wait::wait_until("the registry was asked", async || {
+    let reached = bridge_tests::wait::wait_until("the registry was asked", async || {
         world.registry.seen().len() == 1
-    })
-    .await;
+    });
+    // The caller waits until then and goes.
+    tokio::select! {
+        answer = ask => panic!("answered too early: {answer:?}"),
+        () = reached => {}
+    }
     gate.add_permits(1);
     let id = world.registry.last().fields["x-road-request-id"]
         .to_str()
@@ -199,4 +202,111 @@ async fn a_caller_who_goes_away_does_not_end_the_exchange() {
             && claims::kinds(&world.provider, id).last() == Some(&Kind::ResponseSigned)
     })
     .await;
+}
+
+#[tokio::test]
+async fn a_registry_whose_answer_has_no_end_or_is_not_http_is_502() {
+    for nonsense in [
+        "HTTP/1.1 200 OK\r\n\r\nno length",
+        "SSH-2.0-OpenSSH_9.6\r\n\r\n",
+    ] {
+        let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+            .await
+            .unwrap();
+        let address = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 1024];
+                drop(stream.read(&mut head).await);
+                drop(stream.write_all(nonsense.as_bytes()).await);
+            }
+        });
+        let broken = format!(
+            "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"broken\"\nbase_url = \"http://{address}/x\"\n"
+        );
+        let terms = usual()
+            .with("id", "broken".into())
+            .with("service", "broken".into());
+        let world = World::with()
+            .contract(terms)
+            .provider_settings(&broken)
+            .start()
+            .await;
+        let answer = world
+            .consumer
+            .get(&PATH.replace("registry", "broken"))
+            .send()
+            .await;
+        answer.refused(502, "server.serverproxy.service_failed.http_error");
+    }
+}
+
+#[tokio::test]
+async fn whom_a_message_concerns_must_be_readable_from_it() {
+    let subjects = json!([{ "method": "POST", "path": "/**", "query": [], "semicolons": false, "subjects": [
+        { "in": "request", "pointer": "/fin", "type": "fin" },
+        { "in": "answer", "pointer": "/children/*/fin", "type": "fin" },
+    ] }]);
+    let world = World::with()
+        .contract(usual().with("endpoints", subjects))
+        .start()
+        .await;
+    let ask = |body: &'static str| {
+        world
+            .consumer
+            .ask("POST", PATH)
+            .field("content-type", "application/json")
+            .body(body)
+            .send()
+    };
+    for body in [
+        "fin=5ABCDE7",
+        "{\"fin\":{}}",
+        "{\"fin\":\"1\",\"fin\":\"2\"}",
+    ] {
+        ask(body)
+            .await
+            .refused(403, "server.clientproxy.access_denied");
+    }
+    assert!(world.registry.seen().is_empty());
+    // What is too large to be read could hide somebody.
+    let large = format!(
+        "{{\"fin\":\"5ABCDE7\",\"filler\":\"{}\"}}",
+        "x".repeat(1_100_000)
+    );
+    let ask_large = world
+        .consumer
+        .ask("POST", PATH)
+        .field("content-type", "application/json")
+        .body(large.clone());
+    ask_large
+        .send()
+        .await
+        .refused(403, "server.clientproxy.access_denied");
+    assert!(world.registry.seen().is_empty());
+    world.registry.always(Reaction::json(
+        200,
+        &json!({ "children": [{ "fin": "1" }, { "fin": "2" }] }),
+    ));
+    let good = ask("{\"fin\":\"5ABCDE7\"}").await;
+    good.answered(200);
+    claims::both_ends_agree(&world, &good);
+    let leaves = claims::leaves(&world.provider, good.request_id());
+    assert_eq!(
+        leaves
+            .iter()
+            .map(|leaf| leaf.subjects.len())
+            .collect::<Vec<_>>(),
+        [1, 2]
+    );
+    for answer in [
+        Reaction::answer(200, &[], "not JSON"),
+        Reaction::answer(200, &[("content-type", "application/json")], large),
+        Reaction::json(200, &json!({ "children": [{ "fin": {} }] })),
+    ] {
+        world.registry.always(answer);
+        let refused = ask("{\"fin\":\"5ABCDE7\"}").await;
+        refused.refused(502, "server.serverproxy.subjects_not_readable");
+    }
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bridge_core::leaf::Kind;
 use bridge_tests::claims;
 use bridge_tests::puppet::{Puppet, reference};
-use bridge_tests::terms::terms;
+use bridge_tests::terms::{endpoint, terms};
 use bridge_tests::world::{CONSUMER, PATH, PROVIDER, SERVICE, STRANGER, World, service, usual};
 use serde_json::{Value, json};
 
@@ -217,7 +217,7 @@ async fn get_openapi_gives_the_description_without_the_registrys_address() {
 async fn a_register_in_sql_answers_and_its_description_is_held_against_it() {
     let folder = tempfile::tempdir().unwrap();
     let person = terms("tax-person", CONSUMER, PROVIDER, "person")
-        .with("endpoints", json!([{ "method": "GET", "path": "/*", "query": [], "semicolons": false, "subjects": [{ "in": "path", "segment": 0, "type": "fin" }] }]))
+        .with("endpoints", json!([{ "method": "GET", "path": "/*", "query": [], "semicolons": false, "subjects": [{ "in": "path", "segment": 0, "type": "fin" }] }, endpoint("GET", "/a/b/c")]))
         .with("fields", json!(["/fin", "/name/last"]));
     let world = World::with()
         .contract(person)
@@ -248,9 +248,33 @@ async fn a_register_in_sql_answers_and_its_description_is_held_against_it() {
         "it concerns one person, by commitment"
     );
     let wrong = world.consumer.get(&target("not-a-fin")).send().await;
-    assert_eq!(wrong.status, 400, "{:?}", wrong.body);
+    wrong.refused(400, "server.serverproxy.service_failed.bad_request");
     let nobody = world.consumer.get(&target("0000000")).send().await;
-    assert!(matches!(nobody.status, 400 | 404), "{nobody:?}");
+    assert_eq!(
+        (nobody.status, nobody.field("x-road-error")),
+        (404, None),
+        "{nobody:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_path_that_a_register_does_not_have_is_404_when_its_description_is_not_checked() {
+    let folder = tempfile::tempdir().unwrap();
+    let person = terms("tax-person", CONSUMER, PROVIDER, "person");
+    let unchecked = population(folder.path()) + "check = false\n";
+    let world = World::with()
+        .contract(person)
+        .provider_settings(&unchecked)
+        .start()
+        .await;
+    for (method, path) in [("GET", "a/b/c"), ("DELETE", "check")] {
+        let answer = world
+            .consumer
+            .ask(method, &format!("/r1/AZ/GOV/1001/POPULATION/person/{path}"))
+            .send()
+            .await;
+        answer.refused(404, "server.serverproxy.service_failed.not_found");
+    }
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use bridge_tests::agency::{issue, issue_for};
 use bridge_tests::claims;
 use bridge_tests::puppet::{Forged, Puppet, Sent, reference, signer};
 use bridge_tests::terms::terms;
-use bridge_tests::wait::now_s;
+use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{
     CONSUMER, PATH, PROVIDER, SERVICE, STRANGER, STRANGER_PATH, World, usual, with_stranger,
 };
@@ -564,4 +564,76 @@ async fn a_connection_that_does_not_name_the_protocol_or_has_no_certificate_is_c
     }
     assert!(world.registry.seen().is_empty());
     puppet.send(&world.provider, sent).await.answered(200);
+}
+
+#[tokio::test]
+async fn the_public_files_of_a_journal_are_served_to_nodes_of_the_directory_only() {
+    let (mut world, puppet, contract) = world().await;
+    puppet
+        .ask(
+            &world.provider,
+            puppet.request(&world.provider, PATH, &contract),
+        )
+        .await
+        .answered(200);
+    let file = |path: &str| {
+        let (host, fields) = (
+            world.provider.authority().to_owned(),
+            http::HeaderMap::new(),
+        );
+        Sent {
+            method: "GET".to_owned(),
+            target: path.to_owned(),
+            host,
+            fields,
+            body: Bytes::new(),
+        }
+    };
+    let journal = world.provider.live().node.journal.clone();
+    wait_until("a checkpoint is signed", async || {
+        journal.checkpoint().is_some()
+    })
+    .await;
+    let checkpoint = puppet.send(&world.provider, file("/log/checkpoint")).await;
+    assert_eq!(checkpoint.status, 200);
+    let text = String::from_utf8(checkpoint.body.to_vec()).unwrap();
+    assert_eq!(text.lines().next(), Some(journal.origin()));
+    let size: u64 = text.lines().nth(1).unwrap().parse().unwrap();
+    let tile = puppet
+        .send(&world.provider, file(&format!("/log/tile/0/000.p/{size}")))
+        .await;
+    assert_eq!((tile.status, tile.body.len() as u64), (200, size * 32));
+    for wrong in [
+        "/log/",
+        "/log/../data",
+        "/log/%2e%2e/segments",
+        "/log/checkpoint?x=1",
+        "/log/origin",
+        "/log/segments",
+        "/log/tile/0/999",
+    ] {
+        let answer = puppet.send(&world.provider, file(wrong)).await;
+        assert!(matches!(answer.status, 400 | 404), "{wrong}: {answer:?}");
+    }
+    let gone = file("/log/checkpoint");
+    world.stranger.entry.nodes[0].tls_pins = world.consumer.entry.nodes[0].tls_pins.clone();
+    world.publish(now_s());
+    world.refresh().await;
+    assert_eq!(puppet.send(&world.provider, gone).await.status, 403);
+}
+
+#[tokio::test]
+async fn s36_a_certificate_that_expires_while_the_directory_still_lists_it() {
+    let (world, puppet, contract) = world().await;
+    let later = now_s() + 301 * 86_400;
+    world.provider.set_clock(later);
+    world.publish(later);
+    world.provider.refresh().await;
+    let mut forged = puppet.request(&world.provider, PATH, &contract);
+    forged.created(later);
+    puppet
+        .ask(&world.provider, forged)
+        .await
+        .refused(403, "server.serverproxy.cert_validation");
+    assert!(world.registry.seen().is_empty());
 }

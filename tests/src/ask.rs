@@ -87,6 +87,27 @@ impl Agency {
             .await
     }
 
+    /// As [`Agency::raw`], and closes its own direction afterwards.
+    pub async fn raw_cut(&self, text: &str) -> String {
+        let known = format!(
+            "Bridge-Api-Key: {}\r\nX-Road-Client: {}",
+            self.api_key, self.subsystem
+        );
+        let mut stream = TcpStream::connect(self.ports.plain).await.unwrap();
+        stream
+            .write_all(text.replace("{key}", &known).as_bytes())
+            .await
+            .unwrap();
+        stream.shutdown().await.unwrap();
+        let mut got = Vec::new();
+        drop(
+            tokio::time::timeout(BOUND, stream.read_to_end(&mut got))
+                .await
+                .expect("the node closes"),
+        );
+        String::from_utf8_lossy(&got).into_owned()
+    }
+
     /// Sends bytes as they are.
     pub async fn raw_bytes(&self, bytes: &[u8]) -> String {
         let mut stream = TcpStream::connect(self.ports.plain).await.unwrap();

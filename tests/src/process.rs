@@ -1,6 +1,6 @@
 //! Nodes as real processes.
 
-use std::fs::File;
+use std::fs::{File, OpenOptions};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -47,6 +47,15 @@ pub fn reserve_ports() -> Ports {
     }
 }
 
+/// A file that grows from run to run.
+fn append(path: &Path) -> File {
+    OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .unwrap()
+}
+
 // === impl Process ===
 
 impl Process {
@@ -74,8 +83,8 @@ impl Process {
             .arg(config)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
-            .stdout(File::create(folder.join("node.out")).unwrap())
-            .stderr(File::create(&log).unwrap())
+            .stdout(append(&folder.join("node.out")))
+            .stderr(append(&log))
             .spawn()
             .unwrap();
         let mut process = Self { child, log };

@@ -150,8 +150,8 @@ fn order(party: &Party) -> u8 {
     }
 }
 
-/// Returns what is said to a client that no contract about the service names: of a service that is not published to it,
-/// that there is none.
+/// Returns the refusal of a client that no contract about the service names: whether the service exists is told only
+/// if it is published.
 pub fn no_contract(facts: &Facts<'_>) -> Refusal {
     if facts.is_published {
         Refusal::NoContract {

@@ -1,4 +1,4 @@
-//! `directory`: publishes a signed directory as static files. Development: one key a role, all on this machine.
+//! `directory`: publishes a signed directory as static files. Development: the keys of all roles lie on this machine.
 
 use std::path::{Path, PathBuf};
 
@@ -59,7 +59,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             "change it with `directory publish` or `refresh`, or give new folders"
         } else if matches!(
             error,
-            PublishError::TooFewKeys { .. } | PublishError::Io { .. }
+            PublishError::TooFewKeys { .. } | PublishError::Gone { .. } | PublishError::Io { .. }
         ) {
             "--keys and --public are the folders that `directory create` made"
         } else {

@@ -268,7 +268,7 @@ impl Question<'_> {
 
 /// The contract that the request names; it must be the very version that we hold.
 ///
-/// Who is party to none about an unpublished service learns nothing of it: it is refused like one that does not exist.
+/// Whether others hold one is told to nobody: who is party to none is refused for that, whatever contract it names.
 fn named_contract<'a>(
     contracts: &'a [Arc<Contract>],
     reference: &str,
@@ -278,9 +278,7 @@ fn named_contract<'a>(
         .iter()
         .filter(|contract| is_party(contract, facts.client, facts.groups))
         .peekable();
-    // Who names its very digest knows the contract; what it lacks is that the contract is with it.
-    let is_known = || contracts.iter().any(|held| held.reference() == reference);
-    if own.peek().is_none() && (!facts.is_published || is_known()) {
+    if own.peek().is_none() {
         return Err(no_contract(facts));
     }
     let id = reference.split_once('@').map_or(reference, |(id, _)| id);

@@ -80,6 +80,11 @@ pub(super) struct PeerEntered {
     pub(super) about: About,
 }
 
+/// The methods that are carried. Standard: X-Road PR-REST §4.1.
+const METHODS: [&str; 8] = [
+    "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
+];
+
 // === impl Asked ===
 
 impl Asked {
@@ -141,7 +146,7 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
     let (parts, body) = request.into_parts();
     let (asked, caller) =
         head(node, &connection, &parts, &mut about).map_err(|refusal| about.refuse(refusal))?;
-    if parts.method == Method::CONNECT {
+    if !METHODS.contains(&parts.method.as_str()) {
         return Err(about.refuse(Refusal::Request(RequestFault::Method)));
     }
     let owner = caller.client.to_string();

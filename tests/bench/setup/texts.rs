@@ -100,6 +100,8 @@ pub(crate) fn contract() -> String {
             "legal_basis": [{ "code": LEGAL_BASIS, "title": "Article 1" }],
             "fields": "all",
             "quota": { "per_hour": QUOTA, "per_day": QUOTA },
+            "hours": "any",
+            "evidence": "full",
             "start": "2020-01-01T00:00:00+04:00",
             "end": "2099-01-01T00:00:00+04:00",
             "contact": "bench@register.example"

@@ -322,7 +322,9 @@ async fn half(response: Response<Full<Bytes>>) -> Vec<u8> {
         body.len()
     );
     for (name, value) in &parts.headers {
-        bytes.push_str(&format!("{name}: {}\r\n", value.to_str().unwrap()));
+        for part in [name.as_str(), ": ", value.to_str().unwrap(), "\r\n"] {
+            bytes.push_str(part);
+        }
     }
     bytes.push_str("\r\n");
     let mut bytes = bytes.into_bytes();

@@ -1,0 +1,531 @@
+//! The documents: every command in them is run, every link leads somewhere, every default they name is the real one.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
+
+use bridge_node::command::Cli;
+use bridge_node::settings::{Limits, Settings, Source};
+use clap::{CommandFactory as _, Parser as _};
+
+use crate::shell::{repository, run, words};
+use crate::world::{Agency, World};
+
+/// A command of a document, without its comment.
+type Line = (&'static str, &'static str);
+
+/// Commands that are not run here: why, and what runs them instead.
+const RUN_ELSEWHERE: [(Line, &str, &str); 5] = [
+    (
+        ("README.md", "apt-get install -y build-essential"),
+        "changes the machine",
+        "`tests/run` installs it where it is missing",
+    ),
+    (
+        ("README.md", "cargo run --release -p bridge-node -- demo"),
+        "builds anew",
+        "`demo.rs` runs the same command on the built program",
+    ),
+    (("README.md", "bash tests/run"), "runs this test", "itself"),
+    (
+        ("README.md", "cargo build --release -p bridge-node"),
+        "builds anew",
+        "`tests/cold-build`",
+    ),
+    (
+        ("config/README.md", "cargo build --release -p bridge-node"),
+        "builds anew",
+        "`tests/cold-build`",
+    ),
+];
+const INSTALL: Line = (
+    "config/README.md",
+    "install -m 755 target/release/bridge-node /usr/local/bin/bridge-node",
+);
+
+/// Commands that are run here, in the order of their document.
+const TOUR: [Line; 4] = [
+    (
+        "README.md",
+        "target/release/bridge-node demo --once --dir demo-data",
+    ),
+    (
+        "README.md",
+        "target/release/bridge-node check-config --config demo-data/population/node.toml",
+    ),
+    (
+        "README.md",
+        "target/release/bridge-node audit verify demo-data/tax/data/journal --evidence-key demo-data/tax/keys/evidence.key",
+    ),
+    (
+        "README.md",
+        "target/release/bridge-node contract check demo-data/tax/contracts/tax-person.json",
+    ),
+];
+const KEYS: [Line; 7] = [
+    (
+        "config/README.md",
+        "bridge-node certs authority authority --name \"Trial authority\"",
+    ),
+    (
+        "config/README.md",
+        "bridge-node certs issue --authority authority --profile tls --id AZ/GOV/1001/NODE1 --out keys",
+    ),
+    (
+        "config/README.md",
+        "bridge-node certs issue --authority authority --profile exchange --id AZ/GOV/1001/NODE1 --out keys",
+    ),
+    (
+        "config/README.md",
+        "bridge-node certs issue --authority authority --profile web --san 127.0.0.1 --out keys",
+    ),
+    ("config/README.md", "bridge-node key journal keys"),
+    ("config/README.md", "bridge-node key officer officer.key"),
+    ("config/README.md", "bridge-node key api"),
+];
+const RUN: Line = ("config/README.md", "bridge-node run --config node.toml");
+const AUDIT: [Line; 3] = [
+    (
+        "config/README.md",
+        "bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX",
+    ),
+    (
+        "config/README.md",
+        "bridge-node audit show REQUEST-ID --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node audit verify data/journal --evidence-key keys/evidence.key",
+    ),
+];
+const ADAPTER: Line = (
+    "adapters/README.md",
+    "bridge-node adapter check adapters/registries/population --database population.db",
+);
+
+/// Every Markdown file of the project, by its path from the top.
+fn documents() -> Vec<String> {
+    fn walk(folder: &Path, top: &Path, list: &mut Vec<String>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let (path, name) = (entry.path(), entry.file_name());
+            let name = name.to_string_lossy();
+            // Built, fetched or hidden things are not the project's documents.
+            if name.starts_with('.') || name == "target" || path.join("pyvenv.cfg").exists() {
+                continue;
+            }
+            if path.is_dir() {
+                walk(&path, top, list);
+            } else if path.extension().is_some_and(|extension| extension == "md") {
+                list.push(path.strip_prefix(top).unwrap().display().to_string());
+            }
+        }
+    }
+    let top = repository();
+    let mut list = Vec::new();
+    walk(&top, &top, &mut list);
+    list.sort();
+    assert!(list.len() >= 9, "{list:?}");
+    list
+}
+
+fn read(document: &str) -> String {
+    fs::read_to_string(repository().join(document)).unwrap()
+}
+
+/// The commands of a document's `sh` blocks.
+fn commands(document: &str) -> Vec<String> {
+    let mut inside = false;
+    let mut list = Vec::new();
+    for line in read(document).lines() {
+        if line.trim_start().starts_with("```") {
+            inside = !inside && line.trim() == "```sh";
+        } else if inside {
+            let command = line.split(" #").next().unwrap_or_default().trim();
+            if !command.is_empty() && !command.starts_with('#') {
+                list.push(command.to_owned());
+            }
+        }
+    }
+    list
+}
+
+#[test]
+fn every_command_of_every_document_is_known_here() {
+    let mut found = BTreeSet::new();
+    for document in documents() {
+        for command in commands(&document) {
+            found.insert((document.clone(), command));
+        }
+    }
+    let skipped = RUN_ELSEWHERE.iter().map(|(line, why, covered)| {
+        assert!(!why.is_empty() && !covered.is_empty());
+        *line
+    });
+    let known: BTreeSet<(String, String)> = skipped
+        .chain([INSTALL, RUN, ADAPTER])
+        .chain(TOUR)
+        .chain(KEYS)
+        .chain(AUDIT)
+        .map(|(document, command)| (document.to_owned(), command.to_owned()))
+        .collect();
+    let unknown: Vec<_> = found.difference(&known).collect();
+    assert!(
+        unknown.is_empty(),
+        "commands that no test runs: {unknown:#?}"
+    );
+    let gone: Vec<_> = known.difference(&found).collect();
+    assert!(
+        gone.is_empty(),
+        "commands that no document has any more: {gone:#?}"
+    );
+}
+
+/// Runs a line of a document as it stands; the program under test stands for the installed one.
+#[track_caller]
+fn type_in(folder: &Path, (document, command): Line, replace: &[(&str, &str)]) -> String {
+    let mut line = command.to_owned();
+    for (placeholder, value) in replace {
+        assert!(line.contains(placeholder), "{line}");
+        line = line.replace(placeholder, value);
+    }
+    let words = words(&line);
+    let program = words[0]
+        .strip_prefix("target/release/")
+        .unwrap_or(&words[0]);
+    assert_eq!(program, "bridge-node", "{document}: {command}");
+    run(folder, &words[1..]).good()
+}
+
+#[test]
+fn the_five_minute_tour_works_as_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let told: Vec<String> = TOUR
+        .iter()
+        .map(|line| type_in(folder.path(), *line, &[]))
+        .collect();
+    assert!(told[1].contains(": good ("), "{told:#?}");
+    assert!(told[2].contains(": verified: "), "{told:#?}");
+    assert!(told[3].starts_with("population-person-tax@"), "{told:#?}");
+}
+
+#[test]
+fn the_trial_keys_of_the_operators_guide_work_in_a_node() {
+    let world = World::new();
+    let population = world.population();
+    fs::remove_dir_all(population.folder.join("keys")).unwrap();
+    fs::remove_file(population.folder.join("officer.key")).unwrap();
+    let told: Vec<String> = KEYS
+        .iter()
+        .map(|line| type_in(&population.folder, *line, &[]))
+        .collect();
+    let made: BTreeSet<String> = fs::read_dir(population.folder.join("keys"))
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    let named = [
+        "evidence.key",
+        "exchange.key",
+        "exchange.pem",
+        "journal.key",
+        "tls.key",
+        "tls.pem",
+        "web.key",
+        "web.pem",
+    ];
+    assert!(made.iter().eq(named), "{made:?}");
+    let old = population.setting("api_key_sha256");
+    let new = told[6].lines().nth(1).unwrap().split('"').nth(1).unwrap();
+    population.change(&[(&old, new), ("../trust/anchors.pem", "authority/root.pem")]);
+    population.add(&format!(
+        "\n[[officers]]\nname = \"officer-1\"\n{}",
+        told[5]
+    ));
+    // The trial authority has signed the node's certificates.
+    population.check().good();
+}
+
+/// The population register's folder as the guide has it, with the officer under the guide's name.
+fn guide_folder(world: &World) -> Agency {
+    let population = world.population();
+    population.change(&[("name = \"officer\"", "name = \"officer-1\"")]);
+    population
+}
+
+#[test]
+fn the_operators_guide_runs_a_node_and_reads_its_journal() {
+    let world = World::new();
+    let population = guide_folder(&world);
+    assert_eq!(
+        words(RUN.1),
+        ["bridge-node", "run", "--config", "node.toml"]
+    );
+    let node = population.start();
+    let found = type_in(&population.folder, AUDIT[0], &[]);
+    assert!(found.ends_with("2 found\n"), "{found}");
+    let id = found
+        .lines()
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .nth(3)
+        .unwrap();
+    let shown = type_in(&population.folder, AUDIT[1], &[("REQUEST-ID", id)]);
+    assert!(shown.contains("signature_base"), "{shown}");
+    let live = type_in(&population.folder, AUDIT[2], &[]);
+    assert!(live.contains(": verified: "), "{live}");
+    node.stop();
+    type_in(&population.folder, AUDIT[2], &[]);
+}
+
+#[test]
+fn the_integrators_guide_checks_its_example() {
+    let folder = tempfile::tempdir().unwrap();
+    symlink(
+        repository().join("adapters"),
+        folder.path().join("adapters"),
+    )
+    .unwrap();
+    let made = type_in(folder.path(), ADAPTER, &[]);
+    assert!(
+        made.contains("made population.db from the package's sample"),
+        "{made}"
+    );
+    let again = type_in(folder.path(), ADAPTER, &[]);
+    assert!(
+        !again.contains("made ") && again.contains(": good (4 services)"),
+        "{again}"
+    );
+}
+
+#[test]
+fn the_install_line_installs() {
+    let folder = tempfile::tempdir().unwrap();
+    let line = words(INSTALL.1);
+    let target = folder.path().join("bridge-node");
+    let status = std::process::Command::new(&line[0])
+        .args(&line[1..3])
+        .arg(env!("CARGO_BIN_EXE_bridge-node"))
+        .arg(&target)
+        .status()
+        .unwrap();
+    assert!(status.success());
+    let said = std::process::Command::new(target)
+        .arg("--version")
+        .output()
+        .unwrap();
+    assert!(said.status.success());
+}
+
+#[test]
+fn every_example_of_the_help_parses() {
+    fn examples(command: &clap::Command, list: &mut Vec<String>) {
+        let text = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        list.extend(
+            text.lines()
+                .map(str::trim)
+                .filter(|line| line.starts_with("bridge-node "))
+                .map(str::to_owned),
+        );
+        for inner in command.get_subcommands() {
+            examples(inner, list);
+        }
+    }
+    let mut list = Vec::new();
+    examples(&Cli::command(), &mut list);
+    assert!(list.len() >= 15, "{list:#?}");
+    for line in list {
+        if let Err(error) = Cli::try_parse_from(words(&line)) {
+            panic!("{line}\n{error}");
+        }
+    }
+}
+
+/// Every text in backticks of a file that begins with the program's name.
+fn quoted_commands(text: &str) -> Vec<&str> {
+    text.split('`')
+        .skip(1)
+        .step_by(2)
+        .filter(|quoted| quoted.starts_with("bridge-node "))
+        .collect()
+}
+
+fn sources() -> Vec<PathBuf> {
+    fn walk(folder: &Path, list: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(folder).unwrap().flatten() {
+            let path = entry.path();
+            if path.is_dir() {
+                walk(&path, list);
+            } else {
+                list.push(path);
+            }
+        }
+    }
+    let mut list = Vec::new();
+    walk(&repository().join("bridge-node/src"), &mut list);
+    list
+}
+
+#[test]
+fn commands_and_documents_that_texts_and_messages_name_exist() {
+    let mut texts: Vec<String> = documents().iter().map(|document| read(document)).collect();
+    texts.extend(
+        sources()
+            .iter()
+            .map(|path| fs::read_to_string(path).unwrap()),
+    );
+    texts.push(read("config/node.toml"));
+    let program = Cli::command();
+    let mut seen = 0;
+    for text in &texts {
+        // A block's three backticks would turn the order of single ones around.
+        for quoted in quoted_commands(&text.replace("```", "")) {
+            let mut command = &program;
+            for word in quoted.split_whitespace().skip(1) {
+                if word.starts_with('-') || !command.has_subcommands() {
+                    break;
+                }
+                command = command
+                    .find_subcommand(word)
+                    .unwrap_or_else(|| panic!("`{quoted}`: no command {word}"));
+            }
+            seen += 1;
+        }
+    }
+    assert!(seen > 10, "{seen}");
+    for path in sources() {
+        let text = fs::read_to_string(&path).unwrap();
+        for word in text.split(|c: char| !(c.is_ascii_alphanumeric() || "/_.-".contains(c))) {
+            if Path::new(word)
+                .extension()
+                .is_some_and(|ending| ending == "md")
+                && word.contains('/')
+            {
+                assert!(
+                    repository().join(word).exists(),
+                    "{}: {word}",
+                    path.display()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn relative_links_lead_somewhere() {
+    let mut seen = 0;
+    for document in documents() {
+        let text = read(&document);
+        let folder = repository().join(&document).parent().unwrap().to_owned();
+        for after in text.split("](").skip(1) {
+            let link = after.split(')').next().unwrap();
+            if link.contains("://") || link.starts_with('#') {
+                continue;
+            }
+            let file = link.split('#').next().unwrap();
+            assert!(folder.join(file).exists(), "{document}: {link}");
+            seen += 1;
+        }
+    }
+    assert!(seen >= 8, "{seen}");
+}
+
+/// The example settings in a folder where what they name exists.
+fn example_folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "keys",
+        "trust",
+        "contracts",
+        "callers",
+        "registries/population",
+    ] {
+        fs::create_dir_all(folder.path().join(name)).unwrap();
+    }
+    for name in ["trust/anchors.pem", "trust/root.json", "population.db"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    run(folder.path(), &["certs", "authority", "authority"]).good();
+    run(
+        folder.path(),
+        &words(
+            "certs issue --authority authority --profile caller --name case-system --out callers",
+        ),
+    )
+    .good();
+    folder
+}
+
+fn load(folder: &Path, text: &str) -> Settings {
+    fs::write(folder.join("node.toml"), text).unwrap();
+    Settings::load(&folder.join("node.toml")).unwrap_or_else(|faults| panic!("{faults:#?}"))
+}
+
+/// The example with every commented key put in force.
+fn uncommented() -> String {
+    let mut text = String::new();
+    for line in read("config/node.toml").lines() {
+        let key = line
+            .strip_prefix("# ")
+            .filter(|rest| rest.starts_with('[') || rest.split(' ').nth(1) == Some("="));
+        text.push_str(key.unwrap_or(line));
+        text.push('\n');
+    }
+    // A public key is of 32 bytes.
+    text.replace(
+        "public_key = \"…\"",
+        "public_key = \"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=\"",
+    )
+}
+
+#[test]
+fn the_example_settings_load_and_their_comments_are_the_defaults() {
+    let folder = example_folder();
+    let bare = load(folder.path(), &read("config/node.toml"));
+    let full = load(folder.path(), &uncommented());
+    assert_eq!(
+        format!("{:?}", full.limits),
+        format!("{:?}", Limits::default())
+    );
+    assert_eq!(
+        format!("{:?}", bare.limits),
+        format!("{:?}", Limits::default())
+    );
+    assert_eq!(full.directory_refresh, bare.directory_refresh);
+    assert_eq!(full.admin_socket, bare.admin_socket);
+    assert_eq!(
+        (
+            full.callers.len(),
+            full.officers.len(),
+            full.local_groups.len()
+        ),
+        (1, 1, 1)
+    );
+
+    // The services again, without the keys that have a default.
+    let defaulted = ["published =", "check =", "timeout_seconds ="];
+    let short: Vec<String> = uncommented()
+        .lines()
+        .filter(|line| !defaulted.iter().any(|key| line.starts_with(key)))
+        .map(str::to_owned)
+        .collect();
+    let short = load(folder.path(), &short.join("\n"));
+    assert_eq!(
+        format!("{:?}", full.services),
+        format!("{:?}", short.services)
+    );
+    assert!(matches!(full.services[0].source, Source::Sql { .. }));
+    assert!(matches!(full.services[1].source, Source::Http { .. }));
+}
+
+#[test]
+fn every_limit_is_in_the_example() {
+    let shown = read("config/node.toml");
+    let section = shown.split("[limits]").nth(1).unwrap();
+    let shown = section.lines().filter(|line| line.contains(" = ")).count();
+    let real = format!("{:?}", Limits::default()).matches(": ").count();
+    assert_eq!(shown, real);
+}

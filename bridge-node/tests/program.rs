@@ -1,0 +1,19 @@
+//! The program as its user meets it: commands, documents, messages, exit codes, restarts. Every node is a real process.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test that can't go on should stop where it stands"
+)]
+
+mod audit;
+mod demo;
+mod documents;
+mod keys;
+mod nodes;
+mod restart;
+mod settings;
+mod shell;
+mod world;

@@ -1,0 +1,182 @@
+//! Nodes that die: the next start goes on, the journal is whole, and what was left open is closed at both ends.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::thread;
+
+use serde_json::{Value, json};
+
+use crate::nodes::Node;
+use crate::world::{Agency, World, get};
+
+const PURPOSE: (&str, &str) = ("tax-assessment", "tax-code-23");
+const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person/MBXEHTV";
+const DOCUMENTS: &str = "/r1/AZ/GOV/1001/POPULATION/documents/17";
+
+#[test]
+fn a_node_killed_at_rest_starts_again_and_its_journal_is_whole() {
+    let world = World::new();
+    let (population, tax) = (world.population(), world.tax());
+    let key = tax.new_api_key();
+    let provider = population.start();
+    let consumer = tax.start();
+    assert_eq!(tax.ask(&key, PERSON, PURPOSE).status, 200);
+    let before = tax.search(&[]).len();
+    provider.kill();
+    consumer.kill();
+    population.verify().good();
+    tax.verify().good();
+    let (_provider, _consumer) = (population.start(), tax.start());
+    let after = tax.search(&[]);
+    assert!(after.len() >= before, "{after:#?}");
+    assert!(
+        after.iter().all(|leaf| leaf["kind"] != "interrupted"),
+        "{after:#?}"
+    );
+    assert_eq!(tax.ask(&key, PERSON, PURPOSE).status, 200);
+    population.verify().good();
+    tax.verify().good();
+}
+
+/// A registry that can be reached, takes a request and never answers. Closes the request's connection when dropped.
+struct Registry {
+    _reachable: TcpListener,
+    _asked: TcpStream,
+}
+
+/// Returns the registry's address, and the registry once it was asked.
+fn silent_registry() -> (String, thread::JoinHandle<Registry>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let asked = thread::spawn(move || {
+        for stream in listener.incoming() {
+            let stream = stream.unwrap();
+            let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+            // Whoever only tries the connection sends nothing.
+            if head
+                .next()
+                .is_some_and(|line| line.is_ok_and(|line| line.contains("/17")))
+            {
+                return Registry {
+                    _reachable: listener.try_clone().unwrap(),
+                    _asked: stream,
+                };
+            }
+        }
+        panic!("a listener has no end")
+    });
+    (address, asked)
+}
+
+/// Serves `documents` from the registry and gives both ends the contract for it.
+fn add_documents(population: &Agency, tax: &Agency, registry: &str) {
+    population.add(&format!(
+        "\n[[services]]\nadapter = \"http\"\nsubsystem = \"AZ/GOV/1001/POPULATION\"\ncode = \"documents\"\nbase_url = \"http://{registry}\"\n"
+    ));
+    let text = fs::read(population.folder.join("contracts/tax-person.json")).unwrap();
+    let mut contract: Value = serde_json::from_slice(&text).unwrap();
+    contract["contract"]["id"] = json!("population-documents-tax");
+    contract["contract"]["service"] = json!("documents");
+    contract["contract"]["endpoints"][0]["subjects"] = json!("none");
+    for agency in [population, tax] {
+        fs::write(
+            agency.folder.join("contracts/documents.json"),
+            contract.to_string(),
+        )
+        .unwrap();
+    }
+}
+
+/// Brings an exchange to the registry and returns with it under way.
+fn open_exchange(
+    population: &Agency,
+    tax: &Agency,
+) -> (
+    Node,
+    Node,
+    Registry,
+    thread::JoinHandle<std::io::Result<()>>,
+) {
+    let (registry, asked) = silent_registry();
+    add_documents(population, tax, &registry);
+    let key = tax.new_api_key();
+    let (provider, consumer) = (population.start(), tax.start());
+    let address = tax.setting("plain_listen");
+    let asking = thread::spawn(move || {
+        let fields = format!(
+            "Bridge-Api-Key: {key}\r\nX-Road-Client: AZ/GOV/2001/TAX\r\nBridge-Purpose: {}\r\nBridge-Legal-Basis: {}\r\n",
+            PURPOSE.0, PURPOSE.1
+        );
+        get(&address, DOCUMENTS, &fields)
+            .map(|answer| panic!("the registry never answered: {answer:?}"))
+    });
+    (provider, consumer, asked.join().unwrap(), asking)
+}
+
+#[test]
+fn an_exchange_left_open_is_closed_as_interrupted_at_both_ends() {
+    let world = World::new();
+    let (population, tax) = (world.population(), world.tax());
+    let (provider, consumer, _registry, asking) = open_exchange(&population, &tax);
+    consumer.kill();
+    provider.kill();
+    assert!(
+        asking.join().unwrap().is_err(),
+        "the caller's connection is cut"
+    );
+    for agency in [&population, &tax] {
+        agency.verify().good();
+    }
+
+    let (provider, consumer) = (population.start(), tax.start());
+    let ends = [
+        (&population, "request-received", "provider"),
+        (&tax, "request-sent", "consumer"),
+    ];
+    let mut ids = Vec::new();
+    for (agency, began, side) in ends {
+        let found = agency.search(&["--outcome", "interrupted"]);
+        assert_eq!(found.len(), 1, "{found:#?}");
+        assert_eq!(
+            (&found[0]["kind"], &found[0]["side"]),
+            (&json!("interrupted"), &json!(side))
+        );
+        let id = found[0]["request_id"].as_str().unwrap().to_owned();
+        let mut exchange = agency.search(&["--id", &id]);
+        exchange.sort_by_key(|leaf| leaf["time"].as_u64());
+        let kinds: Vec<&Value> = exchange.iter().map(|leaf| &leaf["kind"]).collect();
+        assert_eq!(kinds, [began, "interrupted"]);
+        assert_eq!(exchange[0]["link"], exchange[1]["link"]);
+        ids.push(id);
+    }
+    assert_eq!(ids[0], ids[1], "both ends speak of the same exchange");
+
+    // Closed once: a further start adds nothing.
+    provider.stop();
+    consumer.stop();
+    let _nodes = (population.start(), tax.start());
+    for agency in [&population, &tax] {
+        assert_eq!(agency.search(&["--outcome", "interrupted"]).len(), 1);
+        agency.verify().good();
+    }
+}
+
+#[test]
+fn what_an_earlier_run_left_behind_is_no_hindrance() {
+    let world = World::new();
+    let tax = world.tax();
+    tax.start().kill();
+    let socket = tax.folder.join("data/admin.sock");
+    assert!(socket.exists(), "a killed node leaves its socket");
+    tax.officer(&["search"])
+        .bad(1, &["Connection refused", "hint: is the node running"]);
+    tax.start().stop();
+    assert!(!socket.exists(), "a stopped node takes it away");
+    fs::remove_dir_all(tax.folder.join("data/journal/cache")).unwrap();
+    tax.start().stop();
+    tax.verify().good();
+    let spooled = fs::read_dir(tax.folder.join("data/spool")).unwrap().count();
+    assert_eq!(spooled, 0, "{}", Path::new("data/spool").display());
+}
