@@ -262,7 +262,7 @@ impl Agency {
             name = self.name,
             member = self.member,
             client = self.client(),
-            digest = keys::api_key_digest(&self.api_key),
+            digest = crate::callers::api_key_digest(&self.api_key),
             officer = STANDARD.encode(officer),
         );
         if holds_register {
