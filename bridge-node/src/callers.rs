@@ -80,6 +80,16 @@ pub fn owns(caller: &Caller, client: &SubsystemId) -> Result<(), Refusal> {
     Err(Refusal::Caller(CallerFault::NotOwner))
 }
 
+/// What the settings keep of an API key: its SHA-256 in hexadecimal.
+pub fn api_key_digest(key: &str) -> String {
+    let mut text = String::with_capacity(64);
+    for byte in digest(&SHA256, key.as_bytes()).as_ref() {
+        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+    }
+    text
+}
+
 fn is_valid_at(certificate: &[u8], now_s: u64) -> bool {
     let Ok((_, parsed)) = X509Certificate::from_der(certificate) else {
         return false;

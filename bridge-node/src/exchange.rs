@@ -17,6 +17,7 @@ mod authorise;
 mod enter;
 mod forward;
 mod keep;
+mod late;
 mod metadata;
 mod record;
 mod refuse;
@@ -40,10 +41,9 @@ pub use sign::RequestHead;
 pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refused> {
     let entered = enter::caller(node, arrival).await?; //              1 enters
     let authorised = authorise::outbound(node, entered).await?; //     2 authorised
-    let sent = record::request(node, authorised).await?; //            3 signed, 4 journaled
-    let answer = forward::send(node, &sent).await?; //                 5 forwarded
-    let genuine = verify::answer(node, &sent, answer).await?; //       6 verified
-    let kept = record::received_answer(node, sent, genuine).await?; // 7 journaled
+    let sent = Arc::new(record::request(node, authorised).await?); //  3 signed, 4 journaled
+    let genuine = late::in_time(node, &sent).await?; //                5 forwarded, 6 verified
+    let kept = record::received_answer(node, &sent, genuine).await?; // 7 journaled
     Ok(reply::to_caller(kept)) //                                      8 answered
 }
 

@@ -64,6 +64,8 @@ pub struct Node {
     pub journal_fault: Arc<OnceLock<String>>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     pub places: [Arc<Semaphore>; 2],
+    /// Places for answers that are waited for after their callers were told that none came.
+    pub late: Arc<Semaphore>,
     counters: [Mutex<Counters>; 2],
 }
 
@@ -85,6 +87,8 @@ const TAIL_MS: u64 = 150_000;
 const DAY_MS: u64 = 86_400_000;
 /// Requests that may wait for the journal's station.
 const STATION_QUEUE: usize = 4096;
+/// Late answers that are waited for at a time.
+const LATE_ANSWERS: usize = 256;
 /// The first epoch of a journal.
 const FIRST_EPOCH: u64 = 1;
 
@@ -162,6 +166,7 @@ impl Node {
                 limits: limits.clone(),
             },
             places: [places(), places()],
+            late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,
             signer: parts.signer,

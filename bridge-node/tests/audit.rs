@@ -214,10 +214,10 @@ fn verify_tells_a_whole_journal_from_one_with_one_flipped_byte() {
         .folder
         .join("data/journal/segments/00000000000000000000.segment");
     let whole = fs::read(&segment).unwrap();
-    let word = b"request-sent";
+    let kind = b"request-sent";
     let at = whole
-        .windows(word.len())
-        .position(|bytes| bytes == word)
+        .windows(kind.len())
+        .position(|bytes| bytes == kind)
         .unwrap();
     let mut flipped = whole.clone();
     flipped[at] ^= 1;

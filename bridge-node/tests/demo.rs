@@ -143,7 +143,7 @@ fn an_interrupt_stops_the_nodes_and_verifies_the_journals() {
                 .any(|line| line.contains("The nodes are stopped")),
             "{told:#?}"
         );
-        assert_eq!(running_in(folder.path()), [String::new(); 0]);
+        assert_eq!(running_in(folder.path()), Vec::<String>::new());
         assert!(get(&health, "/live", "").is_err());
     }
 }
@@ -157,5 +157,5 @@ fn an_interrupt_in_the_middle_leaves_no_node_behind() {
     let status = ended(&mut child);
     // It may have come to its end before the signal; then it waited, and was told to stop.
     assert!(matches!(status.code(), Some(0 | 1)), "{status}");
-    assert_eq!(running_in(folder.path()), [String::new(); 0]);
+    assert_eq!(running_in(folder.path()), Vec::<String>::new());
 }

@@ -80,7 +80,11 @@ fn every_secret_that_is_made_is_its_owners_alone() {
     .good();
     let mut keys = 0;
     for (path, bytes) in contents(here) {
-        if path.ends_with(".key") || String::from_utf8_lossy(&bytes).contains("PRIVATE KEY") {
+        if Path::new(&path)
+            .extension()
+            .is_some_and(|ending| ending == "key")
+            || String::from_utf8_lossy(&bytes).contains("PRIVATE KEY")
+        {
             let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
             assert_eq!(mode, 0o600, "{path}");
             keys += 1;

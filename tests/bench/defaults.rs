@@ -44,16 +44,18 @@ fn needless(text: &str, folder: &Path) -> Vec<String> {
         let entries = match value {
             Value::Table(_) => vec![value],
             Value::Array(list) => list.iter().collect(),
-            _ => panic!("{section} is no section"),
+            Value::String(_)
+            | Value::Integer(_)
+            | Value::Float(_)
+            | Value::Boolean(_)
+            | Value::Datetime(_) => panic!("{section} is no section"),
         };
         for (i, entry) in entries.iter().enumerate() {
             for key in entry.as_table().expect("section").keys() {
                 let place = format!("{section}.{key}");
                 let mut shorter = table.clone();
-                let cut = match &mut shorter[section] {
-                    Value::Array(list) => &mut list[i],
-                    single => single,
-                };
+                let cut = &mut shorter[section];
+                let cut = if cut.is_array() { &mut cut[i] } else { cut };
                 cut.as_table_mut().expect("section").remove(key);
                 if load(&shorter.to_string()).is_ok() && !LISTENERS.contains(&place.as_str()) {
                     needless.push(place);

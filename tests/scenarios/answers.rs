@@ -8,7 +8,7 @@ use bridge_tests::claims;
 use bridge_tests::puppet::Puppet;
 use bridge_tests::puppet::server::{Behaviour, Draft, Got, Listening};
 use bridge_tests::registry::fields_of;
-use bridge_tests::wait::now_s;
+use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{STRANGER_PATH, World, with_stranger};
 use bytes::Bytes;
 use http::Response;
@@ -355,4 +355,33 @@ async fn a_peer_that_does_not_answer_in_time_is_504() {
     world.refresh().await;
     let answer = world.consumer.get(STRANGER_PATH).send().await;
     assert_eq!(answer.status, 504, "{:?}", answer.body);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_answer_that_comes_too_late_is_journaled_and_not_delivered() {
+    let (mut world, _) = world(Behaviour::CloseAtOnce).await;
+    let puppet = Puppet::of(&world.stranger);
+    let (told, waiting) = std::sync::mpsc::channel::<()>();
+    let waiting = std::sync::Mutex::new(waiting);
+    let late = Behaviour::Answer(Arc::new(move |got: &Got| {
+        waiting.lock().unwrap().recv().unwrap();
+        puppet.sign_answer(puppet.answer(got, 200, "{\"own\":1}"))
+    }));
+    replace(&mut world, late).await;
+    let answer = world.consumer.get(STRANGER_PATH).send().await;
+    answer.refused(504, "server.clientproxy.io_error");
+    told.send(()).unwrap();
+    let id = answer.request_id();
+    wait_until("the late answer is journaled", async || {
+        claims::kinds(&world.consumer, id).len() == 3
+    })
+    .await;
+    let leaves = claims::leaves(&world.consumer, id);
+    let kinds: Vec<Kind> = leaves.iter().map(|leaf| leaf.kind).collect();
+    assert_eq!(
+        kinds,
+        [Kind::RequestSent, Kind::Refused, Kind::ResponseReceived]
+    );
+    assert_eq!(leaves[2].outcome.as_deref(), Some("late"));
+    claims::verifies(&world.consumer);
 }

@@ -7,7 +7,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{KeyFileError, write_key_file, write_secret_file};
 use clap::Subcommand;
-use ring::digest::{SHA256, digest};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
@@ -56,7 +55,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             say(format_args!("Bridge-Api-Key: {key}"));
             say(format_args!(
                 "api_key_sha256 = \"{}\"",
-                api_key_digest(&key)
+                crate::callers::api_key_digest(&key)
             ));
         }
     }
@@ -92,14 +91,4 @@ pub(super) fn random() -> Result<[u8; 32], Failure> {
         .fill(&mut bytes)
         .map_err(|_unspecified| Failure::Failed("no random numbers".to_owned()))?;
     Ok(bytes)
-}
-
-/// What the settings keep of an API key.
-pub(super) fn api_key_digest(key: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in digest(&SHA256, key.as_bytes()).as_ref() {
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-    }
-    text
 }

@@ -26,33 +26,31 @@ pub(super) struct RawAnswer {
 
 impl RawAnswer {
     /// Reads the body, which the head has announced and its signature covers; then the connection is free again.
-    pub(super) async fn body(self, node: &Node, about: &About) -> Result<Payload, Refusal> {
+    pub(super) async fn body(self, node: &Node) -> Result<Payload, Refusal> {
         let Self { body, line, .. } = self;
         let owner = line.node().to_string();
-        let reading = collect(node, body, &owner);
-        let payload = tokio::time::timeout(left(node, about), reading)
-            .await
-            .unwrap_or_else(|_elapsed| Err(timed_out(node)))?;
+        let payload = collect(node, body, &owner).await?;
         node.peers.keep(line);
         Ok(payload)
     }
 }
 
-/// Sends and waits, no longer than the exchange may take.
+/// Sends, and waits for the head of an answer.
+///
+/// # Cancel safety
+///
+/// Dropping the future closes the connection: whether the peer acts is then unknown.
 pub(super) async fn send(
     node: &Node,
     sent: &Journaled<SignedRequest>,
 ) -> Result<RawAnswer, Refused> {
-    let about = &sent.value.about;
-    let result = match tokio::time::timeout(left(node, about), round_trip(node, &sent.value)).await
-    {
-        Ok(result) => result,
-        Err(_elapsed) => Err(timed_out(node)),
-    };
-    result.map_err(|refusal| about.refuse(refusal))
+    round_trip(node, &sent.value)
+        .await
+        .map_err(|refusal| sent.value.about.refuse(refusal))
 }
 
-fn left(node: &Node, about: &About) -> Duration {
+/// What is left of the time that an exchange may take.
+pub(super) fn left(node: &Node, about: &About) -> Duration {
     let limit = node.settings.limits.exchange_timeout;
     limit.saturating_sub(about.arrived.elapsed())
 }
@@ -126,7 +124,7 @@ fn peer_refusal(node: &Node, error: &PeerError) -> Refusal {
     }
 }
 
-fn timed_out(node: &Node) -> Refusal {
+pub(super) fn timed_out(node: &Node) -> Refusal {
     let after_s = node.settings.limits.exchange_timeout.as_secs();
     Refusal::Link(LinkFault::TimedOut { after_s })
 }

@@ -113,36 +113,48 @@ pub(super) async fn request(
 /// Step 7 at the consumer's node.
 pub(super) async fn received_answer(
     node: &Node,
-    sent: Journaled<SignedRequest>,
+    sent: &Journaled<SignedRequest>,
     genuine: GenuineAnswer,
 ) -> Result<Journaled<GenuineAnswer>, Refused> {
-    let about = &sent.value.about;
+    let receipt = keep_answer(node, &sent.value, &genuine, genuine.outcome()).await?;
+    Ok(Journaled {
+        value: genuine,
+        receipt,
+    })
+}
+
+/// Keeps an answer that came after its caller was told that none did.
+pub(super) async fn late_answer(
+    node: &Node,
+    sent: &Journaled<SignedRequest>,
+    genuine: &GenuineAnswer,
+) -> Result<Receipt, Refused> {
+    keep_answer(node, &sent.value, genuine, "late".to_owned()).await
+}
+
+async fn keep_answer(
+    node: &Node,
+    sent: &SignedRequest,
+    genuine: &GenuineAnswer,
+    outcome: String,
+) -> Result<Receipt, Refused> {
+    let about = &sent.about;
     let mut leaf = about.leaf(Kind::ResponseReceived, node.clock.now());
-    leaf.outcome = Some(genuine.outcome());
+    leaf.outcome = Some(outcome);
     leaf.status = Some(genuine.status);
     leaf.answer_size = Some(coarse_size(genuine.payload.length()));
     leaf.duration_ms = Some(about.duration_ms());
     leaf.peer_keyid = Some(genuine.envelope.key_id.clone());
     leaf.answer_link = Some(link(&genuine.envelope.signature));
-    let right = &sent.value.right;
     // A refusal concerns nobody, and an answer whose subjects cannot be read was signed all the same: it is kept.
     let subjects = if genuine.is_refusal() {
         Vec::new()
     } else {
-        answer_subjects(right, &sent.value.asked, &genuine.payload).unwrap_or_default()
+        answer_subjects(&sent.right, &sent.asked, &genuine.payload).unwrap_or_default()
     };
-    let entry = received(
-        leaf,
-        &genuine.envelope,
-        &genuine.payload,
-        subjects,
-        evidence_mode(right, &genuine.payload),
-    );
-    let receipt = write(node, entry, about).await?;
-    Ok(Journaled {
-        value: genuine,
-        receipt,
-    })
+    let mode = evidence_mode(&sent.right, &genuine.payload);
+    let entry = received(leaf, &genuine.envelope, &genuine.payload, subjects, mode);
+    write(node, entry, about).await
 }
 
 /// Step 4 at the provider's node.

@@ -2,8 +2,6 @@
 
 use std::net::SocketAddr;
 
-use ring::digest::{SHA256, digest};
-
 use super::{Addresses, NodeAddresses};
 
 /// One agency of the benchmark.
@@ -56,11 +54,7 @@ impl Party {
 
 /// The settings of the consumer's node.
 pub(crate) fn consumer(addresses: &NodeAddresses, api_key: &str) -> String {
-    let digest: String = digest(&SHA256, api_key.as_bytes())
-        .as_ref()
-        .iter()
-        .map(|b| format!("{b:02x}"))
-        .collect();
+    let digest = bridge_node::callers::api_key_digest(api_key);
     format!(
         "{sections}\n[consumer]\nplain_listen = \"{plain}\"\n\n\
          [[callers]]\nname = \"load\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n",
@@ -152,8 +146,9 @@ pub(crate) fn environment(
     for (end, key) in verifier_keys {
         lines.push((format!("VKEY_{}", end.to_uppercase()), key.clone()));
     }
-    lines
+    let lines: Vec<String> = lines
         .iter()
-        .map(|(name, value)| format!("{name}='{value}'\n"))
-        .collect()
+        .map(|(name, value)| format!("{name}='{value}'"))
+        .collect();
+    lines.join("\n") + "\n"
 }

@@ -98,6 +98,11 @@ const CONTRACTS: [(&str, &str); 2] = [
         include_str!("../../../../adapters/registries/population/policy/executive-status.json"),
     ),
 ];
+/// Ports of the three nodes of one demonstration.
+const PORTS_EACH: u32 = 12;
+/// Demonstrations that find places of their own at a time.
+const PORT_BLOCKS: u32 = 1000;
+const FIRST_PORT: u32 = 20_000;
 const YEAR_S: u64 = 365 * 86_400;
 const HOUR_S: u64 = 3600;
 
@@ -257,7 +262,7 @@ impl Agency {
             name = self.name,
             member = self.member,
             client = self.client(),
-            digest = keys::api_key_digest(&self.api_key),
+            digest = crate::callers::api_key_digest(&self.api_key),
             officer = STANDARD.encode(officer),
         );
         if holds_register {
@@ -273,11 +278,20 @@ impl Agency {
 // === impl Ports ===
 
 impl Ports {
+    /// Ports below those that the system hands out by itself, so that nothing else takes them while a node is stopped.
+    /// Demonstrations that run at the same time begin at different places.
     fn reserve(reserved: &mut Vec<TcpListener>) -> Result<Self, Failure> {
+        let begin = std::process::id() % PORT_BLOCKS * PORTS_EACH;
+        let mut candidates = (0..PORT_BLOCKS * PORTS_EACH)
+            .map(|step| FIRST_PORT + (begin + step) % (PORT_BLOCKS * PORTS_EACH))
+            .filter_map(|port| u16::try_from(port).ok());
         let mut free = || {
-            let failed = |error: std::io::Error| Failure::failed("no free loopback port", &error);
-            let listener = TcpListener::bind(("127.0.0.1", 0)).map_err(failed)?;
-            let address = listener.local_addr().map_err(failed)?;
+            let listener = candidates
+                .find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+                .ok_or_else(|| Failure::Failed("no free loopback port".to_owned()))?;
+            let address = listener
+                .local_addr()
+                .map_err(|error| Failure::failed("loopback port", &error))?;
             reserved.push(listener);
             Ok(address)
         };
