@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bridge_certs::Trust;
 use bridge_core::identity::NodeId;
@@ -12,6 +12,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
 use crate::payload::Outgoing;
@@ -260,3 +261,6 @@ impl Line {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;
