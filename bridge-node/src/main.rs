@@ -28,6 +28,8 @@ fn main() -> ExitCode {
             .json()
             .flatten_event(true)
             .with_env_filter(filter)
+            // A log that cannot be written (a full disk, a closed pipe) must not end the thread that speaks.
+            .log_internal_errors(false)
             .with_writer(std::io::stderr)
             .init();
     }

@@ -1,5 +1,6 @@
 //! A node: everything an exchange needs, opened once.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -66,6 +67,8 @@ pub struct Node {
     pub places: [Arc<Semaphore>; 2],
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
+    /// Refusals that left no leaf of their own, not yet told by a leaf that counts them.
+    pub unproved: AtomicU64,
     counters: [Mutex<Counters>; 2],
 }
 
@@ -162,6 +165,7 @@ impl Node {
                 limits: limits.clone(),
             },
             places: [places(), places()],
+            unproved: AtomicU64::new(0),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,
@@ -203,6 +207,25 @@ impl Node {
             .record(Entry::of(leaf))
             .await
             .map(|_receipt| ())
+    }
+
+    /// Writes one leaf about the refusals that left none since the last time, if there were any.
+    pub async fn count_unproved(&self) {
+        let count = self.unproved.swap(0, Ordering::Relaxed);
+        if count == 0 {
+            return;
+        }
+        let mut leaf = Leaf::new(Kind::State, self.clock.now());
+        leaf.facts
+            .insert("refused_without_leaf".to_owned(), count.to_string());
+        match self.journal.record(Entry::of(leaf)).await {
+            Ok(receipt) => self.clock.not_before(receipt.time),
+            Err(error) => {
+                // The journal may be the very reason of the refusals: they are told when it recovers.
+                self.unproved.fetch_add(count, Ordering::Relaxed);
+                tracing::warn!(count, error = %crate::chain(&error), "refusals are not yet counted");
+            }
+        }
     }
 
     /// How much one body may take.

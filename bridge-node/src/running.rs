@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use bridge_directory::{Fetch, FolderSource};
 use bridge_journal::JournalError;
@@ -16,6 +17,9 @@ use crate::node::{Node, Parts};
 use crate::settings::{DirectorySource, Settings};
 use crate::tls::{TlsIdentity, consumer_server, peer_server};
 use crate::{admin, server};
+
+/// Refusals without a leaf of their own are counted by one leaf in this time.
+const COUNT_EVERY: Duration = Duration::from_mins(1);
 
 /// A node that serves.
 #[derive(Debug)]
@@ -76,6 +80,7 @@ impl Running {
         refresh_directory(&node).await;
         let addresses = bind_all(&node).await?;
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
+        tokio::spawn(keep_count(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
         Ok(Self {
             node,
@@ -92,7 +97,8 @@ impl Running {
     pub async fn journal_lost(&mut self) -> String {
         match self.journal_lost.recv().await {
             Some(why) => why,
-            None => std::future::pending().await,
+            // Whoever would have said why is gone, so the journal's thread is.
+            None => "its thread has ended".to_owned(),
         }
     }
 
@@ -114,6 +120,7 @@ impl Running {
         {
             tracing::warn!(left = node.house.tasks.len(), "draining took too long");
         }
+        node.count_unproved().await;
         node.journal
             .close()
             .await
@@ -199,6 +206,15 @@ async fn bind(place: &str, address: SocketAddr) -> Result<(TcpListener, SocketAd
             "free the port or choose another in the settings",
         ))
     })
+}
+
+async fn keep_count(node: Arc<Node>) {
+    loop {
+        tokio::select! {
+            () = node.house.draining.cancelled() => return,
+            () = tokio::time::sleep(COUNT_EVERY) => node.count_unproved().await,
+        }
+    }
 }
 
 async fn keep_directory_fresh(node: Arc<Node>) {

@@ -48,6 +48,8 @@ async fn s31_a_registry_that_is_not_there_or_unknown() {
             answer.request_id(),
             "server.serverproxy.service_failed.network_error",
         );
+        let received = answer.field("bridge-peer-receipt").unwrap();
+        claims::receipt(&world.provider, received, Kind::RequestReceived);
         let ends = claims::kinds(&world.consumer, answer.request_id());
         assert_eq!(
             ends,

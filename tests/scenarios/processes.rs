@@ -413,3 +413,38 @@ async fn s59_the_verifier_accepts_a_journal_and_names_any_flipped_byte() {
     }
     assert_eq!(verify(&journal), Some(0));
 }
+
+#[tokio::test]
+async fn s56_a_full_disk_ends_the_node_before_any_answer_and_it_goes_on_after_a_restart() {
+    let mut world = World::with().contract(usual()).make().await;
+    let [mut provider, mut consumer] = processes(&mut world).await;
+    world.consumer.get(PATH).send().await.answered(200);
+    provider.fill_disk();
+    let answer = world.consumer.get(PATH).send().await;
+    assert_eq!(answer.status, 502, "{answer:?}");
+    assert_eq!(
+        world.registry.seen().len(),
+        1,
+        "no effect without a durable leaf"
+    );
+    assert_eq!(provider.ended().await.code(), Some(1));
+    let mut provider = Process::run(&world.provider).await;
+    world.consumer.get(PATH).send().await.answered(200);
+    consumer.fill_disk();
+    let answer = world.consumer.get(PATH).try_send().await;
+    assert!(
+        answer.is_err() || answer.is_ok_and(|answer| answer.status == 503),
+        "an answer without a leaf"
+    );
+    assert_eq!(consumer.ended().await.code(), Some(1));
+    assert_eq!(world.registry.seen().len(), 2);
+    let mut consumer = Process::run(&world.consumer).await;
+    world.consumer.get(PATH).send().await.answered(200);
+    for node in [&mut provider, &mut consumer] {
+        node.terminate();
+        assert_eq!(node.ended().await.code(), Some(0));
+    }
+    for agency in [&world.consumer, &world.provider] {
+        claims::verifies(agency);
+    }
+}

@@ -331,6 +331,13 @@ async fn two_versions_of_a_contract_are_409_and_both_are_named() {
         claims::kinds(&world.consumer, answer.request_id()),
         [Kind::RequestSent, Kind::ResponseReceived]
     );
+    // The refusal of a HEAD has no body on the wire, and none is signed.
+    let head = world.consumer.ask("HEAD", PATH).send().await;
+    let code = head.field("x-road-error");
+    assert_eq!(
+        (head.status, code),
+        (409, Some("server.serverproxy.contract_versions_differ"))
+    );
     // A provider that holds no contract with this client at all says so.
     let none = World::with().consumer_contract(usual()).start().await;
     let answer = none.consumer.get(PATH).send().await;

@@ -78,8 +78,10 @@ impl Process {
 
     async fn started(config: &Path, folder: &Path, health: SocketAddr) -> Self {
         let log = folder.join("node.log");
-        let child = Command::new(program())
-            .args(["run", "--config"])
+        // A write beyond a limit is to be an error, as on a full disk, and not the signal that the kernel adds to it.
+        let child = Command::new("sh")
+            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$1\""])
+            .arg(program())
             .arg(config)
             .env("RUST_LOG", "trace")
             .stdin(Stdio::null())
@@ -102,6 +104,16 @@ impl Process {
         })
         .await;
         process
+    }
+
+    /// Lets no file of the process grow or change beyond its first bytes, as if its disk were full.
+    pub fn fill_disk(&self) {
+        let pid = self.child.id().to_string();
+        let status = Command::new("prlimit")
+            .args(["--fsize=16:16", "--pid", &pid])
+            .status()
+            .unwrap();
+        assert!(status.success());
     }
 
     /// Sends SIGTERM.

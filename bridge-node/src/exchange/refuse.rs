@@ -1,5 +1,7 @@
 //! The one place where a refusal becomes an answer, a log line and, if the other side had proved itself, a leaf.
 
+use std::sync::atomic::Ordering;
+
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::{EvidenceMode, Kind, Side};
 use bridge_core::refusal::{Fault, Refusal};
@@ -34,6 +36,7 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     // What this node cannot do is nobody's evidence; an exchange that has begun is ended all the same.
     let own_fault = refusal.fault() == Fault::Node;
     if about.client.is_none() || (own_fault && !about.begun) {
+        node.unproved.fetch_add(1, Ordering::Relaxed);
         return reply;
     }
     // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
@@ -69,6 +72,8 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
                 "an exchange has no end in the journal until the next start"
             );
         }
+    } else {
+        node.unproved.fetch_add(1, Ordering::Relaxed);
     }
     plain(&said, &about, &detail)
 }

@@ -36,6 +36,9 @@ pub(super) struct Served {
 /// Time kept back of an exchange for cutting, signing and journaling the answer.
 const RESERVE: Duration = Duration::from_secs(2);
 
+/// Stands for a body that was too large to be read: it is there, and it is no JSON that a schema would allow.
+const UNREAD: &[u8] = b"\0";
+
 /// Step 5.
 pub(super) async fn call(
     node: &Node,
@@ -107,7 +110,6 @@ fn check_request(
         return Ok(());
     };
     let verified = &authorised.verified;
-    let body = verified.payload.memory().map(Bytes::as_ref);
     checker
         .check_request(&CheckedRequest {
             service: target.service.code(),
@@ -115,12 +117,16 @@ fn check_request(
             segments: target.path.segments(),
             query: target.query.pairs(),
             content_type: content_type(&verified.head.fields),
-            body: body.unwrap_or_default(),
+            body: readable(&verified.payload),
         })
         .map_err(|mismatch| {
             tracing::info!(%mismatch, "a request is not as the service's description says");
             Refusal::Service(ServiceFault::BadRequest)
         })
+}
+
+fn readable(payload: &Payload) -> &[u8] {
+    payload.memory().map_or(UNREAD, Bytes::as_ref)
 }
 
 fn new_call(
@@ -178,16 +184,14 @@ fn finish(
     }
     let mut fields = forwardable_answer(&fields);
     let head_only = authorised.verified.method == Method::HEAD;
-    if let (Some(checker), Some(body)) =
-        (&registry.checker, payload.memory().filter(|_| !head_only))
-    {
+    if let Some(checker) = registry.checker.as_ref().filter(|_| !head_only) {
         let checked = checker.check_answer(&CheckedAnswer {
             service: target.service.code(),
             method: authorised.verified.method.as_str(),
             segments: target.path.segments(),
             status,
             content_type: content_type(&fields),
-            body,
+            body: readable(&payload),
         });
         if let Err(mismatch) = checked {
             tracing::warn!(%mismatch, "an answer is not as the service's description says");
