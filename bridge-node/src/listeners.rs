@@ -218,6 +218,7 @@ pub async fn unready(node: &Node) -> Vec<String> {
     if let Some(fault) = node.journal_fault.get() {
         reasons.push(format!("the journal cannot be written: {fault}"));
     }
+    reasons.extend(node.forgotten.clone());
     for (service, reason) in node.registries.unready().await {
         reasons.push(format!("{service}: {reason}"));
     }

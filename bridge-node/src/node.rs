@@ -63,6 +63,8 @@ pub struct Node {
     pub house: House,
     /// Why the journal can no longer be written, once that is so.
     pub journal_fault: Arc<OnceLock<String>>,
+    /// What could not be rebuilt from the journal's tail at this start, if anything.
+    pub forgotten: Option<String>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     pub places: [Arc<Semaphore>; 2],
     /// Places for answers that are waited for after their callers were told that none came.
@@ -147,7 +149,7 @@ impl Node {
             one(&place, &error, journal_remedy(&error))
         })?;
         clock.not_before(journal.head().newest);
-        let (replay, counters) = remembered(&journal, clock.now());
+        let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let places = || Arc::new(Semaphore::new(limits.exchanges));
         let node = Self {
@@ -173,6 +175,7 @@ impl Node {
             trust: parts.trust,
             counters: counters.map(Mutex::new),
             journal_fault,
+            forgotten,
             clock,
             journal,
             watch,
@@ -302,7 +305,7 @@ fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
 }
 
 /// The memory of replays and quotas comes back from the journal's newest leaves.
-fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2]) {
+fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2], Option<String>) {
     let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
     let since = UnixMillis(now.0.saturating_sub(DAY_MS));
     match journal.leaves_since(since) {
@@ -316,12 +319,16 @@ fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2]) {
                     replay.remember_leaf(leaf);
                 }
             }
-            (replay, counters)
+            (replay, counters, None)
         }
         Err(error) => {
             let error: &ReadError = &error;
             tracing::error!(error = %crate::chain(error), "the journal's tail cannot be read; messages created before this start are refused");
-            (Replay::new(now.0 / 1000), counters)
+            let why = format!(
+                "the journal's newest leaves cannot be read, quotas count from this start: {}",
+                crate::chain(error)
+            );
+            (Replay::new(now.0 / 1000), counters, Some(why))
         }
     }
 }

@@ -20,7 +20,7 @@ const DEFAULT_REFRESH_S: u64 = 60;
 /// A registry that needs longer should answer asynchronously.
 const DEFAULT_REGISTRY_TIMEOUT_S: u64 = 30;
 const MAX_REGISTRY_TIMEOUT_S: u64 = 3600;
-/// The system's limit on a Unix socket's path. See unix(7).
+/// The system's limit on a Unix socket's path, without its final zero.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Standard: RFC 1035 §2.3.4.
 const MAX_DOMAIN_BYTES: usize = 253;
