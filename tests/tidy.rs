@@ -390,6 +390,39 @@ fn architecture_is_short_and_names_every_package_and_step() {
 }
 
 /// The example settings, in a folder where everything they name exists.
+#[test]
+fn every_threat_has_a_test_that_exists() {
+    let text = fs::read_to_string(root().join("SECURITY.md")).unwrap();
+    let sources: String = sources().map(|(_, source)| source).collect();
+    let mut threats = 0;
+    let mut missing = Vec::new();
+    for row in text.lines().filter(|line| {
+        line.trim_start_matches('|')
+            .trim_start()
+            .starts_with(|c: char| c.is_ascii_digit())
+    }) {
+        threats += 1;
+        let tests = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let names: Vec<&str> = tests.split('`').skip(1).step_by(2).collect();
+        assert!(!names.is_empty(), "a threat without a test: {row}");
+        for name in names {
+            let exists = if name.contains('/') {
+                root().join(name).exists()
+            } else {
+                sources.contains(&format!("fn {name}("))
+            };
+            if !exists {
+                missing.push(name);
+            }
+        }
+    }
+    assert!(threats > 20, "{threats}");
+    assert!(
+        missing.is_empty(),
+        "SECURITY.md names tests that are not there: {missing:?}"
+    );
+}
+
 fn example() -> (tempfile::TempDir, String) {
     let text = fs::read_to_string(root().join("config/node.toml")).unwrap();
     let folder = tempfile::tempdir().unwrap();
