@@ -19,6 +19,7 @@ pub mod listeners;
 pub mod node;
 pub mod payload;
 pub mod peers;
+pub mod refusals;
 pub mod registries;
 pub mod replay;
 pub mod running;

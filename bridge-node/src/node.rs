@@ -1,6 +1,5 @@
 //! A node: everything an exchange needs, opened once.
 
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -22,6 +21,7 @@ use crate::clock::Clock;
 use crate::contracts::Contracts;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
+use crate::refusals::Refusals;
 use crate::registries::Registries;
 use crate::replay::Replay;
 use crate::server::{Connection, House};
@@ -69,8 +69,8 @@ pub struct Node {
     pub places: [Arc<Semaphore>; 2],
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
-    /// Refusals that left no leaf of their own, not yet told by a leaf that counts them.
-    pub unproved: AtomicU64,
+    /// Refusals that leave no leaf of their own.
+    pub refusals: Refusals,
     counters: [Mutex<Counters>; 2],
 }
 
@@ -167,7 +167,7 @@ impl Node {
                 limits: limits.clone(),
             },
             places: [places(), places()],
-            unproved: AtomicU64::new(0),
+            refusals: Refusals::new(limits.refusals_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,
@@ -213,20 +213,19 @@ impl Node {
     }
 
     /// Writes one leaf about the refusals that left none since the last time, if there were any.
-    pub async fn count_unproved(&self) {
-        let count = self.unproved.swap(0, Ordering::Relaxed);
-        if count == 0 {
+    pub async fn sum_refusals(&self) {
+        let sums = self.refusals.take();
+        if sums.is_empty() {
             return;
         }
         let mut leaf = Leaf::new(Kind::State, self.clock.now());
-        leaf.facts
-            .insert("refused_without_leaf".to_owned(), count.to_string());
+        leaf.facts = sums.facts();
         match self.journal.record(Entry::of(leaf)).await {
             Ok(receipt) => self.clock.not_before(receipt.time),
             Err(error) => {
                 // The journal may be the very reason of the refusals: they are told when it recovers.
-                self.unproved.fetch_add(count, Ordering::Relaxed);
-                tracing::warn!(count, error = %crate::chain(&error), "refusals are not yet counted");
+                self.refusals.give_back(sums);
+                tracing::warn!(error = %crate::chain(&error), "refusals are not yet counted");
             }
         }
     }

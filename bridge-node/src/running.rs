@@ -120,7 +120,7 @@ impl Running {
         {
             tracing::warn!(left = node.house.tasks.len(), "draining took too long");
         }
-        node.count_unproved().await;
+        node.sum_refusals().await;
         node.journal
             .close()
             .await
@@ -212,7 +212,7 @@ async fn keep_count(node: Arc<Node>) {
     loop {
         tokio::select! {
             () = node.house.draining.cancelled() => return,
-            () = tokio::time::sleep(COUNT_EVERY) => node.count_unproved().await,
+            () = tokio::time::sleep(COUNT_EVERY) => node.sum_refusals().await,
         }
     }
 }

@@ -637,3 +637,48 @@ async fn s36_a_certificate_that_expires_while_the_directory_still_lists_it() {
         .refused(403, "server.serverproxy.cert_validation");
     assert!(world.registry.seen().is_empty());
 }
+
+#[tokio::test]
+async fn excess_refusals_are_unsigned_and_summed_for_their_member() {
+    let world = World::with()
+        .contract(usual())
+        .limit("refusals_per_minute = 2")
+        .start()
+        .await;
+    let puppet = Puppet::of(&world.stranger);
+    let mut signed = 0;
+    for _ in 0..5 {
+        let unknown = puppet.request(&world.provider, PATH, "nobodys@AAAA");
+        let answer = puppet.ask(&world.provider, unknown).await;
+        assert_eq!(answer.status, 403, "{answer:?}");
+        signed += u32::from(answer.fields.contains_key("signature"));
+        world
+            .consumer
+            .get("/r1/AZ/GOV/9999/NONE/none")
+            .send()
+            .await
+            .refused(404, "server.clientproxy.unknown_member");
+    }
+    for agency in [&world.provider, &world.consumer] {
+        let node = &agency.live().node;
+        node.sum_refusals().await;
+        let all = node
+            .journal
+            .leaves_since(bridge_core::leaf::UnixMillis(0))
+            .unwrap();
+        let own = all
+            .iter()
+            .filter(|(_, leaf)| leaf.kind == Kind::Refused)
+            .count();
+        let excess: u64 = all
+            .iter()
+            .flat_map(|(_, leaf)| &leaf.facts)
+            .filter(|(name, _)| name.starts_with("refused_in_excess:"))
+            .map(|(_, count)| count.parse::<u64>().unwrap())
+            .sum();
+        // A minute may end while the five are refused: then there are two shares.
+        assert_eq!(own as u64 + excess, 5);
+        assert!((2..=4).contains(&own), "{own}");
+    }
+    assert!((2..=4).contains(&signed), "{signed}");
+}

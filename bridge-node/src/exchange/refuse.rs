@@ -1,7 +1,5 @@
 //! The one place where a refusal becomes an answer, a log line and, if the other side had proved itself, a leaf.
 
-use std::sync::atomic::Ordering;
-
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::{EvidenceMode, Kind, Side};
 use bridge_core::refusal::{Fault, Refusal};
@@ -36,7 +34,10 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     // What this node cannot do is nobody's evidence; an exchange that has begun is ended all the same.
     let own_fault = refusal.fault() == Fault::Node;
     if about.client.is_none() || (own_fault && !about.begun) {
-        node.unproved.fetch_add(1, Ordering::Relaxed);
+        node.refusals.unproved();
+        return reply;
+    }
+    if is_excess(node, &about) {
         return reply;
     }
     // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
@@ -58,7 +59,11 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
     give_back(node, &about);
     let detail = log(&refusal, &about);
     let mut said = refusal;
-    if let Some(proof) = proof.filter(|_| said.fault() != Fault::Node) {
+    let proof = proof.filter(|_| said.fault() != Fault::Node);
+    if proof.is_some() && is_excess(node, &about) {
+        return plain(&said, &about, &detail);
+    }
+    if let Some(proof) = proof {
         match signed(node, &said, &about, &proof, &detail).await {
             Ok(reply) => return reply,
             Err(failed) => said = failed.refusal,
@@ -73,9 +78,18 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
             );
         }
     } else {
-        node.unproved.fetch_add(1, Ordering::Relaxed);
+        node.refusals.unproved();
     }
     plain(&said, &about, &detail)
+}
+
+/// An exchange that began is always ended by a leaf; a refusal before that is one too many beyond the member's share.
+fn is_excess(node: &Node, about: &About) -> bool {
+    let member = about
+        .client
+        .as_ref()
+        .map(bridge_core::identity::SubsystemId::member);
+    !about.begun && member.is_some_and(|member| !node.refusals.admit(member, node.clock.now()))
 }
 
 /// A quota counts exchanges that began.

@@ -31,6 +31,8 @@ pub struct Limits {
     pub connections: usize,
     /// Exchanges under way at a time, each direction.
     pub exchanges: usize,
+    /// Refusals of one member that get leaves of their own in a minute; more are summed.
+    pub refusals_per_minute: u64,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -52,6 +54,7 @@ pub struct RawLimits {
     exchange_seconds: Option<u64>,
     connections: Option<u64>,
     exchanges: Option<u64>,
+    refusals_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -109,6 +112,12 @@ impl Limits {
         let time_limit = limit("exchange_seconds", raw.exchange_seconds, (1, 60, 3600));
         let connections = limit("connections", raw.connections, (1, 5000, 100_000));
         let exchanges = limit("exchanges", raw.exchanges, (1, 1024, 100_000));
+        // Ten a second tell what is wrong; a loop that retries needs no more evidence than that.
+        let refusals = limit(
+            "refusals_per_minute",
+            raw.refusals_per_minute,
+            (1, 600, 1_000_000),
+        );
         let drain_s = limit("drain_seconds", raw.drain_seconds, (0, 30, 3600));
         let segment = limit(
             "segment_bytes",
@@ -127,6 +136,7 @@ impl Limits {
             exchange_timeout: Duration::from_secs(time_limit),
             connections: size(connections),
             exchanges: size(exchanges),
+            refusals_per_minute: refusals,
             drain_timeout: Duration::from_secs(drain_s),
             segment_bytes: segment,
         }
