@@ -30,6 +30,8 @@ pub struct Settings {
     pub keys_folder: PathBuf,
     /// PEM file of the certificate authorities that issue node certificates.
     pub anchors: PathBuf,
+    /// TOML table of foreign authorities, if any of the anchors is one.
+    pub foreign: Option<PathBuf>,
     /// The pinned first `root.json` of the directory.
     pub directory_root: PathBuf,
     /// Where the directory is read from.

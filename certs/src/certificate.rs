@@ -98,6 +98,8 @@ pub(crate) struct Reading {
     pub(crate) usages: BTreeSet<Usage>,
     pub(crate) purposes: BTreeSet<Purpose>,
     pub(crate) uris: Vec<String>,
+    /// Subject attributes: object identifier and text.
+    pub(crate) attributes: Vec<(String, String)>,
     pub(crate) host_names: usize,
     pub(crate) spki: Vec<u8>,
     pub(crate) public_key: Vec<u8>,
@@ -126,12 +128,27 @@ impl Reading {
             usages: usages(&certificate)?,
             purposes: purposes(&certificate)?,
             uris,
+            attributes: attributes(&certificate),
             host_names,
             spki: certificate.public_key().raw.to_vec(),
             public_key,
             algorithm,
         })
     }
+}
+
+/// An attribute whose value is no text names nobody.
+fn attributes(certificate: &X509Certificate<'_>) -> Vec<(String, String)> {
+    certificate
+        .subject()
+        .iter_attributes()
+        .filter_map(|part| {
+            Some((
+                part.attr_type().to_id_string(),
+                part.as_str().ok()?.to_owned(),
+            ))
+        })
+        .collect()
 }
 
 /// Dates before 1970 count as 1970: nothing that old is valid or will be.

@@ -13,6 +13,12 @@ use crate::trust::{ANCHORS_LIMIT, INTERMEDIATES_LIMIT};
 /// A set of trust anchors can't be used.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
+    /// The table of foreign authorities can't be used.
+    #[error("the table of foreign authorities: {what}")]
+    Foreign {
+        /// What is wrong with it.
+        what: String,
+    },
     /// The built-in profiles can't be read.
     #[error(transparent)]
     Profiles(#[from] ProfileError),

@@ -38,6 +38,7 @@
 pub mod authority;
 pub mod certificate;
 pub mod error;
+mod foreign;
 mod identity;
 pub mod keyfile;
 pub mod moment;

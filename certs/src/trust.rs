@@ -13,6 +13,7 @@ use bridge_core::identity::CertificateName;
 
 use crate::certificate::{KeyAlgorithm, Reading};
 use crate::error::{CertificateError, TrustError};
+use crate::foreign::{self, Foreign};
 use crate::identity::identity;
 use crate::moment::Moment;
 use crate::pem::certificates;
@@ -50,6 +51,7 @@ pub struct Checked {
 pub struct Trust {
     anchors: Vec<Anchor>,
     profiles: Profiles,
+    foreign: Vec<Foreign>,
 }
 
 /// A trusted authority, with the dates that path validation itself does not look at.
@@ -58,6 +60,7 @@ struct Anchor {
     certificate: CertificateDer<'static>,
     parts: TrustAnchor<'static>,
     subject: String,
+    sha256: String,
     not_before: u64,
     not_after: u64,
 }
@@ -81,7 +84,36 @@ impl Trust {
             .into_iter()
             .map(Anchor::read)
             .collect::<Result<_, _>>()?;
-        Ok(Self { anchors, profiles })
+        Ok(Self {
+            anchors,
+            profiles,
+            foreign: Vec::new(),
+        })
+    }
+
+    /// Adds a table of foreign authorities, TOML: each names an anchor, a subject attribute, and whom its values stand for.
+    ///
+    /// ```toml
+    /// [[authority]]
+    /// anchor_sha256 = "64 hexadecimal digits"
+    /// attribute = "2.5.4.5"
+    /// names = { "9900123" = "bridge://AZ/GOV/2001/NODE1" }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`TrustError::Foreign`] if the text is malformed or names an authority that is not trusted.
+    pub fn with_foreign(mut self, text: &str) -> Result<Self, TrustError> {
+        self.foreign = foreign::read(text)?;
+        for authority in &self.foreign {
+            let known = |anchor: &Anchor| anchor.sha256 == authority.anchor_sha256;
+            if !self.anchors.iter().any(known) {
+                return Err(TrustError::Foreign {
+                    what: format!("{} is no anchor", authority.anchor_sha256),
+                });
+            }
+        }
+        Ok(self)
     }
 
     /// Returns the certificates of the trusted authorities.
@@ -137,11 +169,11 @@ impl Trust {
             });
         }
         let reading = Reading::of(leaf_der)?;
-        self.check_chain(leaf_der, &reading, intermediates, now_s)?;
+        let anchor = self.check_chain(leaf_der, &reading, intermediates, now_s)?;
         let rules = self.profiles.rules(profile);
         check_rules(&reading, rules, profile)?;
         Ok(Checked {
-            name: identity(&reading.uris, rules.identity, profile)?,
+            name: self.name(anchor, &reading, rules, profile)?,
             der: leaf_der.to_vec(),
             sha256: sha256(leaf_der),
             spki_sha256: sha256(&reading.spki),
@@ -152,13 +184,33 @@ impl Trust {
         })
     }
 
+    /// The identity: by the URI of our own authorities, by the table for foreign ones.
+    fn name(
+        &self,
+        anchor: &Anchor,
+        reading: &Reading,
+        rules: &Rules,
+        profile: Profile,
+    ) -> Result<Option<CertificateName>, CertificateError> {
+        let foreign = self
+            .foreign
+            .iter()
+            .find(|authority| authority.anchor_sha256 == anchor.sha256);
+        match foreign {
+            Some(authority) => {
+                authority.identity(&reading.attributes, &reading.uris, rules.identity, profile)
+            }
+            None => identity(&reading.uris, rules.identity, profile),
+        }
+    }
+
     fn check_chain(
         &self,
         leaf_der: &[u8],
         reading: &Reading,
         intermediates: &[Vec<u8>],
         now_s: u64,
-    ) -> Result<(), CertificateError> {
+    ) -> Result<&Anchor, CertificateError> {
         let der = CertificateDer::from(leaf_der);
         let leaf =
             EndEntityCert::try_from(&der).map_err(|error| chain_error(error, reading, now_s))?;
@@ -182,7 +234,11 @@ impl Trust {
     }
 
     /// Judges what path validation leaves open: usage and strength of issuing keys, and the anchor's own dates.
-    fn check_issuers(&self, path: &VerifiedPath<'_>, now_s: u64) -> Result<(), CertificateError> {
+    fn check_issuers(
+        &self,
+        path: &VerifiedPath<'_>,
+        now_s: u64,
+    ) -> Result<&Anchor, CertificateError> {
         for issuer in path.intermediate_certificates() {
             let reading = Reading::of(&issuer.der()).map_err(CertificateError::Issuer)?;
             if !reading.usages.contains(&Usage::CertSign) {
@@ -196,7 +252,7 @@ impl Trust {
                 && known.parts.subject_public_key_info == path.anchor().subject_public_key_info
         });
         match used {
-            Some(anchor) if (anchor.not_before..=anchor.not_after).contains(&now_s) => Ok(()),
+            Some(anchor) if (anchor.not_before..=anchor.not_after).contains(&now_s) => Ok(anchor),
             Some(anchor) => Err(CertificateError::AnchorOutOfDate {
                 subject: anchor.subject.clone(),
                 not_before: Moment(anchor.not_before),
@@ -225,7 +281,13 @@ impl Anchor {
                 source,
             })?
             .to_owned();
+        let mut hex = String::with_capacity(64);
+        for byte in sha256(&certificate) {
+            hex.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
+            hex.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
+        }
         Ok(Self {
+            sha256: hex,
             certificate,
             parts,
             subject: reading.subject,

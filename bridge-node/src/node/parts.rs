@@ -70,7 +70,7 @@ impl Parts {
     pub fn read(settings: &Settings, now_s: u64) -> Result<Self, OpenError> {
         let mut faults = Vec::new();
         let folder = &settings.keys_folder;
-        let trust = keep(&mut faults, "trust.anchors", read_trust(&settings.anchors)).map(Arc::new);
+        let trust = keep(&mut faults, "trust.anchors", read_trust(settings)).map(Arc::new);
         let tls = keep(&mut faults, "keys: tls", TlsIdentity::read(folder, "tls"));
         if settings.consumer_listen.is_some() {
             let web = TlsIdentity::read(folder, "web")
@@ -152,9 +152,19 @@ impl Parts {
     }
 }
 
-fn read_trust(path: &Path) -> Result<Trust, String> {
+fn read_trust(settings: &Settings) -> Result<Trust, String> {
+    let path = &settings.anchors;
     let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    Trust::from_pem(&pem).map_err(|error| format!("{}: {}", path.display(), chain(&error)))
+    let trust =
+        Trust::from_pem(&pem).map_err(|error| format!("{}: {}", path.display(), chain(&error)))?;
+    let Some(path) = &settings.foreign else {
+        return Ok(trust);
+    };
+    let table =
+        std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    trust
+        .with_foreign(&table)
+        .map_err(|error| format!("{}: {}", path.display(), chain(&error)))
 }
 
 /// The pinned root or the store beside it cannot be used.

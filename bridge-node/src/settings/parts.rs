@@ -58,15 +58,18 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         admin.and_then(|a| a.health_listen.as_deref()),
     );
     let directory = file.directory.and_then(|d| check.directory(&d));
-    let trust = file
-        .trust
-        .map(|t| check.existing("trust.anchors", &t.anchors));
+    let trust = file.trust.map(|t| {
+        let anchors = check.existing("trust.anchors", &t.anchors);
+        let foreign = t.foreign.map(|path| check.existing("trust.foreign", &path));
+        (anchors, foreign)
+    });
     let contracts = file
         .contracts
         .map(|c| check.existing("contracts.folder", &c.folder));
     let node_section = file.node?;
     check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
+    let (anchors, foreign) = trust?;
     let data_folder = folder.join(&node_section.data_folder);
     let socket = admin.and_then(|a| a.socket.as_deref());
     let admin_socket =
@@ -76,7 +79,8 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         node: node?,
         log_domain: node_section.log_domain,
         keys_folder: check.existing("node.keys_folder", &node_section.keys_folder),
-        anchors: trust?,
+        anchors,
+        foreign,
         directory_root,
         directory_source,
         directory_refresh,

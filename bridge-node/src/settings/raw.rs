@@ -48,7 +48,7 @@ macro_rules! section {
 section!(/// Who this node is.
     Node { id: String, data_folder: String, keys_folder: String, log_domain: String });
 section!(/// Whose certificates count.
-    Trust { anchors: String });
+    Trust { anchors: String, foreign: Option<String> });
 section!(/// The signed directory.
     Directory { root: String, source: String, refresh_seconds: Option<u64> });
 section!(/// Listeners for information systems.

@@ -617,3 +617,77 @@ proptest! {
         prop_assert!(WORLD.trust.check(&leaf, &[], Profile::Tls, NOW).is_err());
     }
 }
+
+/// A world whose authority is a foreign one: subjects are known by their serial number.
+fn foreign_world(names: &str) -> Result<World, TrustError> {
+    let world = World::named("Foreign root");
+    let anchor = world.trust.anchors[0].sha256.clone();
+    let table = format!(
+        "[[authority]]\nanchor_sha256 = \"{anchor}\"\nattribute = \"2.5.4.5\"\nnames = {names}\n"
+    );
+    let World { issuer, trust } = world;
+    trust
+        .with_foreign(&table)
+        .map(|trust| World { issuer, trust })
+}
+
+fn numbered(serials: &[&str]) -> CertificateParams {
+    let mut params = good(Profile::Tls);
+    params.subject_alt_names.clear();
+    for serial in serials {
+        let serial_number = DnType::CustomDnType(vec![2, 5, 4, 5]);
+        params.distinguished_name.push(serial_number, *serial);
+    }
+    params
+}
+
+#[test]
+fn a_foreign_authority_names_whom_the_table_says() {
+    let world = foreign_world(
+        "{ \"77\" = \"bridge://AZ/GOV/2001/NODE1\", \"88\" = \"bridge://AZ/GOV/2001\" }",
+    )
+    .unwrap();
+    let checked = world.check(Profile::Tls, &numbered(&["77"])).unwrap();
+    assert_eq!(
+        checked.name.unwrap().to_string(),
+        "bridge://AZ/GOV/2001/NODE1"
+    );
+    let refused = |params: &CertificateParams| world.refusal(Profile::Tls, params);
+    for nobody in [&[][..], &["78"]] {
+        let refusal = refused(&numbered(nobody));
+        assert!(
+            matches!(refusal, CertificateError::NoIdentity { .. }),
+            "{nobody:?}: {refusal}"
+        );
+    }
+    assert!(matches!(
+        refused(&numbered(&["88"])),
+        CertificateError::WrongIdentity { .. }
+    ));
+    // What a foreign authority writes into a URI is not its to say.
+    let mut own = numbered(&[]);
+    own.subject_alt_names
+        .push(uri("bridge://AZ/GOV/1001/NODE1"));
+    assert!(matches!(refused(&own), CertificateError::NoIdentity { .. }));
+    let mut both = numbered(&["77"]);
+    both.subject_alt_names
+        .push(uri("bridge://AZ/GOV/1001/NODE1"));
+    assert!(matches!(
+        refused(&both),
+        CertificateError::SeveralIdentities { count: 2 }
+    ));
+}
+
+#[test]
+fn a_table_of_foreign_authorities_is_judged_whole() {
+    assert!(foreign_world("{}").is_ok());
+    assert!(
+        foreign_world("{ \"1\" = \"AZ/GOV/2001\" }").is_err(),
+        "not a name"
+    );
+    let trust = World::named("Own root").trust;
+    let unknown = "[[authority]]\nanchor_sha256 = \"00\"\nattribute = \"2.5.4.5\"\nnames = {}\n";
+    assert!(trust.clone().with_foreign(unknown).is_err(), "no anchor");
+    assert!(trust.clone().with_foreign("authority = 1").is_err());
+    assert!(trust.with_foreign("").is_ok());
+}
