@@ -46,6 +46,14 @@ pub(crate) fn read(text: &str) -> Result<Vec<Foreign>, TrustError> {
     Ok(file.authority)
 }
 
+/// Writes a digest as the table has it.
+pub(crate) fn hexadecimal(digest: &[u8; 32]) -> String {
+    let digits = digest.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .map(|digit| char::from_digit(u32::from(digit), 16).unwrap_or('0'))
+        .collect()
+}
+
 impl Foreign {
     /// Returns the one identity of a certificate of this authority.
     pub(crate) fn identity(

@@ -91,14 +91,8 @@ impl Trust {
         })
     }
 
-    /// Adds a table of foreign authorities, TOML: each names an anchor, a subject attribute, and whom its values stand for.
-    ///
-    /// ```toml
-    /// [[authority]]
-    /// anchor_sha256 = "64 hexadecimal digits"
-    /// attribute = "2.5.4.5"
-    /// names = { "9900123" = "bridge://AZ/GOV/2001/NODE1" }
-    /// ```
+    /// Adds a table of foreign authorities, TOML (see `certs/README.md`): each names an anchor, a subject attribute, and whom
+    /// its values stand for.
     ///
     /// # Errors
     ///
@@ -108,9 +102,8 @@ impl Trust {
         for authority in &self.foreign {
             let known = |anchor: &Anchor| anchor.sha256 == authority.anchor_sha256;
             if !self.anchors.iter().any(known) {
-                return Err(TrustError::Foreign {
-                    what: format!("{} is no anchor", authority.anchor_sha256),
-                });
+                let what = format!("{} is no anchor", authority.anchor_sha256);
+                return Err(TrustError::Foreign { what });
             }
         }
         Ok(self)
@@ -281,13 +274,8 @@ impl Anchor {
                 source,
             })?
             .to_owned();
-        let mut hex = String::with_capacity(64);
-        for byte in sha256(&certificate) {
-            hex.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-            hex.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-        }
         Ok(Self {
-            sha256: hex,
+            sha256: foreign::hexadecimal(&sha256(&certificate)),
             certificate,
             parts,
             subject: reading.subject,

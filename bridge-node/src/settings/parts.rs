@@ -186,11 +186,8 @@ impl Check<'_> {
     fn loopback(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
         let address = self.address(place, text)?;
         if !address.ip().is_loopback() {
-            self.fault(
-                place,
-                "is not a loopback address",
-                "plain HTTP is served on loopback only",
-            );
+            let remedy = "plain HTTP is served on loopback only";
+            self.fault(place, "is not a loopback address", remedy);
         }
         Some(address)
     }

@@ -20,7 +20,12 @@ fn example_folder() -> tempfile::TempDir {
     ] {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
-    for name in ["trust/anchors.pem", "trust/root.json", "population.db"] {
+    for name in [
+        "trust/anchors.pem",
+        "trust/foreign.toml",
+        "trust/root.json",
+        "population.db",
+    ] {
         fs::write(folder.path().join(name), "").unwrap();
     }
     run(folder.path(), &["certs", "authority", "authority"]).good();
@@ -69,6 +74,8 @@ fn the_example_settings_load_and_their_comments_are_the_defaults() {
         format!("{:?}", bare.limits),
         format!("{:?}", Limits::default())
     );
+    assert_eq!(bare.foreign, None);
+    assert_eq!(full.foreign, Some(folder.path().join("trust/foreign.toml")));
     assert_eq!(full.directory_refresh, bare.directory_refresh);
     assert_eq!(full.admin_socket, bare.admin_socket);
     assert_eq!(

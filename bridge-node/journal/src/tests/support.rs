@@ -154,6 +154,8 @@ pub(super) fn body(exchange: u128, bytes: usize) -> Bytes {
 
 /// Checks that the log is whole and holds each receipt's leaf where the receipt says.
 pub(super) fn check(journal: &Journal, receipts: &[Receipt]) {
+    // The digest of a sealed segment's index may become a leaf at any moment: the tree is compared at the size it had before.
+    let head = journal.head();
     let leaves = journal.leaves_since(UnixMillis(0)).expect("readable");
     let mut tree = Tree::default();
     for (number, (index, leaf)) in leaves.iter().enumerate() {
@@ -161,12 +163,13 @@ pub(super) fn check(journal: &Journal, receipts: &[Receipt]) {
         let mut bytes = Vec::new();
         leaf.write(&mut bytes).expect("a leaf");
         let hash = leaf_hash(&bytes);
-        tree.append(hash, |_, _| ());
+        if tree.size() < head.size {
+            tree.append(hash, |_, _| ());
+        }
         for receipt in receipts.iter().filter(|receipt| receipt.index == *index) {
             assert_eq!(receipt.leaf_hash, hash);
         }
     }
-    let head = journal.head();
     assert_eq!((head.size, head.root), (tree.size(), tree.root()));
     for receipt in receipts {
         assert!(receipt.index < head.size, "leaf {} is lost", receipt.index);
