@@ -1,6 +1,6 @@
 //! The contract files of a node, loaded whole or not at all.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ const FILE_LIMIT: u64 = 1024 * 1024;
 #[derive(Debug, Default)]
 pub struct Contracts {
     by_service: HashMap<ServiceId, Vec<Arc<Contract>>>,
-    by_id: HashMap<String, Arc<Contract>>,
+    ids: HashSet<String>,
 }
 
 // === impl Contracts ===
@@ -58,11 +58,7 @@ impl Contracts {
 
     fn add(&mut self, path: &Path, contract: Arc<Contract>, faults: &mut Vec<Fault>) {
         let id = contract.id().to_owned();
-        if self
-            .by_id
-            .insert(id.clone(), Arc::clone(&contract))
-            .is_some()
-        {
+        if !self.ids.insert(id.clone()) {
             faults.push(Fault::new(
                 path.display().to_string(),
                 format!("contract id `{id}` is used by another file too"),
@@ -80,19 +76,14 @@ impl Contracts {
         self.by_service.get(service).map_or(&[], Vec::as_slice)
     }
 
-    /// The contract with this id.
-    pub fn by_id(&self, id: &str) -> Option<&Arc<Contract>> {
-        self.by_id.get(id)
-    }
-
     /// How many there are.
     pub fn len(&self) -> usize {
-        self.by_id.len()
+        self.ids.len()
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.by_id.is_empty()
+        self.ids.is_empty()
     }
 }
 

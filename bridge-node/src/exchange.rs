@@ -27,7 +27,7 @@ mod sign;
 mod verify;
 
 pub use about::{About, Proof, Refused};
-pub use enter::{Arrival, PeerArrival, edge};
+pub use enter::{Arrival, edge};
 pub use metadata::list_clients;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;
@@ -52,7 +52,7 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
 /// # Errors
 ///
 /// [`Refused`], with what was known by then; give it to [`refuse_peer`].
-pub async fn inbound(node: &Arc<Node>, arrival: PeerArrival) -> Result<Reply, Refused> {
+pub async fn inbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refused> {
     let entered = enter::peer(node, arrival)?; //                      1 enters
     let verified = verify::request(node, entered).await?; //           2 verified
     let authorised = authorise::inbound(node, verified)?; //           3 authorised

@@ -11,8 +11,8 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::exchange::{
-    About, Arrival, PeerArrival, Refused, Reply, edge, inbound, list_clients, outbound,
-    refuse_caller, refuse_peer,
+    About, Arrival, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
+    refuse_peer,
 };
 use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
@@ -111,7 +111,7 @@ impl Handler for NodeInterface {
         } else {
             let task = node.house.tasks.spawn(run_inbound(
                 node.clone(),
-                PeerArrival {
+                Arrival {
                     connection,
                     request,
                 },
@@ -123,7 +123,7 @@ impl Handler for NodeInterface {
     }
 }
 
-async fn run_inbound(node: Arc<Node>, arrival: PeerArrival) -> Reply {
+async fn run_inbound(node: Arc<Node>, arrival: Arrival) -> Reply {
     let [_, place] = &node.places;
     let refused = match Arc::clone(place).try_acquire_owned() {
         Ok(_place) => match inbound(&node, arrival).await {

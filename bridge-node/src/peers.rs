@@ -138,14 +138,6 @@ impl Peers {
         }
     }
 
-    /// Drops every idle connection.
-    pub fn clear(&self) {
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clear();
-    }
-
     /// Drops the idle connections that would not be used again.
     pub fn sweep(&self) {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);

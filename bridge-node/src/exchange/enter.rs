@@ -23,18 +23,9 @@ use crate::payload::{Payload, PayloadError};
 use crate::server::Connection;
 use crate::watch::View;
 
-/// A request at the consumer interface.
+/// A request at one of the interfaces.
 #[derive(Debug)]
 pub struct Arrival {
-    /// Its connection.
-    pub connection: Arc<Connection>,
-    /// The request.
-    pub request: Request<Incoming>,
-}
-
-/// A request at the node interface.
-#[derive(Debug)]
-pub struct PeerArrival {
     /// Its connection.
     pub connection: Arc<Connection>,
     /// The request.
@@ -218,9 +209,9 @@ fn asked(parts: &Parts) -> Result<Asked, Refusal> {
 }
 
 /// Step 1 at the provider's node: the TLS peer is a node of the directory.
-pub(super) fn peer(node: &Node, arrival: PeerArrival) -> Result<PeerEntered, Refused> {
+pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused> {
     let mut about = About::new(Side::Provider);
-    let PeerArrival {
+    let Arrival {
         connection,
         request,
     } = arrival;

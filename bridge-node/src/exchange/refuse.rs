@@ -83,7 +83,7 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
     plain(&said, &about, &detail)
 }
 
-/// An exchange that began is always ended by a leaf; a refusal before that is one too many beyond the member's share.
+/// Whether a refusal goes beyond its member's share of the minute. An exchange that began is always ended by a leaf.
 fn is_excess(node: &Node, about: &About) -> bool {
     let member = about
         .client
