@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::metrics::Metrics;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
 use crate::refusals::Refusals;
@@ -71,6 +72,8 @@ pub struct Node {
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
+    /// Use and end (Unix seconds) of each certificate of this node.
+    pub certificates: Vec<(&'static str, u64)>,
     counters: [Mutex<Counters>; 2],
 }
 
@@ -165,6 +168,7 @@ impl Node {
                 draining: CancellationToken::new(),
                 tasks: TaskTracker::new(),
                 limits: limits.clone(),
+                metrics: Arc::new(Metrics::new()),
             },
             places: [places(), places()],
             refusals: Refusals::new(limits.refusals_per_minute),
@@ -173,6 +177,7 @@ impl Node {
             registries: parts.registries,
             signer: parts.signer,
             trust: parts.trust,
+            certificates: parts.certificates,
             counters: counters.map(Mutex::new),
             journal_fault,
             forgotten,

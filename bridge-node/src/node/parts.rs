@@ -29,6 +29,8 @@ pub struct Parts {
     pub(super) registries: Registries,
     pub(super) directory_root: Vec<u8>,
     pub(super) keys: JournalKeys,
+    /// Use and end (Unix seconds) of each certificate of the node.
+    pub(super) certificates: Vec<(&'static str, u64)>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -104,16 +106,19 @@ impl Parts {
                 exchange_signer(settings, trust, now_s),
             )
         });
-        if let (Some(trust), Some(tls)) = (&trust, &tls) {
-            keep(
+        let tls_ends = match (&trust, &tls) {
+            (Some(trust), Some(tls)) => keep(
                 &mut faults,
                 "keys: tls",
                 own_tls(settings, trust, tls, now_s),
-            );
-        }
+            ),
+            _ => None,
+        };
         let complete = (|| {
+            let (signer, exchange_ends) = signer?;
             Some(Self {
-                signer: signer?,
+                certificates: vec![("tls", tls_ends?), ("exchange", exchange_ends)],
+                signer,
                 trust: trust?,
                 tls: tls?,
                 contracts: contracts?,
@@ -192,7 +197,7 @@ fn exchange_signer(
     settings: &Settings,
     trust: &Trust,
     now_s: u64,
-) -> Result<Arc<dyn Signer>, String> {
+) -> Result<(Arc<dyn Signer>, u64), String> {
     let folder = &settings.keys_folder;
     let certificates =
         read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| chain(&e))?;
@@ -217,7 +222,7 @@ fn exchange_signer(
     if signer.public_key() != checked.public_key {
         return Err("exchange.key is not the key of exchange.pem".to_owned());
     }
-    Ok(Arc::new(signer))
+    Ok((Arc::new(signer), checked.not_after))
 }
 
 fn own_tls(
@@ -225,12 +230,12 @@ fn own_tls(
     trust: &Arc<Trust>,
     tls: &TlsIdentity,
     now_s: u64,
-) -> Result<(), String> {
+) -> Result<u64, String> {
     let of_file = |error: &dyn std::error::Error| format!("tls.pem: {}", chain(error));
     let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| of_file(&error))?;
     own_name(settings, &checked).map_err(|what| format!("tls.pem: {what}"))?;
     peer_server(tls, Arc::clone(trust)).map_err(|error| of_file(&error))?;
-    Ok(())
+    Ok(checked.not_after)
 }
 
 fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {

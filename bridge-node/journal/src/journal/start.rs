@@ -90,14 +90,14 @@ pub(super) fn start(
         .name("journal-station".to_owned())
         .spawn(move || ending.run(station, &messages))
         .map_err(OpenError::Thread)?;
-    let vkey = shared.verifier.vkey();
     Ok((
         Journal {
             inner: Arc::new(Inner {
+                vkey: shared.verifier.vkey(),
                 shared,
-                vkey,
                 inbox,
                 places,
+                queue: queue.min(Semaphore::MAX_PERMITS),
             }),
         },
         opened,
