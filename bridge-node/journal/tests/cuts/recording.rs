@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::time::Duration;
 
-use bridge_journal::{Disk, SegmentFile};
+use bridge_journal::{Disk, DiskPlace, SegmentFile};
 
 /// One change of the disk, or one promise that earlier changes are durable.
 #[derive(Clone, Debug)]
@@ -64,6 +64,7 @@ pub(crate) enum Honesty {
 pub(crate) struct Recording {
     state: Arc<(Mutex<State>, Condvar)>,
     honesty: Honesty,
+    boot: u64,
 }
 
 struct State {
@@ -141,6 +142,7 @@ impl Recording {
         Self {
             state: Arc::new((Mutex::new(state), Condvar::new())),
             honesty,
+            boot: next,
         }
     }
 
@@ -250,6 +252,17 @@ impl Disk for Recording {
             self.step(Step::SyncFolder { path });
         }
         Ok(())
+    }
+
+    fn place(&self, path: &str) -> io::Result<DiskPlace> {
+        // Files are numbered from 1.
+        let file = self.state().seen.names.get(path).map_or(0, |file| file + 1);
+        let (machine, boot) = ("m".to_owned(), self.boot.to_string());
+        Ok(DiskPlace {
+            machine,
+            boot,
+            file,
+        })
     }
 
     fn lock(&self) -> io::Result<Option<Box<dyn Send>>> {
