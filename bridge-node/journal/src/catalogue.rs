@@ -123,13 +123,14 @@ impl Store for NoStore {
 }
 
 impl SledStore {
-    /// Opens the folder; what can't be opened is removed and made anew, and if that fails too, there is
+    /// Opens the folder; what can't be opened is moved aside and made anew, and if that fails too, there is
     /// no catalogue.
     pub(crate) fn open(folder: &Path) -> Box<dyn Store> {
         let opened = Self::try_open(folder).or_else(|error| {
-            tracing::warn!(%error, "the journal's cache can't be opened and is made anew");
-            if let Err(error) = std::fs::remove_dir_all(folder) {
-                tracing::debug!(%error, "the journal's cache can't be removed");
+            let aside = folder.with_extension("damaged");
+            tracing::warn!(%error, aside = %aside.display(), "the journal's cache is damaged; it is moved aside and made anew");
+            if let Err(error) = move_aside(folder, &aside) {
+                tracing::debug!(%error, "the journal's cache can't be moved");
             }
             Self::try_open(folder)
         });
@@ -144,21 +145,39 @@ impl SledStore {
 
     fn try_open(folder: &Path) -> Result<Self, sled::Error> {
         let config = sled::Config::new().path(folder).cache_capacity(CACHE_BYTES);
-        // A database that was cut short can make sled panic; a cache must not stop the node.
-        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| config.open()));
-        let opened = opened.unwrap_or_else(|_panic| {
-            Err(sled::Error::Unsupported(
-                "the database made sled panic".to_owned(),
-            ))
-        });
-        Ok(Self { database: opened? })
+        let database = guarded(|| {
+            let database = config.open()?;
+            // What opens can be unreadable all the same.
+            for row in database.iter() {
+                row?;
+            }
+            Ok(database)
+        })?;
+        Ok(Self { database })
     }
+}
+
+/// Keeps the newest damaged cache for whoever wants to know why.
+fn move_aside(folder: &Path, aside: &Path) -> std::io::Result<()> {
+    if aside.exists() {
+        std::fs::remove_dir_all(aside)?;
+    }
+    std::fs::rename(folder, aside)
+}
+
+/// A database that was cut short or changed can make sled panic; a cache must not stop the node.
+fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::Error> {
+    std::panic::catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_panic| {
+        Err(sled::Error::Unsupported(
+            "the database made sled panic".to_owned(),
+        ))
+    })
 }
 
 impl Store for SledStore {
     fn read(&self, first: u64) -> Option<Vec<u8>> {
-        let row = self.database.get(first.to_be_bytes());
-        row.inspect_err(|error| tracing::warn!(%error, "the journal's cache can't be read"))
+        guarded(|| self.database.get(first.to_be_bytes()))
+            .inspect_err(|error| tracing::warn!(%error, "the journal's cache can't be read"))
             .ok()
             .flatten()
             .map(|row| row.to_vec())
@@ -166,7 +185,7 @@ impl Store for SledStore {
 
     fn write(&self, first: u64, row: &[u8]) {
         // crash here: the row is lost or stays; the next start reads the index in its place.
-        if let Err(error) = self.database.insert(first.to_be_bytes(), row) {
+        if let Err(error) = guarded(|| self.database.insert(first.to_be_bytes(), row)) {
             tracing::warn!(%error, "the journal's cache can't be written");
         }
     }

@@ -38,6 +38,8 @@ pub struct JournalConfig {
     pub checkpoint_every: Duration,
     /// How many entries may wait for the station, at least one; further callers wait for a place.
     pub queue: usize,
+    /// The operator's word that a folder which isn't where its journal was is the only one of it.
+    pub moved: bool,
 }
 
 impl JournalConfig {
@@ -49,6 +51,7 @@ impl JournalConfig {
             segment_bytes: SEGMENT_BYTES,
             checkpoint_every: CHECKPOINT_EVERY,
             queue: QUEUE,
+            moved: false,
         }
     }
 

@@ -6,11 +6,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{FileExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use rustix::fs::{FlockOperation, flock};
+
+use crate::tree::sha256;
 
 /// A journal folder. Paths are relative to it, with `/` between parts.
 pub trait Disk: Send + Sync {
@@ -63,12 +67,30 @@ pub trait Disk: Send + Sync {
     /// Whatever the system says.
     fn sync_folder(&self, folder: &str) -> io::Result<()>;
 
+    /// Says where a file lies. A copy of it lies elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says, except that the file is absent.
+    fn place(&self, path: &str) -> io::Result<DiskPlace>;
+
     /// Takes the lock of the folder, held until the value is dropped; `None` if another holds it.
     ///
     /// # Errors
     ///
     /// Whatever the system says.
     fn lock(&self) -> io::Result<Option<Box<dyn Send>>>;
+}
+
+/// Where a file lies.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskPlace {
+    /// The machine, by a digest of its id; `unknown` if it has none.
+    pub machine: String,
+    /// The machine's last start; `unknown` if it doesn't say.
+    pub boot: String,
+    /// The file's number in its file system; 0 if the file is absent.
+    pub file: u64,
 }
 
 /// A file of the journal.
@@ -182,6 +204,17 @@ impl Disk for FolderDisk {
         File::open(self.path(folder))?.sync_all()
     }
 
+    fn place(&self, path: &str) -> io::Result<DiskPlace> {
+        let file = absent_is_none(fs::metadata(self.path(path)))?;
+        let machine = fs::read_to_string("/etc/machine-id").unwrap_or_default();
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+        Ok(DiskPlace {
+            machine: machine_mark(machine.trim()),
+            boot: or_unknown(boot.trim()),
+            file: file.map_or(0, |file| file.ino()),
+        })
+    }
+
     fn lock(&self) -> io::Result<Option<Box<dyn Send>>> {
         let mut options = OpenOptions::new();
         options
@@ -196,7 +229,7 @@ impl Disk for FolderDisk {
             Err(rustix::io::Errno::WOULDBLOCK) => return Ok(None),
             Err(other) => return Err(other.into()),
         }
-        // For whoever wonders which process it is; nothing reads it.
+        // For whoever is refused because of this process.
         file.set_len(0)?;
         file.write_all_at(format!("{}\n", std::process::id()).as_bytes(), 0)?;
         Ok(Some(Box::new(file)))
@@ -298,6 +331,19 @@ pub(crate) fn join(folder: &str, name: &str) -> String {
 pub(crate) const HALF_WRITTEN: &str = ".half";
 
 const OWNER_ONLY: u32 = 0o600;
+
+/// The machine's id is not for files that travel: its digest does as well.
+fn machine_mark(id: &str) -> String {
+    if id.is_empty() {
+        return or_unknown(id);
+    }
+    let digest = sha256(&[b"bridge-machine-v1", &[0], id.as_bytes()]);
+    URL_SAFE_NO_PAD.encode(digest)
+}
+
+fn or_unknown(text: &str) -> String {
+    if text.is_empty() { "unknown" } else { text }.to_owned()
+}
 
 fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {
     match result {

@@ -25,8 +25,16 @@ pub enum OpenError {
     #[error("the checkpoint key can't be used")]
     Key(#[source] NoteError),
     /// Another process has the folder.
-    #[error("the journal is in use by another process")]
-    Locked,
+    #[error("the journal is in use by process {process}")]
+    Locked {
+        /// Its number, as it has written it.
+        process: String,
+    },
+    /// The folder isn't where the journal was.
+    #[error(
+        "the journal is not where it was: {0}; if another node still writes it, there would be two logs of one name"
+    )]
+    Moved(Move),
     /// The folder holds another log, or this log under another key.
     #[error("the folder is the journal {found:?}, not {expected:?}")]
     OtherLog {
@@ -53,6 +61,20 @@ pub enum OpenError {
     /// No thread can be started.
     #[error("no thread for the journal")]
     Thread(#[source] io::Error),
+}
+
+/// How it shows that a folder isn't where its journal was.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Move {
+    /// The machine is another one.
+    #[error("this is another machine")]
+    OtherMachine,
+    /// The machine is the same, the file another one.
+    #[error("this is a copy of its folder")]
+    Copied,
+    /// The file that would say it is missing or damaged.
+    #[error("the file `home` is missing or damaged")]
+    NoHome,
 }
 
 /// A write, sync or encryption that failed: from then on nothing is accepted.
@@ -228,6 +250,11 @@ pub enum Fault {
     /// The file's key or a secret can't be opened with this evidence key.
     #[error("can't be opened with this evidence key: {0}")]
     Secret(#[source] SealError),
+    /// The leaves don't give the hash that the tree has.
+    #[error(
+        "the leaves under this tile give another hash than the tree has: a segment is changed or lost"
+    )]
+    Leaves,
     /// The tile isn't whole.
     #[error("the tile is not whole")]
     Tile,

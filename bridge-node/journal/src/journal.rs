@@ -16,7 +16,7 @@ use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
 use crate::error::{CloseError, OpenError, ReadError, RecordError};
 use crate::log_file::log_file;
 use crate::reader::SegmentReader;
-use crate::search::search;
+use crate::search::{each_since, search};
 use crate::shared::Shared;
 use crate::station::{Job, Message};
 
@@ -241,6 +241,22 @@ impl Journal {
         Ok(shown)
     }
 
+    /// Shows the leaves not older than `since` with their indexes, oldest first, one at a time.
+    ///
+    /// It reads files: call it where blocking is allowed. Memory doesn't grow with the number of leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written; some leaves were shown then.
+    pub fn each_leaf_since(
+        &self,
+        since: UnixMillis,
+        see: &mut dyn FnMut(u64, &Leaf),
+    ) -> Result<(), ReadError> {
+        let shared = &*self.inner.shared;
+        each_since(shared, &shared.snapshot(), since, see)
+    }
+
     /// Returns the leaves not older than `since` with their indexes, oldest first.
     ///
     /// It reads files: call it where blocking is allowed.
@@ -249,16 +265,9 @@ impl Journal {
     ///
     /// [`ReadError`] if files can't be read or aren't as they were written.
     pub fn leaves_since(&self, since: UnixMillis) -> Result<Vec<(u64, Leaf)>, ReadError> {
-        let filter = Filter {
-            from: Some(since),
-            ..Filter::default()
-        };
-        let hits = self.search(&filter)?;
-        Ok(hits
-            .into_iter()
-            .rev()
-            .map(|hit| (hit.index, hit.leaf))
-            .collect())
+        let mut leaves = Vec::new();
+        self.each_leaf_since(since, &mut |index, leaf| leaves.push((index, leaf.clone())))?;
+        Ok(leaves)
     }
 }
 

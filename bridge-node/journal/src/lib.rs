@@ -67,11 +67,13 @@ mod cursor;
 mod disk;
 mod evidence;
 mod frame;
+mod home;
 mod index;
 mod keeper;
 mod keys;
 mod log_file;
 mod log_path;
+mod mend;
 mod note;
 mod open_segment;
 mod reader;
@@ -92,9 +94,9 @@ pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
 };
-pub use disk::{Disk, FolderDisk, SegmentFile};
+pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
 pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Tally};
-pub use error::{CloseError, Damage, Fault, JournalError, OpenError, ReadError, RecordError};
+pub use error::{CloseError, Damage, Fault, JournalError, Move, OpenError, ReadError, RecordError};
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{NoteError, vkey};

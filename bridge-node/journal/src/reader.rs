@@ -96,7 +96,7 @@ impl<'a> SegmentReader<'a> {
         Ok(held.map(|held| Self::held(shared, held)))
     }
 
-    fn has(&self, index: u64) -> bool {
+    pub(crate) fn has(&self, index: u64) -> bool {
         (self.first..self.first + self.count).contains(&index)
     }
 
@@ -144,6 +144,17 @@ impl<'a> SegmentReader<'a> {
 
     /// Reads the bytes of a leaf and compares them with the tree.
     pub(crate) fn leaf_bytes(&mut self, ordinal: u64) -> Result<(Vec<u8>, Hash), ReadError> {
+        let (leaf, hash) = self.unchecked_leaf(ordinal)?;
+        let index = self.first + ordinal;
+        if self.hash_in_tree(index)? != hash {
+            let path = Part::Segment.path(self.first);
+            return Err(Damage::new(path, Fault::LeafHash { index }).into());
+        }
+        Ok((leaf, hash))
+    }
+
+    /// Reads the bytes of a leaf, and hashes them.
+    pub(crate) fn unchecked_leaf(&self, ordinal: u64) -> Result<(Vec<u8>, Hash), ReadError> {
         let offset = self.offset(ordinal)?;
         let path = Part::Segment.path(self.first);
         let missing = || {
@@ -171,10 +182,6 @@ impl<'a> SegmentReader<'a> {
             None => return Err(missing().into()),
         };
         let hash = leaf_hash(&leaf);
-        let index = self.first + ordinal;
-        if self.hash_in_tree(index)? != hash {
-            return Err(Damage::new(path, Fault::LeafHash { index }).into());
-        }
         Ok((leaf, hash))
     }
 

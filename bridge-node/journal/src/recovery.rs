@@ -14,10 +14,12 @@ use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::catalogue::{Catalogue, Store};
-use crate::disk::Disk;
+use crate::disk::{Disk, read_whole};
 use crate::entry::{Head, Tally};
-use crate::error::{JournalError, OpenError};
+use crate::error::{JournalError, Move, OpenError};
+use crate::home;
 use crate::keys::WrapKey;
+use crate::mend::mend_tiles;
 use crate::note::Verifier;
 use crate::open_segment::OpenSegment;
 use crate::resume::resume_after;
@@ -29,7 +31,9 @@ use crate::tiles::Tiles;
 mod folder;
 mod reading;
 
-use folder::{check_origin, known_segments, list, read_checkpoint, remove_leftovers};
+use folder::{
+    check_origin, known_segments, list, read_checkpoint, remove_leftovers, warn_of_lost_secrets,
+};
 use reading::Reading;
 
 /// What recovery is given.
@@ -40,6 +44,8 @@ pub(crate) struct Ground<'a> {
     pub(crate) verifier: Verifier,
     pub(crate) evidence: Zeroizing<[u8; 32]>,
     pub(crate) segment_bytes: u64,
+    /// See [`crate::JournalConfig::moved`].
+    pub(crate) moved: bool,
     pub(crate) now: UnixMillis,
 }
 
@@ -56,6 +62,8 @@ pub(crate) struct Recovered {
     pub(crate) to_show: Option<Bytes>,
     pub(crate) cut_bytes: u64,
     pub(crate) first_start: bool,
+    /// Why the folder counts as moved, if it does and the operator agrees.
+    pub(crate) moved: Option<Move>,
     pub(crate) lock: Box<dyn Send>,
 }
 
@@ -66,10 +74,7 @@ pub(crate) struct Recovered {
 /// See [`OpenError`].
 pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
     let disk = ground.disk.clone();
-    let lock = disk
-        .lock()
-        .map_err(OpenError::read("lock"))?
-        .ok_or(OpenError::Locked)?;
+    let lock = take_lock(&*disk)?;
     disk.create_folder(FOLDER)
         .map_err(JournalError::disk("making a folder", FOLDER))?;
     disk.create_folder("tile")
@@ -82,10 +87,11 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
     }
     let names = list(&*disk)?;
     check_origin(&*disk, &ground.verifier, names.segments.is_empty())?;
-    remove_leftovers(&*disk, &names)?;
-    let shown = read_checkpoint(&*disk, &ground.verifier)?;
     let first_start = names.segments.is_empty();
-
+    let moved = home::check(&*disk, first_start, ground.moved)?;
+    remove_leftovers(&*disk, &names)?;
+    warn_of_lost_secrets(&names);
+    let shown = read_checkpoint(&*disk, &ground.verifier)?;
     let catalogue = Catalogue::new((ground.store)(), ground.verifier.origin(), &ground.evidence);
     let (sealed, rest) =
         known_segments(&*disk, &catalogue, &ground.verifier, &names, shown.as_ref())?;
@@ -126,7 +132,19 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
         carried: None,
     };
     let reading = reading.segments(&rest)?;
-    reading.begin(ground.now, first_start, lock)
+    mend_tiles(&shared)?;
+    let mut recovered = reading.begin(ground.now, lock)?;
+    (recovered.first_start, recovered.moved) = (first_start, moved);
+    Ok(recovered)
+}
+
+fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send>, OpenError> {
+    let lock = disk.lock().map_err(OpenError::read("lock"))?;
+    lock.ok_or_else(|| {
+        let text = read_whole(disk, "lock").ok().flatten().unwrap_or_default();
+        let process = String::from_utf8_lossy(&text).trim().to_owned();
+        OpenError::Locked { process }
+    })
 }
 
 fn head(progress: &Progress) -> Head {

@@ -18,8 +18,10 @@ use crate::frame::FRAME_HEAD_BYTES;
 use crate::index::{Summary, write_index};
 use crate::keys::{WRAPPED_BYTES, WrapKey};
 use crate::log_path::tile_path;
+use crate::rows::Rows;
 use crate::segment::{FOLDER, Part};
 use crate::shared::{Held, Sealed, Shared};
+use crate::tiles::TileId;
 use crate::tree::{FULL_TILE, Hash, TILE_WIDTH};
 
 /// A segment whose seal is durable.
@@ -36,7 +38,7 @@ pub(crate) struct SealJob {
 pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<Arc<Sealed>, JournalError> {
     write_tiles(shared, job.size)?;
     write_secrets(shared, &job.held)?;
-    let row = write_index_file(shared, job)?;
+    let row = write_index_file(shared, &job.summary, &job.held.rows)?;
     let key = Part::Key.path(row.first);
     let sealed = Arc::new(Sealed::new(row));
     {
@@ -67,26 +69,27 @@ pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<Arc<Sealed>, Journa
 /// Writes the full tiles that are in memory only.
 fn write_tiles(shared: &Shared, size: u64) -> Result<(), JournalError> {
     const DOING: &str = "writing a tile";
-    let full = shared.state().tiles.full(size);
+    let tiles: Vec<(TileId, Vec<Hash>)> = {
+        let state = shared.state();
+        let hashes = |id: TileId| {
+            let from = id.number * TILE_WIDTH;
+            let hashes = state.tiles.hashes(id.level, from, FULL_TILE);
+            Some((id, hashes?.to_vec()))
+        };
+        let full = state.tiles.full(size);
+        full.into_iter().filter_map(hashes).collect()
+    };
     let mut folders = BTreeSet::new();
-    for id in full {
+    for (id, hashes) in tiles {
         let path = tile_path(id);
         let failed = |source| JournalError::disk(DOING, &path)(source);
-        let bytes = {
-            let state = shared.state();
-            let hashes = state
-                .tiles
-                .hashes(id.level, id.number * TILE_WIDTH, FULL_TILE);
-            hashes.map(|hashes| hashes.as_flattened().to_vec())
-        };
-        let Some(bytes) = bytes else { continue };
         let (folder, _) = path.rsplit_once('/').unwrap_or(("", &path));
         if folders.insert(folder.to_owned()) {
             shared.disk.create_folder(folder).map_err(failed)?;
         }
         // crash here: a tile in any state, above the last index; the next start writes it again.
         let file = shared.disk.create(&path).map_err(failed)?;
-        file.write_at(&bytes, 0).map_err(failed)?;
+        file.write_at(hashes.as_flattened(), 0).map_err(failed)?;
         file.sync().map_err(failed)?;
     }
     for folder in with_parents(folders) {
@@ -140,19 +143,23 @@ fn write_secrets(shared: &Shared, held: &Held) -> Result<(), JournalError> {
 }
 
 /// Writes the index, after which the segment counts as sealed.
-fn write_index_file(shared: &Shared, job: &SealJob) -> Result<CatalogueRow, JournalError> {
-    let first = job.held.first;
+pub(crate) fn write_index_file(
+    shared: &Shared,
+    summary: &Summary,
+    rows: &Rows,
+) -> Result<CatalogueRow, JournalError> {
+    let first = summary.first;
     let path = Part::Index.path(first);
     let failed = |source| JournalError::disk("writing an index", &path)(source);
-    let bytes = write_index(shared.verifier.origin(), &job.summary, &job.held.rows);
+    let bytes = write_index(shared.verifier.origin(), summary, rows);
     let bytes = bytes.map_err(failed)?;
     // crash here: no index; the next start seals the segment again.
     replace_file(&*shared.disk, FOLDER, &Part::Index.name(first), &bytes).map_err(failed)?;
     Ok(CatalogueRow {
         first,
-        count: job.held.rows.len() as u64,
-        from_ms: job.summary.from_ms,
-        to_ms: job.summary.to_ms,
+        count: rows.len() as u64,
+        from_ms: summary.from_ms,
+        to_ms: summary.to_ms,
         digest: digest_of(&bytes),
     })
 }
@@ -175,7 +182,7 @@ pub(crate) fn read_secret(file: &dyn SegmentFile, offset: u64) -> io::Result<Vec
 }
 
 /// Adds to folders those above them, and the journal folder itself.
-fn with_parents(folders: BTreeSet<String>) -> BTreeSet<String> {
+pub(crate) fn with_parents(folders: BTreeSet<String>) -> BTreeSet<String> {
     let mut all = BTreeSet::new();
     for folder in folders {
         let mut rest = folder.as_str();

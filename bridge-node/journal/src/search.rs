@@ -1,6 +1,6 @@
 //! Searching: from the newest segment to the oldest, by index where a key is given.
 
-use bridge_core::leaf::Leaf;
+use bridge_core::leaf::{Leaf, UnixMillis};
 
 use crate::entry::{Filter, Hit};
 use crate::error::{Damage, Fault, ReadError};
@@ -32,6 +32,34 @@ pub(crate) fn search(
         }
     }
     Ok(search.hits)
+}
+
+/// Shows the leaves not older than a time, oldest first.
+pub(crate) fn each_since(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    since: UnixMillis,
+    see: &mut dyn FnMut(u64, &Leaf),
+) -> Result<(), ReadError> {
+    let sealed = snapshot.sealed.iter();
+    let sealed = sealed.filter(|sealed| since.0 <= sealed.row.to_ms);
+    let held = snapshot.held.iter();
+    let held = held.filter(|held| held.rows.len() > 0 && since.0 <= held.to_ms);
+    let readers = sealed
+        .map(|sealed| SegmentReader::sealed(shared, sealed))
+        .chain(held.map(|held| Ok(SegmentReader::held(shared, held))));
+    for reader in readers {
+        let mut reader = reader?;
+        let count = reader.count;
+        let start = partition(count, |at| {
+            Ok::<_, ReadError>(reader.leaf(at)?.time < since)
+        })?;
+        for ordinal in start..count {
+            let leaf = reader.leaf(ordinal)?;
+            see(reader.first + ordinal, &leaf);
+        }
+    }
+    Ok(())
 }
 
 struct Search<'a> {

@@ -1,7 +1,11 @@
 //! The journal as a whole: its life, its crashes, its readers, its damage.
 
+mod bytes;
 mod crash;
 mod damage;
+mod home;
 mod life;
+mod lost;
+mod matrix;
 mod reading;
 mod support;

@@ -83,6 +83,15 @@ impl Tiles {
         full
     }
 
+    /// Lists the full tiles that are no longer in memory.
+    pub(crate) fn in_files(&self) -> Vec<TileId> {
+        let tiles = |(level, held): (usize, &Level)| {
+            let count = held.skipped / TILE_WIDTH;
+            (0..count).map(move |number| TileId { level, number })
+        };
+        self.levels.iter().enumerate().flat_map(tiles).collect()
+    }
+
     /// Drops the full tiles of a tree of `size` leaves: they are durable files now.
     pub(crate) fn forget(&mut self, size: u64) {
         for (number, level) in self.levels.iter_mut().enumerate() {

@@ -137,7 +137,7 @@ pub(crate) fn hashes_at(size: u64, level: usize) -> u64 {
 }
 
 /// Hashes a power of two of neighbours into their subtree.
-fn subtree_root(hashes: &[Hash]) -> Option<Hash> {
+pub(crate) fn subtree_root(hashes: &[Hash]) -> Option<Hash> {
     let mut row = hashes.to_vec();
     while row.len() > 1 {
         row = row

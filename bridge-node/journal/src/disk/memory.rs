@@ -1,10 +1,10 @@
 //! A disk in memory that keeps what is written apart from what is durable, and fails on request.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard};
 
-use super::{Disk, SegmentFile};
+use super::{Disk, DiskPlace, SegmentFile};
 
 /// A disk that forgets, on [`MemoryDisk::cut_power`], what was never synced.
 #[derive(Clone, Default)]
@@ -23,6 +23,10 @@ pub(crate) enum Failure {
     TornFront,
     /// The second half happens, and an error is reported.
     TornBack,
+    /// So many bytes at the front happen, and an error is reported.
+    Front(usize),
+    /// All but so many bytes at the front happen, and an error is reported.
+    Back(usize),
 }
 
 /// A change of the disk: what it is, and how often that was done before. Threads don't disturb it.
@@ -48,16 +52,23 @@ struct State {
     files: BTreeMap<String, Arc<Mutex<Content>>>,
     durable: BTreeMap<String, Arc<Mutex<Content>>>,
     locked: bool,
+    /// Machine and boot.
+    place: DiskPlace,
+    files_made: u64,
     failure: Option<(Operation, Failure)>,
     failed: bool,
     /// How often each operation was done.
     done: BTreeMap<String, usize>,
     trace: Vec<Operation>,
+    /// How many bytes each write had.
+    lengths: BTreeMap<Operation, usize>,
+    folders: BTreeSet<String>,
 }
 
 #[derive(Default)]
 struct Content {
     name: String,
+    number: u64,
     written: Vec<u8>,
     durable: Vec<u8>,
     /// Ranges written since the last sync that the system still remembers to be unsynced.
@@ -93,6 +104,11 @@ impl MemoryDisk {
         locked(&self.state).trace.clone()
     }
 
+    /// Returns how many bytes each write had.
+    pub(crate) fn lengths(&self) -> BTreeMap<Operation, usize> {
+        locked(&self.state).lengths.clone()
+    }
+
     /// Ends what writes, and leaves a disk with what outlives that.
     pub(crate) fn crash(&self, crash: Crash) -> MemoryDisk {
         let state = locked(&self.state);
@@ -104,17 +120,19 @@ impl MemoryDisk {
         let kept = files.iter().map(|(path, content)| {
             let content = locked(content);
             let (written, durable) = (content.written.clone(), content.durable.clone());
-            let name = path.clone();
+            let (name, number) = (path.clone(), content.number);
             let content = match crash {
                 // What a failed sync left unsynced stays readable, and stays forgotten.
                 Crash::Process => Content {
                     name,
+                    number,
                     written,
                     durable,
                     unsynced: content.unsynced.clone(),
                 },
                 Crash::Power | Crash::PowerFoldersKept => Content {
                     name,
+                    number,
                     written: durable.clone(),
                     durable,
                     unsynced: Vec::new(),
@@ -141,6 +159,9 @@ impl MemoryDisk {
             state: Arc::new(Mutex::new(State {
                 files,
                 durable,
+                place: state.place.clone(),
+                files_made: state.files_made,
+                folders: state.folders.clone(),
                 ..State::default()
             })),
         }
@@ -162,9 +183,45 @@ impl MemoryDisk {
         content.durable = content.written.clone();
     }
 
+    /// Takes the disk to another machine, or starts this one again.
+    pub(crate) fn carry_to(&self, machine: &str, boot: &str) {
+        let mut state = locked(&self.state);
+        state.place.machine = machine.to_owned();
+        state.place.boot = boot.to_owned();
+    }
+
+    /// Gives every file another number, as copying does.
+    pub(crate) fn copied(&self) -> MemoryDisk {
+        let copy = self.crash(Crash::Process);
+        for content in locked(&copy.state).files.values() {
+            locked(content).number += 1_000_000;
+        }
+        copy
+    }
+
     /// Returns the paths of all files.
     pub(crate) fn paths(&self) -> Vec<String> {
         locked(&self.state).files.keys().cloned().collect()
+    }
+}
+
+impl Failure {
+    /// What happens of something that is whole or isn't there.
+    fn is_stored(self) -> bool {
+        matches!(self, Self::StoredButFailed | Self::TornBack | Self::Back(_))
+    }
+
+    /// What happens of a run of bytes.
+    fn part(self, start: usize, end: usize) -> (usize, usize) {
+        let middle = start + (end - start) / 2;
+        match self {
+            Self::NotStored => (start, start),
+            Self::StoredButFailed => (start, end),
+            Self::TornFront => (start, middle),
+            Self::TornBack => (middle, end),
+            Self::Front(bytes) => (start, end.min(start + bytes)),
+            Self::Back(bytes) => (end.min(start + bytes), end),
+        }
     }
 }
 
@@ -187,19 +244,29 @@ impl State {
 }
 
 impl Disk for MemoryDisk {
-    fn create_folder(&self, _path: &str) -> io::Result<()> {
-        Ok(())
+    fn create_folder(&self, path: &str) -> io::Result<()> {
+        let mut state = locked(&self.state);
+        if state.folders.contains(path) {
+            return Ok(());
+        }
+        let failure = state.step(format!("make folder {path}"));
+        if failure.is_none_or(Failure::is_stored) {
+            state.folders.insert(path.to_owned());
+        }
+        failure.map_or(Ok(()), |_| Err(broken()))
     }
 
     fn create(&self, path: &str) -> io::Result<Arc<dyn SegmentFile>> {
         let mut state = locked(&self.state);
         let failure = state.step(format!("create {path}"));
+        state.files_made += 1;
         let named = Content {
             name: path.to_owned(),
+            number: state.files_made,
             ..Content::default()
         };
         let content = Arc::new(Mutex::new(named));
-        if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
+        if failure.is_none_or(Failure::is_stored) {
             state.files.insert(path.to_owned(), content.clone());
         }
         if failure.is_some() {
@@ -222,7 +289,7 @@ impl Disk for MemoryDisk {
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
         let mut state = locked(&self.state);
         let failure = state.step(format!("rename {from} {to}"));
-        if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
+        if failure.is_none_or(Failure::is_stored) {
             let content = state.files.remove(from).ok_or(io::ErrorKind::NotFound)?;
             to.clone_into(&mut locked(&content).name);
             state.files.insert(to.to_owned(), content);
@@ -236,7 +303,7 @@ impl Disk for MemoryDisk {
             return Ok(());
         }
         let failure = state.step(format!("remove {path}"));
-        if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
+        if failure.is_none_or(Failure::is_stored) {
             state.files.remove(path);
         }
         failure.map_or(Ok(()), |_| Err(broken()))
@@ -257,7 +324,7 @@ impl Disk for MemoryDisk {
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         let mut state = locked(&self.state);
         let failure = state.step(format!("sync folder {folder}"));
-        if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
+        if failure.is_none_or(Failure::is_stored) {
             let inside =
                 |path: &String| path.rsplit_once('/').map_or("", |(above, _)| above) == folder;
             state.durable.retain(|path, _| !inside(path));
@@ -272,6 +339,15 @@ impl Disk for MemoryDisk {
         failure.map_or(Ok(()), |_| Err(broken()))
     }
 
+    fn place(&self, path: &str) -> io::Result<DiskPlace> {
+        let state = locked(&self.state);
+        let file = state.files.get(path).map_or(0, |file| locked(file).number);
+        Ok(DiskPlace {
+            file,
+            ..state.place.clone()
+        })
+    }
+
     fn lock(&self) -> io::Result<Option<Box<dyn Send>>> {
         let mut state = locked(&self.state);
         if std::mem::replace(&mut state.locked, true) {
@@ -283,14 +359,8 @@ impl Disk for MemoryDisk {
 
 impl SegmentFile for MemoryFile {
     fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
-        let failure = self.step("write");
-        let half = bytes.len() / 2;
-        let (from, to) = match failure {
-            None | Some(Failure::StoredButFailed) => (0, bytes.len()),
-            Some(Failure::NotStored) => (0, 0),
-            Some(Failure::TornFront) => (0, half),
-            Some(Failure::TornBack) => (half, bytes.len()),
-        };
+        let failure = self.step("write", bytes.len());
+        let (from, to) = failure.map_or((0, bytes.len()), |failure| failure.part(0, bytes.len()));
         let mut content = locked(&self.content);
         let start = usize::try_from(offset).expect("small") + from;
         let end = start + to - from;
@@ -319,8 +389,8 @@ impl SegmentFile for MemoryFile {
     }
 
     fn shorten(&self, length: u64) -> io::Result<()> {
-        let failure = self.step("shorten");
-        if !matches!(failure, Some(Failure::NotStored | Failure::TornFront)) {
+        let failure = self.step("shorten", 0);
+        if failure.is_none_or(Failure::is_stored) {
             let mut content = locked(&self.content);
             let length = usize::try_from(length).expect("small");
             content.written.truncate(length);
@@ -336,23 +406,13 @@ impl SegmentFile for MemoryFile {
     }
 
     fn sync(&self) -> io::Result<()> {
-        let failure = self.step("sync");
+        let failure = self.step("sync", 0);
         let mut content = locked(&self.content);
         let mut ranges = std::mem::take(&mut content.unsynced);
-        let middle = |(start, end): (usize, usize)| start + (end - start) / 2;
-        match failure {
-            None | Some(Failure::StoredButFailed) => {}
-            // The system reports a failed sync once and then takes the bytes for durable.
-            Some(Failure::NotStored) => ranges.clear(),
-            Some(Failure::TornFront) => {
-                for range in &mut ranges {
-                    range.1 = middle(*range);
-                }
-            }
-            Some(Failure::TornBack) => {
-                for range in &mut ranges {
-                    range.0 = middle(*range);
-                }
+        // The system reports a failed sync once and then takes the bytes for durable.
+        if let Some(failure) = failure {
+            for range in &mut ranges {
+                *range = failure.part(range.0, range.1);
             }
         }
         for (start, end) in ranges {
@@ -367,9 +427,14 @@ impl SegmentFile for MemoryFile {
 }
 
 impl MemoryFile {
-    fn step(&self, what: &str) -> Option<Failure> {
+    fn step(&self, what: &str, bytes: usize) -> Option<Failure> {
         let what = format!("{what} {}", locked(&self.content).name);
-        locked(&self.state).step(what)
+        let mut state = locked(&self.state);
+        let failure = state.step(what);
+        if let Some(operation) = state.trace.last().cloned() {
+            state.lengths.insert(operation, bytes);
+        }
+        failure
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a folder and keys to a running station.
 
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
+use std::sync::mpsc::{Receiver, sync_channel};
 
 use bridge_core::leaf::{Leaf, Side, UnixMillis};
 use bridge_signature::Signer;
@@ -15,13 +15,14 @@ use crate::catalogue::Store;
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::Disk;
 use crate::entry::Opened;
-use crate::error::{OpenError, ReadError};
+use crate::error::{JournalError, Move, OpenError, ReadError};
+use crate::home;
 use crate::keeper::Keeper;
 use crate::note::NoteKey;
 use crate::reader::leaves_at;
 use crate::recovery::{Ground, recover};
 use crate::shared::Shared;
-use crate::station::{Batch, Station};
+use crate::station::{Batch, Message, Station};
 
 /// Recovers the journal, brings it up to date, and starts its threads.
 pub(super) fn start(
@@ -37,6 +38,7 @@ pub(super) fn start(
         segment_bytes,
         checkpoint_every,
         queue,
+        moved,
         ..
     } = config;
     let note_key = NoteKey::new(&origin, &keys.checkpoint_pkcs8).map_err(OpenError::Key)?;
@@ -47,6 +49,7 @@ pub(super) fn start(
         verifier,
         evidence: keys.evidence,
         segment_bytes,
+        moved,
         now,
     };
     let recovered = recover(ground)?;
@@ -77,6 +80,7 @@ pub(super) fn start(
         random: SystemRandom::new(),
     };
     station.begin(&recovered.without_leaf, recovered.to_show, now)?;
+    move_in(&mut station, recovered.moved, now)?;
     // One place more than entries can wait: closing takes a place like an entry and gives it back early.
     let (inbox, messages) = sync_channel(queue.saturating_add(1));
     let places = Arc::new(Semaphore::new(queue.min(Semaphore::MAX_PERMITS)));
@@ -86,10 +90,7 @@ pub(super) fn start(
         on_fatal,
         lock: recovered.lock,
     };
-    std::thread::Builder::new()
-        .name("journal-station".to_owned())
-        .spawn(move || ending.run(station, &messages))
-        .map_err(OpenError::Thread)?;
+    spawn(ending, station, messages)?;
     Ok((
         Journal {
             inner: Arc::new(Inner {
@@ -102,6 +103,25 @@ pub(super) fn start(
         },
         opened,
     ))
+}
+
+fn spawn(ending: Ending, station: Station, messages: Receiver<Message>) -> Result<(), OpenError> {
+    let thread = std::thread::Builder::new().name("journal-station".to_owned());
+    let spawned = thread.spawn(move || ending.run(station, &messages));
+    spawned.map(|_detached| ()).map_err(OpenError::Thread)
+}
+
+/// Records that the folder was moved, and makes it the journal's home.
+fn move_in(
+    station: &mut Station,
+    moved: Option<Move>,
+    now: UnixMillis,
+) -> Result<(), JournalError> {
+    let Some(why) = moved else { return Ok(()) };
+    tracing::warn!(%why, "the journal has a new home, as the operator says");
+    station.record_move(why, now)?;
+    // crash here: the move is recorded, and has to be said again.
+    home::make(&*station.shared.disk)
 }
 
 /// Reads the leaves that began what never ended.

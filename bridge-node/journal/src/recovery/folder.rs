@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use crate::catalogue::{Catalogue, CatalogueRow};
 use crate::disk::{Disk, HALF_WRITTEN, join, read_whole, replace_file};
-use crate::error::{Damage, Fault, JournalError, OpenError};
+use crate::error::{Damage, Fault, JournalError, OpenError, ReadError};
 use crate::note::{Checkpoint, Verifier};
 use crate::segment::{FOLDER, Part, SPARE};
 use crate::shared::read_index;
@@ -15,6 +15,7 @@ use crate::shared::read_index;
 pub(super) struct Names {
     pub(super) segments: Vec<u64>,
     pub(super) indexes: BTreeSet<u64>,
+    pub(super) secrets: BTreeSet<u64>,
 }
 
 /// Reads the names in the folder of segments.
@@ -26,6 +27,7 @@ pub(super) fn list(disk: &dyn Disk) -> Result<Names, OpenError> {
     Ok(Names {
         segments,
         indexes: firsts(Part::Index).collect(),
+        secrets: firsts(Part::Secrets).collect(),
     })
 }
 
@@ -85,6 +87,18 @@ pub(super) fn remove_leftovers(disk: &dyn Disk, names: &Names) -> Result<(), Ope
     Ok(())
 }
 
+/// Says which evidence can't be opened any more: the log goes on without it, and its proofs still hold.
+pub(super) fn warn_of_lost_secrets(names: &Names) {
+    let lost: Vec<String> = names
+        .indexes
+        .difference(&names.secrets)
+        .map(|first| Part::Secrets.path(*first))
+        .collect();
+    if !lost.is_empty() {
+        tracing::warn!(files = ?lost, "secrets files are lost: the evidence of their segments can't be opened until they are restored");
+    }
+}
+
 /// Reads the checkpoint that was shown last.
 pub(super) fn read_checkpoint(
     disk: &dyn Disk,
@@ -94,7 +108,12 @@ pub(super) fn read_checkpoint(
     let Some(note) = note else { return Ok(None) };
     match verifier.open(&note) {
         Ok(checkpoint) => Ok(Some((checkpoint, Bytes::from(note)))),
-        Err(fault) => Err(Damage::new("checkpoint", Fault::Note(fault)).into()),
+        Err(fault) => {
+            // It is a copy of what stands among the frames: whoever could spoil it could as well remove it.
+            let fault = Damage::new("checkpoint", Fault::Note(fault));
+            tracing::warn!(%fault, "the file is made anew from the segments");
+            Ok(None)
+        }
     }
 }
 
@@ -117,14 +136,22 @@ pub(super) fn known_segments(
             break;
         }
         let row = match catalogue.read(*first) {
-            Some(row) => row,
-            None => read_index(disk, *first, verifier.origin())?.0,
+            Some(row) => Some(row),
+            None => sound_row(disk, *first, verifier.origin())?,
         };
+        // From one that has to be made anew on, segments are read whole.
+        let Some(row) = row else { break };
         if row.first + row.count >= signed {
             break;
         }
         catalogue.write(&row);
         rows.push(row);
+    }
+    // Reading goes on behind the last one, by its index.
+    while let Some(last) = rows.last()
+        && sound_row(disk, last.first, verifier.origin())? != Some(*last)
+    {
+        rows.pop();
     }
     let rest = names
         .segments
@@ -132,4 +159,13 @@ pub(super) fn known_segments(
         .unwrap_or_default()
         .to_vec();
     Ok((rows, rest))
+}
+
+/// Reads what an index says; `None` if it isn't whole, so that it has to be made anew.
+fn sound_row(disk: &dyn Disk, first: u64, origin: &str) -> Result<Option<CatalogueRow>, ReadError> {
+    match read_index(disk, first, origin) {
+        Ok((row, _)) => Ok(Some(row)),
+        Err(ReadError::Damaged(_)) => Ok(None),
+        Err(unreadable) => Err(unreadable),
+    }
 }

@@ -7,7 +7,7 @@ use bridge_core::leaf::UnixMillis;
 
 use super::{Recovered, head};
 use crate::disk::{SegmentFile, read_all, read_whole};
-use crate::error::{Damage, Fault, JournalError, OpenError};
+use crate::error::{Damage, Fault, JournalError, OpenError, ReadError};
 use crate::evidence::Place;
 use crate::frame::{FrameKind, push_commit, push_frame};
 use crate::index::{Summary, write_index};
@@ -16,7 +16,7 @@ use crate::keys::WrapKey;
 use crate::note::Checkpoint;
 use crate::open_segment::{OpenSegment, put_in_place};
 use crate::scan::{Progress, Scanned, scan_segment};
-use crate::seal::{SealJob, digest_of, seal};
+use crate::seal::{SealJob, digest_of, seal, write_index_file};
 use crate::segment::{HEADER_BYTES, Header, Part, SPARE};
 use crate::shared::{Held, Sealed, Shared, read_index};
 
@@ -55,12 +55,13 @@ impl Reading {
             self.swap_tiles();
             let scanned = scanned?;
             self.cut_bytes += scanned.cut_bytes as u64;
-            if self.indexes.contains(first) && scanned.sealed {
-                self.check_index(*first, &scanned)?;
+            if scanned.sealed && self.was_sealed(*first)? {
+                self.take_index(*first, &scanned)?;
             } else {
                 self.seal(&bytes, file, scanned, last)?;
             }
         }
+        self.check_digests()?;
         self.check_rollback()?;
         Ok(self)
     }
@@ -70,15 +71,32 @@ impl Reading {
         std::mem::swap(&mut self.progress.tiles, &mut self.shared.state().tiles);
     }
 
-    /// Compares an index with what the segment says it must be.
-    fn check_index(&mut self, first: u64, scanned: &Scanned) -> Result<(), OpenError> {
+    /// Whether a segment was sealed to the end: its index may be lost since.
+    fn was_sealed(&self, first: u64) -> Result<bool, OpenError> {
+        let is_there = |part: Part| {
+            let path = part.path(first);
+            let file = self.shared.disk.open(&path);
+            file.map(|file| file.is_some())
+                .map_err(OpenError::read(&path))
+        };
+        Ok(self.indexes.contains(&first) || !is_there(Part::Key)? && is_there(Part::Secrets)?)
+    }
+
+    /// Takes over the index of a sealed segment; makes it anew if it isn't what the segment says it must be.
+    fn take_index(&mut self, first: u64, scanned: &Scanned) -> Result<(), OpenError> {
         let path = Part::Index.path(first);
-        let (row, _) = read_index(&*self.shared.disk, first, self.shared.verifier.origin())?;
+        let origin = self.shared.verifier.origin();
         let summary = self.summary(scanned);
-        let expected = write_index(self.shared.verifier.origin(), &summary, &scanned.rows);
-        if digest_of(&expected.map_err(OpenError::read(&path))?) != row.digest {
-            return Err(Damage::new(path, Fault::Index).into());
-        }
+        let expected = write_index(origin, &summary, &scanned.rows);
+        let expected = digest_of(&expected.map_err(OpenError::read(&path))?);
+        let row = match read_index(&*self.shared.disk, first, origin) {
+            Ok((row, _)) if row.digest == expected => row,
+            Err(ReadError::Disk { file, source }) => return Err(OpenError::Read { file, source }),
+            Ok(_) | Err(ReadError::Damaged(_)) => {
+                tracing::warn!(%path, "an index is lost or damaged and made anew from its segment");
+                write_index_file(&self.shared, &summary, &scanned.rows)?
+            }
+        };
         self.shared.catalogue.write(&row);
         let mut state = self.shared.state();
         Arc::make_mut(&mut state.sealed).push(Arc::new(Sealed::new(row)));
@@ -140,17 +158,22 @@ impl Reading {
             size,
             end,
         };
-        let sealed = seal(&self.shared, &job)?;
-        self.check_digest(&sealed)
+        seal(&self.shared, &job)?;
+        Ok(())
     }
 
-    /// Refuses an index that was made anew and differs from the one a leaf is about.
-    fn check_digest(&self, sealed: &Sealed) -> Result<(), OpenError> {
-        match self.progress.digests.get(&sealed.row.first) {
-            Some(digest) if *digest != sealed.row.digest => {
-                Err(Damage::new(Part::Index.path(sealed.row.first), Fault::IndexDigest).into())
+    /// Refuses an index that differs from the one a leaf is about. That leaf stands behind its segment.
+    fn check_digests(&self) -> Result<(), OpenError> {
+        let state = self.shared.state();
+        let differs = |one: &&Arc<Sealed>| {
+            let stated = self.progress.digests.get(&one.row.first);
+            stated.is_some_and(|digest| *digest != one.row.digest)
+        };
+        match state.sealed.iter().find(differs) {
+            Some(one) => {
+                Err(Damage::new(Part::Index.path(one.row.first), Fault::IndexDigest).into())
             }
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
@@ -192,7 +215,6 @@ impl Reading {
     pub(super) fn begin(
         mut self,
         now: UnixMillis,
-        first_start: bool,
         lock: Box<dyn Send>,
     ) -> Result<Recovered, OpenError> {
         let shared = self.shared;
@@ -239,7 +261,8 @@ impl Reading {
             without_leaf,
             to_show,
             cut_bytes: self.cut_bytes,
-            first_start,
+            first_start: false,
+            moved: None,
             lock,
         })
     }

@@ -9,7 +9,7 @@ use bridge_core::leaf::{Kind, Leaf, UnixMillis};
 use bytes::Bytes;
 
 use super::{Station, offset};
-use crate::error::JournalError;
+use crate::error::{JournalError, Move};
 use crate::frame::{FrameKind, push_frame};
 use crate::index::Summary;
 use crate::keeper::{Done, Order};
@@ -40,6 +40,13 @@ impl Station {
             self.keeper.order(Order::Show(note))?;
         }
         self.keeper.order(Order::Spare)
+    }
+
+    /// Records that the journal's folder is another one now.
+    pub(crate) fn record_move(&mut self, why: Move, now: UnixMillis) -> Result<(), JournalError> {
+        self.newest_ms = self.newest_ms.max(now.0);
+        self.stage_state([("moved", why.to_string())])?;
+        self.flush()
     }
 
     /// Ends in order: checkpoint over all, segment sealed, keeper done.
@@ -146,13 +153,18 @@ impl Station {
 
     /// Puts the leaf with the digest of an index into the batch, in the room reserved for it.
     fn stage_digest(&mut self, sealed: &Sealed) -> Result<(), JournalError> {
-        let mut leaf = Leaf::new(Kind::State, UnixMillis(self.newest_ms));
         let first = format!("{:020}", sealed.row.first);
-        leaf.facts.insert("index".to_owned(), first);
-        leaf.facts.insert(
-            "digest".to_owned(),
-            URL_SAFE_NO_PAD.encode(sealed.row.digest),
-        );
+        let digest = URL_SAFE_NO_PAD.encode(sealed.row.digest);
+        self.stage_state([("index", first), ("digest", digest)])
+    }
+
+    /// Puts a leaf of the journal's own into the batch.
+    fn stage_state<const N: usize>(
+        &mut self,
+        facts: [(&str, String); N],
+    ) -> Result<(), JournalError> {
+        let mut leaf = Leaf::new(Kind::State, UnixMillis(self.newest_ms));
+        leaf.facts = facts.map(|(name, text)| (name.to_owned(), text)).into();
         let start = self.batch.bytes.len();
         let mut bytes = Vec::new();
         let written = leaf.write(&mut bytes);

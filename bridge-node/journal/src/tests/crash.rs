@@ -24,7 +24,7 @@ const BODY_BYTES: usize = 18_000;
 const EXCHANGES: u128 = 4;
 
 /// Opens, records until something fails, and closes. Returns what was acknowledged.
-async fn live(bench: &Bench, disk: &MemoryDisk) -> Vec<Receipt> {
+pub(super) async fn live(bench: &Bench, disk: &MemoryDisk) -> Vec<Receipt> {
     let mut receipts = Vec::new();
     let Ok((journal, _)) = bench.open(disk) else {
         return receipts;
@@ -43,7 +43,12 @@ async fn live(bench: &Bench, disk: &MemoryDisk) -> Vec<Receipt> {
 }
 
 /// Checks that all is there, evidence included, and that the journal goes on.
-async fn survives(bench: &Bench, disk: &MemoryDisk, receipts: &mut Vec<Receipt>, what: &str) {
+pub(super) async fn survives(
+    bench: &Bench,
+    disk: &MemoryDisk,
+    receipts: &mut Vec<Receipt>,
+    what: &str,
+) {
     let (journal, _) = match bench.open(disk) {
         Ok(opened) => opened,
         Err(error) => panic!("{what}: {error:?}"),

@@ -11,7 +11,7 @@ use bridge_core::leaf::Kind;
 const FIRST: &str = "segments/00000000000000000000";
 
 /// A journal of several segments, the last one open, as a crash leaves it.
-async fn crashed(bench: &Bench) -> MemoryDisk {
+pub(super) async fn crashed(bench: &Bench) -> MemoryDisk {
     let disk = MemoryDisk::default();
     let (journal, _) = bench.open(&disk).expect("opens");
     for exchange in 0..20 {
@@ -28,20 +28,20 @@ async fn crashed(bench: &Bench) -> MemoryDisk {
 }
 
 /// The same, closed in order.
-async fn closed(bench: &Bench) -> MemoryDisk {
+pub(super) async fn closed(bench: &Bench) -> MemoryDisk {
     let disk = crashed(bench).await;
     let (journal, _) = bench.open(&disk).expect("opens");
     journal.close().await.expect("closes");
     disk
 }
 
-fn last_segment(disk: &MemoryDisk) -> String {
+pub(super) fn last_segment(disk: &MemoryDisk) -> String {
     let mut paths = disk.paths();
     paths.retain(|path| path.ends_with(".segment"));
     paths.pop().expect("a segment")
 }
 
-fn refused(bench: &Bench, disk: &MemoryDisk) -> Damage {
+pub(super) fn refused(bench: &Bench, disk: &MemoryDisk) -> Damage {
     match bench.open(disk) {
         Err(OpenError::Damaged(damage)) => damage,
         other => panic!("not refused as damaged: {other:?}"),
@@ -159,21 +159,6 @@ async fn a_tree_behind_its_checkpoint_is_damage() {
 }
 
 #[tokio::test]
-async fn a_changed_checkpoint_is_damage() {
-    let bench = Bench::new();
-    let disk = closed(&bench).await;
-    disk.change("checkpoint", |bytes| {
-        let at = bytes
-            .iter()
-            .position(|byte| *byte == b'\n')
-            .expect("a line")
-            + 1;
-        bytes[at] ^= 1;
-    });
-    assert!(matches!(refused(&bench, &disk).fault, Fault::Note(_)));
-}
-
-#[tokio::test]
 async fn missing_and_foreign_segments_are_damage() {
     let bench = Bench::new();
     let disk = closed(&bench).await;
@@ -192,22 +177,6 @@ async fn missing_and_foreign_segments_are_damage() {
     let nameless = disk.crash(Crash::Power);
     crate::disk::Disk::remove(&nameless, "origin").expect("removed");
     assert!(matches!(refused(&bench, &nameless).fault, Fault::NoOrigin));
-}
-
-#[tokio::test]
-async fn a_changed_index_is_damage_and_a_lost_one_is_made_anew() {
-    let bench = Bench::new();
-    let disk = closed(&bench).await;
-    let index = format!("{FIRST}.index");
-    let original = disk.bytes(&index).expect("an index");
-    let changed = disk.crash(Crash::Power);
-    changed.change(&index, |bytes| bytes[200] ^= 1);
-    assert!(matches!(refused(&bench, &changed).fault, Fault::Index));
-    let lost = disk.crash(Crash::Power);
-    crate::disk::Disk::remove(&lost, &index).expect("removed");
-    // The key it needs was destroyed in good order.
-    assert!(matches!(refused(&bench, &lost).fault, Fault::NoKey));
-    assert!(!original.is_empty());
 }
 
 #[tokio::test]

@@ -266,7 +266,7 @@ async fn a_folder_has_one_journal_and_one_user() {
     let mut bench = Bench::new();
     bench.config.folder = folder.path().join("journal");
     let (journal, _) = bench.open_folder().expect("opens");
-    assert!(matches!(bench.open_folder(), Err(OpenError::Locked)));
+    assert!(matches!(bench.open_folder(), Err(OpenError::Locked { .. })));
     journal.close().await.expect("closes");
     let mut other = Bench::new();
     other.config.folder = bench.config.folder.clone();

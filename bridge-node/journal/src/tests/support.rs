@@ -1,7 +1,8 @@
 //! A journal for tests: keys, entries, and a check of everything that was acknowledged.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bridge_core::identity::MemberId;
@@ -17,8 +18,8 @@ use crate::disk::Disk;
 use crate::disk::memory::MemoryDisk;
 use crate::tree::{Tree, leaf_hash};
 use crate::{
-    Entry, Journal, JournalConfig, JournalKeys, LinkField, OpenError, Opened, Receipt,
-    SMALLEST_SEGMENT_BYTES,
+    Entry, Journal, JournalConfig, JournalError, JournalKeys, LinkField, OpenError, Opened,
+    Receipt, SMALLEST_SEGMENT_BYTES,
 };
 
 pub(super) const ORIGIN: &str = "exchange.example/AZ/GOV/1001/node-1/1";
@@ -31,6 +32,8 @@ pub(super) struct Bench {
     evidence: [u8; 32],
     pub(super) signer: Arc<dyn Signer>,
     pub(super) fatal: Arc<AtomicUsize>,
+    /// What the journal was doing when something failed.
+    pub(super) doing: Arc<Mutex<BTreeSet<&'static str>>>,
 }
 
 impl Bench {
@@ -53,6 +56,7 @@ impl Bench {
             evidence: [7; 32],
             signer: Arc::new(signer.expect("a key")),
             fatal: Arc::default(),
+            doing: Arc::default(),
         }
     }
 
@@ -75,13 +79,18 @@ impl Bench {
 
     pub(super) fn open_on(&self, disk: Arc<dyn Disk>) -> Result<(Journal, Opened), OpenError> {
         let signer = self.signer.clone();
-        Journal::open_on(
+        let opened = Journal::open_on(
             disk,
             self.config.clone(),
             self.keys(),
             signer,
             (NOW, self.on_fatal()),
-        )
+        );
+        opened.inspect_err(|error| {
+            if let OpenError::Write(error) = error {
+                note(&self.doing, error);
+            }
+        })
     }
 
     pub(super) fn open_folder(&self) -> Result<(Journal, Opened), OpenError> {
@@ -90,10 +99,20 @@ impl Bench {
     }
 
     fn on_fatal(&self) -> crate::OnFatal {
-        let fatal = self.fatal.clone();
-        Box::new(move |_error| {
+        let (fatal, doing) = (self.fatal.clone(), self.doing.clone());
+        Box::new(move |error| {
+            note(&doing, error);
             fatal.fetch_add(1, Ordering::SeqCst);
         })
+    }
+}
+
+fn note(doing: &Mutex<BTreeSet<&'static str>>, error: &JournalError) {
+    if let JournalError::Disk { doing: what, .. } = error {
+        doing
+            .lock()
+            .expect("nothing panics while it holds this")
+            .insert(*what);
     }
 }
 

@@ -61,7 +61,7 @@ impl Node {
             let (config, keys) = (config.clone(), keys());
             match Journal::open(config, keys, self.signer.clone(), now, on_fatal) {
                 Ok((journal, _)) => return journal,
-                Err(OpenError::Locked) if Instant::now() < patience => {
+                Err(OpenError::Locked { .. }) if Instant::now() < patience => {
                     std::thread::yield_now();
                 }
                 Err(error) => panic!("{error:?}"),
