@@ -156,9 +156,10 @@ impl Tally {
 
     fn progress(&self, kills: u32) -> String {
         format!(
-            "{} of {kills} kills, {} answers, {} a second while up, slowest start {} ms",
+            "{} of {kills} kills, {} answers, {} lost, {} a second while up, slowest start {} ms",
             self.kills,
             self.found.answers,
+            self.found.answers_lost,
             self.per_second(),
             self.slowest_start.as_millis()
         )
