@@ -9,7 +9,9 @@ use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_core::quota::Counters;
 use bridge_core::refusal::{PeerFault, Refusal};
 use bridge_directory::Client;
-use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError};
+use bridge_journal::{
+    Disk, Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError,
+};
 use bridge_signature::Signer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -143,7 +145,7 @@ impl Node {
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
         let (journal, opened) = open_journal(
             &settings,
-            parts.keys,
+            (parts.keys, parts.journal_disk),
             Arc::clone(&parts.signer),
             (clock.now(), on_fatal),
         )
@@ -283,7 +285,7 @@ pub type Judged = OnceLock<Option<Checked>>;
 
 fn open_journal(
     settings: &Settings,
-    keys: JournalKeys,
+    (keys, disk): (JournalKeys, Option<Arc<dyn Disk>>),
     signer: Arc<dyn Signer>,
     (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
 ) -> Result<(Journal, Opened), bridge_journal::OpenError> {
@@ -295,7 +297,10 @@ fn open_journal(
             settings.log_origin(FIRST_EPOCH),
         )
     };
-    Journal::open(config, keys, signer, now, on_fatal)
+    match disk {
+        None => Journal::open(config, keys, signer, now, on_fatal),
+        Some(disk) => Journal::open_on(disk, config, keys, signer, (now, on_fatal)),
+    }
 }
 
 fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {

@@ -10,7 +10,7 @@ use bridge_certs::{
 };
 use bridge_core::identity::CertificateName;
 use bridge_directory::{Client, DirectoryError};
-use bridge_journal::JournalKeys;
+use bridge_journal::{Disk, JournalKeys};
 use bridge_signature::{Algorithm, FileSigner, Signer};
 
 use super::OpenError;
@@ -31,6 +31,7 @@ pub struct Parts {
     pub(super) keys: JournalKeys,
     /// Use and end (Unix seconds) of each certificate of the node.
     pub(super) certificates: Vec<(&'static str, u64)>,
+    pub(super) journal_disk: Option<Arc<dyn Disk>>,
 }
 
 impl std::fmt::Debug for Parts {
@@ -128,11 +129,21 @@ impl Parts {
                     checkpoint_pkcs8: checkpoint?,
                     evidence: evidence?,
                 },
+                journal_disk: None,
             })
         })();
         complete
             .filter(|_| faults.is_empty())
             .ok_or(OpenError(faults))
+    }
+
+    /// Lays the journal on another disk than its folder: for a program that links this library. No setting leads here.
+    #[must_use]
+    pub fn with_journal_disk(self, disk: Arc<dyn Disk>) -> Self {
+        Self {
+            journal_disk: Some(disk),
+            ..self
+        }
     }
 
     /// Holds the pinned root to its form, as a start would; `scratch` is an empty folder.
