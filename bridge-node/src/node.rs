@@ -7,7 +7,7 @@ use bridge_certs::{Checked, Trust};
 use bridge_core::identity::{NodeId, ServiceId};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_core::quota::Counters;
-use bridge_core::refusal::{PeerFault, Refusal};
+use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
 use bridge_directory::Client;
 use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError};
 use bridge_signature::Signer;
@@ -19,6 +19,8 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::disk::Disk;
+use crate::gate::{Gate, Place};
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
 use crate::refusals::Refusals;
@@ -65,12 +67,14 @@ pub struct Node {
     pub journal_fault: Arc<OnceLock<String>>,
     /// What could not be rebuilt from the journal's tail at this start, if anything.
     pub forgotten: Option<String>,
-    /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
-    pub places: [Arc<Semaphore>; 2],
+    /// The disk of the journal.
+    pub disk: Disk,
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
+    /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
+    gates: [Arc<Gate>; 2],
     counters: [Mutex<Counters>; 2],
 }
 
@@ -151,7 +155,6 @@ impl Node {
         clock.not_before(journal.head().newest);
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
-        let places = || Arc::new(Semaphore::new(limits.exchanges));
         let node = Self {
             callers: Callers::new(&settings.callers),
             peers: Peers::new(
@@ -160,13 +163,19 @@ impl Node {
                 limits.head_bytes,
                 limits.fields,
             ),
-            room: Room::new(spool, limits.spool_node_bytes, limits.spool_peer_bytes),
+            room: Room::new(
+                spool,
+                (limits.spool_node_bytes, limits.spool_peer_bytes),
+                limits.disk_reserve_bytes,
+            ),
             house: House {
                 draining: CancellationToken::new(),
+                ended: CancellationToken::new(),
                 tasks: TaskTracker::new(),
                 limits: limits.clone(),
             },
-            places: [places(), places()],
+            gates: Gate::both(limits),
+            disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             refusals: Refusals::new(limits.refusals_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
@@ -193,6 +202,18 @@ impl Node {
     pub async fn close_unfinished(&self, opened: &Opened) -> Result<(), RecordError> {
         for (id, side, started) in &opened.unfinished {
             self.interrupt(*id, *side, started).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes an `interrupted` leaf for every exchange that this run began and did not end. None may be under way any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the journal.
+    pub async fn close_open(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for (id, side, started) in self.journal.unfinished().await? {
+            self.interrupt(id, side, &started).await?;
         }
         Ok(())
     }
@@ -236,6 +257,32 @@ impl Node {
         Bounds {
             memory: limits.body_memory_bytes,
             total: limits.body_bytes,
+            rate: limits.body_bytes_per_second,
+        }
+    }
+
+    /// Lets an exchange begin, or says why none may now: asked before anything of the request is read.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFault::Draining`], [`NodeFault::DiskReserve`], [`NodeFault::Overloaded`].
+    pub fn admit(&self, side: Side) -> Result<Place, Refusal> {
+        if self.house.draining.is_cancelled() {
+            return Err(Refusal::Node(NodeFault::Draining));
+        }
+        if !self.disk.grants(0) {
+            return Err(Refusal::Node(NodeFault::DiskReserve));
+        }
+        let place = self.gate(side).enter();
+        place.ok_or(Refusal::Node(NodeFault::Overloaded))
+    }
+
+    /// The gate of one direction.
+    pub fn gate(&self, side: Side) -> &Arc<Gate> {
+        let [outbound, inbound] = &self.gates;
+        match side {
+            Side::Consumer => outbound,
+            Side::Provider => inbound,
         }
     }
 

@@ -94,7 +94,9 @@ pub use config::{
 };
 pub use disk::{Disk, FolderDisk, SegmentFile};
 pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown};
-pub use error::{CloseError, Damage, Fault, JournalError, OpenError, ReadError, RecordError};
+pub use error::{
+    CloseError, Damage, Fault, JournalError, OpenError, ReadError, RecordError, UnfinishedError,
+};
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{NoteError, vkey};

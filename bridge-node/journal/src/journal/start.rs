@@ -105,7 +105,10 @@ pub(super) fn start(
 }
 
 /// Reads the leaves that began what never ended.
-fn unfinished(shared: &Shared, indexes: &[u64]) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
+pub(super) fn unfinished(
+    shared: &Shared,
+    indexes: &[u64],
+) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
     let leaves = leaves_at(shared, &shared.snapshot(), indexes)?.into_iter();
     let begun = |leaf: Leaf| Some((leaf.request_id?, leaf.side?, leaf));
     Ok(leaves.filter_map(begun).collect())
