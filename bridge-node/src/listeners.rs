@@ -14,6 +14,7 @@ use crate::exchange::{
     About, Arrival, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
 };
+use crate::gate::Place;
 use crate::metrics;
 use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
@@ -51,32 +52,42 @@ impl Handler for ConsumerInterface {
                 Err(refused) => refuse_caller(&node, refused).await,
             }
         } else {
-            // A task of its own: the exchange ends as it must even if the caller has gone.
-            let task = node.house.tasks.spawn(run_outbound(
-                node.clone(),
-                Arrival {
-                    connection,
-                    request,
-                },
-            ));
-            task.await
-                .unwrap_or_else(|_panicked| internal(Side::Consumer))
+            let arrival = Arrival {
+                connection,
+                request,
+            };
+            match node.admit(Side::Consumer) {
+                // A task of its own: the exchange ends as it must even if the caller has gone.
+                Ok(place) => node
+                    .house
+                    .tasks
+                    .spawn(run_outbound(node.clone(), arrival, place))
+                    .await
+                    .unwrap_or_else(|_panicked| internal(Side::Consumer)),
+                Err(refusal) => {
+                    refuse_caller(&node, About::new(Side::Consumer).refuse(refusal)).await
+                }
+            }
         };
         // Asked again at the end: it may be the body that was malformed.
-        finish(reply, suspicion.raised())
+        finish(&node, reply, suspicion.raised())
     }
 }
 
-async fn run_outbound(node: Arc<Node>, arrival: Arrival) -> Reply {
-    let [place, _] = &node.places;
-    let refused = match Arc::clone(place).try_acquire_owned() {
-        Ok(_place) => match outbound(&node, arrival).await {
+async fn run_outbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply {
+    let refused = tokio::select! {
+        ended = outbound(&node, arrival) => match ended {
             Ok(reply) => return reply,
             Err(refused) => refused,
         },
-        Err(_full) => About::new(Side::Consumer).refuse(Refusal::Node(NodeFault::Overloaded)),
+        () = node.house.ended.cancelled() => interrupted(Side::Consumer),
     };
     refuse_caller(&node, refused).await
+}
+
+/// The exchange is dropped where it stands; its `interrupted` leaf is written when all are.
+fn interrupted(side: Side) -> Refused {
+    About::new(side).refuse(Refusal::Node(NodeFault::Interrupted))
 }
 
 fn clients(
@@ -110,28 +121,33 @@ impl Handler for NodeInterface {
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
-            let task = node.house.tasks.spawn(run_inbound(
-                node.clone(),
-                Arrival {
-                    connection,
-                    request,
-                },
-            ));
-            task.await
-                .unwrap_or_else(|_panicked| internal(Side::Provider))
+            let arrival = Arrival {
+                connection,
+                request,
+            };
+            match node.admit(Side::Provider) {
+                Ok(place) => node
+                    .house
+                    .tasks
+                    .spawn(run_inbound(node.clone(), arrival, place))
+                    .await
+                    .unwrap_or_else(|_panicked| internal(Side::Provider)),
+                Err(refusal) => {
+                    refuse_peer(&node, About::new(Side::Provider).refuse(refusal)).await
+                }
+            }
         };
-        finish(reply, suspicion.raised())
+        finish(&node, reply, suspicion.raised())
     }
 }
 
-async fn run_inbound(node: Arc<Node>, arrival: Arrival) -> Reply {
-    let [_, place] = &node.places;
-    let refused = match Arc::clone(place).try_acquire_owned() {
-        Ok(_place) => match inbound(&node, arrival).await {
+async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply {
+    let refused = tokio::select! {
+        ended = inbound(&node, arrival) => match ended {
             Ok(reply) => return reply,
             Err(refused) => refused,
         },
-        Err(_full) => About::new(Side::Provider).refuse(Refusal::Node(NodeFault::Overloaded)),
+        () = node.house.ended.cancelled() => interrupted(Side::Provider),
     };
     refuse_peer(&node, refused).await
 }
@@ -196,7 +212,7 @@ impl Handler for Health {
             },
             _ => status(404),
         };
-        finish(reply, false)
+        finish(&self.0, reply, false)
     }
 }
 
@@ -217,6 +233,9 @@ pub async fn unready(node: &Node) -> Vec<String> {
     if let Some(fault) = node.journal_fault.get() {
         reasons.push(format!("the journal cannot be written: {fault}"));
     }
+    if !node.disk.grants(0) {
+        reasons.push(Refusal::Node(NodeFault::DiskReserve).to_string());
+    }
     reasons.extend(node.forgotten.clone());
     for (service, reason) in node.registries.unready().await {
         reasons.push(format!("{service}: {reason}"));
@@ -224,9 +243,9 @@ pub async fn unready(node: &Node) -> Vec<String> {
     reasons
 }
 
-fn finish(reply: Reply, close: bool) -> Response<Outgoing> {
+fn finish(node: &Node, reply: Reply, close: bool) -> Response<Outgoing> {
     let mut response = reply.into_response();
-    if close {
+    if close || node.house.draining.is_cancelled() {
         response
             .headers_mut()
             .insert("connection", HeaderValue::from_static("close"));

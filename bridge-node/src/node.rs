@@ -7,11 +7,9 @@ use bridge_certs::{Checked, Trust};
 use bridge_core::identity::{NodeId, ServiceId};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_core::quota::Counters;
-use bridge_core::refusal::{PeerFault, Refusal};
+use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
 use bridge_directory::Client;
-use bridge_journal::{
-    Disk, Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError,
-};
+use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError};
 use bridge_signature::Signer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +19,8 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::disk::Disk;
+use crate::gate::{Gate, Place};
 use crate::metrics::Metrics;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
@@ -68,14 +68,16 @@ pub struct Node {
     pub journal_fault: Arc<OnceLock<String>>,
     /// What could not be rebuilt from the journal's tail at this start, if anything.
     pub forgotten: Option<String>,
-    /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
-    pub places: [Arc<Semaphore>; 2],
+    /// The disk of the journal.
+    pub disk: Disk,
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
     /// Use and end (Unix seconds) of each certificate of this node.
     pub certificates: Vec<(&'static str, u64)>,
+    /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
+    gates: [Arc<Gate>; 2],
     counters: [Mutex<Counters>; 2],
 }
 
@@ -156,7 +158,6 @@ impl Node {
         clock.not_before(journal.head().newest);
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
-        let places = || Arc::new(Semaphore::new(limits.exchanges));
         let node = Self {
             callers: Callers::new(&settings.callers),
             peers: Peers::new(
@@ -165,14 +166,20 @@ impl Node {
                 limits.head_bytes,
                 limits.fields,
             ),
-            room: Room::new(spool, limits.spool_node_bytes, limits.spool_peer_bytes),
+            room: Room::new(
+                spool,
+                (limits.spool_node_bytes, limits.spool_peer_bytes),
+                limits.disk_reserve_bytes,
+            ),
             house: House {
                 draining: CancellationToken::new(),
+                ended: CancellationToken::new(),
                 tasks: TaskTracker::new(),
                 limits: limits.clone(),
                 metrics: Arc::new(Metrics::new()),
             },
-            places: [places(), places()],
+            gates: Gate::both(limits),
+            disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             refusals: Refusals::new(limits.refusals_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
@@ -200,6 +207,18 @@ impl Node {
     pub async fn close_unfinished(&self, opened: &Opened) -> Result<(), RecordError> {
         for (id, side, started) in &opened.unfinished {
             self.interrupt(*id, *side, started).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes an `interrupted` leaf for every exchange that this run began and did not end. None may be under way any more.
+    ///
+    /// # Errors
+    ///
+    /// Those of the journal.
+    pub async fn close_open(&self) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for (id, side, started) in self.journal.unfinished().await? {
+            self.interrupt(id, side, &started).await?;
         }
         Ok(())
     }
@@ -243,6 +262,32 @@ impl Node {
         Bounds {
             memory: limits.body_memory_bytes,
             total: limits.body_bytes,
+            rate: limits.body_bytes_per_second,
+        }
+    }
+
+    /// Lets an exchange begin, or says why none may now: asked before anything of the request is read.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFault::Draining`], [`NodeFault::DiskReserve`], [`NodeFault::Overloaded`].
+    pub fn admit(&self, side: Side) -> Result<Place, Refusal> {
+        if self.house.draining.is_cancelled() {
+            return Err(Refusal::Node(NodeFault::Draining));
+        }
+        if !self.disk.grants(0) {
+            return Err(Refusal::Node(NodeFault::DiskReserve));
+        }
+        let place = self.gate(side).enter();
+        place.ok_or(Refusal::Node(NodeFault::Overloaded))
+    }
+
+    /// The gate of one direction.
+    pub fn gate(&self, side: Side) -> &Arc<Gate> {
+        let [outbound, inbound] = &self.gates;
+        match side {
+            Side::Consumer => outbound,
+            Side::Provider => inbound,
         }
     }
 
@@ -285,7 +330,7 @@ pub type Judged = OnceLock<Option<Checked>>;
 
 fn open_journal(
     settings: &Settings,
-    (keys, disk): (JournalKeys, Option<Arc<dyn Disk>>),
+    (keys, disk): (JournalKeys, Option<Arc<dyn bridge_journal::Disk>>),
     signer: Arc<dyn Signer>,
     (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
 ) -> Result<(Journal, Opened), bridge_journal::OpenError> {
@@ -304,7 +349,7 @@ fn open_journal(
 }
 
 fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
-    if matches!(error, bridge_journal::OpenError::Locked) {
+    if matches!(error, bridge_journal::OpenError::Locked { .. }) {
         "stop the other node with this data folder, or give this one its own"
     } else if matches!(error, bridge_journal::OpenError::OtherLog { .. }) {
         "a journal keeps its node.id, node.log_domain and journal.key; give a new one a new node.data_folder"

@@ -11,9 +11,11 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 
+mod pace;
 mod room;
 mod spool;
 
+pub use pace::Pace;
 pub use room::{Reserved, Room};
 pub use spool::Spooled;
 
@@ -41,6 +43,8 @@ pub struct Bounds {
     pub memory: usize,
     /// Refused above, bytes.
     pub total: u64,
+    /// Bytes in a second: a body that comes faster takes nothing of its exchange's time.
+    pub rate: u64,
 }
 
 /// Why a body could not be read whole.
@@ -55,6 +59,12 @@ pub enum PayloadError {
     /// The bytes set aside for spooled bodies are in use.
     #[error("no room for another spooled body")]
     NoRoom,
+    /// The owner's share of them is.
+    #[error("no room for another spooled body of this owner")]
+    NoShare,
+    /// The disk is down to its reserve.
+    #[error("no room on the disk but the reserve")]
+    DiskReserve,
     /// The spool file cannot be written.
     #[error("spool file")]
     Spool(#[source] io::Error),
@@ -75,7 +85,7 @@ impl Payload {
         }
     }
 
-    /// Reads a body to its end.
+    /// Reads a body to its end; `pace` learns how it comes along.
     ///
     /// # Errors
     ///
@@ -89,6 +99,7 @@ impl Payload {
         bounds: Bounds,
         room: &Room,
         owner: &str,
+        pace: &Pace,
     ) -> Result<Self, PayloadError>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -99,9 +110,14 @@ impl Payload {
         let mut writer: Option<spool::Writer> = None;
         let mut length: u64 = 0;
         let mut single: Option<Bytes> = None;
-        if body.size_hint().lower() > bounds.total {
+        let announced = body.size_hint().lower();
+        if announced > bounds.total {
             return Err(PayloadError::TooLarge(bounds.total));
         }
+        if announced > bounds.memory as u64 {
+            room.fits(owner, announced)?;
+        }
+        pace.begin();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| PayloadError::Cut(error.into()))?;
             let Ok(data) = frame.into_data() else {
@@ -111,6 +127,7 @@ impl Payload {
             if length > bounds.total {
                 return Err(PayloadError::TooLarge(bounds.total));
             }
+            pace.carried(data.len(), bounds.rate);
             digest.update(&data);
             if let Some(writer) = &mut writer {
                 writer.write(data).await?;
@@ -182,6 +199,11 @@ impl Payload {
             Content::Spooled(spooled, _) => Spooled::read(spooled, self.length).boxed_unsync(),
         }
     }
+
+    /// As [`Payload::outgoing`]; `pace` learns how it comes along, `rate` is the least in bytes a second.
+    pub fn outgoing_at(&self, pace: &Pace, rate: u64) -> Outgoing {
+        pace::Paced::new(self.outgoing(), pace.clone(), rate).boxed_unsync()
+    }
 }
 
 /// An empty body.
@@ -198,14 +220,16 @@ mod tests {
     #[tokio::test]
     async fn a_body_is_the_same_in_memory_and_spooled() {
         let folder = tempfile::tempdir().unwrap();
-        let room = Room::new(folder.path().to_owned(), 1 << 20, 1 << 20);
+        let room = Room::new(folder.path().to_owned(), (1 << 20, 1 << 20), 0);
         let bytes: Bytes = (0u32..50_000).flat_map(u32::to_le_bytes).collect();
-        let collect = |memory| {
+        let collect = async |memory| {
             let bounds = Bounds {
                 memory,
                 total: 1 << 20,
+                rate: 1,
             };
-            Payload::collect(Full::new(bytes.clone()), bounds, &room, "peer")
+            let body = Full::new(bytes.clone());
+            Payload::collect(body, bounds, &room, "peer", &Pace::new()).await
         };
         let small = collect(200_000).await.unwrap();
         let spooled = collect(199_999).await.unwrap();
@@ -221,20 +245,101 @@ mod tests {
         assert_eq!(room.used(), 0);
     }
 
-    #[tokio::test]
-    async fn a_body_beyond_the_limit_or_the_room_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let room = Room::new(folder.path().to_owned(), 1 << 20, 70_000);
-        let bytes = Bytes::from(vec![7; 100_000]);
-        let collect = |total| {
-            let bounds = Bounds { memory: 10, total };
-            Payload::collect(Full::new(bytes.clone()), bounds, &room, "peer")
+    async fn collect(
+        room: &Room,
+        owner: &str,
+        bytes: usize,
+        total: u64,
+    ) -> Result<Payload, PayloadError> {
+        let bounds = Bounds {
+            memory: 10,
+            total,
+            rate: 1,
         };
-        assert!(matches!(
-            collect(99_999).await,
-            Err(PayloadError::TooLarge(99_999))
-        ));
-        assert!(matches!(collect(100_000).await, Err(PayloadError::NoRoom)));
+        let body = Full::new(Bytes::from(vec![7; bytes]));
+        Payload::collect(body, bounds, room, owner, &Pace::new()).await
+    }
+
+    #[tokio::test]
+    async fn a_body_beyond_a_limit_is_refused_and_beyond_the_room_for_now() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::new(folder.path().to_owned(), (250_000, 150_000), 0);
+        let limit = collect(&room, "one", 100_000, 99_999).await;
+        assert!(matches!(limit, Err(PayloadError::TooLarge(99_999))));
+        let alone = collect(&room, "one", 150_001, 200_000).await;
+        assert!(matches!(alone, Err(PayloadError::TooLarge(150_000))));
+        let first = collect(&room, "one", 100_000, 200_000).await.unwrap();
+        let share = collect(&room, "one", 100_000, 200_000).await;
+        assert!(matches!(share, Err(PayloadError::NoShare)));
+        let other = collect(&room, "other", 100_000, 200_000).await.unwrap();
+        let third = collect(&room, "third", 100_000, 200_000).await;
+        assert!(matches!(third, Err(PayloadError::NoRoom)));
+        drop((first, other));
         assert_eq!(room.used(), 0);
+        collect(&room, "third", 100_000, 200_000).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_body_that_would_take_the_disks_reserve_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::new(folder.path().to_owned(), (1 << 20, 1 << 20), u64::MAX);
+        let refused = collect(&room, "one", 100_000, 200_000).await;
+        assert!(matches!(refused, Err(PayloadError::DiskReserve)));
+        assert_eq!(room.used(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_given_up_gives_its_room_back() {
+        let folder = tempfile::tempdir().unwrap();
+        let room = Room::new(folder.path().to_owned(), (1 << 20, 1 << 20), 0);
+        let bounds = Bounds {
+            memory: 10,
+            total: 1 << 20,
+            rate: 1,
+        };
+        let (body, sender) = Stalled::new();
+        let pace = Pace::new();
+        let reading = Payload::collect(body, bounds, &room, "one", &pace);
+        let given_up = async {
+            sender.send(Bytes::from(vec![7; 300_000])).await.unwrap();
+            while room.used() < 200_000 {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::select! {
+            _ = reading => panic!("it has no end"),
+            () = given_up => {}
+        }
+        // The piece that was being written is given up by the thread that wrote it.
+        let given_back = async {
+            while room.used() > 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let bound = std::time::Duration::from_secs(30);
+        tokio::time::timeout(bound, given_back).await.unwrap();
+    }
+
+    /// A body that waits for its next piece.
+    struct Stalled(tokio::sync::mpsc::Receiver<Bytes>);
+
+    impl Stalled {
+        fn new() -> (Self, tokio::sync::mpsc::Sender<Bytes>) {
+            let (sender, receiver) = tokio::sync::mpsc::channel(1);
+            (Self(receiver), sender)
+        }
+    }
+
+    impl Body for Stalled {
+        type Data = Bytes;
+        type Error = io::Error;
+
+        fn poll_frame(
+            mut self: std::pin::Pin<&mut Self>,
+            cx: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<io::Result<http_body::Frame<Bytes>>>> {
+            let polled = self.0.poll_recv(cx);
+            polled.map(|data| data.map(|data| Ok(http_body::Frame::data(data))))
+        }
     }
 }

@@ -21,6 +21,9 @@ use crate::{admin, server};
 /// Refusals without a leaf of their own are counted by one leaf in this time.
 const COUNT_EVERY: Duration = Duration::from_mins(1);
 
+/// How long the answers that are ready may take to leave when draining has taken too long.
+const LAST_ANSWERS: Duration = Duration::from_secs(1);
+
 /// A node that serves.
 #[derive(Debug)]
 pub struct Running {
@@ -102,23 +105,43 @@ impl Running {
         }
     }
 
-    /// Takes nothing new, waits for what is under way, closes the journal. What is still open then is written as
-    /// `interrupted` at the next start.
+    /// Takes nothing new, waits for what is under way, closes the journal. What has not ended by then ends as
+    /// `interrupted`.
     ///
     /// # Errors
     ///
     /// [`Failure::Failed`] if the journal cannot be closed.
     pub async fn drain(self) -> Result<(), Failure> {
+        self.drain_until(std::future::pending()).await
+    }
+
+    /// As [`Running::drain`], and waits no longer when `hastened`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Running::drain`].
+    pub async fn drain_until(self, hastened: impl Future<Output = ()>) -> Result<(), Failure> {
         let node = self.node;
         tracing::info!("draining");
         node.house.draining.cancel();
         node.house.tasks.close();
-        let limit = node.settings.limits.drain_timeout;
-        if tokio::time::timeout(limit, node.house.tasks.wait())
-            .await
-            .is_err()
-        {
-            tracing::warn!(left = node.house.tasks.len(), "draining took too long");
+        let too_long = tokio::select! {
+            () = node.house.tasks.wait() => false,
+            () = tokio::time::sleep(node.settings.limits.drain_timeout) => true,
+            () = hastened => true,
+        };
+        if too_long {
+            tracing::warn!(
+                left = node.house.tasks.len(),
+                "what has not ended is interrupted"
+            );
+            node.house.ended.cancel();
+            // Answers that were ready are still sent; who does not read them is not waited for.
+            drop(tokio::time::timeout(LAST_ANSWERS, node.house.tasks.wait()).await);
+            let interrupted = node.close_open().await;
+            interrupted.map_err(|error| {
+                Failure::failed("the journal does not take `interrupted` leaves", &*error)
+            })?;
         }
         node.sum_refusals().await;
         node.journal

@@ -58,6 +58,8 @@ pub trait Handler: Send + Sync + 'static {
 pub struct House {
     /// Cancelled when the node drains: no new connection, no new request on an old one.
     pub draining: CancellationToken,
+    /// Cancelled when draining has taken too long: exchanges end where they stand.
+    pub ended: CancellationToken,
     /// Connections and exchanges under way.
     pub tasks: TaskTracker,
     /// Limits of the settings.
@@ -70,6 +72,9 @@ pub struct House {
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A connection to other nodes is not kept longer, so that certificates and the directory are judged anew.
 pub const CONNECTION_AGE: Duration = Duration::from_mins(10);
+
+/// While the node drains, a connection without a request is kept so long.
+const LAST_REQUESTS: Duration = Duration::from_millis(500);
 
 /// Serves one listener until the node drains.
 pub async fn serve<H: Handler>(
@@ -178,7 +183,7 @@ async fn requests<S, H: Handler>(
     tokio::pin!(aged);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
-        () = house.draining.cancelled() => {
+        () = last_requests(&house.draining) => {
             served.as_mut().graceful_shutdown();
             served.await
         }
@@ -190,6 +195,12 @@ async fn requests<S, H: Handler>(
     if let Err(error) = ended {
         tracing::debug!(%remote, %error, "connection ended");
     }
+}
+
+/// Ends some time after draining began: a request that was on its way is still told why it is refused.
+async fn last_requests(draining: &CancellationToken) {
+    draining.cancelled().await;
+    tokio::time::sleep(LAST_REQUESTS).await;
 }
 
 #[cfg(test)]

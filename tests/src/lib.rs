@@ -17,6 +17,7 @@ pub mod answer;
 pub mod ask;
 pub mod claims;
 pub mod fuzz;
+pub mod large;
 pub mod process;
 pub mod puppet;
 pub mod registry;

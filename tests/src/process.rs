@@ -61,7 +61,24 @@ fn append(path: &Path) -> File {
 impl Process {
     /// Runs `bridge-node run` with an agency's settings and waits until it is live.
     pub async fn run(agency: &Agency) -> Self {
-        Self::started(&agency.config(), &agency.folder, agency.ports.health).await
+        Self::started(
+            &agency.config(),
+            &agency.folder,
+            agency.ports.health,
+            "trace",
+        )
+        .await
+    }
+
+    /// As [`Process::run`], without the lines for each piece of a body.
+    pub async fn run_quietly(agency: &Agency) -> Self {
+        Self::started(
+            &agency.config(),
+            &agency.folder,
+            agency.ports.health,
+            "info",
+        )
+        .await
     }
 
     /// Runs `bridge-node run` with a settings file; its log goes to `folder`.
@@ -73,17 +90,17 @@ impl Process {
             .unwrap()
             .parse()
             .unwrap();
-        Self::started(config, folder, health).await
+        Self::started(config, folder, health, "trace").await
     }
 
-    async fn started(config: &Path, folder: &Path, health: SocketAddr) -> Self {
+    async fn started(config: &Path, folder: &Path, health: SocketAddr, log_level: &str) -> Self {
         let log = folder.join("node.log");
         // A write beyond a limit is to be an error, as on a full disk, and not the signal that the kernel adds to it.
         let child = Command::new("sh")
             .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$1\""])
             .arg(program())
             .arg(config)
-            .env("RUST_LOG", "trace")
+            .env("RUST_LOG", log_level)
             .stdin(Stdio::null())
             .stdout(append(&folder.join("node.out")))
             .stderr(append(&log))
@@ -114,6 +131,30 @@ impl Process {
             .status()
             .unwrap();
         assert!(status.success());
+    }
+
+    /// The most memory that it has had at a time, KiB.
+    pub fn peak_memory_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(self.proc("status")).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+        let text = line.unwrap().trim().trim_end_matches(" kB");
+        text.parse().unwrap()
+    }
+
+    /// Files that it holds open: where to read each, and what the system calls it.
+    pub fn open_files(&self) -> Vec<(PathBuf, String)> {
+        let listed = std::fs::read_dir(self.proc("fd")).unwrap();
+        let named = listed.filter_map(|entry| {
+            let path = entry.unwrap().path();
+            // It may have been closed meanwhile.
+            let name = std::fs::read_link(&path).ok()?;
+            Some((path, name.to_string_lossy().into_owned()))
+        });
+        named.collect()
+    }
+
+    fn proc(&self, file: &str) -> PathBuf {
+        PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
     }
 
     /// Sends SIGTERM.

@@ -9,8 +9,10 @@ use rustls_pki_types::pem::PemObject;
 
 /// How long a connection may take to be made: a registry stands in the same network.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long the registry may take until its answer begins.
+/// How long the registry may take until its answer begins, from the last byte of the request.
 pub const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a call waits for a connection that is free: who waited longer would have too little time left for the registry.
+pub const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// How many connections may be open at once; more would queue inside most registries.
 pub const CONNECTIONS: usize = 64;
 /// How old a connection may grow: a change of addresses or certificates takes effect within it.
@@ -31,8 +33,8 @@ pub struct HttpConfig {
     pub base_url: String,
     /// How long a connection may take to be made.
     pub connect_timeout: Duration,
-    /// How long the registry may take until its answer begins. The rest of the answer is bounded by
-    /// the call's deadline.
+    /// How long the registry may take from the last byte of the request until its answer begins. All
+    /// else is bounded by the call's deadline.
     pub timeout: Duration,
     /// The most bytes of an answer's body.
     pub answer_limit_bytes: Option<u64>,
@@ -48,8 +50,10 @@ pub struct HttpConfig {
 /// How many connections there are and how long they live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolConfig {
-    /// How many may be open at once. Further calls wait until their deadline.
+    /// How many may be open at once.
     pub connections: usize,
+    /// How long further calls wait for one of them.
+    pub wait: Duration,
     /// How old one may grow before it is no longer used.
     pub age: Duration,
     /// How long one may stay unused.
@@ -60,6 +64,7 @@ impl Default for PoolConfig {
     fn default() -> Self {
         Self {
             connections: CONNECTIONS,
+            wait: CONNECTION_WAIT,
             age: CONNECTION_AGE,
             idle: CONNECTION_IDLE,
         }

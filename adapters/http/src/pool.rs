@@ -70,10 +70,12 @@ impl Pool {
     }
 
     async fn permit(&self, until: &Until) -> Result<OwnedSemaphorePermit, AdapterError> {
-        let permit = until
-            .bound(Arc::clone(&self.permits).acquire_owned())
-            .await?;
-        permit.map_err(|_closed| AdapterError::Busy)
+        let free =
+            tokio::time::timeout(self.config.wait, Arc::clone(&self.permits).acquire_owned());
+        match until.bound(free).await? {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(AdapterError::Busy),
+        }
     }
 
     async fn made(

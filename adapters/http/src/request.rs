@@ -1,14 +1,16 @@
 //! From a call to an HTTP request.
 
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bridge_adapter::{AdapterError, Body, BodyError, Call, body};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body::{Body as _, Frame, SizeHint};
 use http_body_util::BodyExt;
+use tokio_util::sync::CancellationToken;
 
 use crate::base::Base;
 use crate::fields::end_to_end;
@@ -25,9 +27,13 @@ pub(crate) struct Head {
     fields: HeaderMap,
 }
 
-/// What went wrong with the request body while it was sent.
+/// What became of the request body while it was sent.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct BodyFault(Arc<Mutex<Option<BodyError>>>);
+pub(crate) struct BodyFate {
+    fault: Arc<Mutex<Option<BodyError>>>,
+    /// Cancelled when nothing of it is left to send.
+    sent: CancellationToken,
+}
 
 /// Makes the head and takes the body out of a call.
 pub(crate) fn split(base: &Base, call: &mut Call) -> Result<(Head, Option<Body>), AdapterError> {
@@ -59,15 +65,11 @@ pub(crate) fn split(base: &Base, call: &mut Call) -> Result<(Head, Option<Body>)
 
 impl Head {
     /// Makes the request.
-    pub(crate) fn request(&self, body: Option<Body>, fault: &BodyFault) -> Request<Body> {
-        let body = match body {
-            Some(inner) => Watched {
-                inner,
-                fault: fault.clone(),
-            }
-            .boxed_unsync(),
-            None => body::empty(),
-        };
+    pub(crate) fn request(&self, body: Option<Body>, fate: &BodyFate) -> Request<Body> {
+        let fate = fate.clone();
+        // Without a body it is sent at once: what watches it is dropped here.
+        let watched = |inner| Watched { inner, fate };
+        let body = watched(body.unwrap_or_else(body::empty)).boxed_unsync();
         let mut request = Request::new(body);
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.target.clone();
@@ -83,17 +85,33 @@ impl Head {
     }
 }
 
-impl BodyFault {
+impl BodyFate {
     /// Takes the fault, if there was one.
     pub(crate) fn take(&self) -> Option<BodyError> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.fault().take()
+    }
+
+    /// Waits until the body has been sent, and `time` longer.
+    pub(crate) async fn sent_since(&self, time: Duration) {
+        self.sent.cancelled().await;
+        tokio::time::sleep(time).await;
+    }
+
+    fn fault(&self) -> MutexGuard<'_, Option<BodyError>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A request body that remembers how it failed: hyper tells its driver, not the caller.
 struct Watched {
     inner: Body,
-    fault: BodyFault,
+    fate: BodyFate,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.fate.sent.cancel();
+    }
 }
 
 impl http_body::Body for Watched {
@@ -106,7 +124,7 @@ impl http_body::Body for Watched {
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
             Some(Err(error)) => {
-                *self.fault.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+                *self.fate.fault() = Some(error);
                 Poll::Ready(Some(Err(BodyError::cut())))
             }
             other => Poll::Ready(other),

@@ -14,10 +14,12 @@ use crate::base::Base;
 use crate::config::HttpConfig;
 use crate::connect::Connector;
 use crate::pool::{Lease, Pool};
-use crate::request::{self, BodyFault, Head};
+use crate::request::{self, BodyFate, Head};
 
 /// How long the health check may take.
 const HEALTH_TIME: Duration = Duration::from_secs(2);
+
+type Sent = Result<Response<Incoming>, TrySendError<Request<bridge_adapter::Body>>>;
 
 /// Serves a registry that speaks HTTP.
 #[derive(Debug)]
@@ -58,17 +60,20 @@ impl HttpAdapter {
         (head, body): (&Head, Option<bridge_adapter::Body>),
         until: &Until,
     ) -> Result<(Response<Incoming>, Lease), AdapterError> {
-        let fault = BodyFault::default();
+        let fate = BodyFate::default();
         let repeatable = body.is_none() && head.is_repeatable();
         let mut lease = self.pool.lease(until).await?;
-        let request = head.request(body, &fault);
-        let failure = match until.bound(lease.sender.try_send_request(request)).await? {
+        let request = head.request(body, &fate);
+        let failure = match until
+            .bound(self.answered(&mut lease, request, &fate))
+            .await??
+        {
             Ok(response) => return Ok((response, lease)),
             Err(failure) => failure,
         };
-        let again = unsent(failure, &fault).or_else(|error| {
+        let again = unsent(failure, &fate).or_else(|error| {
             let lost = matches!(error, AdapterError::Cut { .. });
-            let request = || head.request(None, &fault);
+            let request = || head.request(None, &fate);
             if lost && repeatable {
                 Ok(request())
             } else {
@@ -83,11 +88,30 @@ impl HttpAdapter {
         };
         drop(lease);
         let mut lease = self.pool.fresh(until).await?;
-        match until.bound(lease.sender.try_send_request(again)).await? {
+        match until
+            .bound(self.answered(&mut lease, again, &fate))
+            .await??
+        {
             Ok(response) => Ok((response, lease)),
-            Err(failure) => Err(unsent(failure, &fault)
+            Err(failure) => Err(unsent(failure, &fate)
                 .err()
                 .unwrap_or(AdapterError::Cut { source: None })),
+        }
+    }
+}
+
+impl HttpAdapter {
+    /// The beginning of an answer. A large request may take its time, the registry may not.
+    async fn answered(
+        &self,
+        lease: &mut Lease,
+        request: Request<bridge_adapter::Body>,
+        fate: &BodyFate,
+    ) -> Result<Sent, AdapterError> {
+        tokio::select! {
+            biased;
+            sent = lease.sender.try_send_request(request) => Ok(sent),
+            () = fate.sent_since(self.timeout) => Err(AdapterError::TimedOut),
         }
     }
 }
@@ -113,9 +137,7 @@ impl Adapter for HttpAdapter {
     async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
         let until = Until::of(&call);
         let (head, body) = request::split(&self.pool.connector.base, &mut call)?;
-        let (response, lease) = self
-            .send((&head, body), &until.within(self.timeout))
-            .await?;
+        let (response, lease) = self.send((&head, body), &until).await?;
         answer::from_response(
             &call.method,
             response,
@@ -128,12 +150,12 @@ impl Adapter for HttpAdapter {
 /// The request, if nothing of it was sent; else why there is no answer.
 fn unsent(
     mut failure: TrySendError<Request<bridge_adapter::Body>>,
-    fault: &BodyFault,
+    fate: &BodyFate,
 ) -> Result<Request<bridge_adapter::Body>, AdapterError> {
     if let Some(request) = failure.take_message() {
         return Ok(request);
     }
-    if let Some(error) = fault.take() {
+    if let Some(error) = fate.take() {
         return Err(AdapterError::RequestBody(error));
     }
     let error = failure.into_error();

@@ -7,6 +7,9 @@ use std::time::Duration;
 pub const CONNECTIONS: usize = 4;
 /// How many calls may wait for a connection before further ones are told that the registry is busy.
 pub const WAITING: u64 = 256;
+/// How long a call waits for a connection: who waited longer would have too little time left for its
+/// statement.
+pub const WAIT: Duration = Duration::from_secs(5);
 /// The most rows that one statement may answer with.
 pub const ROWS: u64 = 10_000;
 /// The most bytes of an answer: twice what a node keeps as evidence by default.
@@ -20,13 +23,15 @@ pub const STATEMENT_TIME: Duration = Duration::from_secs(10);
 ///
 /// # Defaults
 ///
-/// [`CONNECTIONS`], [`WAITING`], [`ROWS`], [`ANSWER_BYTES`], [`REQUEST_BYTES`], [`STATEMENT_TIME`].
+/// [`CONNECTIONS`], [`WAITING`], [`WAIT`], [`ROWS`], [`ANSWER_BYTES`], [`REQUEST_BYTES`], [`STATEMENT_TIME`].
 #[derive(Debug, Clone)]
 pub struct SqlLimits {
     /// How many statements run at once.
     pub connections: usize,
     /// How many calls may wait for a connection.
     pub waiting: u64,
+    /// How long they wait.
+    pub wait: Duration,
     /// The most rows of one statement.
     pub rows: u64,
     /// The most bytes of an answer.
@@ -42,6 +47,7 @@ impl Default for SqlLimits {
         Self {
             connections: CONNECTIONS,
             waiting: WAITING,
+            wait: WAIT,
             rows: ROWS,
             answer_bytes: ANSWER_BYTES,
             request_bytes: REQUEST_BYTES,

@@ -28,6 +28,7 @@ pub(crate) struct Pool {
     permits: Arc<Semaphore>,
     waiting: AtomicU64,
     waiting_limit: u64,
+    wait: Duration,
 }
 
 /// Tells work on a connection that it has to end.
@@ -55,6 +56,7 @@ impl Pool {
             permits: Arc::new(Semaphore::new(limits.connections.max(1))),
             waiting: AtomicU64::new(0),
             waiting_limit: limits.waiting,
+            wait: limits.wait,
         }
     }
 
@@ -81,10 +83,11 @@ impl Pool {
             return Ok(permit);
         }
         let _place = Waiting::enter(&self.waiting, self.waiting_limit).ok_or(AdapterError::Busy)?;
-        let permit = until
-            .bound(Arc::clone(&self.permits).acquire_owned())
-            .await?;
-        permit.map_err(|_closed| AdapterError::Busy)
+        let free = tokio::time::timeout(self.wait, Arc::clone(&self.permits).acquire_owned());
+        match until.bound(free).await? {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(AdapterError::Busy),
+        }
     }
 
     /// Holds the permit for as long as the work runs, also when nobody waits for it any more.

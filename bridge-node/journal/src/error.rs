@@ -164,6 +164,17 @@ pub enum ReadError {
 #[error("the journal has failed before it was closed")]
 pub struct CloseError;
 
+/// Why it can't be said which exchanges have not ended.
+#[derive(Debug, Error)]
+pub enum UnfinishedError {
+    /// The journal has ended.
+    #[error("the journal has ended")]
+    Ended,
+    /// The leaves that began them can't be read.
+    #[error(transparent)]
+    Read(ReadError),
+}
+
 /// A place in a file that isn't as the journal writes it.
 #[derive(Debug, Error)]
 #[error("{file}{}: {fault}", offset.map(|at| format!(" at byte {at}")).unwrap_or_default())]

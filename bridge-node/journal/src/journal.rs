@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
-use bridge_core::leaf::{Leaf, UnixMillis};
+use bridge_core::leaf::{Leaf, Side, UnixMillis};
 use bridge_signature::Signer;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
@@ -13,7 +13,7 @@ use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk};
 use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
-use crate::error::{CloseError, OpenError, ReadError, RecordError};
+use crate::error::{CloseError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
 use crate::reader::SegmentReader;
 use crate::search::{each_since, search};
@@ -23,7 +23,7 @@ use crate::station::{Job, Message};
 mod ending;
 mod start;
 
-use start::start;
+use start::{start, unfinished};
 
 /// A journal that is open. Clones are handles to the same one.
 ///
@@ -120,6 +120,30 @@ impl Journal {
             .try_send(job)
             .map_err(|_ended| RecordError::Stopped)?;
         outcome.await.map_err(|_dropped| RecordError::Unknown)?
+    }
+
+    /// Returns the exchanges that have begun and not ended, each with the leaf that began it, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`UnfinishedError`] if the journal has ended or its files can't be read.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn unfinished(&self) -> Result<Vec<(Uuid, Side, Leaf)>, UnfinishedError> {
+        let (reply, indexes) = oneshot::channel();
+        let places = self.inner.places.clone();
+        let place = places.acquire_owned().await;
+        let place = place.map_err(|_closed| UnfinishedError::Ended)?;
+        let sent = self.inner.inbox.try_send(Message::Unfinished(reply));
+        sent.map_err(|_ended| UnfinishedError::Ended)?;
+        let indexes = indexes.await.map_err(|_ended| UnfinishedError::Ended)?;
+        drop(place);
+        let shared = self.inner.shared.clone();
+        let reading = tokio::task::spawn_blocking(move || unfinished(&shared, &indexes));
+        let read = reading.await.map_err(|_panic| UnfinishedError::Ended)?;
+        read.map_err(UnfinishedError::Read)
     }
 
     /// Closes the journal: what waits is recorded, a last checkpoint is signed, the segment is sealed and

@@ -41,6 +41,8 @@ mod turn;
 pub(crate) enum Message {
     /// Record an entry.
     Record(Box<Job>),
+    /// Name the leaves of exchanges that have begun and not ended.
+    Unfinished(oneshot::Sender<Vec<u64>>),
     /// Finish in order.
     Close(oneshot::Sender<()>),
 }
@@ -127,6 +129,7 @@ impl Station {
             while let Some(next) = message {
                 match next {
                     Message::Record(job) => self.stage(*job)?,
+                    Message::Unfinished(reply) => self.tell_unfinished(reply)?,
                     Message::Close(reply) => {
                         self.flush()?;
                         return Ok(Some(reply));
@@ -144,6 +147,15 @@ impl Station {
                 self.checkpoint()?;
             }
         }
+    }
+
+    /// Tells which leaves began exchanges that have not ended, once all before are durable.
+    fn tell_unfinished(&mut self, reply: oneshot::Sender<Vec<u64>>) -> Result<(), JournalError> {
+        self.flush()?;
+        if reply.send(self.unfinished.indexes()).is_err() {
+            tracing::debug!("nobody waits for the unfinished any more");
+        }
+        Ok(())
     }
 
     /// Puts an entry into the batch, or tells its sender why not.

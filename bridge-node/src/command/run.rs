@@ -29,7 +29,8 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
             why = running.journal_lost() => Some(why),
         };
         match lost {
-            None => running.drain().await,
+            // Asked twice, it waits no longer.
+            None => running.drain_until(stop.asked()).await,
             Some(why) => Err(Failure::Failed(hint(
                 &format!("the journal is lost, the node ends: {why}"),
                 "mend the disk and start the node again; it goes on after the last durable leaf",

@@ -7,7 +7,7 @@ use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis, coarse_duration_ms, coarse
 use bridge_core::refusal::Refusal;
 use uuid::Uuid;
 
-use crate::payload::Payload;
+use crate::payload::{Pace, Payload};
 
 /// Facts that a leaf may show. Filled as the steps learn them; nothing here was said by a stranger unchecked.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct About {
     pub side: Side,
     /// When the head arrived.
     pub arrived: Instant,
+    /// What is left of its time.
+    pub pace: Pace,
     /// X-Road-Request-Id.
     pub request_id: Option<Uuid>,
     /// X-Road-Id, the caller's own text: echoed, never in a leaf.
@@ -80,6 +82,7 @@ impl About {
         Self {
             side,
             arrived: Instant::now(),
+            pace: Pace::new(),
             request_id: None,
             message_id: None,
             client: None,

@@ -233,7 +233,7 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
     })
 }
 
-/// Reads a request's body, no longer than an exchange may take.
+/// Reads a request's body: while it comes at the least rate, for as long as it takes.
 pub(super) async fn collect(
     node: &Node,
     body: Incoming,
@@ -241,11 +241,11 @@ pub(super) async fn collect(
     about: &About,
 ) -> Result<Payload, Refusal> {
     let limit = node.settings.limits.exchange_timeout;
-    let left = limit.saturating_sub(about.arrived.elapsed());
-    let reading = Payload::collect(body, node.bounds(), &node.room, owner);
-    match tokio::time::timeout(left, reading).await {
-        Ok(read) => read.map_err(|error| body_refusal(&error)),
-        Err(_elapsed) => Err(Refusal::Request(RequestFault::BodyIncomplete)),
+    tokio::select! {
+        read = Payload::collect(body, node.bounds(), &node.room, owner, &about.pace) => {
+            read.map_err(|error| body_refusal(&error))
+        }
+        () = about.pace.over(limit) => Err(Refusal::Request(RequestFault::BodyIncomplete)),
     }
 }
 
@@ -256,7 +256,22 @@ pub(super) fn body_refusal(error: &PayloadError) -> Refusal {
         }),
         PayloadError::Cut(_) => Refusal::Request(RequestFault::BodyIncomplete),
         PayloadError::Trailers => Refusal::Field(FieldError::Framing),
-        PayloadError::NoRoom => Refusal::Node(NodeFault::Overloaded),
-        PayloadError::Spool(_) => Refusal::Node(NodeFault::Internal),
+        PayloadError::NoRoom
+        | PayloadError::NoShare
+        | PayloadError::DiskReserve
+        | PayloadError::Spool(_) => Refusal::Node(spool_fault(error)),
+    }
+}
+
+/// Why this node cannot spool a body that is all right.
+pub(super) fn spool_fault(error: &PayloadError) -> NodeFault {
+    match error {
+        PayloadError::NoRoom => NodeFault::SpoolRoom,
+        PayloadError::NoShare => NodeFault::SpoolShare,
+        PayloadError::DiskReserve => NodeFault::DiskReserve,
+        PayloadError::TooLarge(_)
+        | PayloadError::Cut(_)
+        | PayloadError::Trailers
+        | PayloadError::Spool(_) => NodeFault::Internal,
     }
 }

@@ -1,16 +1,14 @@
 //! Step 5 at the consumer's node: the signed request goes out, the head of an answer comes back.
 
-use std::time::Duration;
-
 use bridge_core::refusal::{LinkFault, NodeFault, Refusal};
 use http::{HeaderMap, Request, Version};
 use hyper::body::Incoming;
 
-use super::about::{About, Refused};
+use super::about::Refused;
 use super::enter::body_refusal;
 use super::record::{Journaled, SignedRequest};
 use crate::node::Node;
-use crate::payload::{Payload, PayloadError};
+use crate::payload::{Pace, Payload, PayloadError};
 use crate::peers::{Line, PeerError};
 
 /// An answer whose head has arrived: nothing in it is believed yet.
@@ -26,10 +24,10 @@ pub(super) struct RawAnswer {
 
 impl RawAnswer {
     /// Reads the body, which the head has announced and its signature covers; then the connection is free again.
-    pub(super) async fn body(self, node: &Node) -> Result<Payload, Refusal> {
+    pub(super) async fn body(self, node: &Node, pace: &Pace) -> Result<Payload, Refusal> {
         let Self { body, line, .. } = self;
         let owner = line.node().to_string();
-        let payload = collect(node, body, &owner).await?;
+        let payload = collect(node, body, &owner, pace).await?;
         node.peers.keep(line);
         Ok(payload)
     }
@@ -49,23 +47,17 @@ pub(super) async fn send(
         .map_err(|refusal| sent.value.about.refuse(refusal))
 }
 
-/// What is left of the time that an exchange may take.
-pub(super) fn left(node: &Node, about: &About) -> Duration {
-    let limit = node.settings.limits.exchange_timeout;
-    limit.saturating_sub(about.arrived.elapsed())
-}
-
 async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refusal> {
     let Some(mut line) = sent.line.lock().await.take() else {
         return Err(Refusal::Node(NodeFault::Internal));
     };
-    let mut answered = line.send(request(sent)?).await;
+    let mut answered = line.send(request(node, sent)?).await;
     if let Err(PeerError::Unsent(_)) = &answered {
         // The peer closed an idle connection at this very moment; nothing was sent, so nothing is sent twice.
         answered = match line.another(&node.peers).await {
             Ok(fresh) => {
                 line = fresh;
-                line.send(request(sent)?).await
+                line.send(request(node, sent)?).await
             }
             Err(error) => {
                 tracing::warn!(error = %crate::chain(&error), "no connection");
@@ -83,20 +75,31 @@ async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refu
     })
 }
 
-fn request(sent: &SignedRequest) -> Result<Request<crate::payload::Outgoing>, Refusal> {
+fn request(
+    node: &Node,
+    sent: &SignedRequest,
+) -> Result<Request<crate::payload::Outgoing>, Refusal> {
     let mut request = Request::builder()
         .version(Version::HTTP_11)
         .method(sent.head.method.clone())
         .uri(&sent.head.target)
-        .body(sent.payload.outgoing())
+        .body(
+            sent.payload
+                .outgoing_at(&sent.about.pace, node.bounds().rate),
+        )
         .map_err(|_error| Refusal::Node(NodeFault::Internal))?;
     *request.headers_mut() = sent.head.fields.clone();
     super::sign::set(request.headers_mut(), "host", &sent.head.authority);
     Ok(request)
 }
 
-async fn collect(node: &Node, body: Incoming, owner: &str) -> Result<Payload, Refusal> {
-    match Payload::collect(body, node.bounds(), &node.room, owner).await {
+async fn collect(
+    node: &Node,
+    body: Incoming,
+    owner: &str,
+    pace: &Pace,
+) -> Result<Payload, Refusal> {
+    match Payload::collect(body, node.bounds(), &node.room, owner, pace).await {
         Ok(payload) => Ok(payload),
         Err(PayloadError::Cut(error)) => {
             tracing::warn!(peer = owner, %error, "the peer's answer was cut");

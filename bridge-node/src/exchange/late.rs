@@ -20,10 +20,12 @@ pub(super) async fn in_time(
     node: &Arc<Node>,
     sent: &Arc<Journaled<SignedRequest>>,
 ) -> Result<GenuineAnswer, Refused> {
-    let left = forward::left(node, &sent.value.about);
+    let limit = node.settings.limits.exchange_timeout;
     let mut answering = Box::pin(answer(Arc::clone(node), Arc::clone(sent)));
-    if let Ok(answered) = tokio::time::timeout(left, &mut answering).await {
-        return answered;
+    tokio::select! {
+        biased;
+        answered = &mut answering => return answered,
+        () = sent.value.about.pace.over(limit) => {}
     }
     // A flood of late answers is not worth more memory than this; the `refused` leaf stands in any case.
     if let Ok(place) = Arc::clone(&node.late).try_acquire_owned() {

@@ -3,6 +3,7 @@
 //! [`Journaled`] is made here and nowhere else, from a receipt of the journal: what it holds is durable.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bridge_core::envelope::{Tag, link};
 use bridge_core::identity::NodeId;
@@ -266,7 +267,10 @@ pub(super) async fn sign_answer(
 
 /// Writes one entry; the journal's trouble is this node's fault and nobody else's.
 pub(super) async fn write(node: &Node, entry: Entry, about: &About) -> Result<Receipt, Refused> {
-    match node.journal.record(entry).await {
+    let waiting = Instant::now();
+    let recorded = node.journal.record(entry).await;
+    node.gate(about.side).waited(waiting.elapsed());
+    match recorded {
         Ok(receipt) => {
             node.clock.not_before(receipt.time);
             Ok(receipt)

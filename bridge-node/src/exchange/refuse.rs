@@ -2,7 +2,7 @@
 
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::{EvidenceMode, Kind, Side};
-use bridge_core::refusal::{Fault, Refusal};
+use bridge_core::refusal::{Fault, NodeFault, Refusal};
 use bridge_journal::Entry;
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, RETRY_AFTER};
@@ -205,6 +205,13 @@ fn log(refusal: &Refusal, about: &About) -> String {
         .as_ref()
         .map(ToString::to_string)
         .unwrap_or_default();
+    if let Refusal::Node(NodeFault::Overloaded | NodeFault::Draining | NodeFault::DiskReserve) =
+        refusal
+    {
+        // Thousands a second, perhaps, and no news: who causes them tells the log once in a while, and a leaf counts them.
+        tracing::debug!(exchange_id = id, detail, code, client, "refused");
+        return detail;
+    }
     match refusal.fault() {
         Fault::Node => tracing::error!(exchange_id = id, detail, code, client, "refused"),
         Fault::Peer | Fault::Service => {

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::about::Refused;
 use super::authorise::AuthorisedRequest;
-use super::enter::Asked;
+use super::enter::{Asked, spool_fault};
 use super::metadata;
 use super::record::Journaled;
 use crate::node::Node;
@@ -63,9 +63,8 @@ async fn service(
         .ok_or(Refusal::Node(NodeFault::Internal))?;
     check_request(registry, authorised, target)?;
     let limit = node.settings.limits.exchange_timeout;
-    let left = limit
-        .saturating_sub(authorised.verified.about.arrived.elapsed())
-        .saturating_sub(RESERVE.min(limit / 2));
+    let pace = &authorised.verified.about.pace;
+    let left = pace.left(limit).saturating_sub(RESERVE.min(limit / 2));
     let deadline = Instant::now() + left;
     let cancel = CancellationToken::new();
     let _cancelled_when_dropped = cancel.clone().drop_guard();
@@ -78,7 +77,7 @@ async fn service(
             .map_err(|error| adapter_refusal(&error, left))?;
         let status = answer.status.as_u16();
         let owner = node.settings.node.to_string();
-        let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner)
+        let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner, pace)
             .await
             .map_err(|error| answer_refusal(&error, left))?;
         Ok((status, answer.fields, payload))
@@ -295,7 +294,9 @@ fn answer_refusal(error: &PayloadError, left: Duration) -> Refusal {
             Some(BodyError::Cut { .. }) | None => Refusal::Service(ServiceFault::Cut),
         },
         PayloadError::Trailers => Refusal::Service(ServiceFault::NotUnderstood),
-        PayloadError::NoRoom => Refusal::Node(NodeFault::Overloaded),
-        PayloadError::Spool(_) => Refusal::Node(NodeFault::Internal),
+        PayloadError::NoRoom
+        | PayloadError::NoShare
+        | PayloadError::DiskReserve
+        | PayloadError::Spool(_) => Refusal::Node(spool_fault(error)),
     }
 }

@@ -20,6 +20,7 @@ pub(super) struct State {
     ready: Gauge,
     services_not_ready: Gauge,
     under_way: Family<Labels<1>, Gauge>,
+    places: Family<Labels<1>, Gauge>,
     limits: Family<Labels<1>, Gauge>,
     connections: Gauge,
     spool: Gauge,
@@ -83,6 +84,10 @@ impl State {
                 "exchanges_under_way",
                 "Exchanges that have begun and not ended",
             ),
+            places: place.plain(
+                "places",
+                "Exchanges that may be under way now: fewer than the limit while the journal is too slow",
+            ),
             limits: place.plain(
                 "limit",
                 "What the settings allow, in the unit that the key names",
@@ -129,6 +134,7 @@ impl State {
     pub(super) fn fill(&self) {
         for side in [Side::Consumer, Side::Provider] {
             drop(self.under_way.get_or_create(&[("side", side.as_str())]));
+            drop(self.places.get_or_create(&[("side", side.as_str())]));
         }
         for limit in Limit::ALL {
             drop(self.limits.get_or_create(&[("limit", limit.as_str())]));
@@ -155,12 +161,15 @@ impl State {
         let not_ready = node.registries.unready().await.len();
         self.services_not_ready.set(gauge(not_ready as u64));
         let limits = &node.settings.limits;
-        for (side, places) in [Side::Consumer, Side::Provider].iter().zip(&node.places) {
-            let taken = limits.exchanges.saturating_sub(places.available_permits());
+        for side in [Side::Consumer, Side::Provider] {
+            let (taken, places) = node.gate(side).usage();
             let labels = [("side", side.as_str())];
             self.under_way
                 .get_or_create(&labels)
                 .set(gauge(taken as u64));
+            self.places
+                .get_or_create(&labels)
+                .set(gauge(places as u64));
         }
         for limit in Limit::ALL {
             let labels = [("limit", limit.as_str())];

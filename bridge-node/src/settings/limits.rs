@@ -17,6 +17,10 @@ pub struct Limits {
     pub spool_node_bytes: u64,
     /// Spooled bodies of one peer or caller, bytes.
     pub spool_peer_bytes: u64,
+    /// What stays free on the disks of journal and spool, bytes: nothing new begins below it.
+    pub disk_reserve_bytes: u64,
+    /// A body that comes at this rate or faster, bytes a second, takes nothing of its exchange's time.
+    pub body_bytes_per_second: u64,
     /// Request line and fields together, bytes.
     pub head_bytes: usize,
     /// Number of fields.
@@ -31,6 +35,8 @@ pub struct Limits {
     pub connections: usize,
     /// Exchanges under way at a time, each direction.
     pub exchanges: usize,
+    /// Places for exchanges shrink while every write to the journal waits longer than this.
+    pub journal_wait: Duration,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
     /// How long draining waits for exchanges.
@@ -47,6 +53,8 @@ pub struct RawLimits {
     body_bytes: Option<u64>,
     spool_node_bytes: Option<u64>,
     spool_peer_bytes: Option<u64>,
+    disk_reserve_bytes: Option<u64>,
+    body_bytes_per_second: Option<u64>,
     head_bytes: Option<u64>,
     fields: Option<u64>,
     head_seconds: Option<u64>,
@@ -54,6 +62,7 @@ pub struct RawLimits {
     exchange_seconds: Option<u64>,
     connections: Option<u64>,
     exchanges: Option<u64>,
+    journal_wait_milliseconds: Option<u64>,
     refusals_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
@@ -124,11 +133,14 @@ impl Limits {
             raw.segment_bytes,
             (64 * KIB, 64 * MIB, GIB),
         );
+        let [disk_reserve, body_rate, journal_wait_ms] = check_load(raw, segment, &mut limit);
         Self {
             body_memory_bytes: size(body_memory),
             body_bytes: body,
             spool_node_bytes: spool_node,
             spool_peer_bytes: spool_peer,
+            disk_reserve_bytes: disk_reserve,
+            body_bytes_per_second: body_rate,
             head_bytes: size(head_bytes),
             fields: size(fields),
             head_timeout: Duration::from_secs(head_seconds),
@@ -136,11 +148,39 @@ impl Limits {
             exchange_timeout: Duration::from_secs(time_limit),
             connections: size(connections),
             exchanges: size(exchanges),
+            journal_wait: Duration::from_millis(journal_wait_ms),
             refusals_per_minute: refusals,
             drain_timeout: Duration::from_secs(drain_s),
             segment_bytes: segment,
         }
     }
+}
+
+/// What keeps a node whole that is offered too much.
+fn check_load(
+    raw: &RawLimits,
+    segment: u64,
+    limit: &mut impl FnMut(&str, Option<u64>, (u64, u64, u64)) -> u64,
+) -> [u64; 3] {
+    // The next segment and the sealing of the last two take up to three segments; the rest is for an operator's first steps.
+    let disk_reserve = limit(
+        "disk_reserve_bytes",
+        raw.disk_reserve_bytes,
+        (3 * segment, (512 * MIB).max(4 * segment), 1024 * GIB),
+    );
+    // 1 GiB within two hours and a quarter: a line of 1 Mbit/s can carry it, and nobody holds a place for days.
+    let body_rate = limit(
+        "body_bytes_per_second",
+        raw.body_bytes_per_second,
+        (1, 128 * KIB, GIB),
+    );
+    // Far above a disk that is slow, far below what a caller waits: an exchange has four such waits.
+    let journal_wait_ms = limit(
+        "journal_wait_milliseconds",
+        raw.journal_wait_milliseconds,
+        (10, 250, 10_000),
+    );
+    [disk_reserve, body_rate, journal_wait_ms]
 }
 
 fn size(value: u64) -> usize {

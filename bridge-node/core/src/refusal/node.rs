@@ -40,6 +40,12 @@ pub enum NodeFault {
     Maintenance,
     /// All places for exchanges are taken.
     Overloaded,
+    /// The room that this node has for large bodies is taken.
+    SpoolRoom,
+    /// The part of that room that one client or peer may take is taken.
+    SpoolShare,
+    /// The node had to end before the exchange did: its outcome is not known.
+    Interrupted,
     /// What was seen before the start is not known, so older messages are refused.
     ReplayMemory {
         /// When the node started, Unix seconds.
@@ -91,7 +97,8 @@ impl NodeFault {
             Self::Signing => Code::CannotCreateSignature,
             Self::Stopped { .. } => Code::ServiceDisabled,
             Self::Draining | Self::Maintenance => Code::MaintenanceMode,
-            Self::Overloaded => Code::Overloaded,
+            Self::Overloaded | Self::SpoolRoom | Self::SpoolShare => Code::Overloaded,
+            Self::Interrupted => Code::IoError,
             Self::ReplayMemory { .. } => Code::NotFresh,
             Self::Internal => Code::InternalError,
         }
@@ -99,12 +106,14 @@ impl NodeFault {
 
     pub(super) fn retry_after(&self) -> Option<u32> {
         match self {
-            Self::Draining | Self::Overloaded => Some(SHORT_RETRY_S),
+            Self::Draining | Self::Overloaded | Self::Interrupted => Some(SHORT_RETRY_S),
             Self::Journal
             | Self::DirectoryMissing
             | Self::CertificateStatus
             | Self::TimeStamps
             | Self::Signing
+            | Self::SpoolRoom
+            | Self::SpoolShare
             | Self::ReplayMemory { .. } => Some(RETRY_S),
             Self::DiskReserve
             | Self::DirectoryExpired { .. }
@@ -148,6 +157,13 @@ impl NodeFault {
             Self::Draining => "This node is shutting down.",
             Self::Maintenance => "This node is in maintenance.",
             Self::Overloaded => "All places for exchanges are taken.",
+            Self::SpoolRoom => "The room for large bodies is taken.",
+            Self::SpoolShare => {
+                "The part of the room for large bodies that one client may take is taken."
+            }
+            Self::Interrupted => {
+                "This node ended before the exchange did; whether the request had its effect is not known."
+            }
             Self::ReplayMemory { started_s } => {
                 let started = clock(*started_s);
                 return format!(
@@ -184,6 +200,14 @@ impl NodeFault {
             Self::Overloaded => (
                 "places for exchanges",
                 "asking again in a few seconds, and fewer requests at once",
+            ),
+            Self::SpoolRoom | Self::SpoolShare => (
+                "room for large bodies",
+                "asking again when other large bodies have passed",
+            ),
+            Self::Interrupted => (
+                "time to finish before a stop",
+                "asking again if the request only reads; else an Idempotency-Key, or asking the provider",
             ),
             Self::ReplayMemory { .. } => ("one message, one exchange", "sending it anew"),
             Self::Internal => (

@@ -307,6 +307,9 @@ fn node_faults() -> Vec<NodeFault> {
         NodeFault::Draining,
         NodeFault::Maintenance,
         NodeFault::Overloaded,
+        NodeFault::SpoolRoom,
+        NodeFault::SpoolShare,
+        NodeFault::Interrupted,
         NodeFault::ReplayMemory {
             started_s: MOMENT_S,
         },

@@ -125,7 +125,10 @@ fn move_in(
 }
 
 /// Reads the leaves that began what never ended.
-fn unfinished(shared: &Shared, indexes: &[u64]) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
+pub(super) fn unfinished(
+    shared: &Shared,
+    indexes: &[u64],
+) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
     let leaves = leaves_at(shared, &shared.snapshot(), indexes)?.into_iter();
     let begun = |leaf: Leaf| Some((leaf.request_id?, leaf.side?, leaf));
     Ok(leaves.filter_map(begun).collect())
