@@ -16,7 +16,10 @@ pub mod exchange;
 pub mod fetch;
 pub mod framing;
 pub mod listeners;
+pub mod lobby;
+pub mod log_share;
 pub mod node;
+pub mod pace;
 pub mod payload;
 pub mod peers;
 pub mod refusals;
@@ -25,6 +28,7 @@ pub mod replay;
 pub mod running;
 pub mod server;
 pub mod settings;
+pub mod shares;
 pub mod tls;
 pub mod watch;
 

@@ -14,6 +14,7 @@ use crate::exchange::{
     About, Arrival, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
 };
+use crate::framing::Doubt;
 use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
 use crate::server::{Connection, Handler};
@@ -39,7 +40,6 @@ impl Handler for ConsumerInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
-        let suspicion = connection.suspicion.clone();
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if request.method() == Method::GET
             && let Ok(Target::ListClients { instance }) =
@@ -53,29 +53,28 @@ impl Handler for ConsumerInterface {
             // A task of its own: the exchange ends as it must even if the caller has gone.
             let task = node.house.tasks.spawn(run_outbound(
                 node.clone(),
-                Arrival {
-                    connection,
-                    request,
-                },
+                Arrival::new(connection, request),
             ));
             task.await
                 .unwrap_or_else(|_panicked| internal(Side::Consumer))
         };
-        // Asked again at the end: it may be the body that was malformed.
-        finish(reply, suspicion.raised())
+        reply.into_response()
+    }
+
+    fn party(&self, connection: &Connection) -> Option<String> {
+        let now_s = self.0.clock.now_s();
+        let caller = self.0.callers.of_certificate(connection, now_s);
+        caller.ok().map(|caller| caller.name.clone())
     }
 }
 
 async fn run_outbound(node: Arc<Node>, arrival: Arrival) -> Reply {
-    let [place, _] = &node.places;
-    let refused = match Arc::clone(place).try_acquire_owned() {
-        Ok(_place) => match outbound(&node, arrival).await {
-            Ok(reply) => return reply,
-            Err(refused) => refused,
-        },
-        Err(_full) => About::new(Side::Consumer).refuse(Refusal::Node(NodeFault::Overloaded)),
-    };
-    refuse_caller(&node, refused).await
+    // Kept until the exchange has ended.
+    let _share = Arc::clone(&arrival.share);
+    match outbound(&node, arrival).await {
+        Ok(reply) => reply,
+        Err(refused) => refuse_caller(&node, refused).await,
+    }
 }
 
 fn clients(
@@ -85,7 +84,7 @@ fn clients(
     instance: Option<&str>,
 ) -> Result<Reply, Refused> {
     let now_s = node.clock.now_s();
-    edge(connection, request.uri(), request.headers())
+    edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| {
             node.callers
                 .authenticate(connection, request.headers(), now_s)
@@ -98,6 +97,7 @@ fn clients(
 impl Handler for NodeInterface {
     const ADDS_DATE: bool = false;
     const PROTOCOL: Option<&'static [u8]> = Some(crate::tls::ALPN);
+    const HTTP_10: bool = false;
 
     async fn handle(
         self: Arc<Self>,
@@ -105,40 +105,39 @@ impl Handler for NodeInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
-        let suspicion = connection.suspicion.clone();
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
-            let task = node.house.tasks.spawn(run_inbound(
-                node.clone(),
-                Arrival {
-                    connection,
-                    request,
-                },
-            ));
+            let task = node
+                .house
+                .tasks
+                .spawn(run_inbound(node.clone(), Arrival::new(connection, request)));
             task.await
                 .unwrap_or_else(|_panicked| internal(Side::Provider))
         };
-        finish(reply, suspicion.raised())
+        reply.into_response()
+    }
+
+    fn party(&self, connection: &Connection) -> Option<String> {
+        let view = self.0.watch.view(self.0.clock.now_s()).ok()?;
+        let peer = self.0.peer_of(connection, &view).ok()?;
+        Some(peer.member().to_string())
     }
 }
 
 async fn run_inbound(node: Arc<Node>, arrival: Arrival) -> Reply {
-    let [_, place] = &node.places;
-    let refused = match Arc::clone(place).try_acquire_owned() {
-        Ok(_place) => match inbound(&node, arrival).await {
-            Ok(reply) => return reply,
-            Err(refused) => refused,
-        },
-        Err(_full) => About::new(Side::Provider).refuse(Refusal::Node(NodeFault::Overloaded)),
-    };
-    refuse_peer(&node, refused).await
+    // Kept until the exchange has ended.
+    let _share = Arc::clone(&arrival.share);
+    match inbound(&node, arrival).await {
+        Ok(reply) => reply,
+        Err(refused) => refuse_peer(&node, refused).await,
+    }
 }
 
 /// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
     let refuse = |refusal| About::new(Side::Provider).refuse(refusal);
-    let known = edge(connection, request.uri(), request.headers())
+    let known = edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| node.peer_of(connection, &view));
     if let Err(refusal) = known {
@@ -186,6 +185,7 @@ impl Handler for Health {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let reply = match request.uri().path() {
+            _ if request.extensions().get::<Doubt>().is_some() => status(400),
             "/live" => json(200, &serde_json::json!({ "live": true })),
             "/ready" => {
                 let reasons = unready(&self.0).await;
@@ -197,7 +197,7 @@ impl Handler for Health {
             }
             _ => status(404),
         };
-        finish(reply, false)
+        reply.into_response()
     }
 }
 
@@ -223,16 +223,6 @@ pub async fn unready(node: &Node) -> Vec<String> {
         reasons.push(format!("{service}: {reason}"));
     }
     reasons
-}
-
-fn finish(reply: Reply, close: bool) -> Response<Outgoing> {
-    let mut response = reply.into_response();
-    if close {
-        response
-            .headers_mut()
-            .insert("connection", HeaderValue::from_static("close"));
-    }
-    response
 }
 
 fn internal(side: Side) -> Reply {

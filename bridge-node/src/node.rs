@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::log_share::LogShare;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
 use crate::refusals::Refusals;
@@ -26,6 +27,7 @@ use crate::registries::Registries;
 use crate::replay::Replay;
 use crate::server::{Connection, House};
 use crate::settings::{Fault, Settings};
+use crate::shares::Shares;
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
 
@@ -66,11 +68,13 @@ pub struct Node {
     /// What could not be rebuilt from the journal's tail at this start, if anything.
     pub forgotten: Option<String>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
-    pub places: [Arc<Semaphore>; 2],
+    pub places: [Shares; 2],
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
+    /// Log lines about faults of this node's own.
+    pub fault_lines: LogShare,
     counters: [Mutex<Counters>; 2],
 }
 
@@ -151,22 +155,19 @@ impl Node {
         clock.not_before(journal.head().newest);
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
-        let places = || Arc::new(Semaphore::new(limits.exchanges));
+        let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
         let node = Self {
-            callers: Callers::new(&settings.callers),
-            peers: Peers::new(
-                parts.tls,
-                Arc::clone(&parts.trust),
-                limits.head_bytes,
-                limits.fields,
-            ),
+            callers: Callers::new(&settings.callers, Arc::clone(&stranger_lines)),
+            peers: Peers::new(parts.tls, Arc::clone(&parts.trust), limits),
             room: Room::new(spool, limits.spool_node_bytes, limits.spool_peer_bytes),
             house: House {
                 draining: CancellationToken::new(),
                 tasks: TaskTracker::new(),
                 limits: limits.clone(),
+                stranger_lines: Arc::clone(&stranger_lines),
             },
-            places: [places(), places()],
+            places: [(); 2].map(|()| Shares::new(limits.exchanges)),
+            fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
             refusals: Refusals::new(limits.refusals_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),

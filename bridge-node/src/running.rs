@@ -121,6 +121,8 @@ impl Running {
             tracing::warn!(left = node.house.tasks.len(), "draining took too long");
         }
         node.sum_refusals().await;
+        node.house.stranger_lines.refill();
+        node.fault_lines.refill();
         node.journal
             .close()
             .await
@@ -212,7 +214,11 @@ async fn keep_count(node: Arc<Node>) {
     loop {
         tokio::select! {
             () = node.house.draining.cancelled() => return,
-            () = tokio::time::sleep(COUNT_EVERY) => node.sum_refusals().await,
+            () = tokio::time::sleep(COUNT_EVERY) => {
+                node.sum_refusals().await;
+                node.house.stranger_lines.refill();
+                node.fault_lines.refill();
+            }
         }
     }
 }

@@ -29,15 +29,16 @@ struct ErrorBody<'a> {
 pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     let Refused { refusal, about, .. } = refused;
     give_back(node, &about);
-    let detail = log(&refusal, &about);
-    let mut reply = plain(&refusal, &about, &detail);
     // What this node cannot do is nobody's evidence; an exchange that has begun is ended all the same.
     let own_fault = refusal.fault() == Fault::Node;
-    if about.client.is_none() || (own_fault && !about.begun) {
+    let proved = about.client.is_some() && (!own_fault || about.begun);
+    let excess = proved && is_excess(node, &about);
+    let detail = log(node, &refusal, &about, proved && !excess);
+    let mut reply = plain(&refusal, &about, &detail);
+    if !proved {
         node.refusals.unproved();
-        return reply;
     }
-    if is_excess(node, &about) {
+    if excess || !proved {
         return reply;
     }
     // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
@@ -57,10 +58,16 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
         proof,
     } = refused;
     give_back(node, &about);
-    let detail = log(&refusal, &about);
     let mut said = refusal;
     let proof = proof.filter(|_| said.fault() != Fault::Node);
-    if proof.is_some() && is_excess(node, &about) {
+    let excess = proof.is_some() && is_excess(node, &about);
+    let detail = log(
+        node,
+        &said,
+        &about,
+        about.begun || (proof.is_some() && !excess),
+    );
+    if excess {
         return plain(&said, &about, &detail);
     }
     if let Some(proof) = proof {
@@ -184,9 +191,17 @@ fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     }
 }
 
-/// One line in the log, found again by the `detail` of the answer. Names no person and no value of the message.
-fn log(refusal: &Refusal, about: &About) -> String {
+/// One line in the log, found again by the `detail` of the answer. Names no person and no value of the message. Refusals
+/// that have leaves of their own are bounded by those; the others share the lines of a minute.
+fn log(node: &Node, refusal: &Refusal, about: &About, has_leaf: bool) -> String {
     let detail = Uuid::new_v4().to_string();
+    let lines = match refusal.fault() {
+        Fault::Node => &node.fault_lines,
+        Fault::Caller | Fault::Policy | Fault::Peer | Fault::Service => &node.house.stranger_lines,
+    };
+    if !has_leaf && !lines.admit() {
+        return detail;
+    }
     let id = about
         .request_id
         .map(|id| id.to_string())
