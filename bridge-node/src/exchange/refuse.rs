@@ -5,7 +5,7 @@ use bridge_core::leaf::{EvidenceMode, Kind, Side};
 use bridge_core::refusal::{Fault, Refusal};
 use bridge_journal::Entry;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use uuid::Uuid;
@@ -34,7 +34,7 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     let proved = about.client.is_some() && (!own_fault || about.begun);
     let excess = proved && is_excess(node, &about);
     let detail = log(node, &refusal, &about, proved && !excess);
-    let mut reply = plain(&refusal, &about, &detail);
+    let mut reply = unsigned(&refusal, &about, &detail);
     if !proved {
         node.refusals.unproved();
     }
@@ -68,7 +68,7 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
         about.begun || (proof.is_some() && !excess),
     );
     if excess {
-        return plain(&said, &about, &detail);
+        return unsigned(&said, &about, &detail);
     }
     if let Some(proof) = proof {
         match signed(node, &said, &about, &proof, &detail).await {
@@ -87,7 +87,18 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
     } else {
         node.refusals.unproved();
     }
-    plain(&said, &about, &detail)
+    unsigned(&said, &about, &detail)
+}
+
+/// The refusal as it leaves without a signature.
+fn unsigned(refusal: &Refusal, about: &About, detail: &str) -> Reply {
+    let mut reply = plain(refusal, about, detail);
+    if refusal.ends_connection() {
+        reply
+            .fields
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    reply
 }
 
 /// Whether a refusal goes beyond its member's share of the minute. An exchange that began is always ended by a leaf.
@@ -154,7 +165,7 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     leaf
 }
 
-/// The refusal as it is said without a signature.
+/// The refusal in words.
 fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     let code = refusal.code(about.side);
     let message = refusal.message();
