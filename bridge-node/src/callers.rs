@@ -9,6 +9,7 @@ use http::HeaderMap;
 use ring::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
+use crate::log_share::LogShare;
 use crate::server::Connection;
 use crate::settings::{Caller, Credential};
 
@@ -16,18 +17,23 @@ use crate::settings::{Caller, Credential};
 pub const API_KEY: &str = "bridge-api-key";
 
 /// All callers of the settings, by the digest of their credential.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Callers {
     by_certificate: HashMap<Vec<u8>, Arc<Caller>>,
     by_key: HashMap<[u8; 32], Arc<Caller>>,
+    lines: Arc<LogShare>,
 }
 
 // === impl Callers ===
 
 impl Callers {
-    /// Indexes the callers of the settings.
-    pub fn new(callers: &[Caller]) -> Self {
-        let mut index = Self::default();
+    /// Indexes the callers of the settings; who is none of them gets a share of the log.
+    pub fn new(callers: &[Caller], lines: Arc<LogShare>) -> Self {
+        let mut index = Self {
+            by_certificate: HashMap::new(),
+            by_key: HashMap::new(),
+            lines,
+        };
         for caller in callers {
             let shared = Arc::new(caller.clone());
             match &caller.credential {
@@ -63,12 +69,19 @@ impl Callers {
         };
         found.cloned().map_err(|why| {
             // The caller is told nothing that helps to guess; the operator is.
-            tracing::info!(why, "a caller was not authenticated");
+            if self.lines.admit() {
+                tracing::info!(why, "a caller was not authenticated");
+            }
             Refusal::Caller(CallerFault::NotAuthenticated)
         })
     }
 
-    fn of_certificate(
+    /// The caller whose certificate the connection has shown, or why there is none.
+    ///
+    /// # Errors
+    ///
+    /// What the operator is told.
+    pub fn of_certificate(
         &self,
         connection: &Connection,
         now_s: u64,

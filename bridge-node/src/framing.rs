@@ -1,108 +1,157 @@
-//! Watches the bytes of an HTTP/1.1 connection for what the HTTP library hides.
+//! The gate before the HTTP library: it sees the bytes, and lets through only what has one reading.
 //!
-//! hyper resolves `Transfer-Encoding` with `Content-Length` by dropping the length, so a service never learns that a
-//! request carried both. A proxy in front may have chosen the other one, which is how requests are smuggled. The guard
-//! follows message boundaries on the wire and raises a flag; the listener then refuses (400) and closes.
-//! It also ends connections whose other side has stopped reading: no answer waits in memory or on disk for ever.
+//! hyper mends what it can and hides it (both framings, for example), answers some heads by itself, and reads ahead. The gate
+//! follows message boundaries on the wire. A head goes through whole, once it was judged. In the place of one that is refused
+//! the library gets a [stand-in](STAND_IN) that carries the [`Doubt`], so that the answer is made where all refusals are, comes
+//! in its turn behind earlier answers, and ends the connection; no byte after it is read as a request.
 //!
 //! Standard: RFC 9112 §6.3.
 
+use std::collections::VecDeque;
+use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use bridge_core::head::HeadRules;
+use bridge_core::refusal::Refusal;
+use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 
-/// Raised once a head on this connection was framed in two ways, or its lines or chunks were malformed.
-#[derive(Debug, Clone, Default)]
-pub struct Suspicion(Arc<AtomicBool>);
+use crate::pace::{Pace, Paced, Slowest};
 
-/// A stream whose incoming bytes are watched.
+mod scanner;
+
+use scanner::{Found, Scanner};
+
+/// Why a request may not be read: found by the gate, told by the handler.
+#[derive(Debug, Clone)]
+pub struct Doubt(pub Refusal);
+
+/// The doubts of one connection, in order of its requests.
+#[derive(Debug, Clone, Default)]
+pub struct Doubts(Arc<Mutex<VecDeque<Option<Doubt>>>>);
+
+/// A body whose chunks are no chunks.
+#[derive(Debug, thiserror::Error)]
+#[error("the chunks of the body are malformed")]
+pub struct Malformed;
+
+/// A stream whose incoming bytes are judged.
 #[derive(Debug)]
 pub struct Guarded<S> {
-    stream: S,
+    stream: Paced<S>,
     scanner: Scanner,
-    suspicion: Suspicion,
-    /// How long the other side may take nothing of what is written.
-    patience: Duration,
-    stalled: Option<Pin<Box<Sleep>>>,
+    doubts: Doubts,
+    reads: Pace,
+    /// What has come; the first `passed` bytes may go through.
+    bytes: BytesMut,
+    passed: usize,
+    ending: Ending,
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
-#[derive(Debug, Default)]
-struct Scanner {
-    state: State,
-    /// The line under way, cut after [`LINE_PREFIX`] bytes: enough to know the two fields and a number.
-    line: Vec<u8>,
-    /// The last byte of a line, even when the line was cut.
-    last: u8,
-    first_line: bool,
-    chunked: bool,
-    length: Option<u64>,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ending {
+    No,
+    /// The stand-in is through: nothing more is read.
+    Refused,
+    /// The body under way is malformed.
+    Malformed,
+    /// Our direction is closed.
+    Closed,
 }
 
-#[derive(Debug, Default, Clone, Copy)]
-enum State {
-    #[default]
-    Head,
-    Body(u64),
-    ChunkSize,
-    ChunkData(u64),
-    ChunkEnd(u8),
-    Trailers,
-}
+/// What the library gets in the place of a head that is refused.
+const STAND_IN: &[u8] = b"GET / HTTP/1.1\r\nhost: refused\r\nconnection: close\r\n\r\n";
+/// How long what still comes is thrown away after an early answer, so that the answer is not lost with a reset connection.
+const LINGER: Duration = Duration::from_secs(1);
+/// As much as one TLS record holds.
+const READ_BYTES: usize = 16 * 1024;
 
-const LINE_PREFIX: usize = 64;
+// === impl Doubts ===
 
-// === impl Suspicion ===
-
-impl Suspicion {
-    /// Whether this connection must be refused and closed.
-    pub fn raised(&self) -> bool {
-        self.0.load(Ordering::Acquire)
+impl Doubts {
+    /// The doubt about the next request; `None` if it is in order. Asked once a request.
+    pub fn next(&self) -> Option<Doubt> {
+        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.pop_front().flatten()
     }
+
+    fn push(&self, doubt: Option<Doubt>) {
+        let mut queue = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        queue.push_back(doubt);
+    }
+}
+
+/// Whether a body could not be read because its chunks are malformed.
+pub fn is_malformed(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(this) = cause {
+        if let Some(inner) = this
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+            && inner.is::<Malformed>()
+        {
+            return true;
+        }
+        cause = this.source();
+    }
+    false
 }
 
 // === impl Guarded ===
 
 impl<S> Guarded<S> {
-    /// Starts to watch a fresh connection.
-    pub fn new(stream: S, patience: Duration) -> (Self, Suspicion) {
-        let suspicion = Suspicion::default();
-        let scanner = Scanner {
-            first_line: true,
-            ..Scanner::default()
+    /// Starts to judge a fresh connection.
+    pub fn new(stream: S, rules: HeadRules, slowest: Slowest) -> (Self, Doubts) {
+        let doubts = Doubts::default();
+        let guarded = Self {
+            stream: Paced::new(stream, slowest),
+            scanner: Scanner::new(rules),
+            doubts: doubts.clone(),
+            reads: Pace::new(slowest),
+            bytes: BytesMut::new(),
+            passed: 0,
+            ending: Ending::No,
+            linger: None,
         };
-        (
-            Self {
-                stream,
-                scanner,
-                suspicion: suspicion.clone(),
-                patience,
-                stalled: None,
-            },
-            suspicion,
-        )
+        (guarded, doubts)
     }
 
-    /// Passes on what a write came to, or ends the connection if nothing has been taken for too long.
-    fn patient<T>(
-        &mut self,
-        cx: &mut Context<'_>,
-        polled: Poll<std::io::Result<T>>,
-    ) -> Poll<std::io::Result<T>> {
-        if polled.is_ready() {
-            self.stalled = None;
-            return polled;
+    /// Judges what has come.
+    fn scan(&mut self) {
+        while self.ending == Ending::No {
+            let fresh = self.bytes.get(self.passed..).unwrap_or_default();
+            match self.scanner.next(fresh) {
+                Found::Nothing => return,
+                Found::Body(length) => self.passed += length,
+                Found::Head(length) => {
+                    self.doubts.push(None);
+                    self.passed += length;
+                }
+                Found::Refused(refusal) => {
+                    self.doubts.push(Some(Doubt(refusal)));
+                    self.bytes.truncate(self.passed);
+                    self.bytes.extend_from_slice(STAND_IN);
+                    self.passed = self.bytes.len();
+                    self.ending = Ending::Refused;
+                }
+                Found::Malformed => {
+                    self.bytes.truncate(self.passed);
+                    self.ending = Ending::Malformed;
+                }
+            }
         }
-        let patience = self.patience;
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep(patience)));
-        ready!(stalled.as_mut().poll(cx));
-        Poll::Ready(Err(std::io::ErrorKind::TimedOut.into()))
+    }
+
+    fn hand_out(&mut self, buf: &mut ReadBuf<'_>) {
+        let count = self.passed.min(buf.remaining());
+        buf.put_slice(self.bytes.get(..count).unwrap_or_default());
+        self.bytes.advance(count);
+        self.passed -= count;
     }
 }
 
@@ -111,286 +160,93 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
-    ) -> Poll<std::io::Result<()>> {
-        let before = buf.filled().len();
-        let polled = Pin::new(&mut self.stream).poll_read(cx, buf);
-        let fresh = buf.filled().get(before..).unwrap_or_default();
-        if !fresh.is_empty() && !self.suspicion.raised() && self.scanner.feed(fresh).is_err() {
-            self.suspicion.0.store(true, Ordering::Release);
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        loop {
+            if this.passed > 0 {
+                this.hand_out(buf);
+                return Poll::Ready(Ok(()));
+            }
+            match this.ending {
+                Ending::No => {}
+                // The answer to the stand-in ends the connection.
+                Ending::Refused | Ending::Closed => return Poll::Pending,
+                Ending::Malformed => {
+                    let error = io::Error::new(io::ErrorKind::InvalidData, Malformed);
+                    return Poll::Ready(Err(error));
+                }
+            }
+            let mut space = [0; READ_BYTES];
+            let mut fresh = ReadBuf::new(&mut space);
+            let polled = Pin::new(&mut this.stream).poll_read(cx, &mut fresh);
+            let count = fresh.filled().len();
+            let read = if this.scanner.in_body() {
+                ready!(this.reads.judge(cx, polled, |()| count))
+            } else {
+                // Heads have a time limit of their own.
+                this.reads.rest();
+                ready!(polled)
+            };
+            if read.is_err() || count == 0 {
+                return Poll::Ready(read);
+            }
+            this.bytes.extend_from_slice(fresh.filled());
+            this.scan();
         }
-        polled
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Guarded<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &[u8],
-    ) -> Poll<std::io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.patient(cx, polled)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_flush(cx);
-        self.patient(cx, polled)
-    }
-
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<std::io::Result<()>> {
-        let polled = Pin::new(&mut self.stream).poll_shutdown(cx);
-        self.patient(cx, polled)
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        bufs: &[std::io::IoSlice<'_>],
-    ) -> Poll<std::io::Result<usize>> {
-        let polled = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.patient(cx, polled)
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
         self.stream.is_write_vectored()
     }
-}
 
-// === impl Scanner ===
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
 
-struct Malformed;
-
-impl Scanner {
-    fn feed(&mut self, mut bytes: &[u8]) -> Result<(), Malformed> {
-        while let Some((&byte, rest)) = bytes.split_first() {
-            match self.state {
-                State::Body(left) => {
-                    bytes = self.skip(bytes, left, State::Body, State::Head);
-                    continue;
-                }
-                State::ChunkData(left) => {
-                    bytes = self.skip(bytes, left, State::ChunkData, State::ChunkEnd(2));
-                    continue;
-                }
-                State::ChunkEnd(left) => self.chunk_end(byte, left)?,
-                State::Head | State::ChunkSize | State::Trailers => self.text(byte)?,
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        if this.ending != Ending::Closed {
+            ready!(Pin::new(&mut this.stream).poll_shutdown(cx))?;
+            if this.ending == Ending::No && !this.scanner.in_message() {
+                return Poll::Ready(Ok(()));
             }
-            bytes = rest;
+            this.ending = Ending::Closed;
         }
-        Ok(())
-    }
-
-    fn skip<'a>(
-        &mut self,
-        bytes: &'a [u8],
-        left: u64,
-        stay: impl Fn(u64) -> State,
-        then: State,
-    ) -> &'a [u8] {
-        let here = u64::try_from(bytes.len()).unwrap_or(u64::MAX).min(left);
-        self.state = if here == left {
-            then
-        } else {
-            stay(left - here)
-        };
-        let taken = usize::try_from(here).unwrap_or(usize::MAX);
-        bytes.get(taken..).unwrap_or_default()
-    }
-
-    fn chunk_end(&mut self, byte: u8, left: u8) -> Result<(), Malformed> {
-        let expected = if left == 2 { b'\r' } else { b'\n' };
-        if byte != expected {
-            return Err(Malformed);
-        }
-        self.state = if left == 2 {
-            State::ChunkEnd(1)
-        } else {
-            State::ChunkSize
-        };
-        Ok(())
-    }
-
-    fn text(&mut self, byte: u8) -> Result<(), Malformed> {
-        if byte != b'\n' {
-            if self.line.len() < LINE_PREFIX {
-                self.line.push(byte);
+        let over = this
+            .linger
+            .get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+        loop {
+            if over.as_mut().poll(cx).is_ready() {
+                return Poll::Ready(Ok(()));
             }
-            self.last = byte;
-            return Ok(());
-        }
-        // A bare LF ends a line for some programs and not for others.
-        if self.last != b'\r' {
-            return Err(Malformed);
-        }
-        self.last = 0;
-        let mut line = std::mem::take(&mut self.line);
-        if line.last() == Some(&b'\r') {
-            line.pop();
-        }
-        let done = match self.state {
-            State::ChunkSize => self.chunk_size(&line),
-            State::Trailers => {
-                if line.is_empty() {
-                    self.start_head();
-                }
-                Ok(())
-            }
-            State::Head | State::Body(_) | State::ChunkData(_) | State::ChunkEnd(_) => {
-                self.head_line(&line)
-            }
-        };
-        line.clear();
-        self.line = line;
-        done
-    }
-
-    fn start_head(&mut self) {
-        self.state = State::Head;
-        self.first_line = true;
-        self.chunked = false;
-        self.length = None;
-    }
-
-    fn head_line(&mut self, line: &[u8]) -> Result<(), Malformed> {
-        if self.first_line {
-            // Empty lines before a request line are allowed. Standard: RFC 9112 §2.2.
-            self.first_line = line.is_empty();
-            return Ok(());
-        }
-        if line.is_empty() {
-            return self.end_head();
-        }
-        if line.first().is_some_and(u8::is_ascii_whitespace) {
-            return Err(Malformed);
-        }
-        let colon = line
-            .iter()
-            .position(|byte| *byte == b':')
-            .unwrap_or(line.len());
-        let (name, value) = line.split_at(colon);
-        if name.eq_ignore_ascii_case(b"transfer-encoding") {
-            self.chunked = true;
-        } else if name.eq_ignore_ascii_case(b"content-length") {
-            let value = value.get(1..).unwrap_or_default().trim_ascii();
-            let length = std::str::from_utf8(value)
-                .ok()
-                .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit()))
-                .and_then(|text| text.parse().ok())
-                .ok_or(Malformed)?;
-            if self.length.replace(length).is_some() {
-                return Err(Malformed);
+            let mut space = [0; READ_BYTES];
+            let mut thrown_away = ReadBuf::new(&mut space);
+            match ready!(Pin::new(&mut this.stream).poll_read(cx, &mut thrown_away)) {
+                Ok(()) if !thrown_away.filled().is_empty() => {}
+                // The other side has closed as well.
+                Ok(()) | Err(_) => return Poll::Ready(Ok(())),
             }
         }
-        Ok(())
-    }
-
-    fn end_head(&mut self) -> Result<(), Malformed> {
-        let (chunked, length) = (self.chunked, self.length);
-        self.start_head();
-        match (chunked, length) {
-            (true, Some(_)) => return Err(Malformed),
-            (true, None) => self.state = State::ChunkSize,
-            (false, Some(length)) if length > 0 => self.state = State::Body(length),
-            (false, _) => {}
-        }
-        Ok(())
-    }
-
-    fn chunk_size(&mut self, line: &[u8]) -> Result<(), Malformed> {
-        let digits = line.split(|byte| *byte == b';').next().unwrap_or_default();
-        let size = std::str::from_utf8(digits)
-            .ok()
-            .filter(|text| !text.is_empty() && text.bytes().all(|b| b.is_ascii_hexdigit()))
-            .and_then(|text| u64::from_str_radix(text, 16).ok())
-            .ok_or(Malformed)?;
-        self.state = if size == 0 {
-            State::Trailers
-        } else {
-            State::ChunkData(size)
-        };
-        Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn suspicious(wire: &str, step: usize) -> bool {
-        let mut scanner = Scanner {
-            first_line: true,
-            ..Scanner::default()
-        };
-        wire.as_bytes()
-            .chunks(step)
-            .any(|part| scanner.feed(part).is_err())
-    }
-
-    #[test]
-    fn both_framings_are_seen_in_either_order_and_split_anywhere() {
-        for wire in [
-            "POST / HTTP/1.1\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
-            "POST / HTTP/1.1\r\ntransfer-encoding: chunked\r\ncontent-length: 4\r\n\r\n",
-            "GET / HTTP/1.1\r\nHost: a\r\n\r\nPOST / HTTP/1.1\r\nTransfer-Encoding: x\r\nContent-Length: 0\r\n\r\n",
-            "POST / HTTP/1.1\r\nContent-Length: 4\r\nContent-Length: 4\r\n\r\n",
-            "POST / HTTP/1.1\nHost: a\n\n",
-            "POST / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n",
-        ] {
-            for step in [1, 2, 3, 7, 4096] {
-                assert!(suspicious(wire, step), "{wire:?} by {step}");
-            }
-        }
-    }
-
-    proptest::proptest! {
-        #[test]
-        fn any_bytes_are_judged_alike_however_they_arrive(
-            wire in proptest::collection::vec(
-                proptest::sample::select(b"\r\n:; 0123aFtransfe-codgCLPOSTx".to_vec()), 0..200),
-            step in 1usize..20,
-        ) {
-            let mut whole = Scanner { first_line: true, ..Scanner::default() };
-            let at_once = whole.feed(&wire).is_err();
-            let mut parts = Scanner { first_line: true, ..Scanner::default() };
-            let in_parts = wire.chunks(step).any(|part| parts.feed(part).is_err());
-            proptest::prop_assert_eq!(at_once, in_parts);
-            proptest::prop_assert!(parts.line.len() <= LINE_PREFIX);
-        }
-    }
-
-    #[tokio::test]
-    async fn who_reads_is_served_and_who_reads_nothing_is_left() {
-        use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-        let (near, mut far) = tokio::io::duplex(16);
-        let (mut guarded, _) = Guarded::new(near, Duration::from_mins(1));
-        let writing = tokio::spawn(async move { guarded.write_all(&[7; 64]).await });
-        for _ in 0..4 {
-            far.read_exact(&mut [0; 16]).await.unwrap();
-        }
-        writing.await.unwrap().unwrap();
-
-        let (near, _far) = tokio::io::duplex(16);
-        let (mut guarded, _) = Guarded::new(near, Duration::from_millis(1));
-        let ended = guarded.write_all(&[7; 64]).await.unwrap_err();
-        assert_eq!(ended.kind(), std::io::ErrorKind::TimedOut);
-    }
-
-    #[test]
-    fn proper_messages_pass_and_bodies_are_not_read_as_heads() {
-        let evil = "X\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n";
-        let length = evil.len();
-        for wire in [
-            format!(
-                "POST / HTTP/1.1\r\nContent-Length: {length}\r\n\r\n{evil}GET / HTTP/1.1\r\n\r\n"
-            ),
-            format!(
-                "POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n{length:x}\r\n{evil}\r\n0\r\n\r\n\
-                 GET / HTTP/1.1\r\nHost: b\r\n\r\n"
-            ),
-        ] {
-            for step in [1, 5, 4096] {
-                assert!(!suspicious(&wire, step), "{wire:?} by {step}");
-            }
-        }
-    }
-}
+mod tests;

@@ -14,6 +14,7 @@ use crate::exchange::{
     About, Arrival, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
 };
+use crate::framing::Doubt;
 use crate::gate::Place;
 use crate::metrics;
 use crate::node::Node;
@@ -41,7 +42,6 @@ impl Handler for ConsumerInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
-        let suspicion = connection.suspicion.clone();
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if request.method() == Method::GET
             && let Ok(Target::ListClients { instance }) =
@@ -52,10 +52,7 @@ impl Handler for ConsumerInterface {
                 Err(refused) => refuse_caller(&node, refused).await,
             }
         } else {
-            let arrival = Arrival {
-                connection,
-                request,
-            };
+            let arrival = Arrival::new(connection, request);
             match node.admit(Side::Consumer) {
                 // A task of its own: the exchange ends as it must even if the caller has gone.
                 Ok(place) => node
@@ -69,12 +66,19 @@ impl Handler for ConsumerInterface {
                 }
             }
         };
-        // Asked again at the end: it may be the body that was malformed.
-        finish(&node, reply, suspicion.raised())
+        finish(&node, reply)
+    }
+
+    fn party(&self, connection: &Connection) -> Option<String> {
+        let now_s = self.0.clock.now_s();
+        let caller = self.0.callers.of_certificate(connection, now_s);
+        caller.ok().map(|caller| caller.name.clone())
     }
 }
 
 async fn run_outbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply {
+    // Kept until the exchange has ended.
+    let _share = Arc::clone(&arrival.share);
     let refused = tokio::select! {
         ended = outbound(&node, arrival) => match ended {
             Ok(reply) => return reply,
@@ -97,7 +101,7 @@ fn clients(
     instance: Option<&str>,
 ) -> Result<Reply, Refused> {
     let now_s = node.clock.now_s();
-    edge(connection, request.uri(), request.headers())
+    edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| {
             node.callers
                 .authenticate(connection, request.headers(), now_s)
@@ -110,6 +114,7 @@ fn clients(
 impl Handler for NodeInterface {
     const ADDS_DATE: bool = false;
     const PROTOCOL: Option<&'static [u8]> = Some(crate::tls::ALPN);
+    const HTTP_10: bool = false;
 
     async fn handle(
         self: Arc<Self>,
@@ -117,14 +122,10 @@ impl Handler for NodeInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
-        let suspicion = connection.suspicion.clone();
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
-            let arrival = Arrival {
-                connection,
-                request,
-            };
+            let arrival = Arrival::new(connection, request);
             match node.admit(Side::Provider) {
                 Ok(place) => node
                     .house
@@ -137,11 +138,19 @@ impl Handler for NodeInterface {
                 }
             }
         };
-        finish(&node, reply, suspicion.raised())
+        finish(&node, reply)
+    }
+
+    fn party(&self, connection: &Connection) -> Option<String> {
+        let view = self.0.watch.view(self.0.clock.now_s()).ok()?;
+        let peer = self.0.peer_of(connection, &view).ok()?;
+        Some(peer.member().to_string())
     }
 }
 
 async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply {
+    // Kept until the exchange has ended.
+    let _share = Arc::clone(&arrival.share);
     let refused = tokio::select! {
         ended = inbound(&node, arrival) => match ended {
             Ok(reply) => return reply,
@@ -155,7 +164,7 @@ async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply 
 /// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
     let refuse = |refusal| About::new(Side::Provider).refuse(refusal);
-    let known = edge(connection, request.uri(), request.headers())
+    let known = edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| node.peer_of(connection, &view));
     if let Err(refusal) = known {
@@ -197,6 +206,7 @@ impl Handler for Health {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let reply = match request.uri().path() {
+            _ if request.extensions().get::<Doubt>().is_some() => status(400),
             "/live" => json(200, &serde_json::json!({ "live": true })),
             "/ready" => {
                 let reasons = unready(&self.0).await;
@@ -212,7 +222,7 @@ impl Handler for Health {
             },
             _ => status(404),
         };
-        finish(&self.0, reply, false)
+        finish(&self.0, reply)
     }
 }
 
@@ -243,9 +253,10 @@ pub async fn unready(node: &Node) -> Vec<String> {
     reasons
 }
 
-fn finish(node: &Node, reply: Reply, close: bool) -> Response<Outgoing> {
+/// A draining node says on every answer that the connection ends with it.
+fn finish(node: &Node, reply: Reply) -> Response<Outgoing> {
     let mut response = reply.into_response();
-    if close || node.house.draining.is_cancelled() {
+    if node.house.draining.is_cancelled() {
         response
             .headers_mut()
             .insert("connection", HeaderValue::from_static("close"));

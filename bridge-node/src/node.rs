@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::contracts::Contracts;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
+use crate::log_share::LogShare;
 use crate::metrics::Metrics;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
@@ -29,6 +30,7 @@ use crate::registries::Registries;
 use crate::replay::Replay;
 use crate::server::{Connection, House};
 use crate::settings::{Fault, Settings};
+use crate::shares::{Share, Shares};
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
 
@@ -74,10 +76,14 @@ pub struct Node {
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
+    /// Log lines about faults of this node's own.
+    pub fault_lines: LogShare,
     /// Use and end (Unix seconds) of each certificate of this node.
     pub certificates: Vec<(&'static str, u64)>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     gates: [Arc<Gate>; 2],
+    /// How the parties of a direction share its places.
+    shares: [Shares; 2],
     counters: [Mutex<Counters>; 2],
 }
 
@@ -158,14 +164,10 @@ impl Node {
         clock.not_before(journal.head().newest);
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
+        let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
         let node = Self {
-            callers: Callers::new(&settings.callers),
-            peers: Peers::new(
-                parts.tls,
-                Arc::clone(&parts.trust),
-                limits.head_bytes,
-                limits.fields,
-            ),
+            callers: Callers::new(&settings.callers, Arc::clone(&stranger_lines)),
+            peers: Peers::new(parts.tls, Arc::clone(&parts.trust), limits),
             room: Room::new(
                 spool,
                 (limits.spool_node_bytes, limits.spool_peer_bytes),
@@ -177,9 +179,12 @@ impl Node {
                 tasks: TaskTracker::new(),
                 limits: limits.clone(),
                 metrics: Arc::new(Metrics::new()),
+                stranger_lines: Arc::clone(&stranger_lines),
             },
             gates: Gate::both(limits),
+            shares: [(); 2].map(|()| Shares::new(limits.exchanges)),
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
+            fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
             refusals: Refusals::new(limits.refusals_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
@@ -280,6 +285,22 @@ impl Node {
         }
         let place = self.gate(side).enter();
         place.ok_or(Refusal::Node(NodeFault::Overloaded))
+    }
+
+    /// A party's share of the places that there are now: known only when it is known who asks.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFault::Overloaded`] if the party holds more than are free.
+    pub fn share(&self, side: Side, party: &str) -> Result<Share, Refusal> {
+        let [outbound, inbound] = &self.shares;
+        let shares = match side {
+            Side::Consumer => outbound,
+            Side::Provider => inbound,
+        };
+        let (_taken, places) = self.gate(side).usage();
+        let share = shares.take_of(party, places);
+        share.ok_or(Refusal::Node(NodeFault::Overloaded))
     }
 
     /// The gate of one direction.

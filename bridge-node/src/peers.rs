@@ -15,8 +15,10 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
 
+use crate::pace::{Paced, Slowest};
 use crate::payload::Outgoing;
 use crate::server::CONNECTION_AGE;
+use crate::settings::Limits;
 use crate::tls::{PeerVerifier, TlsError, TlsIdentity, peer_client};
 
 /// Where a node is reached and by which keys it is known.
@@ -38,6 +40,7 @@ pub struct Peers {
     idle: Mutex<HashMap<NodeId, Vec<Line>>>,
     head_bytes: usize,
     fields: usize,
+    slowest: Slowest,
 }
 
 /// One open connection to one node.
@@ -96,13 +99,14 @@ const IDLE_PER_PEER: usize = 256;
 
 impl Peers {
     /// No connection yet.
-    pub fn new(identity: TlsIdentity, trust: Arc<Trust>, head_bytes: usize, fields: usize) -> Self {
+    pub fn new(identity: TlsIdentity, trust: Arc<Trust>, limits: &Limits) -> Self {
         Self {
             identity,
             trust,
             idle: Mutex::default(),
-            head_bytes,
-            fields,
+            head_bytes: limits.head_bytes,
+            fields: limits.fields,
+            slowest: limits.slowest(),
         }
     }
 
@@ -192,7 +196,7 @@ impl Peers {
         let (sender, connection) = http1::Builder::new()
             .max_headers(self.fields)
             .max_buf_size(self.head_bytes)
-            .handshake(TokioIo::new(tls))
+            .handshake(TokioIo::new(Paced::new(tls, self.slowest)))
             .await
             .map_err(PeerError::Ended)?;
         tokio::spawn(async move {

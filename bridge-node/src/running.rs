@@ -144,6 +144,8 @@ impl Running {
             })?;
         }
         node.sum_refusals().await;
+        node.house.stranger_lines.refill();
+        node.fault_lines.refill();
         node.journal
             .close()
             .await
@@ -235,7 +237,11 @@ async fn keep_count(node: Arc<Node>) {
     loop {
         tokio::select! {
             () = node.house.draining.cancelled() => return,
-            () = tokio::time::sleep(COUNT_EVERY) => node.sum_refusals().await,
+            () = tokio::time::sleep(COUNT_EVERY) => {
+                node.sum_refusals().await;
+                node.house.stranger_lines.refill();
+                node.fault_lines.refill();
+            }
         }
     }
 }

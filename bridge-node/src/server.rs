@@ -15,12 +15,13 @@ use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::framing::{Guarded, Suspicion};
+use crate::framing::Guarded;
+use crate::lobby::{Lobby, Visitor};
+use crate::log_share::LogShare;
 use crate::metrics::{Limit, Metrics};
 use crate::payload::Outgoing;
 use crate::settings::Limits;
@@ -32,8 +33,8 @@ pub struct Connection {
     pub certificates: Vec<CertificateDer<'static>>,
     /// Where it comes from.
     pub remote: SocketAddr,
-    /// Raised when its bytes were framed in two ways.
-    pub suspicion: Suspicion,
+    /// Its place at the listener.
+    pub visitor: Arc<Visitor>,
     /// What was judged of the certificates, once a connection.
     pub peer: crate::node::Judged,
 }
@@ -44,6 +45,13 @@ pub trait Handler: Send + Sync + 'static {
     const ADDS_DATE: bool = true;
     /// The application protocol that the other side must have chosen in the TLS handshake; none if any will do.
     const PROTOCOL: Option<&'static [u8]> = None;
+    /// Whether HTTP/1.0 is answered as well.
+    const HTTP_10: bool = true;
+
+    /// Whose connection it is, if the handshake has proved it.
+    fn party(&self, _connection: &Connection) -> Option<String> {
+        None
+    }
 
     /// Answers one request; errors are answers too.
     fn handle(
@@ -66,12 +74,16 @@ pub struct House {
     pub limits: Limits,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Log lines about strangers.
+    pub stranger_lines: Arc<LogShare>,
 }
 
 /// Pause after a failed accept, so that a machine out of file descriptors is not spun.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A connection to other nodes is not kept longer, so that certificates and the directory are judged anew.
 pub const CONNECTION_AGE: Duration = Duration::from_mins(10);
+/// What the library may hold besides one head. The gate in front of it keeps the limits of heads, and answers for them.
+const READ_AHEAD: usize = 16 * 1024;
 
 /// While the node drains, a connection without a request is kept so long.
 const LAST_REQUESTS: Duration = Duration::from_millis(500);
@@ -83,13 +95,9 @@ pub async fn serve<H: Handler>(
     house: House,
     handler: Arc<H>,
 ) {
-    let places = Arc::new(Semaphore::new(house.limits.connections));
+    let lobby = Lobby::new(house.limits.strangers, house.limits.connections);
     let acceptor = tls.map(TlsAcceptor::from);
     loop {
-        let place = tokio::select! {
-            () = house.draining.cancelled() => return,
-            place = Arc::clone(&places).acquire_owned() => place,
-        };
         let accepted = tokio::select! {
             () = house.draining.cancelled() => return,
             accepted = listener.accept() => accepted,
@@ -103,16 +111,23 @@ pub async fn serve<H: Handler>(
             }
         };
         let (house, handler, acceptor) = (house.clone(), Arc::clone(&handler), acceptor.clone());
+        let visitor = Arc::new(lobby.enter(remote.ip()));
         house.tasks.clone().spawn(async move {
-            connection(stream, remote, acceptor, house, handler).await;
-            drop(place);
+            tokio::select! {
+                () = visitor.sent_out() => {
+                    if house.stranger_lines.admit() {
+                        tracing::info!(%remote, "a stranger's connection was closed for a newer one");
+                    }
+                }
+                () = connection(stream, (remote, Arc::clone(&visitor)), acceptor, house.clone(), handler) => {}
+            }
         });
     }
 }
 
 async fn connection<H: Handler>(
     stream: TcpStream,
-    remote: SocketAddr,
+    from: (SocketAddr, Arc<Visitor>),
     acceptor: Option<TlsAcceptor>,
     house: House,
     handler: Arc<H>,
@@ -121,13 +136,20 @@ async fn connection<H: Handler>(
         tracing::debug!(%error, "TCP_NODELAY");
     }
     let Some(acceptor) = acceptor else {
-        return requests(stream, Vec::new(), remote, house, handler).await;
+        return requests(stream, Vec::new(), from, house, handler).await;
     };
+    let remote = from.0;
+    let (lines, metrics) = (
+        Arc::clone(&house.stranger_lines),
+        Arc::clone(&house.metrics),
+    );
     let handshake = tokio::time::timeout(house.limits.handshake_timeout, acceptor.accept(stream));
     match handshake.await {
         // rustls refuses who offers another protocol, not who offers none at all.
         Ok(Ok(tls)) if !speaks(H::PROTOCOL, tls.get_ref().1.alpn_protocol()) => {
-            tracing::info!(%remote, "TLS handshake without our application protocol refused");
+            if lines.admit() {
+                tracing::info!(%remote, "TLS handshake without our application protocol refused");
+            }
         }
         Ok(Ok(tls)) => {
             let certificates = tls
@@ -136,12 +158,18 @@ async fn connection<H: Handler>(
                 .peer_certificates()
                 .map(|list| list.iter().map(|c| c.clone().into_owned()).collect())
                 .unwrap_or_default();
-            requests(tls, certificates, remote, house, handler).await;
+            requests(tls, certificates, from, house, handler).await;
         }
-        Ok(Err(error)) => tracing::info!(%remote, %error, "TLS handshake refused"),
+        Ok(Err(error)) => {
+            if lines.admit() {
+                tracing::info!(%remote, %error, "TLS handshake refused");
+            }
+        }
         Err(_elapsed) => {
-            house.metrics.reached(Limit::HandshakeSeconds);
-            tracing::info!(%remote, "TLS handshake took too long");
+            metrics.reached(Limit::HandshakeSeconds);
+            if lines.admit() {
+                tracing::info!(%remote, "TLS handshake took too long");
+            }
         }
     }
 }
@@ -153,20 +181,30 @@ fn speaks(demanded: Option<&[u8]>, chosen: Option<&[u8]>) -> bool {
 async fn requests<S, H: Handler>(
     stream: S,
     certificates: Vec<CertificateDer<'static>>,
-    remote: SocketAddr,
+    (remote, visitor): (SocketAddr, Arc<Visitor>),
     house: House,
     handler: Arc<H>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let (stream, suspicion) = Guarded::new(stream, house.limits.exchange_timeout);
+    let limits = &house.limits;
+    let (stream, doubts) = Guarded::new(stream, limits.head_rules(H::HTTP_10), limits.slowest());
     let info = Arc::new(Connection {
         certificates,
         remote,
-        suspicion,
+        visitor,
         peer: OnceLock::new(),
     });
-    let service = service_fn(move |request| {
+    if let Some(party) = handler.party(&info)
+        && !info.visitor.prove(&party)
+    {
+        tracing::warn!(party, "more connections than its share were refused");
+        return;
+    }
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(doubt) = doubts.next() {
+            request.extensions_mut().insert(doubt);
+        }
         let (handler, info) = (Arc::clone(&handler), Arc::clone(&info));
         async move { Ok::<_, Infallible>(handler.handle(info, request).await) }
     });
@@ -174,9 +212,9 @@ async fn requests<S, H: Handler>(
         .timer(TokioTimer::new())
         // Between nodes every field is signed: nothing may be added on the way out.
         .auto_date_header(H::ADDS_DATE)
-        .header_read_timeout(house.limits.head_timeout)
-        .max_headers(house.limits.fields)
-        .max_buf_size(house.limits.head_bytes)
+        .header_read_timeout(limits.head_timeout)
+        .max_headers(limits.fields)
+        .max_buf_size(limits.head_bytes.saturating_add(READ_AHEAD))
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     let aged = tokio::time::sleep(CONNECTION_AGE);

@@ -16,6 +16,7 @@ mod cutting;
 mod directory;
 mod edge;
 mod faults;
+mod hostile;
 mod large;
 mod metadata;
 mod metrics;

@@ -121,7 +121,7 @@ fn check_connection(fields: &HeaderMap) -> Result<(), FieldError> {
     Ok(())
 }
 
-fn shown(name: &HeaderName) -> String {
+pub(crate) fn shown(name: &HeaderName) -> String {
     name.as_str().chars().take(MAX_SHOWN_NAME).collect()
 }
 

@@ -7,6 +7,7 @@
 //! The nouns:
 //!
 //! - an [`identity`] names a member, a subsystem, a service or a node, once, in one spelling;
+//! - a [`head`] is judged as bytes, before anything reads it as HTTP;
 //! - a [`target`] is the request line after it was decoded once and written anew once;
 //! - the [`fields`] rules say which header fields enter, travel on and stay out;
 //! - an [`envelope`] is our profile of HTTP message signatures: what a message must cover;
@@ -30,6 +31,7 @@ pub mod cut;
 pub mod decision;
 pub mod envelope;
 pub mod fields;
+pub mod head;
 pub mod identity;
 pub mod jcs;
 pub mod json;

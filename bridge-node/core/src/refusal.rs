@@ -180,6 +180,12 @@ impl Refusal {
         }
     }
 
+    /// Says whether the message broke the rules of the edge: then nobody can be sure where it ends, and what follows it on its
+    /// connection must not be read as a request.
+    pub fn ends_connection(&self) -> bool {
+        matches!(self, Self::Malformed(_) | Self::Field(_))
+    }
+
     /// Returns the seconds after which trying again makes sense: the value of `Retry-After`.
     pub fn retry_after(&self) -> Option<u32> {
         match self {

@@ -1,6 +1,6 @@
 //! Step 1, both ways: the head is judged, the other side is recognised, nothing is believed yet.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use bridge_core::fields::FieldError;
 use bridge_core::fields::{
@@ -12,15 +12,17 @@ use bridge_core::refusal::{NodeFault, Refusal, RequestFault};
 use bridge_core::target::{
     MetadataCall, ServiceTarget, Target, TargetError, TargetLimits, parse_target,
 };
-use http::{HeaderMap, Method, Request, Uri, request::Parts};
+use http::{Extensions, HeaderMap, Method, Request, Uri, request::Parts};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::about::{About, Refused};
 use crate::callers::owns;
+use crate::framing::{Doubt, is_malformed};
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
 use crate::server::Connection;
+use crate::shares::Share;
 use crate::watch::View;
 
 /// A request at one of the interfaces.
@@ -30,6 +32,8 @@ pub struct Arrival {
     pub connection: Arc<Connection>,
     /// The request.
     pub request: Request<Incoming>,
+    /// Its place among the exchanges, once it is known whose it is. Whoever waits for the exchange keeps it.
+    pub share: Arc<OnceLock<Share>>,
 }
 
 /// What is asked for: a service, or what a provider's node knows of its services.
@@ -75,6 +79,19 @@ pub(super) struct PeerEntered {
 const METHODS: [&str; 8] = [
     "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE",
 ];
+
+// === impl Arrival ===
+
+impl Arrival {
+    /// Nothing is known of it yet.
+    pub fn new(connection: Arc<Connection>, request: Request<Incoming>) -> Self {
+        Self {
+            connection,
+            request,
+            share: Arc::default(),
+        }
+    }
+}
 
 // === impl Asked ===
 
@@ -133,14 +150,16 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
     let Arrival {
         connection,
         request,
+        share,
     } = arrival;
     let (parts, body) = request.into_parts();
     let (asked, caller) =
         head(node, &connection, &parts, &mut about).map_err(|refusal| about.refuse(refusal))?;
+    let owner = caller.client.to_string();
+    place(node, Side::Consumer, &owner, &share).map_err(|refusal| about.refuse(refusal))?;
     if !METHODS.contains(&parts.method.as_str()) {
         return Err(about.refuse(Refusal::Request(RequestFault::Method)));
     }
-    let owner = caller.client.to_string();
     let payload = collect(node, body, &owner, &about)
         .await
         .map_err(|refusal| about.refuse(refusal))?;
@@ -169,10 +188,13 @@ fn head(
     parts: &Parts,
     about: &mut About,
 ) -> Result<(Asked, CallerFields), Refusal> {
-    edge(connection, &parts.uri, &parts.headers)?;
+    edge(&parts.extensions, &parts.uri, &parts.headers)?;
     let known = node
         .callers
         .authenticate(connection, &parts.headers, node.clock.now_s())?;
+    if !connection.visitor.prove(&known.name) {
+        return Err(Refusal::Node(NodeFault::Overloaded));
+    }
     let caller = read_caller_fields(&parts.headers).map_err(Refusal::Field)?;
     owns(&known, &caller.client)?;
     about.client = Some(caller.client.clone());
@@ -192,9 +214,9 @@ fn head(
 /// # Errors
 ///
 /// [`Refusal::Field`] and [`Refusal::Malformed`] name the rule.
-pub fn edge(connection: &Connection, uri: &Uri, fields: &HeaderMap) -> Result<(), Refusal> {
-    if connection.suspicion.raised() {
-        return Err(Refusal::Field(FieldError::BothFramings));
+pub fn edge(extensions: &Extensions, uri: &Uri, fields: &HeaderMap) -> Result<(), Refusal> {
+    if let Some(Doubt(refusal)) = extensions.get() {
+        return Err(refusal.clone());
     }
     if uri.scheme().is_some() || uri.authority().is_some() {
         return Err(Refusal::Malformed(TargetError::NotOriginForm));
@@ -214,11 +236,16 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
     let Arrival {
         connection,
         request,
+        share,
     } = arrival;
     let (parts, body) = request.into_parts();
-    let result = edge(&connection, &parts.uri, &parts.headers)
+    let result = edge(&parts.extensions, &parts.uri, &parts.headers)
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| Ok((node.peer_of(&connection, &view)?, view)))
+        .and_then(|(peer, view)| {
+            place(node, Side::Provider, &peer.member().to_string(), &share)?;
+            Ok((peer, view))
+        })
         .and_then(|(peer, view)| Ok((peer, view, asked(&parts)?)));
     let (peer, view, asked) = result.map_err(|refusal| about.refuse(refusal))?;
     let service = asked.service().map_err(|refusal| about.refuse(refusal))?;
@@ -231,6 +258,13 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
         asked,
         about,
     })
+}
+
+/// Takes a place of the party's share, kept for as long as somebody waits for the exchange.
+fn place(node: &Node, side: Side, party: &str, share: &OnceLock<Share>) -> Result<(), Refusal> {
+    share
+        .set(node.share(side, party)?)
+        .map_err(|_twice| Refusal::Node(NodeFault::Internal))
 }
 
 /// Reads a request's body: while it comes at the least rate, for as long as it takes.
@@ -254,6 +288,9 @@ pub(super) fn body_refusal(error: &PayloadError) -> Refusal {
         PayloadError::TooLarge(limit_bytes) => Refusal::Request(RequestFault::BodyTooLarge {
             limit_bytes: *limit_bytes,
         }),
+        PayloadError::Cut(cause) if is_malformed(cause.as_ref()) => {
+            Refusal::Field(FieldError::Framing)
+        }
         PayloadError::Cut(_) => Refusal::Request(RequestFault::BodyIncomplete),
         PayloadError::Trailers => Refusal::Field(FieldError::Framing),
         PayloadError::NoRoom

@@ -67,6 +67,9 @@ async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refu
     }
     let response = answered.map_err(|error| peer_refusal(node, &error))?;
     let (parts, body) = response.into_parts();
+    if parts.version != Version::HTTP_11 {
+        return Err(Refusal::Link(LinkFault::Malformed));
+    }
     Ok(RawAnswer {
         status: parts.status.as_u16(),
         fields: parts.headers,

@@ -5,7 +5,7 @@ use bridge_core::leaf::{EvidenceMode, Kind, Side};
 use bridge_core::refusal::{Fault, NodeFault, Refusal};
 use bridge_journal::Entry;
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
 use serde::Serialize;
 use uuid::Uuid;
@@ -31,15 +31,16 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     let Refused { refusal, about, .. } = refused;
     give_back(node, &about);
     node.house.metrics.refused(&refusal, about.side);
-    let detail = log(&refusal, &about);
-    let mut reply = plain(&refusal, &about, &detail);
     // What this node cannot do is nobody's evidence; an exchange that has begun is ended all the same.
     let own_fault = refusal.fault() == Fault::Node;
-    if about.client.is_none() || (own_fault && !about.begun) {
+    let proved = about.client.is_some() && (!own_fault || about.begun);
+    let excess = proved && is_excess(node, &about);
+    let detail = log(node, &refusal, &about, proved && !excess);
+    let mut reply = unsigned(&refusal, &about, &detail);
+    if !proved {
         node.refusals.unproved();
-        return reply;
     }
-    if is_excess(node, &about) {
+    if excess || !proved {
         return reply;
     }
     // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
@@ -60,11 +61,17 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
     } = refused;
     give_back(node, &about);
     node.house.metrics.refused(&refusal, about.side);
-    let detail = log(&refusal, &about);
     let mut said = refusal;
     let proof = proof.filter(|_| said.fault() != Fault::Node);
-    if proof.is_some() && is_excess(node, &about) {
-        return plain(&said, &about, &detail);
+    let excess = proof.is_some() && is_excess(node, &about);
+    let detail = log(
+        node,
+        &said,
+        &about,
+        about.begun || (proof.is_some() && !excess),
+    );
+    if excess {
+        return unsigned(&said, &about, &detail);
     }
     if let Some(proof) = proof {
         match signed(node, &said, &about, &proof, &detail).await {
@@ -83,7 +90,18 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
     } else {
         node.refusals.unproved();
     }
-    plain(&said, &about, &detail)
+    unsigned(&said, &about, &detail)
+}
+
+/// The refusal as it leaves without a signature.
+fn unsigned(refusal: &Refusal, about: &About, detail: &str) -> Reply {
+    let mut reply = plain(refusal, about, detail);
+    if refusal.ends_connection() {
+        reply
+            .fields
+            .insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    reply
 }
 
 /// Whether a refusal goes beyond its member's share of the minute. An exchange that began is always ended by a leaf.
@@ -155,7 +173,7 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     leaf
 }
 
-/// The refusal as it is said without a signature.
+/// The refusal in words.
 fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     let code = refusal.code(about.side);
     let message = refusal.message();
@@ -192,9 +210,17 @@ fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     }
 }
 
-/// One line in the log, found again by the `detail` of the answer. Names no person and no value of the message.
-fn log(refusal: &Refusal, about: &About) -> String {
+/// One line in the log, found again by the `detail` of the answer. Names no person and no value of the message. Refusals
+/// that have leaves of their own are bounded by those; the others share the lines of a minute.
+fn log(node: &Node, refusal: &Refusal, about: &About, has_leaf: bool) -> String {
     let detail = Uuid::new_v4().to_string();
+    let lines = match refusal.fault() {
+        Fault::Node => &node.fault_lines,
+        Fault::Caller | Fault::Policy | Fault::Peer | Fault::Service => &node.house.stranger_lines,
+    };
+    if !has_leaf && !lines.admit() {
+        return detail;
+    }
     let id = about
         .request_id
         .map(|id| id.to_string())

@@ -167,9 +167,7 @@ impl State {
             self.under_way
                 .get_or_create(&labels)
                 .set(gauge(taken as u64));
-            self.places
-                .get_or_create(&labels)
-                .set(gauge(places as u64));
+            self.places.get_or_create(&labels).set(gauge(places as u64));
         }
         for limit in Limit::ALL {
             let labels = [("limit", limit.as_str())];

@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use bridge_core::head::HeadRules;
 use serde::Deserialize;
 
 use super::Fault;
+use crate::pace::Slowest;
 
 /// The limits of a node.
 #[derive(Debug, Clone)]
@@ -31,12 +33,20 @@ pub struct Limits {
     pub handshake_timeout: Duration,
     /// How long an exchange may take at the consumer's node.
     pub exchange_timeout: Duration,
-    /// Connections accepted at one listener at a time.
+    /// How long the other side may take, or send of a body, nothing at all.
+    pub stall: Duration,
+    /// Bytes of a body or an answer that must move in a second while the other side is waited for.
+    pub slowest_bytes_per_second: u64,
+    /// Connections at one listener that have not proved whose they are.
+    pub strangers: usize,
+    /// Connections at one listener that have; no party gets more than are free.
     pub connections: usize,
-    /// Exchanges under way at a time, each direction.
+    /// Exchanges under way at a time, each direction; no party gets more than are free.
     pub exchanges: usize,
     /// Places for exchanges shrink while every write to the journal waits longer than this.
     pub journal_wait: Duration,
+    /// Log lines about strangers, and about faults of this node's own, in a minute; more are counted.
+    pub log_lines_per_minute: u64,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
     /// How long draining waits for exchanges.
@@ -60,9 +70,13 @@ pub struct RawLimits {
     head_seconds: Option<u64>,
     handshake_seconds: Option<u64>,
     exchange_seconds: Option<u64>,
+    stall_seconds: Option<u64>,
+    slowest_bytes_per_second: Option<u64>,
+    strangers: Option<u64>,
     connections: Option<u64>,
     exchanges: Option<u64>,
     journal_wait_milliseconds: Option<u64>,
+    log_lines_per_minute: Option<u64>,
     refusals_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
@@ -71,6 +85,8 @@ pub struct RawLimits {
 const KIB: u64 = 1024;
 const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
+const TIB: u64 = 1024 * GIB;
+const MANY: u64 = 1_000_000;
 
 // === impl Limits ===
 
@@ -81,106 +97,131 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What is asked of a head at a listener.
+    pub fn head_rules(&self, http_10: bool) -> HeadRules {
+        HeadRules {
+            bytes: self.head_bytes,
+            fields: self.fields,
+            http_10,
+        }
+    }
+
+    /// The slowest that the other side of a connection may be.
+    pub fn slowest(&self) -> Slowest {
+        Slowest {
+            stall: self.stall,
+            bytes_per_second: self.slowest_bytes_per_second,
+        }
+    }
+
     /// Each default stands beside the smallest and largest value that makes sense.
     pub(super) fn check(raw: &RawLimits, faults: &mut Vec<Fault>) -> Self {
         let mut limit = |key: &str, given: Option<u64>, (low, default, high): (u64, u64, u64)| {
             let value = given.unwrap_or(default);
             if value < low || value > high {
-                faults.push(Fault::new(
-                    format!("limits.{key}"),
-                    format!("{value} is out of range"),
-                    format!("give {low} to {high} (default {default})"),
-                ));
+                faults.push(out_of_range(key, value, (low, default, high)));
             }
             value
         };
-        // The journal keeps bodies up to 1 MiB whole; what it keeps is in memory anyway.
-        let body_memory = limit(
-            "body_memory_bytes",
-            raw.body_memory_bytes,
-            (4 * KIB, MIB, 16 * MIB),
-        );
-        // Statistical datasets of 1 GB and more have to pass.
-        let body = limit("body_bytes", raw.body_bytes, (4 * KIB, 4 * GIB, 1024 * GIB));
-        let spool_node = limit(
-            "spool_node_bytes",
-            raw.spool_node_bytes,
-            (MIB, 16 * GIB, 1024 * GIB),
-        );
-        // One peer may not take more than half of the node's room.
-        let spool_peer = limit(
-            "spool_peer_bytes",
-            raw.spool_peer_bytes,
-            (MIB, 8 * GIB, 1024 * GIB),
-        );
-        let head_bytes = limit("head_bytes", raw.head_bytes, (8 * KIB, 64 * KIB, MIB));
-        let fields = limit("fields", raw.fields, (16, 100, 1000));
-        let head_seconds = limit("head_seconds", raw.head_seconds, (1, 10, 120));
-        let handshake_s = limit("handshake_seconds", raw.handshake_seconds, (1, 10, 120));
-        // Signatures expire after 60 s; an exchange that takes longer can't be told from a lost one.
-        let time_limit = limit("exchange_seconds", raw.exchange_seconds, (1, 60, 3600));
-        let connections = limit("connections", raw.connections, (1, 5000, 100_000));
-        let exchanges = limit("exchanges", raw.exchanges, (1, 1024, 100_000));
-        // Ten a second tell what is wrong; a loop that retries needs no more evidence than that.
-        let refusals = limit(
-            "refusals_per_minute",
-            raw.refusals_per_minute,
-            (1, 600, 1_000_000),
-        );
-        let drain_s = limit("drain_seconds", raw.drain_seconds, (0, 30, 3600));
-        let segment = limit(
+        let seconds = Duration::from_secs;
+        let segment_bytes = limit(
             "segment_bytes",
             raw.segment_bytes,
             (64 * KIB, 64 * MIB, GIB),
         );
-        let [disk_reserve, body_rate, journal_wait_ms] = check_load(raw, segment, &mut limit);
         Self {
-            body_memory_bytes: size(body_memory),
-            body_bytes: body,
-            spool_node_bytes: spool_node,
-            spool_peer_bytes: spool_peer,
-            disk_reserve_bytes: disk_reserve,
-            body_bytes_per_second: body_rate,
-            head_bytes: size(head_bytes),
-            fields: size(fields),
-            head_timeout: Duration::from_secs(head_seconds),
-            handshake_timeout: Duration::from_secs(handshake_s),
-            exchange_timeout: Duration::from_secs(time_limit),
-            connections: size(connections),
-            exchanges: size(exchanges),
-            journal_wait: Duration::from_millis(journal_wait_ms),
-            refusals_per_minute: refusals,
-            drain_timeout: Duration::from_secs(drain_s),
-            segment_bytes: segment,
+            // The journal keeps bodies up to 1 MiB whole; what it keeps is in memory anyway.
+            body_memory_bytes: size(limit(
+                "body_memory_bytes",
+                raw.body_memory_bytes,
+                (4 * KIB, MIB, 16 * MIB),
+            )),
+            // Statistical datasets of 1 GB and more have to pass.
+            body_bytes: limit("body_bytes", raw.body_bytes, (4 * KIB, 4 * GIB, TIB)),
+            spool_node_bytes: limit(
+                "spool_node_bytes",
+                raw.spool_node_bytes,
+                (MIB, 16 * GIB, TIB),
+            ),
+            // One peer may not take more than half of the node's room.
+            spool_peer_bytes: limit(
+                "spool_peer_bytes",
+                raw.spool_peer_bytes,
+                (MIB, 8 * GIB, TIB),
+            ),
+            // The next segment and the sealing of the last two take up to three segments; the rest is for an operator's first
+            // steps.
+            disk_reserve_bytes: limit(
+                "disk_reserve_bytes",
+                raw.disk_reserve_bytes,
+                (3 * segment_bytes, (512 * MIB).max(4 * segment_bytes), TIB),
+            ),
+            // 1 GiB within two hours and a quarter: a line of 1 Mbit/s can carry it, and nobody holds a place for days.
+            body_bytes_per_second: limit(
+                "body_bytes_per_second",
+                raw.body_bytes_per_second,
+                (1, 128 * KIB, GIB),
+            ),
+            head_bytes: size(limit(
+                "head_bytes",
+                raw.head_bytes,
+                (8 * KIB, 64 * KIB, MIB),
+            )),
+            fields: size(limit("fields", raw.fields, (16, 100, 1000))),
+            head_timeout: seconds(limit("head_seconds", raw.head_seconds, (1, 10, 120))),
+            handshake_timeout: seconds(limit(
+                "handshake_seconds",
+                raw.handshake_seconds,
+                (1, 10, 120),
+            )),
+            // Signatures expire after 60 s; an exchange that takes longer can't be told from a lost one.
+            exchange_timeout: seconds(limit(
+                "exchange_seconds",
+                raw.exchange_seconds,
+                (1, 60, 3600),
+            )),
+            // Longer than the pauses of a bad line, shorter than an exchange.
+            stall: seconds(limit("stall_seconds", raw.stall_seconds, (1, 20, 3600))),
+            // A modem is faster.
+            slowest_bytes_per_second: limit(
+                "slowest_bytes_per_second",
+                raw.slowest_bytes_per_second,
+                (1, 4 * KIB, GIB),
+            ),
+            // A handshake takes milliseconds: so many at once are a flood.
+            strangers: size(limit("strangers", raw.strangers, (1, 512, 100_000))),
+            connections: size(limit("connections", raw.connections, (1, 5000, 100_000))),
+            exchanges: size(limit("exchanges", raw.exchanges, (1, 1024, 100_000))),
+            // Far above a disk that is slow, far below what a caller waits: an exchange has four such waits.
+            journal_wait: Duration::from_millis(limit(
+                "journal_wait_milliseconds",
+                raw.journal_wait_milliseconds,
+                (10, 250, 10_000),
+            )),
+            // As many as a member's refusals get.
+            log_lines_per_minute: limit(
+                "log_lines_per_minute",
+                raw.log_lines_per_minute,
+                (1, 600, MANY),
+            ),
+            // Ten a second tell what is wrong; a loop that retries needs no more evidence than that.
+            refusals_per_minute: limit(
+                "refusals_per_minute",
+                raw.refusals_per_minute,
+                (1, 600, MANY),
+            ),
+            drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
+            segment_bytes,
         }
     }
 }
 
-/// What keeps a node whole that is offered too much.
-fn check_load(
-    raw: &RawLimits,
-    segment: u64,
-    limit: &mut impl FnMut(&str, Option<u64>, (u64, u64, u64)) -> u64,
-) -> [u64; 3] {
-    // The next segment and the sealing of the last two take up to three segments; the rest is for an operator's first steps.
-    let disk_reserve = limit(
-        "disk_reserve_bytes",
-        raw.disk_reserve_bytes,
-        (3 * segment, (512 * MIB).max(4 * segment), 1024 * GIB),
-    );
-    // 1 GiB within two hours and a quarter: a line of 1 Mbit/s can carry it, and nobody holds a place for days.
-    let body_rate = limit(
-        "body_bytes_per_second",
-        raw.body_bytes_per_second,
-        (1, 128 * KIB, GIB),
-    );
-    // Far above a disk that is slow, far below what a caller waits: an exchange has four such waits.
-    let journal_wait_ms = limit(
-        "journal_wait_milliseconds",
-        raw.journal_wait_milliseconds,
-        (10, 250, 10_000),
-    );
-    [disk_reserve, body_rate, journal_wait_ms]
+fn out_of_range(key: &str, value: u64, (low, default, high): (u64, u64, u64)) -> Fault {
+    Fault::new(
+        format!("limits.{key}"),
+        format!("{value} is out of range"),
+        format!("give {low} to {high} (default {default})"),
+    )
 }
 
 fn size(value: u64) -> usize {

@@ -5,6 +5,9 @@ use crate::identity::IdentityError;
 /// Says why header fields are refused. Names the field and never repeats its value.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum FieldError {
+    /// A line that is not a name, `:` and a value, or that does not end with CR LF.
+    #[error("a line of the head is not a field name, ':' and a value, ended by CR LF")]
+    Line,
     /// More fields than the limit.
     #[error("the message has more than {limit} header fields")]
     TooMany {

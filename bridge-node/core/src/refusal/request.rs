@@ -244,7 +244,8 @@ pub(super) fn field_code(error: &FieldError) -> Code {
             name: "X-Road-Security-Server",
             ..
         } => Code::InvalidSecurityServer,
-        FieldError::TooMany { .. }
+        FieldError::Line
+        | FieldError::TooMany { .. }
         | FieldError::TooLong { .. }
         | FieldError::ValueTooLong { .. }
         | FieldError::Underscore

@@ -69,6 +69,8 @@ fn provider() -> Option<SubsystemId> {
 
 fn target_errors() -> Vec<TargetError> {
     let mut errors = vec![
+        TargetError::Line,
+        TargetError::Version,
         TargetError::TooLong { limit_bytes: 8192 },
         TargetError::NotOriginForm,
         TargetError::NotVisible,
@@ -130,6 +132,7 @@ fn field_errors() -> Vec<FieldError> {
         fault: IdentityError::Parts { expected: 4 },
     };
     vec![
+        FieldError::Line,
         FieldError::TooMany { limit: 100 },
         FieldError::TooLong {
             limit_bytes: 32_768,

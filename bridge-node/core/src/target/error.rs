@@ -5,6 +5,14 @@ use crate::identity::IdentityError;
 /// Says why a request line is refused at the edge. Never repeats what the sender wrote.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum TargetError {
+    /// Something else than three words with one space between them.
+    #[error(
+        "the request line must be a method, a target and a version with one space between them"
+    )]
+    Line,
+    /// A version that is not spoken here.
+    #[error("the version must be HTTP/1.1")]
+    Version,
     /// Longer than the limit.
     #[error("the request line's target is longer than {limit_bytes} bytes")]
     TooLong {
@@ -15,7 +23,9 @@ pub enum TargetError {
     #[error("the target must be an origin form: a path that begins with '/'")]
     NotOriginForm,
     /// A byte that no request line may hold.
-    #[error("the target holds a character outside visible ASCII, or a '#'")]
+    #[error(
+        "the target holds a character that no request line may hold: outside visible ASCII, or a '#'"
+    )]
     NotVisible,
     /// A path that is none of this interface's.
     #[error(
