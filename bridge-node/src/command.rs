@@ -12,8 +12,10 @@ mod check;
 mod demo;
 mod directory;
 mod keys;
+mod maintenance;
 mod officer;
 mod run;
+mod stop;
 
 /// An inter-agency data-exchange node: mutual TLS, signed queries, contracts, a tamper-evident journal.
 #[derive(Debug, Parser)]
@@ -60,6 +62,16 @@ enum Command {
     Audit {
         #[command(subcommand)]
         command: audit::Command,
+    },
+    /// Stop a member, a contract or a service at once.
+    Stop {
+        #[command(subcommand)]
+        command: stop::Command,
+    },
+    /// Announce maintenance to callers.
+    Maintenance {
+        #[command(subcommand)]
+        command: maintenance::Command,
     },
     /// Check a registry package against its database.
     Adapter {
@@ -139,6 +151,8 @@ impl Cli {
             Command::Certs { command } => certs::run(command),
             Command::Directory { command } => directory::run(command),
             Command::Audit { command } => audit::run(command),
+            Command::Stop { command } => stop::run(command),
+            Command::Maintenance { command } => maintenance::run(command),
             Command::Adapter { command } => check::adapter(command),
             Command::Contract { command } => check::contract(command),
             Command::Key { command } => keys::run(command),

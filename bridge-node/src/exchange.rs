@@ -19,6 +19,7 @@ mod forward;
 mod keep;
 mod late;
 mod metadata;
+mod ordered;
 mod record;
 mod refuse;
 mod reply;
@@ -44,7 +45,7 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
     let sent = Arc::new(record::request(node, authorised).await?); //  3 signed, 4 journaled
     let genuine = late::in_time(node, &sent).await?; //                5 forwarded, 6 verified
     let kept = record::received_answer(node, &sent, genuine).await?; // 7 journaled
-    Ok(reply::to_caller(kept)) //                                      8 answered
+    Ok(reply::to_caller(node, &sent, kept)) //                         8 answered
 }
 
 /// Takes another agency's query, has the registry answer it, and returns the signed answer.

@@ -17,6 +17,7 @@ pub mod fetch;
 pub mod framing;
 pub mod listeners;
 pub mod node;
+pub mod orders;
 pub mod payload;
 pub mod peers;
 pub mod refusals;

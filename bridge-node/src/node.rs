@@ -19,6 +19,7 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::orders::Orders;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
 use crate::refusals::Refusals;
@@ -47,6 +48,8 @@ pub struct Node {
     pub trust: Arc<Trust>,
     /// The directory in force.
     pub watch: Watch,
+    /// What officers ordered.
+    pub orders: Orders,
     /// Contracts in force.
     pub contracts: ArcSwap<Contracts>,
     /// Services and adapters.
@@ -94,6 +97,9 @@ const DAY_MS: u64 = 86_400_000;
 const STATION_QUEUE: usize = 4096;
 /// Late answers that are waited for at a time.
 const LATE_ANSWERS: usize = 256;
+/// A node that does not know what is stopped would serve it.
+const ORDERS_REMEDY: &str =
+    "run `bridge-node audit verify` on the journal's folder and restore what it names";
 /// The first epoch of a journal.
 const FIRST_EPOCH: u64 = 1;
 
@@ -149,6 +155,10 @@ impl Node {
             one(&place, &error, journal_remedy(&error))
         })?;
         clock.not_before(journal.head().newest);
+        let orders = Orders::read(&journal, clock.now()).map_err(|error| {
+            let place = settings.data_folder.join("journal").display().to_string();
+            one(&place, &error, ORDERS_REMEDY)
+        })?;
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let places = || Arc::new(Semaphore::new(limits.exchanges));
@@ -178,6 +188,7 @@ impl Node {
             forgotten,
             clock,
             journal,
+            orders,
             watch,
             replay,
             settings,

@@ -245,13 +245,13 @@ impl Agency {
             refresh = self.plan.refresh_s.unwrap_or(86_400),
             limits = self.plan.limits,
             client = self.subsystem,
-            officer = STANDARD.encode(self.officer()),
+            officer = STANDARD.encode(self.officers_public_key()),
             more = self.plan.more,
         );
         fs::write(self.config(), text).unwrap();
     }
 
-    fn officer(&self) -> Vec<u8> {
+    fn officers_public_key(&self) -> Vec<u8> {
         let pkcs8 = bridge_certs::read_key_file(&self.folder.join("officer.key")).unwrap();
         Ed25519KeyPair::from_pkcs8(&pkcs8)
             .unwrap()

@@ -8,6 +8,7 @@ use hyper::body::Incoming;
 
 use super::about::{About, Refused};
 use super::enter::body_refusal;
+use super::ordered;
 use super::record::{Journaled, SignedRequest};
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
@@ -56,6 +57,7 @@ pub(super) fn left(node: &Node, about: &About) -> Duration {
 }
 
 async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refusal> {
+    ordered::still(node, &sent.about)?;
     let Some(mut line) = sent.line.lock().await.take() else {
         return Err(Refusal::Node(NodeFault::Internal));
     };
