@@ -28,6 +28,7 @@ use crate::payload::{Outgoing, Payload};
 use crate::settings::Officer;
 
 mod orders;
+mod probing;
 mod reading;
 
 /// The label of an officer's signature.

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use crate::node::Node;
 
 mod about;
+mod ask;
 mod authorise;
 mod enter;
 mod forward;
@@ -28,8 +29,10 @@ mod sign;
 mod verify;
 
 pub use about::{About, Proof, Refused};
+pub use ask::{Told, ask_allowed_methods};
 pub use enter::{Arrival, edge};
-pub use metadata::list_clients;
+pub use metadata::{CONTRACTS, list_clients};
+pub use record::MAINTENANCE;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;
 pub use sign::RequestHead;

@@ -20,6 +20,7 @@ pub mod node;
 pub mod orders;
 pub mod payload;
 pub mod peers;
+pub mod probe;
 pub mod refusals;
 pub mod registries;
 pub mod replay;

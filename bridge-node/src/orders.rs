@@ -87,6 +87,19 @@ pub enum OrderError {
     Internal,
 }
 
+/// Reads what another node's answer says of its maintenance, as [`Standing::told`] writes it: name, from, until in Unix
+/// seconds. What is not in that form is left out.
+pub fn read_told(text: &str) -> Vec<(String, u64, u64)> {
+    let one = |item: &str| {
+        let mut parts = item.trim().split(';');
+        let name = parts.next()?.strip_prefix('"')?.strip_suffix('"')?;
+        let from_s = parts.next()?.strip_prefix("from=@")?.parse().ok()?;
+        let until_s = parts.next()?.strip_prefix("until=@")?.parse().ok()?;
+        Some((name.to_owned(), from_s, until_s))
+    };
+    text.split(',').filter_map(one).collect()
+}
+
 /// Stops that may stand at a time: more than a country has agencies and services to stop one by one.
 const MOST_STOPS: usize = 10_000;
 /// Announcements that may stand at a time: each answer is held against all of them.

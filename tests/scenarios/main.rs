@@ -19,6 +19,7 @@ mod faults;
 mod maintenance;
 mod metadata;
 mod peers;
+mod probe;
 mod processes;
 mod rights;
 mod stops;

@@ -311,6 +311,17 @@ impl Agency {
     }
 }
 
+/// A node's entry for an exchange certificate that was valid at a time.
+pub fn exchange_key(authority: &Authority, der: &[u8], at_s: u64) -> ExchangeKey {
+    let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
+    let trust = Trust::from_pem(anchors.as_bytes()).unwrap();
+    let checked = trust.check(der, &[], Profile::Exchange, at_s).unwrap();
+    ExchangeKey {
+        pin: URL_SAFE_NO_PAD.encode(checked.spki_sha256),
+        certificate: STANDARD.encode(der),
+    }
+}
+
 /// Issues a certificate, valid since an hour, as `{stem}.pem` and `{stem}.key`.
 pub fn issue(
     authority: &Authority,

@@ -34,6 +34,11 @@ pub(super) async fn read(node: &Arc<Node>, officer: &Officer, target: &str) -> R
         return show(node, officer, id).await;
     }
     match (path, filter(&pairs)) {
+        ("/peers", _) => super::probing::peers(node),
+        ("/probe", _) => match pairs.as_slice() {
+            [(name, peer)] if name == "peer" => super::probing::look(node, peer).await,
+            _ => no_such_command(),
+        },
         ("/orders", _) => super::orders::standing(node),
         ("/search", Ok(filter)) => search(node, officer, query, filter).await,
         ("/search", Err(error)) => reply(400, &json!({ "error": error })),

@@ -222,7 +222,7 @@ pub(super) async fn answer(
 }
 
 /// The field in which an answer tells of announced maintenance.
-pub(super) const MAINTENANCE: &str = "bridge-maintenance";
+pub const MAINTENANCE: &str = "bridge-maintenance";
 
 /// What this node announced and the caller of this service should know.
 pub(super) fn maintenance_told(node: &Node, about: &About) -> Option<String> {
