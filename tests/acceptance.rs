@@ -150,7 +150,7 @@ const OPEN: &[(u8, &str)] = &[
     (78, "certificate status, time-stamps"),
     (79, "metrics"),
     (80, "console"),
-    (81, "diagnostics"),
+    (81, "diagnostics: time-stamps, certificate status"),
     (82, "overload: descriptors"),
     (83, "several nodes of one member"),
     (84, "upgrades"),

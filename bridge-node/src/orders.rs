@@ -219,7 +219,8 @@ impl Standing {
 
     /// What an answer about this service says of announced maintenance: a list of names with `from` and `until`.
     ///
-    /// Standard: RFC 9651 §3.1, §3.3.7.
+    /// Standard: RFC 9651 §3.1.
+    /// Standard: RFC 9651 §3.3.7.
     pub fn told(&self, node: &str, service: Option<&ServiceId>, now: UnixMillis) -> Option<String> {
         let told: Vec<String> = self
             .announced(now)

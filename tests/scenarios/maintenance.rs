@@ -63,6 +63,16 @@ async fn s33_s64_s78_a_peer_in_maintenance_tells_it_beforehand_and_refuses_until
         "both clocks: {line}"
     );
 
+    let (later, latest) = (until + HOUR_S, until + 2 * HOUR_S);
+    announce(&world.consumer, (later, latest), &[]).await;
+    let own = format!("\"AZ/GOV/2001/NODE1\";from=@{later};until=@{latest}");
+    let both = world.consumer.get(PATH).send().await;
+    assert_eq!(
+        both.answered(200).field("bridge-maintenance"),
+        Some(format!("{told}, {own}").as_str()),
+        "the node that asks adds its own"
+    );
+
     for agency in [&world.provider, &world.consumer] {
         agency.set_clock(from + HOUR_S / 2);
     }
@@ -79,7 +89,8 @@ async fn s33_s64_s78_a_peer_in_maintenance_tells_it_beforehand_and_refuses_until
         .send()
         .await;
     metadata.answered(200);
-    assert_eq!(metadata.field("bridge-maintenance"), Some(told.as_str()));
+    let told = metadata.field("bridge-maintenance").unwrap();
+    assert!(told.starts_with("\"AZ/GOV/1001/NODE1\";from=@"), "{told}");
     assert_eq!(world.provider.health("/live").await.unwrap().status, 200);
     let ready = world.provider.health("/ready").await.unwrap();
     let reason = ready.json()["reasons"][0].as_str().unwrap().to_owned();
@@ -93,8 +104,8 @@ async fn s33_s64_s78_a_peer_in_maintenance_tells_it_beforehand_and_refuses_until
     }
     let after = world.consumer.get(PATH).send().await;
     after.answered(200);
-    assert_eq!(after.field("bridge-maintenance"), None);
-    assert_eq!(world.registry.seen().len(), 2);
+    assert_eq!(after.field("bridge-maintenance"), Some(own.as_str()));
+    assert_eq!(world.registry.seen().len(), 3);
 }
 
 #[tokio::test]

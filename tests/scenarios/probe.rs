@@ -102,7 +102,7 @@ async fn told_to_consumer(world: &World) {
 }
 
 #[tokio::test]
-async fn a_node_that_works_is_told_step_by_step_and_the_question_is_journaled_at_both_ends() {
+async fn s81_a_node_that_works_is_told_step_by_step_and_the_question_is_journaled_at_both_ends() {
     let world = World::usual().await;
     let said = world.consumer.officer(&["probe", PEER]).await.good();
     let address = world.provider.ports.peer.to_string();

@@ -103,7 +103,7 @@ struct Form {
 
 /// Every reason and notice is shorter.
 pub(super) const MOST_CHARACTERS: usize = 500;
-/// Standard: as `bridge_core::contract` takes ids.
+/// As long as the id of a contract may be.
 const MOST_CONTRACT_ID_BYTES: usize = 64;
 
 // === impl Target ===

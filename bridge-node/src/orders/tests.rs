@@ -148,6 +148,10 @@ fn maintenance_is_told_before_met_within_and_forgotten_after() {
     standing.apply(given(2, Change::Announce(window(None, from, until))));
     assert!(standing.maintenance(Some(&status), at(from)).is_some());
     assert!(standing.maintenance(None, at(from)).is_some());
+    let read =
+        read_told("\"AZ/GOV/1001/NODE1\";from=@1;until=@2, other;from=@1, \"x\";from=@3;until=@4");
+    let own = |name: &str, from, until| (name.to_owned(), from, until);
+    assert_eq!(read, [own("AZ/GOV/1001/NODE1", 1, 2), own("x", 3, 4)]);
     let words = standing.announced(before).next().unwrap().words("NODE");
     assert_eq!(
         words,
