@@ -113,8 +113,8 @@ const OPEN: &[(u8, &str)] = &[
     (21, "SOAP"),
     (22, "SOAP"),
     (23, "SOAP"),
-    (27, "stop and maintenance"),
-    (33, "stop and maintenance"),
+    (27, "SOAP: service of the other kind"),
+    (33, "several nodes of one member: another node is asked"),
     (36, "certificate status: revoked"),
     (39, "registries over TLS"),
     (40, "several nodes of one member: the fastest"),
@@ -147,10 +147,10 @@ const OPEN: &[(u8, &str)] = &[
     (74, "backup"),
     (76, "metrics"),
     (77, "metrics"),
-    (78, "certificate status, time-stamps, maintenance"),
+    (78, "certificate status, time-stamps"),
     (79, "metrics"),
     (80, "console"),
-    (81, "diagnostics"),
+    (81, "diagnostics: time-stamps, certificate status"),
     (82, "overload: descriptors"),
     (83, "several nodes of one member"),
     (84, "upgrades"),
@@ -263,8 +263,6 @@ const UNPROVOKED: &[(&str, &str)] = &[
     ("timestamping_failed", "time-stamps"),
     ("clock_not_trusted", "time"),
     ("cannot_create_signature", "keys on tokens"),
-    ("service_disabled", "stop and maintenance"),
-    ("maintenance_mode", "stop and maintenance"),
 ];
 
 /// All text of the scenarios.

@@ -12,8 +12,11 @@ mod check;
 mod demo;
 mod directory;
 mod keys;
+mod maintenance;
 mod officer;
+mod probe;
 mod run;
+mod stop;
 
 /// An inter-agency data-exchange node: mutual TLS, signed queries, contracts, a tamper-evident journal.
 #[derive(Debug, Parser)]
@@ -61,6 +64,21 @@ enum Command {
         #[command(subcommand)]
         command: audit::Command,
     },
+    /// Stop a member, a contract or a service at once.
+    Stop {
+        #[command(subcommand)]
+        command: stop::Command,
+    },
+    /// Announce maintenance to callers.
+    Maintenance {
+        #[command(subcommand)]
+        command: maintenance::Command,
+    },
+    /// Tell what works between this node and another, and what does not.
+    #[command(
+        after_help = "Examples:\n  bridge-node probe --socket data/admin.sock --officer officer-1 --officer-key officer.key\n  bridge-node probe AZ/GOV/1001/NODE1 --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nThe running node looks, with its own keys, directory and contracts; the signed question is journaled like any exchange. Exit code 1: something fails."
+    )]
+    Probe(probe::Options),
     /// Check a registry package against its database.
     Adapter {
         #[command(subcommand)]
@@ -139,6 +157,9 @@ impl Cli {
             Command::Certs { command } => certs::run(command),
             Command::Directory { command } => directory::run(command),
             Command::Audit { command } => audit::run(command),
+            Command::Stop { command } => stop::run(command),
+            Command::Maintenance { command } => maintenance::run(command),
+            Command::Probe(options) => probe::run(&options),
             Command::Adapter { command } => check::adapter(command),
             Command::Contract { command } => check::contract(command),
             Command::Key { command } => keys::run(command),

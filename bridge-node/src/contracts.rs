@@ -76,6 +76,16 @@ impl Contracts {
         self.by_service.get(service).map_or(&[], Vec::as_slice)
     }
 
+    /// Whether there is one with this id.
+    pub fn has(&self, id: &str) -> bool {
+        self.ids.contains(id)
+    }
+
+    /// All of them, by service.
+    pub fn all(&self) -> impl Iterator<Item = &Arc<Contract>> {
+        self.by_service.values().flatten()
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.ids.len()

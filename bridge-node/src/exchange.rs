@@ -18,12 +18,14 @@ use crate::metrics::Step::{
 use crate::node::Node;
 
 mod about;
+mod ask;
 mod authorise;
 mod enter;
 mod forward;
 mod keep;
 mod late;
 mod metadata;
+mod ordered;
 mod record;
 mod refuse;
 mod reply;
@@ -32,8 +34,10 @@ mod sign;
 mod verify;
 
 pub use about::{About, Proof, Refused};
+pub use ask::{Told, ask_allowed_methods};
 pub use enter::{Arrival, edge};
-pub use metadata::list_clients;
+pub use metadata::{CONTRACTS, list_clients};
+pub use record::MAINTENANCE;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;
 pub use sign::RequestHead;
@@ -50,7 +54,7 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
     let sent = lap.passed(RequestKept, record::request(node, authorised).await)?; // 3 signed, 4 journaled
     let genuine = lap.passed(AnswerVerified, late::in_time(node, &sent).await)?; //      5 forwarded, 6 verified
     let kept = lap.passed(AnswerKept, record::their_answer(node, &sent, genuine).await)?; // 7 journaled
-    Ok(lap.answered(reply::to_caller(kept))) //                                          8 answered
+    Ok(lap.answered(reply::to_caller(node, &sent, kept))) //                             8 answered
 }
 
 /// Takes another agency's query, has the registry answer it, and returns the signed answer.

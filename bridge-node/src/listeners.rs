@@ -18,6 +18,7 @@ use crate::framing::Doubt;
 use crate::gate::Place;
 use crate::metrics;
 use crate::node::Node;
+use crate::orders::both_clocks;
 use crate::payload::{Outgoing, Payload};
 use crate::server::{Connection, Handler};
 
@@ -211,10 +212,10 @@ impl Handler for Health {
             "/ready" => {
                 let reasons = unready(&self.0).await;
                 let status = if reasons.is_empty() { 200 } else { 503 };
-                json(
-                    status,
-                    &serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons }),
-                )
+                let mut told =
+                    serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons });
+                add_orders(&self.0, &mut told);
+                json(status, &told)
             }
             "/metrics" => match metrics::text(&self.0).await {
                 Ok(text) => body(200, metrics::MEDIA_TYPE, Bytes::from(text)),
@@ -247,10 +248,33 @@ pub async fn unready(node: &Node) -> Vec<String> {
         reasons.push(Refusal::Node(NodeFault::DiskReserve).to_string());
     }
     reasons.extend(node.forgotten.clone());
+    if let Some(met) = node.orders.standing().maintenance(None, node.clock.now()) {
+        let until = both_clocks(met.window.until);
+        reasons.push(format!("the node is in maintenance until {until}"));
+    }
     for (service, reason) in node.registries.unready().await {
         reasons.push(format!("{service}: {reason}"));
     }
     reasons
+}
+
+/// What officers ordered, for information: a node with stops is ready for the rest.
+fn add_orders(node: &Node, told: &mut serde_json::Value) {
+    let standing = node.orders.standing();
+    let stopped: Vec<String> = standing
+        .stops()
+        .map(|(target, _)| target.to_string())
+        .collect();
+    let own = node.settings.node.to_string();
+    let maintenance: Vec<String> = standing
+        .announced(node.clock.now())
+        .map(|one| one.words(&own))
+        .collect();
+    for (name, list) in [("stopped", stopped), ("maintenance", maintenance)] {
+        if !list.is_empty() {
+            told[name] = list.into();
+        }
+    }
 }
 
 /// A draining node says on every answer that the connection ends with it.

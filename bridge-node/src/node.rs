@@ -23,6 +23,7 @@ use crate::disk::Disk;
 use crate::gate::{Gate, Place};
 use crate::log_share::LogShare;
 use crate::metrics::Metrics;
+use crate::orders::Orders;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
 use crate::refusals::Refusals;
@@ -52,6 +53,8 @@ pub struct Node {
     pub trust: Arc<Trust>,
     /// The directory in force.
     pub watch: Watch,
+    /// What officers ordered.
+    pub orders: Orders,
     /// Contracts in force.
     pub contracts: ArcSwap<Contracts>,
     /// Services and adapters.
@@ -107,6 +110,9 @@ const DAY_MS: u64 = 86_400_000;
 const STATION_QUEUE: usize = 4096;
 /// Late answers that are waited for at a time.
 const LATE_ANSWERS: usize = 256;
+/// A node that does not know what is stopped would serve it.
+const ORDERS_REMEDY: &str =
+    "run `bridge-node audit verify` on the journal's folder and restore what it names";
 /// The first epoch of a journal.
 const FIRST_EPOCH: u64 = 1;
 
@@ -162,6 +168,10 @@ impl Node {
             one(&place, &error, journal_remedy(&error))
         })?;
         clock.not_before(journal.head().newest);
+        let orders = Orders::read(&journal, clock.now()).map_err(|error| {
+            let place = settings.data_folder.join("journal").display().to_string();
+            one(&place, &error, ORDERS_REMEDY)
+        })?;
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
@@ -197,6 +207,7 @@ impl Node {
             forgotten,
             clock,
             journal,
+            orders,
             watch,
             replay,
             settings,

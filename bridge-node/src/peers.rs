@@ -88,7 +88,8 @@ pub enum PeerError {
     TimedOut,
 }
 
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long opening a connection may take.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An idle connection is not used after this time: the other end closes it when it has waited for a head too long, and
 /// a request sent at that moment has an unknown outcome.
 const IDLE_LIFE: Duration = Duration::from_secs(5);
@@ -127,6 +128,22 @@ impl Peers {
         tokio::time::timeout(CONNECT_TIMEOUT, ready)
             .await
             .unwrap_or(Err(PeerError::TimedOut))
+    }
+
+    /// A connection that was opened for this use.
+    ///
+    /// # Errors
+    ///
+    /// As [`Peers::line`].
+    pub async fn fresh(&self, to: &PeerAddress) -> Result<Line, PeerError> {
+        tokio::time::timeout(CONNECT_TIMEOUT, self.open(to))
+            .await
+            .unwrap_or(Err(PeerError::TimedOut))
+    }
+
+    /// What this node shows to others.
+    pub fn identity(&self) -> &TlsIdentity {
+        &self.identity
     }
 
     /// Keeps a connection whose answer was read to its end.
@@ -222,9 +239,7 @@ impl Line {
     ///
     /// As [`Peers::line`].
     pub async fn another(&self, peers: &Peers) -> Result<Self, PeerError> {
-        tokio::time::timeout(CONNECT_TIMEOUT, peers.open(&self.to))
-            .await
-            .unwrap_or(Err(PeerError::TimedOut))
+        peers.fresh(&self.to).await
     }
 
     fn usable(&self) -> bool {

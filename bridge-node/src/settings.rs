@@ -50,7 +50,7 @@ pub struct Settings {
     pub health_listen: Option<SocketAddr>,
     /// Information systems that may call.
     pub callers: Vec<Caller>,
-    /// Officers who may read the journal.
+    /// Officers: who may read the journal and give orders.
     pub officers: Vec<Officer>,
     /// Folder of contract files.
     pub contracts_folder: PathBuf,
@@ -91,10 +91,10 @@ pub enum Credential {
     ApiKey([u8; 32]),
 }
 
-/// A person who may read the journal through the admin socket.
+/// A person who may read the journal and give orders through the admin socket.
 #[derive(Debug, Clone)]
 pub struct Officer {
-    /// A name for the journal's `audit-read` leaf.
+    /// A name for the leaves of what the officer reads and orders.
     pub name: String,
     /// Ed25519 public key, 32 bytes.
     pub public_key: Vec<u8>,

@@ -9,14 +9,17 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bridge_certs::{Checked, KeyFileError, Profile, Trust, read_key_file, read_pem_certificates};
+use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, ServerConfig};
 
+mod look;
 mod verifier;
 
+pub use look::{Shown, dangerous_look};
 pub use verifier::PeerVerifier;
 
 /// The one application protocol between nodes.
@@ -115,10 +118,17 @@ pub fn peer_client(
     identity: &TlsIdentity,
     verifier: PeerVerifier,
 ) -> Result<ClientConfig, TlsError> {
+    peer_client_with(identity, Arc::new(verifier))
+}
+
+fn peer_client_with(
+    identity: &TlsIdentity,
+    verifier: Arc<dyn ServerCertVerifier>,
+) -> Result<ClientConfig, TlsError> {
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
-        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_custom_certificate_verifier(verifier)
         .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?;
     config.resumption = rustls::client::Resumption::disabled();
     config.enable_early_data = false;

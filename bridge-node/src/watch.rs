@@ -202,6 +202,11 @@ impl PeerKey {
         self.not_before <= now_s && now_s <= self.not_after
     }
 
+    /// Its certificate's last second, Unix.
+    pub fn not_after(&self) -> u64 {
+        self.not_after
+    }
+
     fn read(
         node: &NodeId,
         record: &ExchangeKey,

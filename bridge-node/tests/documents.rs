@@ -100,6 +100,52 @@ const AUDIT: [Line; 3] = [
         "bridge-node audit verify data/journal --evidence-key keys/evidence.key",
     ),
 ];
+const STOP: [Line; 5] = [
+    (
+        "config/README.md",
+        "bridge-node stop member AZ/LEA/3001 --reason \"keys reported stolen\" --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node stop contract population-person-tax --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node stop service AZ/GOV/1001/POPULATION/person --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node stop list --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node stop lift member AZ/LEA/3001 --reason \"new keys\" --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+];
+const MAINTENANCE: [Line; 3] = [
+    (
+        "config/README.md",
+        "bridge-node maintenance announce --from 2026-11-28T22:00:00+04:00 --until 2026-11-29T02:00:00+04:00 --text-en \"The register moves.\" --text-az \"Reyestr köçürülür.\" --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node maintenance list --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node maintenance end ORDER --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+];
+const PROBE: [Line; 2] = [
+    (
+        "config/README.md",
+        "bridge-node probe --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node probe AZ/GOV/2001/NODE1 --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+];
 const ADAPTER: Line = (
     "adapters/README.md",
     "bridge-node adapter check adapters/registries/population --database population.db",
@@ -168,6 +214,9 @@ fn every_command_of_every_document_is_known_here() {
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
+        .chain(STOP)
+        .chain(MAINTENANCE)
+        .chain(PROBE)
         .map(|(document, command)| (document.to_owned(), command.to_owned()))
         .collect();
     let unknown: Vec<_> = found.difference(&known).collect();
@@ -277,6 +326,49 @@ fn the_operators_guide_runs_a_node_and_reads_its_journal() {
     assert!(live.contains(": verified: "), "{live}");
     node.stop();
     type_in(&population.folder, AUDIT[2], &[]);
+}
+
+#[test]
+fn the_operators_guide_stops_announces_and_probes() {
+    let world = World::new();
+    let population = guide_folder(&world);
+    let _nodes = (population.start(), world.tax().start());
+    let said = |line: Line| type_in(&population.folder, line, &[]);
+    for line in &STOP[..3] {
+        assert!(said(*line).contains(": stopped by order "));
+    }
+    assert!(said(STOP[3]).ends_with("3 stopped\n"));
+    assert!(said(STOP[4]).starts_with("member AZ/LEA/3001: lifted by order "));
+
+    // The guide's dates are over one day.
+    let later = [("2026-11-28", "2066-11-28"), ("2026-11-29", "2066-11-29")];
+    let announced = type_in(&population.folder, MAINTENANCE[0], &later);
+    let order = announced
+        .lines()
+        .next()
+        .unwrap()
+        .rsplit(' ')
+        .next()
+        .unwrap();
+    assert_eq!(
+        said(MAINTENANCE[1]),
+        format!(
+            "AZ/GOV/1001/NODE1  from 2066-11-28T18:00:00Z (2066-11-28T22:00:00+04:00)  \
+             until 2066-11-28T22:00:00Z (2066-11-29T02:00:00+04:00)  announced  by officer-1  order {order}\n    \
+             The register moves.\n    Reyestr köçürülür.\n1 announced\n"
+        )
+    );
+    let ended = type_in(&population.folder, MAINTENANCE[2], &[("ORDER", order)]);
+    assert!(ended.ends_with("0 announced\n"), "{ended}");
+
+    assert_eq!(said(PROBE[0]).lines().count(), 3);
+    let probed = said(PROBE[1]);
+    assert!(
+        probed.starts_with("AZ/GOV/2001/NODE1\n  ok     directory "),
+        "{probed}"
+    );
+    assert_eq!(probed.lines().count(), 15, "{probed}");
+    population.verify().good();
 }
 
 #[test]

@@ -245,13 +245,13 @@ impl Agency {
             refresh = self.plan.refresh_s.unwrap_or(86_400),
             limits = self.plan.limits,
             client = self.subsystem,
-            officer = STANDARD.encode(self.officer()),
+            officer = STANDARD.encode(self.officers_public_key()),
             more = self.plan.more,
         );
         fs::write(self.config(), text).unwrap();
     }
 
-    fn officer(&self) -> Vec<u8> {
+    fn officers_public_key(&self) -> Vec<u8> {
         let pkcs8 = bridge_certs::read_key_file(&self.folder.join("officer.key")).unwrap();
         Ed25519KeyPair::from_pkcs8(&pkcs8)
             .unwrap()
@@ -308,6 +308,17 @@ impl Agency {
     /// The journal's folder.
     pub fn journal(&self) -> PathBuf {
         self.folder.join("data/journal")
+    }
+}
+
+/// A node's entry for an exchange certificate that was valid at a time.
+pub fn exchange_key(authority: &Authority, der: &[u8], at_s: u64) -> ExchangeKey {
+    let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
+    let trust = Trust::from_pem(anchors.as_bytes()).unwrap();
+    let checked = trust.check(der, &[], Profile::Exchange, at_s).unwrap();
+    ExchangeKey {
+        pin: URL_SAFE_NO_PAD.encode(checked.spki_sha256),
+        certificate: STANDARD.encode(der),
     }
 }
 

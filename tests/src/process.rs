@@ -56,6 +56,47 @@ fn append(path: &Path) -> File {
         .unwrap()
 }
 
+/// What a command said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Said {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output.
+    pub out: String,
+    /// Standard error.
+    pub err: String,
+}
+
+// === impl Said ===
+
+impl Said {
+    /// What it said, if all went well.
+    #[track_caller]
+    pub fn good(self) -> String {
+        assert_eq!((self.code, self.err.as_str()), (0, ""), "{self:?}");
+        self.out
+    }
+}
+
+// === impl Agency ===
+
+impl Agency {
+    /// Runs a command of the program as this agency's officer; the node may run in this very process.
+    pub async fn officer(&self, arguments: &[&str]) -> Said {
+        let mut command = Command::new(program());
+        command.current_dir(&self.folder).args(arguments);
+        command.args(["--socket", "data/admin.sock", "--officer", "officer-1"]);
+        command.args(["--officer-key", "officer.key"]);
+        let run = tokio::task::spawn_blocking(move || command.output());
+        let output = run.await.unwrap().unwrap();
+        Said {
+            code: output.status.code().unwrap(),
+            out: String::from_utf8(output.stdout).unwrap(),
+            err: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+}
+
 // === impl Process ===
 
 impl Process {

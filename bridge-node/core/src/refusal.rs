@@ -36,7 +36,7 @@ use code::Code;
 use explain::Explanation;
 
 pub use link::LinkFault;
-pub use node::{NodeFault, Stop};
+pub use node::{NodeFault, Notice, Stop};
 pub use peer::PeerFault;
 pub use policy::{ContractName, Denial};
 pub use request::{CallerFault, RequestFault, Unknown};
@@ -167,7 +167,9 @@ impl Refusal {
             | Self::Quota { .. }
             | Self::ContractVersions { .. }
             | Self::Unknown(Unknown::Hidden)
-            | Self::Node(NodeFault::Stopped { .. }) => Fault::Policy,
+            | Self::Node(NodeFault::Stopped { .. } | NodeFault::Maintenance { .. }) => {
+                Fault::Policy
+            }
             Self::Malformed(_)
             | Self::Field(_)
             | Self::Request(_)

@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::{Failure, hint, officer, say};
+use super::officer::Access;
+use super::{Failure, hint, say};
 
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
@@ -80,20 +81,6 @@ pub(super) struct Search {
     json: bool,
 }
 
-/// Who asks.
-#[derive(Debug, Args)]
-pub(super) struct Access {
-    /// The node's admin socket.
-    #[arg(long, value_name = "FILE")]
-    socket: PathBuf,
-    /// The officer's name in the settings.
-    #[arg(long)]
-    officer: String,
-    /// The officer's key file.
-    #[arg(long, value_name = "FILE")]
-    officer_key: PathBuf,
-}
-
 const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn run(command: Command) -> Result<(), Failure> {
@@ -136,14 +123,6 @@ impl Search {
         let found = self.access.ask(&format!("/search?{}", query.join("&")))?;
         print_hits(&found, self.json);
         Ok(())
-    }
-}
-
-// === impl Access ===
-
-impl Access {
-    fn ask(&self, target: &str) -> Result<Value, Failure> {
-        officer::ask(&self.socket, &self.officer, &self.officer_key, target)
     }
 }
 

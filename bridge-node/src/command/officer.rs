@@ -1,14 +1,16 @@
 //! Asks a running node through its admin socket, signed with an officer's key.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bridge_certs::read_key_file;
 use bridge_signature::{
-    Algorithm, FileSigner, Message, RequestView, Signer as _, signature_base, signature_fields,
+    Algorithm, FileSigner, Message, RequestView, Signer as _, content_digest_field,
+    content_digest_of, signature_base, signature_fields,
 };
 use bytes::Bytes;
-use http::{HeaderMap, Request};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use clap::Args;
+use http::{HeaderMap, Method, Request};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
@@ -17,37 +19,73 @@ use tokio::net::UnixStream;
 use super::{Failure, hint};
 use crate::admin::{AUTHORITY, LABEL, components, params};
 use crate::clock::Clock;
+use crate::orders::Order;
 
 /// An answer of the socket may not be longer, bytes.
 const ANSWER_LIMIT: usize = 256 * 1024 * 1024;
 
-/// Sends one request and returns its JSON answer.
+/// Who asks.
+#[derive(Debug, Args)]
+pub(super) struct Access {
+    /// The node's admin socket.
+    #[arg(long, value_name = "FILE")]
+    socket: PathBuf,
+    /// The officer's name in the settings.
+    #[arg(long)]
+    officer: String,
+    /// The officer's key file.
+    #[arg(long, value_name = "FILE")]
+    officer_key: PathBuf,
+}
+
+// === impl Access ===
+
+impl Access {
+    /// Asks the running node and returns its JSON answer.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Failed`] with the node's own words.
+    pub(super) fn ask(&self, target: &str) -> Result<Value, Failure> {
+        self.send(target, None)
+    }
+
+    /// Gives the running node an order and returns its JSON answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::ask`].
+    pub(super) fn order(&self, order: &Order) -> Result<Value, Failure> {
+        self.send("/orders", Some(Bytes::from(order.to_json())))
+    }
+
+    fn send(&self, target: &str, body: Option<Bytes>) -> Result<Value, Failure> {
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
+        let access = (&*self.socket, &*self.officer, &*self.officer_key);
+        runtime.block_on(exchange(access, target, body))
+    }
+}
+
+/// Sends one request: with a body it is a command, without one a question.
 ///
 /// # Errors
 ///
-/// [`Failure::Failed`] with the node's own words.
-pub(super) fn ask(
-    socket: &Path,
-    officer: &str,
-    key: &Path,
-    target: &str,
-) -> Result<Value, Failure> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
-    runtime.block_on(exchange(socket, officer, key, target))
-}
-
-/// As [`ask`], for callers that have a runtime already.
+/// As [`Access::ask`].
 pub(super) async fn exchange(
-    socket: &Path,
-    officer: &str,
-    key: &Path,
+    (socket, officer, key): (&Path, &str, &Path),
     target: &str,
+    body: Option<Bytes>,
 ) -> Result<Value, Failure> {
     let failed = |error: &dyn std::error::Error| Failure::failed("admin socket", error);
-    let fields = sign(officer, key, target)?;
+    let method = if body.is_some() {
+        Method::POST
+    } else {
+        Method::GET
+    };
+    let fields = sign((officer, key), (&method, target), body.as_ref())?;
     let stream = UnixStream::connect(socket).await.map_err(|error| {
         Failure::Failed(hint(
             &format!("{}: {error}", socket.display()),
@@ -58,8 +96,10 @@ pub(super) async fn exchange(
         .await
         .map_err(|error| failed(&error))?;
     let driver = tokio::spawn(connection);
-    let mut request = Request::get(target)
-        .body(Empty::<Bytes>::new())
+    let mut request = Request::builder()
+        .method(method)
+        .uri(target)
+        .body(Full::new(body.unwrap_or_default()))
         .map_err(|error| failed(&error))?;
     *request.headers_mut() = fields;
     let response = sender
@@ -92,7 +132,11 @@ pub(super) async fn exchange(
     }))
 }
 
-fn sign(officer: &str, key: &Path, target: &str) -> Result<HeaderMap, Failure> {
+fn sign(
+    (officer, key): (&str, &Path),
+    (method, target): (&Method, &str),
+    body: Option<&Bytes>,
+) -> Result<HeaderMap, Failure> {
     let pkcs8 = read_key_file(key).map_err(|error| Failure::failed("officer's key", &error))?;
     let signer = FileSigner::from_pkcs8(Algorithm::Ed25519, &pkcs8, officer.to_owned())
         .map_err(|error| Failure::failed("officer's key", &error))?;
@@ -101,16 +145,24 @@ fn sign(officer: &str, key: &Path, target: &str) -> Result<HeaderMap, Failure> {
         .fill(&mut nonce)
         .map_err(|_unspecified| Failure::Failed("no random numbers".to_owned()))?;
     let mut fields = HeaderMap::new();
+    if let Some(body) = body {
+        let digest = content_digest_field(&content_digest_of(body));
+        fields.insert("content-digest", digest);
+    }
     let view = RequestView {
-        method: "GET",
+        method: method.as_str(),
         target,
         authority: AUTHORITY,
         scheme: "http",
         fields: &fields,
     };
     let params = params(officer, Clock::default().now_s(), &nonce);
-    let base = signature_base(&Message::Request(view), &components(), &params)
-        .map_err(|error| Failure::failed("signature base", &error))?;
+    let base = signature_base(
+        &Message::Request(view),
+        &components(body.is_some()),
+        &params,
+    )
+    .map_err(|error| Failure::failed("signature base", &error))?;
     let signature = signer
         .sign(base.bytes())
         .map_err(|error| Failure::failed("officer's key", &error))?;

@@ -17,6 +17,7 @@ use http::Method;
 use super::about::{About, Refused};
 use super::enter::{Asked, Entered};
 use super::metadata;
+use super::ordered;
 use super::verify::VerifiedRequest;
 use crate::contracts::{KnownGroups, is_party};
 use crate::node::Node;
@@ -123,10 +124,11 @@ fn decide_outbound(
     node: &Node,
     entered: &Entered,
 ) -> Result<(Right, Arc<View>, Vec<Route>), Refusal> {
-    let view = node.watch.view(node.clock.now_s())?;
     let client = &entered.caller.client;
-    own_subsystem(node, &view, client)?;
     let provider = entered.asked.provider();
+    ordered::members(node, client, provider)?;
+    let view = node.watch.view(node.clock.now_s())?;
+    own_subsystem(node, &view, client)?;
     if view.directory().member(provider.member()).is_none() {
         return Err(Refusal::Unknown(Unknown::Member));
     }
@@ -167,6 +169,7 @@ pub(super) fn inbound(
 
 fn decide_inbound(node: &Node, verified: &VerifiedRequest) -> Result<Right, Refusal> {
     let provider = verified.asked.provider();
+    ordered::members(node, &verified.client, provider)?;
     let view = &verified.view;
     if provider.member() != node.settings.node.member() {
         return Err(Refusal::Unknown(Unknown::Member));
@@ -243,7 +246,8 @@ impl Question<'_> {
         };
         let mut counters = node.counters(side);
         let decided = match named {
-            None => decide(about, &facts, &*counters, now),
+            None => decide(&ordered::in_force(node, about), &facts, &*counters, now)
+                .map_err(|refusal| ordered::why(node, (about, self.client, &groups), refusal)),
             Some(reference) => decide_under(
                 named_contract(about, reference, &facts)?,
                 &facts,
@@ -252,6 +256,8 @@ impl Question<'_> {
             ),
         };
         let allowed = decided?;
+        ordered::contract(node, allowed.contract.id())?;
+        ordered::service(node, &self.target.service)?;
         counters.count(allowed.contract.id(), self.client, now);
         Ok(Right(Inner::Contract(Box::new(allowed), now)))
     }

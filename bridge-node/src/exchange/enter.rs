@@ -127,7 +127,7 @@ impl Asked {
         }
     }
 
-    fn from_target(target: Target) -> Result<Self, Refusal> {
+    pub(super) fn from_target(target: Target) -> Result<Self, Refusal> {
         match target {
             Target::Service(target) => Ok(Self::Service(target)),
             Target::Metadata {

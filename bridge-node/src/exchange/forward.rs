@@ -6,6 +6,7 @@ use hyper::body::Incoming;
 
 use super::about::Refused;
 use super::enter::body_refusal;
+use super::ordered;
 use super::record::{Journaled, SignedRequest};
 use crate::node::Node;
 use crate::payload::{Pace, Payload, PayloadError};
@@ -48,6 +49,7 @@ pub(super) async fn send(
 }
 
 async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refusal> {
+    ordered::still(node, &sent.about)?;
     let Some(mut line) = sent.line.lock().await.take() else {
         return Err(Refusal::Node(NodeFault::Internal));
     };

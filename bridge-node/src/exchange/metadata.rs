@@ -29,6 +29,11 @@ use crate::registries::Registry;
 const TERMS: &str = "bridge-metadata-v1: a member of the directory may ask which services are published to it, \
                      which it may use, and how they are described; no personal data is exchanged";
 
+/// The field of an `allowedMethods` answer that names the contracts held with the caller, each `{id}@{digest}`.
+pub const CONTRACTS: &str = "bridge-contracts";
+/// A longer list is not told: about a hundred contracts of one subsystem with another.
+const CONTRACTS_BYTES: usize = 8 * 1024;
+
 /// What stands in `Bridge-Contract` of a metadata call.
 pub(super) fn terms_reference() -> String {
     format!(
@@ -136,9 +141,15 @@ pub(super) fn answer(
             MetadataCall::ListMethods => json(&methods(services.filter(|(id, registry)| {
                 registry.published || under_contract(node, verified, id)
             }))),
-            MetadataCall::AllowedMethods => json(&methods(
-                services.filter(|(id, _)| under_contract(node, verified, id)),
-            )),
+            MetadataCall::AllowedMethods => {
+                let (mut fields, payload) = json(&methods(
+                    services.filter(|(id, _)| under_contract(node, verified, id)),
+                ));
+                if let Some(held) = contracts_held(node, verified, provider) {
+                    fields.insert(CONTRACTS, held);
+                }
+                (fields, payload)
+            }
             MetadataCall::GetOpenApi { service_code } => {
                 let found = services
                     .into_iter()
@@ -159,6 +170,35 @@ pub(super) fn answer(
         fields,
         payload,
     })
+}
+
+/// The versions of the contracts under which the caller may ask this provider, so that both ends can be compared before
+/// an exchange fails. Its parties know them anyway: a query under another version is refused with ours.
+///
+/// Standard: RFC 9651 §3.1.
+fn contracts_held(
+    node: &Node,
+    verified: &VerifiedRequest,
+    provider: &SubsystemId,
+) -> Option<HeaderValue> {
+    let groups = KnownGroups {
+        directory: verified.view.directory(),
+        settings: &node.settings,
+    };
+    let mut held: Vec<String> = node
+        .contracts
+        .load()
+        .all()
+        .filter(|one| one.provider() == provider && is_party(one, &verified.client, &groups))
+        .map(|one| format!("\"{}\"", one.reference()))
+        .collect();
+    held.sort();
+    let text = held.join(", ");
+    // Half a list would hide contracts that are held; an empty list is no field.
+    (1..=CONTRACTS_BYTES)
+        .contains(&text.len())
+        .then(|| HeaderValue::from_str(&text).ok())
+        .flatten()
 }
 
 fn methods<'a>(services: impl Iterator<Item = (&'a ServiceId, &'a Registry)>) -> MethodList {

@@ -199,10 +199,14 @@ pub(super) async fn answer(
     let subjects = answer_subjects(&value.right, &verified.asked, &payload)
         .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
     let mode = evidence_mode(&value.right, &payload);
+    let mut fields = served.fields;
+    if let Some(told) = maintenance_told(node, about) {
+        set(&mut fields, MAINTENANCE, &told);
+    }
     let draft = Draft {
         tag: Tag::Answer,
         status: served.status,
-        fields: served.fields,
+        fields,
         payload,
         leaf,
         subjects,
@@ -216,6 +220,18 @@ pub(super) async fn answer(
         value: answer,
         receipt,
     })
+}
+
+/// The field in which an answer tells of announced maintenance.
+pub const MAINTENANCE: &str = "bridge-maintenance";
+
+/// What this node announced and the caller of this service should know.
+pub(super) fn maintenance_told(node: &Node, about: &About) -> Option<String> {
+    let own = node.settings.node.to_string();
+    let now = node.clock.now();
+    node.orders
+        .standing()
+        .told(&own, about.service.as_ref(), now)
 }
 
 /// An answer that has to be signed and journaled.

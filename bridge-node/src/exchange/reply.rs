@@ -3,8 +3,9 @@
 use bridge_core::fields::forwardable_answer;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
-use super::record::{Journaled, SignedAnswer};
+use super::record::{Journaled, MAINTENANCE, SignedAnswer, SignedRequest, maintenance_told};
 use super::verify::GenuineAnswer;
+use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
 
 /// A status, fields and a body that are ready to be sent.
@@ -19,7 +20,7 @@ pub struct Reply {
 }
 
 /// Fields of the answer that its caller reads, besides those of the registry.
-const TOLD: [&str; 7] = [
+const TOLD: [&str; 8] = [
     "x-road-id",
     "x-road-request-id",
     "x-road-request-hash",
@@ -27,6 +28,7 @@ const TOLD: [&str; 7] = [
     "x-road-service",
     "x-road-error",
     "bridge-peer-receipt",
+    MAINTENANCE,
 ];
 
 // === impl Reply ===
@@ -43,7 +45,11 @@ impl Reply {
 }
 
 /// Step 8 at the consumer's node.
-pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
+pub(super) fn to_caller(
+    node: &Node,
+    sent: &Journaled<SignedRequest>,
+    kept: Journaled<GenuineAnswer>,
+) -> Reply {
     let Journaled {
         value: genuine,
         receipt,
@@ -62,10 +68,27 @@ pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
     if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
         fields.insert("bridge-receipt", receipt);
     }
+    if let Some(own) = maintenance_told(node, &sent.value.about) {
+        add_maintenance(&mut fields, own);
+    }
     Reply {
         status: genuine.status,
         fields,
         payload: genuine.payload,
+    }
+}
+
+/// Puts this node's announcements after the provider's: one list, one line.
+fn add_maintenance(fields: &mut HeaderMap, own: String) {
+    let theirs = fields.get(MAINTENANCE).and_then(|told| told.to_str().ok());
+    let told = match theirs {
+        // A node that asks itself.
+        Some(theirs) if theirs == own => return,
+        Some(theirs) => format!("{theirs}, {own}"),
+        None => own,
+    };
+    if let Ok(told) = HeaderValue::from_str(&told) {
+        fields.insert(MAINTENANCE, told);
     }
 }
 

@@ -20,6 +20,7 @@ use super::about::Refused;
 use super::authorise::AuthorisedRequest;
 use super::enter::{Asked, spool_fault};
 use super::metadata;
+use super::ordered;
 use super::record::Journaled;
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
@@ -47,7 +48,10 @@ pub(super) async fn call(
     let verified = &received.value.verified;
     let served = match &verified.asked {
         Asked::Metadata { provider, call, .. } => metadata::answer(node, verified, provider, call),
-        Asked::Service(target) => service(node, &received.value, target).await,
+        Asked::Service(target) => match ordered::still(node, &verified.about) {
+            Ok(()) => service(node, &received.value, target).await,
+            Err(stopped) => Err(stopped),
+        },
     };
     served.map_err(|refusal| verified.about.refuse(refusal).proved(verified.proof()))
 }

@@ -2,6 +2,7 @@
 
 use super::code::Code;
 use super::explain::{Explanation, clock};
+use crate::identity::NodeId;
 
 /// Says what this node lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +34,24 @@ pub enum NodeFault {
     Stopped {
         /// What was stopped.
         what: Stop,
+        /// Its name.
+        name: String,
+        /// Since when, Unix seconds.
+        since_s: u64,
+        /// The node whose officer did it.
+        by: Box<NodeId>,
     },
     /// The node is shutting down.
     Draining,
-    /// The node is in maintenance.
-    Maintenance,
+    /// The node, or the service, is in announced maintenance.
+    Maintenance {
+        /// When it ends, Unix seconds.
+        until_s: u64,
+        /// Seconds until then.
+        retry_after_s: u32,
+        /// What the operator announced.
+        notice: Box<Notice>,
+    },
     /// All places for exchanges are taken.
     Overloaded,
     /// The room that this node has for large bodies is taken.
@@ -64,6 +78,26 @@ pub enum Stop {
     Contract,
     /// All calls of a service.
     Service,
+}
+
+/// An operator's own words to callers; empty where there are none.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Notice {
+    /// In English.
+    pub en: String,
+    /// In Azerbaijani.
+    pub az: String,
+}
+
+impl Notice {
+    /// The English words, or else those that there are.
+    pub fn english(&self) -> &str {
+        if self.en.is_empty() {
+            &self.az
+        } else {
+            &self.en
+        }
+    }
 }
 
 const OPERATOR: &str = "the operator of this node";
@@ -96,7 +130,7 @@ impl NodeFault {
             Self::ExchangeKey => Code::CertValidation,
             Self::Signing => Code::CannotCreateSignature,
             Self::Stopped { .. } => Code::ServiceDisabled,
-            Self::Draining | Self::Maintenance => Code::MaintenanceMode,
+            Self::Draining | Self::Maintenance { .. } => Code::MaintenanceMode,
             Self::Overloaded | Self::SpoolRoom | Self::SpoolShare => Code::Overloaded,
             Self::Interrupted => Code::IoError,
             Self::ReplayMemory { .. } => Code::NotFresh,
@@ -120,15 +154,20 @@ impl NodeFault {
             | Self::Clock
             | Self::TlsIdentity
             | Self::ExchangeKey
-            | Self::Stopped { .. }
-            | Self::Maintenance => Some(LONG_RETRY_S),
+            | Self::Stopped { .. } => Some(LONG_RETRY_S),
+            Self::Maintenance { retry_after_s, .. } => Some(*retry_after_s),
             Self::Internal => None,
         }
     }
 
     pub(super) fn explain(&self) -> Explanation {
         let (rule, help) = self.rule_and_help();
-        Explanation::new(self.what(), rule, OPERATOR, help)
+        let who = if let Self::Stopped { by, .. } = self {
+            format!("the security officer of {by}")
+        } else {
+            OPERATOR.to_owned()
+        };
+        Explanation::new(self.what(), rule, who, help)
     }
 
     fn what(&self) -> String {
@@ -147,15 +186,29 @@ impl NodeFault {
                 "This node's exchange key or its certificate is absent, expired or revoked."
             }
             Self::Signing => "This node can't sign now.",
-            Self::Stopped { what: Stop::Member } => "Exchange with this member is stopped.",
             Self::Stopped {
-                what: Stop::Contract,
-            } => "Exchange under this contract is stopped.",
-            Self::Stopped {
-                what: Stop::Service,
-            } => "Calls of this service are stopped.",
+                what,
+                name,
+                since_s,
+                ..
+            } => {
+                let what = match what {
+                    Stop::Member => "Exchange with the member",
+                    Stop::Contract => "Exchange under the contract",
+                    Stop::Service => "Calls of the service",
+                };
+                return format!("{what} {name}: stopped since {}.", clock(*since_s));
+            }
             Self::Draining => "This node is shutting down.",
-            Self::Maintenance => "This node is in maintenance.",
+            Self::Maintenance {
+                until_s, notice, ..
+            } => {
+                let until = clock(*until_s);
+                return match notice.english() {
+                    "" => format!("In maintenance until {until}."),
+                    words => format!("In maintenance until {until}. {words}"),
+                };
+            }
             Self::Overloaded => "All places for exchanges are taken.",
             Self::SpoolRoom => "The room for large bodies is taken.",
             Self::SpoolShare => {
@@ -196,7 +249,7 @@ impl NodeFault {
                 "a node that stops takes nothing new",
                 "asking again in a few seconds",
             ),
-            Self::Maintenance => ("maintenance", "asking again when it is over"),
+            Self::Maintenance { .. } => ("maintenance", "asking again when it is over"),
             Self::Overloaded => (
                 "places for exchanges",
                 "asking again in a few seconds, and fewer requests at once",

@@ -1,11 +1,11 @@
 //! One refusal of every kind, for tables and tests.
 
 use super::{
-    CallerFault, ContractName, Denial, LinkFault, NodeFault, PeerFault, Refusal, RequestFault,
-    ServiceFault, Stop, Unknown,
+    CallerFault, ContractName, Denial, LinkFault, NodeFault, Notice, PeerFault, Refusal,
+    RequestFault, ServiceFault, Stop, Unknown,
 };
 use crate::fields::FieldError;
-use crate::identity::{IdentityError, PartFault, SubsystemId};
+use crate::identity::{IdentityError, NodeId, PartFault, SubsystemId};
 use crate::target::{QueryFault, SegmentFault, TargetError};
 
 impl Refusal {
@@ -287,7 +287,7 @@ fn service_faults() -> Vec<ServiceFault> {
 }
 
 fn node_faults() -> Vec<NodeFault> {
-    vec![
+    let mut faults = vec![
         NodeFault::Journal,
         NodeFault::DiskReserve,
         NodeFault::DirectoryExpired {
@@ -300,15 +300,24 @@ fn node_faults() -> Vec<NodeFault> {
         NodeFault::TlsIdentity,
         NodeFault::ExchangeKey,
         NodeFault::Signing,
-        NodeFault::Stopped { what: Stop::Member },
-        NodeFault::Stopped {
-            what: Stop::Contract,
-        },
-        NodeFault::Stopped {
-            what: Stop::Service,
-        },
-        NodeFault::Draining,
-        NodeFault::Maintenance,
+    ];
+    faults.extend(stops());
+    faults.push(NodeFault::Draining);
+    faults.extend(
+        [
+            Notice::default(),
+            Notice {
+                en: "The register moves to new machines.".to_owned(),
+                az: "Reyestr yeni maşınlara köçürülür.".to_owned(),
+            },
+        ]
+        .map(|notice| NodeFault::Maintenance {
+            until_s: MOMENT_S + 3600,
+            retry_after_s: 3600,
+            notice: Box::new(notice),
+        }),
+    );
+    faults.extend([
         NodeFault::Overloaded,
         NodeFault::SpoolRoom,
         NodeFault::SpoolShare,
@@ -317,5 +326,25 @@ fn node_faults() -> Vec<NodeFault> {
             started_s: MOMENT_S,
         },
         NodeFault::Internal,
+    ]);
+    faults
+}
+
+fn stops() -> Vec<NodeFault> {
+    let Ok(by) = "AZ/GOV/1001/NODE1".parse::<NodeId>() else {
+        return Vec::new();
+    };
+    [
+        (Stop::Member, "AZ/GOV/2001"),
+        (Stop::Contract, "C-2026-17"),
+        (Stop::Service, "AZ/GOV/1001/POPULATION/person"),
     ]
+    .into_iter()
+    .map(|(what, name)| NodeFault::Stopped {
+        what,
+        name: name.to_owned(),
+        since_s: MOMENT_S,
+        by: Box::new(by.clone()),
+    })
+    .collect()
 }

@@ -164,7 +164,7 @@ fn no_inner_variant_is_missing_from_the_table() {
         }
     }
     for fault in inner!(samples, Node) {
-        if let NodeFault::Stopped { what } = fault {
+        if let NodeFault::Stopped { what, .. } = fault {
             stops.extend(sampled([what]));
         }
     }

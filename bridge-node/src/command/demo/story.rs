@@ -182,7 +182,7 @@ async fn links(
 async fn show_exchange(agency: &Agency, id: &str) -> Result<Vec<Value>, Failure> {
     let socket = agency.folder.join("data/admin.sock");
     let key = agency.folder.join("officer.key");
-    let found = officer::exchange(&socket, "officer", &key, &format!("/show/{id}")).await?;
+    let found = officer::exchange((&socket, "officer", &key), &format!("/show/{id}"), None).await?;
     let records = found
         .get("records")
         .and_then(Value::as_array)
