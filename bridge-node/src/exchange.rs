@@ -15,6 +15,7 @@ use crate::node::Node;
 mod about;
 mod authorise;
 mod enter;
+mod error;
 mod forward;
 mod keep;
 mod late;
@@ -26,7 +27,7 @@ mod serve;
 mod sign;
 mod verify;
 
-pub use about::{About, Proof, Refused};
+pub use about::{About, Proof, Reader, Refused};
 pub use enter::{Arrival, edge};
 pub use metadata::list_clients;
 pub use refuse::{refuse_caller, refuse_peer};
@@ -44,7 +45,7 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
     let sent = Arc::new(record::request(node, authorised).await?); //  3 signed, 4 journaled
     let genuine = late::in_time(node, &sent).await?; //                5 forwarded, 6 verified
     let kept = record::received_answer(node, &sent, genuine).await?; // 7 journaled
-    Ok(reply::to_caller(kept)) //                                      8 answered
+    Ok(reply::to_caller(node, &sent.value.about, kept)) //             8 answered
 }
 
 /// Takes another agency's query, has the registry answer it, and returns the signed answer.

@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::exchange::{
-    About, Arrival, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
+    About, Arrival, Reader, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
 };
 use crate::node::Node;
@@ -40,6 +40,7 @@ impl Handler for ConsumerInterface {
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
         let suspicion = connection.suspicion.clone();
+        let reader = Reader::of(&node.settings, request.headers());
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if request.method() == Method::GET
             && let Ok(Target::ListClients { instance }) =
@@ -56,10 +57,13 @@ impl Handler for ConsumerInterface {
                 Arrival {
                     connection,
                     request,
+                    reader,
                 },
             ));
-            task.await
-                .unwrap_or_else(|_panicked| internal(Side::Consumer))
+            match task.await {
+                Ok(reply) => reply,
+                Err(_panicked) => refuse_caller(&node, internal(Side::Consumer, reader)).await,
+            }
         };
         // Asked again at the end: it may be the body that was malformed.
         finish(reply, suspicion.raised())
@@ -68,12 +72,15 @@ impl Handler for ConsumerInterface {
 
 async fn run_outbound(node: Arc<Node>, arrival: Arrival) -> Reply {
     let [place, _] = &node.places;
+    let reader = arrival.reader;
     let refused = match Arc::clone(place).try_acquire_owned() {
         Ok(_place) => match outbound(&node, arrival).await {
             Ok(reply) => return reply,
             Err(refused) => refused,
         },
-        Err(_full) => About::new(Side::Consumer).refuse(Refusal::Node(NodeFault::Overloaded)),
+        Err(_full) => {
+            About::new(Side::Consumer, reader).refuse(Refusal::Node(NodeFault::Overloaded))
+        }
     };
     refuse_caller(&node, refused).await
 }
@@ -85,6 +92,7 @@ fn clients(
     instance: Option<&str>,
 ) -> Result<Reply, Refused> {
     let now_s = node.clock.now_s();
+    let reader = Reader::of(&node.settings, request.headers());
     edge(connection, request.uri(), request.headers())
         .and_then(|()| {
             node.callers
@@ -92,7 +100,7 @@ fn clients(
         })
         .and_then(|_caller| node.watch.view(now_s))
         .map(|view| list_clients(view.directory(), instance))
-        .map_err(|refusal| About::new(Side::Consumer).refuse(refusal))
+        .map_err(|refusal| About::new(Side::Consumer, reader).refuse(refusal))
 }
 
 impl Handler for NodeInterface {
@@ -106,6 +114,7 @@ impl Handler for NodeInterface {
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
         let suspicion = connection.suspicion.clone();
+        let reader = Reader::of(&node.settings, request.headers());
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
@@ -114,10 +123,13 @@ impl Handler for NodeInterface {
                 Arrival {
                     connection,
                     request,
+                    reader,
                 },
             ));
-            task.await
-                .unwrap_or_else(|_panicked| internal(Side::Provider))
+            match task.await {
+                Ok(reply) => reply,
+                Err(_panicked) => refuse_peer(&node, internal(Side::Provider, reader)).await,
+            }
         };
         finish(reply, suspicion.raised())
     }
@@ -125,19 +137,23 @@ impl Handler for NodeInterface {
 
 async fn run_inbound(node: Arc<Node>, arrival: Arrival) -> Reply {
     let [_, place] = &node.places;
+    let reader = arrival.reader;
     let refused = match Arc::clone(place).try_acquire_owned() {
         Ok(_place) => match inbound(&node, arrival).await {
             Ok(reply) => return reply,
             Err(refused) => refused,
         },
-        Err(_full) => About::new(Side::Provider).refuse(Refusal::Node(NodeFault::Overloaded)),
+        Err(_full) => {
+            About::new(Side::Provider, reader).refuse(Refusal::Node(NodeFault::Overloaded))
+        }
     };
     refuse_peer(&node, refused).await
 }
 
 /// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
-    let refuse = |refusal| About::new(Side::Provider).refuse(refusal);
+    let reader = Reader::of(&node.settings, request.headers());
+    let refuse = |refusal| About::new(Side::Provider, reader).refuse(refusal);
     let known = edge(connection, request.uri(), request.headers())
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| node.peer_of(connection, &view));
@@ -175,7 +191,7 @@ async fn log_file(node: &Node, connection: &Connection, request: &Request<Incomi
             tracing::error!(error = %crate::chain(&error), "a log file cannot be read");
             refuse_peer(node, refuse(Refusal::Node(NodeFault::Journal))).await
         }
-        Err(_panicked) => internal(Side::Provider),
+        Err(_panicked) => refuse_peer(node, internal(Side::Provider, reader)).await,
     }
 }
 
@@ -235,16 +251,9 @@ fn finish(reply: Reply, close: bool) -> Response<Outgoing> {
     response
 }
 
-fn internal(side: Side) -> Reply {
-    let code = Refusal::Node(NodeFault::Internal).code(side);
-    let mut reply = json(
-        500,
-        &serde_json::json!({ "type": code, "message": "This node failed.", "detail": "" }),
-    );
-    reply
-        .fields
-        .insert("x-road-error", HeaderValue::from_static(code));
-    reply
+/// A step panicked: what it knew is lost.
+fn internal(side: Side, reader: Reader) -> Refused {
+    About::new(side, reader).refuse(Refusal::Node(NodeFault::Internal))
 }
 
 fn status(status: u16) -> Reply {

@@ -21,3 +21,4 @@ mod peers;
 mod processes;
 mod rights;
 mod topology;
+mod words;

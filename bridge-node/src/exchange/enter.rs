@@ -16,7 +16,7 @@ use http::{HeaderMap, Method, Request, Uri, request::Parts};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
-use super::about::{About, Refused};
+use super::about::{About, Reader, Refused};
 use crate::callers::owns;
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
@@ -30,6 +30,8 @@ pub struct Arrival {
     pub connection: Arc<Connection>,
     /// The request.
     pub request: Request<Incoming>,
+    /// How whoever sent it wants to be told of a refusal.
+    pub reader: Reader,
 }
 
 /// What is asked for: a service, or what a provider's node knows of its services.
@@ -129,11 +131,12 @@ impl Asked {
 
 /// Step 1 at the consumer's node.
 pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Refused> {
-    let mut about = About::new(Side::Consumer);
     let Arrival {
         connection,
         request,
+        reader,
     } = arrival;
+    let mut about = About::new(Side::Consumer, reader);
     let (parts, body) = request.into_parts();
     let (asked, caller) =
         head(node, &connection, &parts, &mut about).map_err(|refusal| about.refuse(refusal))?;
@@ -210,11 +213,12 @@ fn asked(parts: &Parts) -> Result<Asked, Refusal> {
 
 /// Step 1 at the provider's node: the TLS peer is a node of the directory.
 pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused> {
-    let mut about = About::new(Side::Provider);
     let Arrival {
         connection,
         request,
+        reader,
     } = arrival;
+    let mut about = About::new(Side::Provider, reader);
     let (parts, body) = request.into_parts();
     let result = edge(&connection, &parts.uri, &parts.headers)
         .and_then(|()| node.watch.view(node.clock.now_s()))

@@ -3,8 +3,11 @@
 use bridge_core::fields::forwardable_answer;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use super::about::About;
+use super::error;
 use super::record::{Journaled, SignedAnswer};
 use super::verify::GenuineAnswer;
+use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
 
 /// A status, fields and a body that are ready to be sent.
@@ -43,7 +46,7 @@ impl Reply {
 }
 
 /// Step 8 at the consumer's node.
-pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
+pub(super) fn to_caller(node: &Node, about: &About, kept: Journaled<GenuineAnswer>) -> Reply {
     let Journaled {
         value: genuine,
         receipt,
@@ -54,6 +57,9 @@ pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
             // What the provider's system answers is no error of the bridge, whatever its node writes beside it.
             continue;
         }
+        if name == "x-road-request-hash" && !node.settings.told.request_hash {
+            continue;
+        }
         if let Some(value) = genuine.fields.get(name) {
             fields.insert(name, value.clone());
         }
@@ -62,11 +68,16 @@ pub(super) fn to_caller(kept: Journaled<GenuineAnswer>) -> Reply {
     if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
         fields.insert("bridge-receipt", receipt);
     }
-    Reply {
+    let is_refusal = genuine.is_refusal();
+    let reply = Reply {
         status: genuine.status,
         fields,
         payload: genuine.payload,
+    };
+    if is_refusal {
+        return error::tell(node.settings.told, about.reader.form, reply);
     }
+    reply
 }
 
 /// Step 8 at the provider's node.

@@ -1,7 +1,7 @@
 //! Refusals because this node can't give evidence or trust now.
 
 use super::code::Code;
-use super::explain::{Explanation, clock};
+use super::explain::{Explanation, Words, clock, words};
 
 /// Says what this node lacks.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,8 +60,6 @@ pub enum Stop {
     Service,
 }
 
-const OPERATOR: &str = "the operator of this node";
-
 /// After this time a node that drains has usually been followed by another.
 const SHORT_RETRY_S: u32 = 5;
 /// After this time something that is fetched again and again has usually been fetched.
@@ -119,77 +117,196 @@ impl NodeFault {
 
     pub(super) fn explain(&self) -> Explanation {
         let (rule, help) = self.rule_and_help();
-        Explanation::new(self.what(), rule, OPERATOR, help)
+        Explanation::new(self.what(), rule, operator(), help)
     }
 
-    fn what(&self) -> String {
+    fn what(&self) -> Words {
         match self {
-            Self::Journal => "The journal can't be written.",
-            Self::DiskReserve => "The disk is too full to take new exchanges.",
+            Self::Journal => words!(
+                "The journal can't be written.",
+                "Jurnala yazmaq mümkün deyil."
+            ),
+            Self::DiskReserve => words!(
+                "The disk is too full to take new exchanges.",
+                "Diskdə yeni mübadilələr üçün yer qalmayıb."
+            ),
             Self::DirectoryExpired { expired_s } => {
-                return format!("The directory expired at {}.", clock(*expired_s));
+                let at = clock(*expired_s);
+                words!(
+                    "The directory expired at {at}.",
+                    "Kataloqun etibarlılıq müddəti bitib: {at}."
+                )
             }
-            Self::DirectoryMissing => "This node has no directory yet.",
-            Self::CertificateStatus => "The status of a certificate is not known, or too old.",
-            Self::TimeStamps => "The last time-stamp is too old.",
-            Self::Clock => "This node's clock can't be trusted.",
-            Self::TlsIdentity => "This node's TLS certificate is absent, expired or revoked.",
-            Self::ExchangeKey => {
-                "This node's exchange key or its certificate is absent, expired or revoked."
-            }
-            Self::Signing => "This node can't sign now.",
-            Self::Stopped { what: Stop::Member } => "Exchange with this member is stopped.",
-            Self::Stopped {
-                what: Stop::Contract,
-            } => "Exchange under this contract is stopped.",
-            Self::Stopped {
-                what: Stop::Service,
-            } => "Calls of this service are stopped.",
-            Self::Draining => "This node is shutting down.",
-            Self::Maintenance => "This node is in maintenance.",
-            Self::Overloaded => "All places for exchanges are taken.",
+            Self::DirectoryMissing => words!(
+                "This node has no directory yet.",
+                "Bu qovşaqda hələ kataloq yoxdur."
+            ),
+            Self::CertificateStatus => words!(
+                "The status of a certificate is not known, or too old.",
+                "Sertifikatın statusu məlum deyil və ya köhnəlib."
+            ),
+            Self::TimeStamps => words!(
+                "The last time-stamp is too old.",
+                "Sonuncu vaxt möhürü çox köhnədir."
+            ),
+            Self::Clock => words!(
+                "This node's clock can't be trusted.",
+                "Bu qovşağın saatına etibar etmək olmaz."
+            ),
+            Self::TlsIdentity => words!(
+                "This node's TLS certificate is absent, expired or revoked.",
+                "Bu qovşağın TLS sertifikatı yoxdur, müddəti bitib və ya ləğv edilib."
+            ),
+            Self::ExchangeKey => words!(
+                "This node's exchange key or its certificate is absent, expired or revoked.",
+                "Bu qovşağın mübadilə açarı və ya onun sertifikatı yoxdur, müddəti bitib və ya ləğv \
+                 edilib."
+            ),
+            Self::Signing => words!(
+                "This node can't sign now.",
+                "Bu qovşaq hazırda mesajları imzalaya bilmir."
+            ),
+            Self::Stopped { what } => what.stopped(),
+            Self::Draining => words!("This node is shutting down.", "Bu qovşaq işini dayandırır."),
+            Self::Maintenance => words!(
+                "This node is in maintenance.",
+                "Bu qovşaqda texniki işlər aparılır."
+            ),
+            Self::Overloaded => words!(
+                "All places for exchanges are taken.",
+                "Mübadilələr üçün bütün yerlər tutulub."
+            ),
             Self::ReplayMemory { started_s } => {
                 let started = clock(*started_s);
-                return format!(
-                    "This node started at {started} and refuses messages created before."
-                );
+                words!(
+                    "This node started at {started} and refuses messages created before.",
+                    "Bu qovşaq işə düşdüyü andan ({started}) əvvəl yaradılmış mesajları rədd edir."
+                )
             }
-            Self::Internal => "This node failed.",
+            Self::Internal => words!("This node failed.", "Bu qovşaqda xəta baş verib."),
         }
-        .to_owned()
     }
 
-    fn rule_and_help(&self) -> (&'static str, &'static str) {
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
+    fn rule_and_help(&self) -> (Words, Words) {
         match self {
-            Self::Journal => ("no journal, no exchange", "a disk that works"),
-            Self::DiskReserve => ("space kept for closing the journal", "more space"),
+            Self::Journal => (
+                words!("no journal, no exchange", "jurnalsız mübadilə yoxdur"),
+                words!("a disk that works", "diskin işini bərpa etmək"),
+            ),
+            Self::DiskReserve => (
+                words!(
+                    "space kept for closing the journal",
+                    "jurnalın bağlanması üçün saxlanılan yer"
+                ),
+                words!("more space", "diskdə yer boşaltmaq"),
+            ),
             Self::DirectoryExpired { .. } | Self::DirectoryMissing => (
-                "no valid directory, no exchange",
-                "fetching the current directory",
+                words!(
+                    "no valid directory, no exchange",
+                    "etibarlı kataloqsuz mübadilə yoxdur"
+                ),
+                words!("fetching the current directory", "cari kataloqu yükləmək"),
             ),
             Self::CertificateStatus => (
-                "no status, no exchange",
-                "reaching the issuer's status service",
+                words!(
+                    "no status, no exchange",
+                    "sertifikatın statusu bilinmədən mübadilə yoxdur"
+                ),
+                words!(
+                    "reaching the issuer's status service",
+                    "sertifikatı verən qurumun status xidməti ilə əlaqəni bərpa etmək"
+                ),
             ),
-            Self::TimeStamps => ("no time, no exchange", "reaching a time-stamping authority"),
-            Self::Clock => ("no time, no exchange", "setting the clock"),
-            Self::TlsIdentity | Self::ExchangeKey => ("certificates", "a new certificate"),
-            Self::Signing => ("every message is signed", "a key store that works"),
-            Self::Stopped { .. } => ("stop", "asking the security officer why"),
+            Self::TimeStamps => (
+                no_time(),
+                words!(
+                    "reaching a time-stamping authority",
+                    "vaxt möhürü xidməti ilə əlaqəni bərpa etmək"
+                ),
+            ),
+            Self::Clock => (
+                no_time(),
+                words!("setting the clock", "saatı düzgün qurmaq"),
+            ),
+            Self::TlsIdentity | Self::ExchangeKey => (
+                words!("certificates", "sertifikatlar"),
+                words!("a new certificate", "yeni sertifikat almaq"),
+            ),
+            Self::Signing => (
+                words!("every message is signed", "hər mesaj imzalanır"),
+                words!("a key store that works", "açar anbarının işini bərpa etmək"),
+            ),
+            Self::Stopped { .. } => (
+                words!("stop", "dayandırma"),
+                words!(
+                    "asking the security officer why",
+                    "səbəbini təhlükəsizlik üzrə məsul şəxsdən soruşmaq"
+                ),
+            ),
             Self::Draining => (
-                "a node that stops takes nothing new",
-                "asking again in a few seconds",
+                words!(
+                    "a node that stops takes nothing new",
+                    "işini dayandıran qovşaq yeni sorğu qəbul etmir"
+                ),
+                words!(
+                    "asking again in a few seconds",
+                    "sorğunu bir neçə saniyədən sonra təkrar göndərmək"
+                ),
             ),
-            Self::Maintenance => ("maintenance", "asking again when it is over"),
+            Self::Maintenance => (
+                words!("maintenance", "texniki işlər"),
+                words!(
+                    "asking again when it is over",
+                    "texniki işlər bitdikdən sonra sorğunu təkrar göndərmək"
+                ),
+            ),
             Self::Overloaded => (
-                "places for exchanges",
-                "asking again in a few seconds, and fewer requests at once",
+                words!("places for exchanges", "mübadilələr üçün yerlər"),
+                words!(
+                    "asking again in a few seconds, and fewer requests at once",
+                    "sorğunu bir neçə saniyədən sonra təkrar göndərmək və eyni vaxtda daha az sorğu \
+                     göndərmək"
+                ),
             ),
-            Self::ReplayMemory { .. } => ("one message, one exchange", "sending it anew"),
+            Self::ReplayMemory { .. } => (
+                words!("one message, one exchange", "bir mesaj, bir mübadilə"),
+                words!("sending it anew", "mesajı yenidən yaradıb göndərmək"),
+            ),
             Self::Internal => (
-                "no evidence, no exchange",
-                "telling the operator the value of detail",
+                words!("no evidence, no exchange", "sübutsuz mübadilə yoxdur"),
+                words!(
+                    "telling the operator the value of detail",
+                    "detail sahəsinin qiymətini operatora bildirmək"
+                ),
             ),
         }
     }
+}
+
+impl Stop {
+    fn stopped(self) -> Words {
+        match self {
+            Self::Member => words!(
+                "Exchange with this member is stopped.",
+                "Bu üzvlə mübadilə dayandırılıb."
+            ),
+            Self::Contract => words!(
+                "Exchange under this contract is stopped.",
+                "Bu müqavilə üzrə mübadilə dayandırılıb."
+            ),
+            Self::Service => words!(
+                "Calls of this service are stopped.",
+                "Bu xidmətə müraciətlər dayandırılıb."
+            ),
+        }
+    }
+}
+
+pub(super) fn operator() -> Words {
+    words!("the operator of this node", "bu qovşağın operatoru")
+}
+
+fn no_time() -> Words {
+    words!("no time, no exchange", "dəqiq vaxt olmadan mübadilə yoxdur")
 }
