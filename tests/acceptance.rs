@@ -39,7 +39,7 @@ const LINES: [&str; 84] = [
     "SOAP missing headers",
     "SOAP duplicate headers, malformed bodies",
     "SOAP multipart faults",
-    "error body and field, unique detail",
+    "error body in JSON and by Accept in XML, its field, unique detail",
     "access denied, granted by subsystem and groups",
     "endpoint rights, encoded escapes",
     "disabled service, service of the other kind",

@@ -21,6 +21,7 @@ mod about;
 mod ask;
 mod authorise;
 mod enter;
+mod error;
 mod forward;
 mod keep;
 mod late;
@@ -33,7 +34,7 @@ mod serve;
 mod sign;
 mod verify;
 
-pub use about::{About, Proof, Refused};
+pub use about::{About, Proof, Reader, Refused};
 pub use ask::{Told, ask_allowed_methods};
 pub use enter::{Arrival, edge};
 pub use metadata::{CONTRACTS, list_clients};

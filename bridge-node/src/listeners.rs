@@ -11,7 +11,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
 use crate::exchange::{
-    About, Arrival, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
+    About, Arrival, Reader, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
 };
 use crate::framing::Doubt;
@@ -43,6 +43,7 @@ impl Handler for ConsumerInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
+        let reader = Reader::of(&node.settings, request.headers());
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if request.method() == Method::GET
             && let Ok(Target::ListClients { instance }) =
@@ -53,17 +54,23 @@ impl Handler for ConsumerInterface {
                 Err(refused) => refuse_caller(&node, refused).await,
             }
         } else {
-            let arrival = Arrival::new(connection, request);
+            let arrival = Arrival::new(connection, request, reader);
             match node.admit(Side::Consumer) {
                 // A task of its own: the exchange ends as it must even if the caller has gone.
-                Ok(place) => node
-                    .house
-                    .tasks
-                    .spawn(run_outbound(node.clone(), arrival, place))
-                    .await
-                    .unwrap_or_else(|_panicked| internal(Side::Consumer)),
+                Ok(place) => {
+                    let task = node
+                        .house
+                        .tasks
+                        .spawn(run_outbound(node.clone(), arrival, place));
+                    match task.await {
+                        Ok(reply) => reply,
+                        Err(_panicked) => {
+                            refuse_caller(&node, internal(Side::Consumer, reader)).await
+                        }
+                    }
+                }
                 Err(refusal) => {
-                    refuse_caller(&node, About::new(Side::Consumer).refuse(refusal)).await
+                    refuse_caller(&node, About::new(Side::Consumer, reader).refuse(refusal)).await
                 }
             }
         };
@@ -80,19 +87,20 @@ impl Handler for ConsumerInterface {
 async fn run_outbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply {
     // Kept until the exchange has ended.
     let _share = Arc::clone(&arrival.share);
+    let reader = arrival.reader;
     let refused = tokio::select! {
         ended = outbound(&node, arrival) => match ended {
             Ok(reply) => return reply,
             Err(refused) => refused,
         },
-        () = node.house.ended.cancelled() => interrupted(Side::Consumer),
+        () = node.house.ended.cancelled() => interrupted(Side::Consumer, reader),
     };
     refuse_caller(&node, refused).await
 }
 
 /// The exchange is dropped where it stands; its `interrupted` leaf is written when all are.
-fn interrupted(side: Side) -> Refused {
-    About::new(side).refuse(Refusal::Node(NodeFault::Interrupted))
+fn interrupted(side: Side, reader: Reader) -> Refused {
+    About::new(side, reader).refuse(Refusal::Node(NodeFault::Interrupted))
 }
 
 fn clients(
@@ -102,6 +110,7 @@ fn clients(
     instance: Option<&str>,
 ) -> Result<Reply, Refused> {
     let now_s = node.clock.now_s();
+    let reader = Reader::of(&node.settings, request.headers());
     edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| {
             node.callers
@@ -109,7 +118,7 @@ fn clients(
         })
         .and_then(|_caller| node.watch.view(now_s))
         .map(|view| list_clients(view.directory(), instance))
-        .map_err(|refusal| About::new(Side::Consumer).refuse(refusal))
+        .map_err(|refusal| About::new(Side::Consumer, reader).refuse(refusal))
 }
 
 impl Handler for NodeInterface {
@@ -123,19 +132,26 @@ impl Handler for NodeInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
+        let reader = Reader::of(&node.settings, request.headers());
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
-            let arrival = Arrival::new(connection, request);
+            let arrival = Arrival::new(connection, request, reader);
             match node.admit(Side::Provider) {
-                Ok(place) => node
-                    .house
-                    .tasks
-                    .spawn(run_inbound(node.clone(), arrival, place))
-                    .await
-                    .unwrap_or_else(|_panicked| internal(Side::Provider)),
+                Ok(place) => {
+                    let task = node
+                        .house
+                        .tasks
+                        .spawn(run_inbound(node.clone(), arrival, place));
+                    match task.await {
+                        Ok(reply) => reply,
+                        Err(_panicked) => {
+                            refuse_peer(&node, internal(Side::Provider, reader)).await
+                        }
+                    }
+                }
                 Err(refusal) => {
-                    refuse_peer(&node, About::new(Side::Provider).refuse(refusal)).await
+                    refuse_peer(&node, About::new(Side::Provider, reader).refuse(refusal)).await
                 }
             }
         };
@@ -152,19 +168,21 @@ impl Handler for NodeInterface {
 async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply {
     // Kept until the exchange has ended.
     let _share = Arc::clone(&arrival.share);
+    let reader = arrival.reader;
     let refused = tokio::select! {
         ended = inbound(&node, arrival) => match ended {
             Ok(reply) => return reply,
             Err(refused) => refused,
         },
-        () = node.house.ended.cancelled() => interrupted(Side::Provider),
+        () = node.house.ended.cancelled() => interrupted(Side::Provider, reader),
     };
     refuse_peer(&node, refused).await
 }
 
 /// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
-    let refuse = |refusal| About::new(Side::Provider).refuse(refusal);
+    let reader = Reader::of(&node.settings, request.headers());
+    let refuse = |refusal| About::new(Side::Provider, reader).refuse(refusal);
     let known = edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| node.peer_of(connection, &view));
@@ -196,7 +214,7 @@ async fn log_file(node: &Node, connection: &Connection, request: &Request<Incomi
             tracing::error!(error = %crate::chain(&error), "a log file cannot be read");
             refuse_peer(node, refuse(Refusal::Node(NodeFault::Journal))).await
         }
-        Err(_panicked) => internal(Side::Provider),
+        Err(_panicked) => refuse_peer(node, internal(Side::Provider, reader)).await,
     }
 }
 
@@ -219,7 +237,7 @@ impl Handler for Health {
             }
             "/metrics" => match metrics::text(&self.0).await {
                 Ok(text) => body(200, metrics::MEDIA_TYPE, Bytes::from(text)),
-                Err(std::fmt::Error) => internal(Side::Consumer),
+                Err(std::fmt::Error) => status(500),
             },
             _ => status(404),
         };
@@ -288,16 +306,9 @@ fn finish(node: &Node, reply: Reply) -> Response<Outgoing> {
     response
 }
 
-fn internal(side: Side) -> Reply {
-    let code = Refusal::Node(NodeFault::Internal).code(side);
-    let mut reply = json(
-        500,
-        &serde_json::json!({ "type": code, "message": "This node failed.", "detail": "" }),
-    );
-    reply
-        .fields
-        .insert("x-road-error", HeaderValue::from_static(code));
-    reply
+/// A step panicked: what it knew is lost.
+fn internal(side: Side, reader: Reader) -> Refused {
+    About::new(side, reader).refuse(Refusal::Node(NodeFault::Internal))
 }
 
 fn status(status: u16) -> Reply {

@@ -14,8 +14,10 @@ use bridge_core::identity::{NodeId, SubsystemId};
 mod limits;
 mod parts;
 pub mod raw;
+mod told;
 
 pub use limits::{Limits, RawLimits};
+pub use told::{ErrorStatus, ErrorTypes, Told};
 
 /// Everything a node was told, checked.
 #[derive(Debug, Clone)]
@@ -42,6 +44,8 @@ pub struct Settings {
     pub consumer_listen: Option<SocketAddr>,
     /// Listener for information systems without TLS; loopback only.
     pub consumer_plain_listen: Option<SocketAddr>,
+    /// How those who ask are told of refusals.
+    pub told: Told,
     /// Listener for other nodes.
     pub peer_listen: SocketAddr,
     /// Unix socket for officers' commands.

@@ -27,3 +27,4 @@ mod processes;
 mod rights;
 mod stops;
 mod topology;
+mod words;

@@ -22,6 +22,10 @@ use crate::terms::Terms;
 pub struct Plan {
     /// More TOML: `[[services]]`, `[local_groups]`, `[[callers]]`.
     pub more: String,
+    /// Lines of `[node]`.
+    pub node: String,
+    /// Lines of `[consumer]`.
+    pub consumer: String,
     /// Lines of `[limits]`.
     pub limits: String,
     /// Contract files of this agency alone.
@@ -231,10 +235,10 @@ impl Agency {
         )
         .unwrap();
         let text = format!(
-            "[node]\nid = \"{member}/NODE1\"\nlog_domain = \"journal.example\"\ndata_folder = \"data\"\nkeys_folder = \"keys\"\n\
+            "[node]\nid = \"{member}/NODE1\"\nlog_domain = \"journal.example\"\ndata_folder = \"data\"\nkeys_folder = \"keys\"\n{node}\n\
              [trust]\nanchors = \"../anchors.pem\"\n\
              [directory]\nroot = \"../root.json\"\nsource = \"{source}\"\nrefresh_seconds = {refresh}\n\
-             [consumer]\nlisten = \"{consumer}\"\nplain_listen = \"{plain}\"\n[peer]\nlisten = \"{peer}\"\n\
+             [consumer]\nlisten = \"{consumer}\"\nplain_listen = \"{plain}\"\n{interface}\n[peer]\nlisten = \"{peer}\"\n\
              [admin]\nhealth_listen = \"{health}\"\n[contracts]\nfolder = \"contracts\"\n\
              [limits]\nsegment_bytes = {SEGMENT_BYTES}\n{limits}\n\
              [[callers]]\nname = \"by certificate\"\nsubsystems = [\"{client}\"]\ncertificate = \"callers/leaf.pem\"\n\
@@ -243,6 +247,8 @@ impl Agency {
             member = self.member,
             source = self.plan.source.as_deref().unwrap_or("../directory"),
             refresh = self.plan.refresh_s.unwrap_or(86_400),
+            node = self.plan.node,
+            interface = self.plan.consumer,
             limits = self.plan.limits,
             client = self.subsystem,
             officer = STANDARD.encode(self.officers_public_key()),

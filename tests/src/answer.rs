@@ -5,6 +5,17 @@ use http::HeaderMap;
 use serde_json::Value;
 use uuid::Uuid;
 
+/// What the body of an error says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// `type`
+    pub kind: String,
+    /// `message`
+    pub message: String,
+    /// `detail`
+    pub detail: String,
+}
+
 /// An answer, read whole.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -35,13 +46,10 @@ impl Answer {
         if let Some(code) = answer.field("x-road-error")
             && !answer.body.is_empty()
         {
-            let body = answer.json();
-            assert_eq!(
-                body["type"], *code,
-                "X-Road-Error differs from the body's type"
-            );
-            Uuid::parse_str(body["detail"].as_str().unwrap()).expect("detail is a UUID");
-            assert!(!body["message"].as_str().unwrap().is_empty());
+            let told = answer.told();
+            assert_eq!(told.kind, code, "X-Road-Error differs from the body's type");
+            Uuid::parse_str(&told.detail).expect("detail is a UUID");
+            assert!(!told.message.is_empty());
         }
         answer
     }
@@ -58,6 +66,36 @@ impl Answer {
     pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body)
             .unwrap_or_else(|error| panic!("not JSON ({error}): {} {:?}", self.status, self.body))
+    }
+
+    /// The body of an error, in the form that `Content-Type` names.
+    #[track_caller]
+    pub fn told(&self) -> Told {
+        let names = ["type", "message", "detail"];
+        let [kind, message, detail] = match self.field("content-type") {
+            Some("application/json; charset=utf-8") => {
+                let body = self.json();
+                names.map(|name| body[name].as_str().unwrap().to_owned())
+            }
+            Some("application/xml; charset=utf-8" | "text/xml; charset=utf-8") => {
+                let text = std::str::from_utf8(&self.body).unwrap();
+                let document = roxmltree::Document::parse(text).unwrap();
+                let root = document.root_element();
+                assert!(root.has_tag_name("error"), "{text}");
+                names.map(|name| {
+                    let mut found = root.children().filter(|child| child.has_tag_name(name));
+                    let text = found.next().unwrap().text().unwrap().to_owned();
+                    assert!(found.next().is_none(), "{name} occurs twice");
+                    text
+                })
+            }
+            other => panic!("an error of type {other:?}"),
+        };
+        Told {
+            kind,
+            message,
+            detail,
+        }
     }
 
     /// `X-Road-Request-Id`.
@@ -87,6 +125,6 @@ impl Answer {
 
     /// The message of a refusal.
     pub fn message(&self) -> String {
-        self.json()["message"].as_str().unwrap().to_owned()
+        self.told().message
     }
 }

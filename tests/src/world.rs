@@ -105,6 +105,26 @@ impl Setup {
         self
     }
 
+    /// Adds a line to `[node]` of both nodes.
+    #[must_use]
+    pub fn node(mut self, line: &str) -> Self {
+        for plan in [&mut self.provider, &mut self.consumer] {
+            plan.node.push_str(line);
+            plan.node.push('\n');
+        }
+        self
+    }
+
+    /// Adds a line to `[consumer]` of both nodes.
+    #[must_use]
+    pub fn interface(mut self, line: &str) -> Self {
+        for plan in [&mut self.provider, &mut self.consumer] {
+            plan.consumer.push_str(line);
+            plan.consumer.push('\n');
+        }
+        self
+    }
+
     /// Adds a line to `[limits]` of both nodes.
     #[must_use]
     pub fn limit(mut self, line: &str) -> Self {

@@ -14,7 +14,7 @@ mod name;
 mod part;
 
 pub use name::CertificateName;
-pub use part::{IdentityError, MAX_PART_BYTES, PartFault, is_hidden};
+pub use part::{IdentityError, MAX_PART_BYTES, PartFault, PartRole, is_hidden};
 pub(crate) use part::{check_part, decode_part, hex_value, unescape, write_part};
 
 /// Names a member: an agency, `instance/class/code`.
@@ -59,9 +59,9 @@ impl MemberId {
         code: impl Into<String>,
     ) -> Result<Self, IdentityError> {
         Ok(Self {
-            instance: check_part(instance.into(), "instance")?,
-            class: check_part(class.into(), "member class")?,
-            code: check_part(code.into(), "member code")?,
+            instance: check_part(instance.into(), PartRole::Instance)?,
+            class: check_part(class.into(), PartRole::MemberClass)?,
+            code: check_part(code.into(), PartRole::MemberCode)?,
         })
     }
 
@@ -91,7 +91,7 @@ impl MemberId {
     ///
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn subsystem(&self, code: impl Into<String>) -> Result<SubsystemId, IdentityError> {
-        let code = check_part(code.into(), "subsystem code")?;
+        let code = check_part(code.into(), PartRole::SubsystemCode)?;
         Ok(SubsystemId {
             member: self.clone(),
             code,
@@ -104,7 +104,7 @@ impl MemberId {
     ///
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn node(&self, code: impl Into<String>) -> Result<NodeId, IdentityError> {
-        let code = check_part(code.into(), "node code")?;
+        let code = check_part(code.into(), PartRole::NodeCode)?;
         Ok(NodeId {
             member: self.clone(),
             code,
@@ -129,7 +129,7 @@ impl SubsystemId {
     ///
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn service(&self, code: impl Into<String>) -> Result<ServiceId, IdentityError> {
-        let code = check_part(code.into(), "service code")?;
+        let code = check_part(code.into(), PartRole::ServiceCode)?;
         Ok(ServiceId {
             subsystem: self.clone(),
             code,
@@ -216,7 +216,7 @@ impl FromStr for SubsystemId {
 
     fn from_str(text: &str) -> Result<Self, IdentityError> {
         let [instance, class, member, code] = split(text)?;
-        member_of([instance, class, member])?.subsystem(decode_part(code, "subsystem code")?)
+        member_of([instance, class, member])?.subsystem(decode_part(code, PartRole::SubsystemCode)?)
     }
 }
 
@@ -226,8 +226,8 @@ impl FromStr for ServiceId {
     fn from_str(text: &str) -> Result<Self, IdentityError> {
         let [instance, class, member, subsystem, code] = split(text)?;
         member_of([instance, class, member])?
-            .subsystem(decode_part(subsystem, "subsystem code")?)?
-            .service(decode_part(code, "service code")?)
+            .subsystem(decode_part(subsystem, PartRole::SubsystemCode)?)?
+            .service(decode_part(code, PartRole::ServiceCode)?)
     }
 }
 
@@ -236,7 +236,7 @@ impl FromStr for NodeId {
 
     fn from_str(text: &str) -> Result<Self, IdentityError> {
         let [instance, class, member, code] = split(text)?;
-        member_of([instance, class, member])?.node(decode_part(code, "node code")?)
+        member_of([instance, class, member])?.node(decode_part(code, PartRole::NodeCode)?)
     }
 }
 
@@ -263,9 +263,9 @@ fn split<const N: usize>(text: &str) -> Result<[&str; N], IdentityError> {
 
 fn member_of([instance, class, code]: [&str; 3]) -> Result<MemberId, IdentityError> {
     MemberId::new(
-        decode_part(instance, "instance")?,
-        decode_part(class, "member class")?,
-        decode_part(code, "member code")?,
+        decode_part(instance, PartRole::Instance)?,
+        decode_part(class, PartRole::MemberClass)?,
+        decode_part(code, PartRole::MemberCode)?,
     )
 }
 

@@ -13,7 +13,8 @@
 //! - an [`envelope`] is our profile of HTTP message signatures: what a message must cover;
 //! - a [`contract`] is what a provider allows a consumer; a [`decision`] is made under it, and
 //!   [`cut`] leaves in an answer what it names;
-//! - a [`refusal`] is an answer that says no, and explains itself;
+//! - a [`refusal`] is an answer that says no, and explains itself in the language and form that its reader
+//!   [`accept`]s;
 //! - a [`leaf`] is one line of the journal: facts that anybody may see.
 //!
 //! ```
@@ -26,6 +27,7 @@
 //! # Ok::<(), bridge_core::target::TargetError>(())
 //! ```
 
+pub mod accept;
 pub mod contract;
 pub mod cut;
 pub mod decision;

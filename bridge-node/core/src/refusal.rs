@@ -6,23 +6,39 @@
 //! `401` says nothing more than that; a hidden service is refused exactly like an unknown one.
 //!
 //! ```
+//! use bridge_core::accept::Language;
 //! use bridge_core::leaf::Side;
 //! use bridge_core::refusal::{Refusal, Unknown};
 //!
 //! let refusal = Refusal::Unknown(Unknown::Hidden);
 //! assert_eq!(refusal.status(), 404);
 //! assert_eq!(refusal.code(Side::Provider), "server.serverproxy.unknown_service");
-//! assert_eq!(refusal.message(), Refusal::Unknown(Unknown::Service).message());
+//! for language in Language::ALL {
+//!     assert_eq!(refusal.message(language), Refusal::Unknown(Unknown::Service).message(language));
+//! }
 //! ```
+//!
+//! # Words
+//!
+//! One word for one thing, in both languages: node qovşaq · member üzv · subsystem altsistem · service xidmət · provider
+//! təchizatçı · client müştəri · registry reyestr · contract müqavilə · purpose məqsəd · legal basis hüquqi əsas · request
+//! sorğu · answer cavab · message mesaj · field sahə · body gövdə · path yol · exchange mübadilə · journal jurnal · evidence
+//! sübut · receipt qəbz · directory kataloq · signature imza · key açar · certificate sertifikat · credentials giriş məlumatları
+//! · operator operator · security officer təhlükəsizlik üzrə məsul şəxs · to refuse rədd etmək. Names of fields, methods and calls
+//! stay as they are on the wire, with a noun behind them that takes the suffix: `X-Road-Client sahəsində`.
 
 use std::fmt;
 
+use crate::accept::Language;
 use crate::fields::FieldError;
 use crate::identity::SubsystemId;
 use crate::leaf::Side;
+use crate::quota::Window;
 use crate::target::TargetError;
 
+mod body;
 mod code;
+mod edge;
 mod explain;
 mod link;
 mod node;
@@ -35,12 +51,13 @@ mod service;
 use code::Code;
 use explain::Explanation;
 
+pub use body::{ErrorBody, camel_case, x_road_status};
 pub use link::LinkFault;
 pub use node::{NodeFault, Notice, Stop};
 pub use peer::PeerFault;
 pub use policy::{ContractName, Denial};
 pub use request::{CallerFault, RequestFault, Unknown};
-pub use service::ServiceFault;
+pub use service::{NotCut, ServiceFault};
 
 /// Says no to an exchange, and why. Grouped by what was judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,8 +88,8 @@ pub enum Refusal {
     Quota {
         /// The contract the quota stands in.
         contract: ContractName,
-        /// `hour` or `day`.
-        per: &'static str,
+        /// The window in which requests are counted.
+        per: Window,
         /// Requests allowed in that time.
         limit: u64,
         /// Seconds until the next request is allowed.
@@ -130,11 +147,6 @@ impl Refusal {
     /// consumer's node refuses, `server.serverproxy.*` where the provider's does.
     pub fn code(&self, side: Side) -> &'static str {
         self.kind().of(side)
-    }
-
-    /// Returns the error type under the name it had before X-Road 7.8: `Server.ServerProxy.AccessDenied`.
-    pub fn old_code(&self, side: Side) -> String {
-        self.kind().old(side)
     }
 
     /// Returns the HTTP status.
@@ -208,16 +220,15 @@ impl Refusal {
         }
     }
 
-    /// Returns the public explanation, in English: what was refused, the rule, who can change it,
-    /// what would help.
-    pub fn message(&self) -> String {
-        self.explain().to_string()
+    /// Returns the public explanation: what was refused, the rule, who can change it, what would help.
+    pub fn message(&self, language: Language) -> String {
+        self.explain().told(language)
     }
 
     fn kind(&self) -> Code {
         match self {
             Self::Malformed(_) => Code::BadRequest,
-            Self::Field(error) => request::field_code(error),
+            Self::Field(error) => edge::field_code(error),
             Self::Request(fault) => fault.code(),
             Self::Caller(_) => Code::SslAuthenticationFailed,
             Self::Unknown(unknown) => unknown.code(),
@@ -233,8 +244,8 @@ impl Refusal {
 
     fn explain(&self) -> Explanation {
         match self {
-            Self::Malformed(error) => request::explain_edge(error),
-            Self::Field(error) => request::explain_edge(error),
+            Self::Malformed(error) => edge::explain_target(error),
+            Self::Field(error) => edge::explain_field(error),
             Self::Request(fault) => fault.explain(),
             Self::Caller(fault) => fault.explain(),
             Self::Unknown(unknown) => unknown.explain(),
@@ -245,12 +256,12 @@ impl Refusal {
                 per,
                 limit,
                 retry_after_s,
-            } => policy::explain_quota(contract, per, *limit, *retry_after_s),
+            } => policy::explain_quota(contract, *per, *limit, *retry_after_s),
             Self::ContractVersions { ours, theirs } => {
                 policy::explain_versions(ours.as_deref(), theirs)
             }
-            Self::PeerRequest(fault) => fault.explain("request"),
-            Self::PeerAnswer(fault) => fault.explain("answer"),
+            Self::PeerRequest(fault) => fault.explain_request(),
+            Self::PeerAnswer(fault) => fault.explain_answer(),
             Self::Link(fault) => fault.explain(),
             Self::Service(fault) => fault.explain(),
             Self::Node(fault) => fault.explain(),
@@ -259,8 +270,9 @@ impl Refusal {
 }
 
 impl fmt::Display for Refusal {
+    /// Writes the explanation in the language of the log.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.explain().fmt(f)
+        f.write_str(&self.message(Language::English))
     }
 }
 

@@ -4,13 +4,13 @@
 //! stand a [`CleanPath`] and a [`CleanQuery`]. Decision, adapter and evidence all use the text that
 //! [`ServiceTarget::request_target`] writes, so no two of them can read the line differently.
 
-use crate::identity::{ServiceId, SubsystemId, check_part, decode_part, write_part};
+use crate::identity::{PartRole, ServiceId, SubsystemId, check_part, decode_part, write_part};
 
 mod error;
 mod path;
 mod query;
 
-pub use error::{QueryFault, SegmentFault, TargetError};
+pub use error::{MetadataForm, QueryFault, SegmentFault, TargetError};
 pub use path::CleanPath;
 pub use query::CleanQuery;
 
@@ -157,7 +157,10 @@ fn parse_exchange(
     let provider: SubsystemId = format!("{instance}/{class}/{member}/{subsystem}").parse()?;
     // `splitn` has taken the separator; a path that begins without one is no path.
     let rest = parts.next();
-    let code = check_part(decode_part(code, "service code")?, "service code")?;
+    let code = check_part(
+        decode_part(code, PartRole::ServiceCode)?,
+        PartRole::ServiceCode,
+    )?;
     if let Some(call) = metadata_call(&code, rest, &query)? {
         let text = metadata_text(&provider, &call);
         return Ok(Target::Metadata {
@@ -183,15 +186,15 @@ fn metadata_call(
     query: &CleanQuery,
 ) -> Result<Option<MetadataCall>, TargetError> {
     let takes = match code {
-        "listMethods" | "allowedMethods" => "neither a path nor a query",
-        "getOpenAPI" => "no path and one parameter, serviceCode",
+        "listMethods" | "allowedMethods" => MetadataForm::Nothing,
+        "getOpenAPI" => MetadataForm::ServiceCode,
         _ => return Ok(None),
     };
     let call = match (code, query.pairs()) {
         ("listMethods", []) => MetadataCall::ListMethods,
         ("allowedMethods", []) => MetadataCall::AllowedMethods,
         ("getOpenAPI", [(name, value)]) if name == "serviceCode" => MetadataCall::GetOpenApi {
-            service_code: check_part(value.clone(), "service code")?,
+            service_code: check_part(value.clone(), PartRole::ServiceCode)?,
         },
         _ => return Err(TargetError::Metadata { takes }),
     };
@@ -219,11 +222,11 @@ fn parse_list_clients(query: &CleanQuery) -> Result<Target, TargetError> {
     match query.pairs() {
         [] => Ok(Target::ListClients { instance: None }),
         [(name, value)] if name == "xRoadInstance" => {
-            let instance = Some(check_part(value.clone(), "instance")?);
+            let instance = Some(check_part(value.clone(), PartRole::Instance)?);
             Ok(Target::ListClients { instance })
         }
         _ => Err(TargetError::Metadata {
-            takes: "no parameter but xRoadInstance",
+            takes: MetadataForm::Instance,
         }),
     }
 }

@@ -2,18 +2,32 @@
 
 use std::time::Instant;
 
+use bridge_core::accept::{ErrorForm, Language, error_form, language};
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis, coarse_duration_ms, coarse_size};
 use bridge_core::refusal::Refusal;
+use http::HeaderMap;
 use uuid::Uuid;
 
 use crate::payload::{Pace, Payload};
+use crate::settings::Settings;
+
+/// How whoever asks wants to be told of a refusal.
+#[derive(Debug, Clone, Copy)]
+pub struct Reader {
+    /// The language of the explanation.
+    pub language: Language,
+    /// The form of the body.
+    pub form: ErrorForm,
+}
 
 /// Facts that a leaf may show. Filled as the steps learn them; nothing here was said by a stranger unchecked.
 #[derive(Debug, Clone)]
 pub struct About {
     /// Which end this node is.
     pub side: Side,
+    /// How a refusal is told.
+    pub reader: Reader,
     /// When the head arrived.
     pub arrived: Instant,
     /// What is left of its time.
@@ -74,13 +88,32 @@ pub struct Proof {
     pub head: super::sign::RequestHead,
 }
 
+// === impl Reader ===
+
+impl Reader {
+    /// This node itself, when it is the one who asks.
+    pub(super) const OWN: Self = Self {
+        language: Language::English,
+        form: ErrorForm::Json,
+    };
+
+    /// What the fields of a request prefer. They need not be believed: they change no decision.
+    pub fn of(settings: &Settings, fields: &HeaderMap) -> Self {
+        Self {
+            language: language(fields, settings.told.language),
+            form: error_form(fields),
+        }
+    }
+}
+
 // === impl About ===
 
 impl About {
     /// Nothing is known yet.
-    pub fn new(side: Side) -> Self {
+    pub fn new(side: Side, reader: Reader) -> Self {
         Self {
             side,
+            reader,
             arrived: Instant::now(),
             pace: Pace::new(),
             request_id: None,

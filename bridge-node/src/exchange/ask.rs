@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Method};
 use uuid::Uuid;
 
-use super::about::{About, Refused};
+use super::about::{About, Reader, Refused};
 use super::enter::{Asked, Entered};
 use super::{authorise, late, record, refuse_caller};
 use crate::node::Node;
@@ -65,7 +65,7 @@ async fn ask(
 ) -> Result<Told, Refused> {
     let _place = node
         .admit(Side::Consumer)
-        .map_err(|refusal| About::new(Side::Consumer).refuse(refusal))?;
+        .map_err(|refusal| About::new(Side::Consumer, Reader::OWN).refuse(refusal))?;
     let entered = question(peer, client, provider)?;
     let request_id = entered.about.request_id.unwrap_or_default();
     let authorised = authorise::outbound(node, entered).await?;
@@ -87,7 +87,7 @@ fn question(
     client: &SubsystemId,
     provider: &SubsystemId,
 ) -> Result<Entered, Refused> {
-    let mut about = About::new(Side::Consumer);
+    let mut about = About::new(Side::Consumer, Reader::OWN);
     let text = format!("/r1/{provider}/allowedMethods");
     let asked = parse_target(&text, &TargetLimits::default())
         .map_err(Refusal::Malformed)

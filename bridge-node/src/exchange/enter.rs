@@ -16,7 +16,7 @@ use http::{Extensions, HeaderMap, Method, Request, Uri, request::Parts};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
-use super::about::{About, Refused};
+use super::about::{About, Reader, Refused};
 use crate::callers::owns;
 use crate::framing::{Doubt, is_malformed};
 use crate::node::Node;
@@ -34,6 +34,8 @@ pub struct Arrival {
     pub request: Request<Incoming>,
     /// Its place among the exchanges, once it is known whose it is. Whoever waits for the exchange keeps it.
     pub share: Arc<OnceLock<Share>>,
+    /// How whoever sent it wants to be told of a refusal.
+    pub reader: Reader,
 }
 
 /// What is asked for: a service, or what a provider's node knows of its services.
@@ -84,8 +86,9 @@ const METHODS: [&str; 8] = [
 
 impl Arrival {
     /// Nothing is known of it yet.
-    pub fn new(connection: Arc<Connection>, request: Request<Incoming>) -> Self {
+    pub fn new(connection: Arc<Connection>, request: Request<Incoming>, reader: Reader) -> Self {
         Self {
+            reader,
             connection,
             request,
             share: Arc::default(),
@@ -146,12 +149,13 @@ impl Asked {
 
 /// Step 1 at the consumer's node.
 pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Refused> {
-    let mut about = About::new(Side::Consumer);
     let Arrival {
         connection,
         request,
         share,
+        reader,
     } = arrival;
+    let mut about = About::new(Side::Consumer, reader);
     let (parts, body) = request.into_parts();
     let (asked, caller) =
         head(node, &connection, &parts, &mut about).map_err(|refusal| about.refuse(refusal))?;
@@ -232,12 +236,13 @@ fn asked(parts: &Parts) -> Result<Asked, Refusal> {
 
 /// Step 1 at the provider's node: the TLS peer is a node of the directory.
 pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused> {
-    let mut about = About::new(Side::Provider);
     let Arrival {
         connection,
         request,
         share,
+        reader,
     } = arrival;
+    let mut about = About::new(Side::Provider, reader);
     let (parts, body) = request.into_parts();
     let result = edge(&parts.extensions, &parts.uri, &parts.headers)
         .and_then(|()| node.watch.view(node.clock.now_s()))

@@ -1,30 +1,23 @@
 //! The one place where a refusal becomes an answer, a log line and, if the other side had proved itself, a leaf.
 
+use bridge_core::accept::ErrorForm;
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::{EvidenceMode, Kind, Side};
-use bridge_core::refusal::{Fault, NodeFault, Refusal};
+use bridge_core::refusal::{ErrorBody, Fault, NodeFault, Refusal};
 use bridge_journal::Entry;
 use bytes::Bytes;
-use http::header::{CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{CONNECTION, CONTENT_LANGUAGE, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderMap, HeaderValue};
-use serde::Serialize;
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
+use super::error::tell;
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
 use super::sign::{content, set, set_identity, set_service};
 use crate::metrics::Limit;
 use crate::node::Node;
 use crate::payload::Payload;
-
-/// The body of every error. Standard: X-Road PR-REST §4.6.
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    r#type: &'a str,
-    message: &'a str,
-    detail: &'a str,
-}
 
 /// Answers a caller with a refusal; journaled once the caller has proved to own the client it names.
 pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
@@ -36,7 +29,8 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     let proved = about.client.is_some() && (!own_fault || about.begun);
     let excess = proved && is_excess(node, &about);
     let detail = log(node, &refusal, &about, proved && !excess);
-    let mut reply = unsigned(&refusal, &about, &detail);
+    let reply = unsigned(&refusal, &about, &detail);
+    let mut reply = tell(node.settings.told, about.reader.form, reply);
     if !proved {
         node.refusals.unproved();
     }
@@ -173,21 +167,20 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     leaf
 }
 
-/// The refusal in words.
+/// The refusal as it is said without a signature, in the shape that it has between nodes.
 fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     let code = refusal.code(about.side);
-    let message = refusal.message();
+    let language = about.reader.language;
     let body = ErrorBody {
-        r#type: code,
-        message: &message,
-        detail,
+        r#type: code.to_owned(),
+        message: refusal.message(language),
+        detail: detail.to_owned(),
     };
-    let bytes = serde_json::to_vec(&body).unwrap_or_default();
+    let bytes = body.to_bytes(ErrorForm::Json);
     let mut fields = HeaderMap::new();
-    fields.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=utf-8"),
-    );
+    let kind = HeaderValue::from_static(ErrorForm::Json.content_type());
+    fields.insert(CONTENT_TYPE, kind);
+    fields.insert(CONTENT_LANGUAGE, HeaderValue::from_static(language.tag()));
     fields.insert("x-road-error", HeaderValue::from_static(code));
     if let Some(seconds) = refusal.retry_after() {
         fields.insert(RETRY_AFTER, HeaderValue::from(seconds));

@@ -3,6 +3,7 @@
 use bridge_core::fields::forwardable_answer;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 
+use super::error;
 use super::record::{Journaled, MAINTENANCE, SignedAnswer, SignedRequest, maintenance_told};
 use super::verify::GenuineAnswer;
 use crate::node::Node;
@@ -60,6 +61,9 @@ pub(super) fn to_caller(
             // What the provider's system answers is no error of the bridge, whatever its node writes beside it.
             continue;
         }
+        if name == "x-road-request-hash" && !node.settings.told.request_hash {
+            continue;
+        }
         if let Some(value) = genuine.fields.get(name) {
             fields.insert(name, value.clone());
         }
@@ -68,14 +72,20 @@ pub(super) fn to_caller(
     if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
         fields.insert("bridge-receipt", receipt);
     }
-    if let Some(own) = maintenance_told(node, &sent.value.about) {
+    let about = &sent.value.about;
+    if let Some(own) = maintenance_told(node, about) {
         add_maintenance(&mut fields, own);
     }
-    Reply {
+    let is_refusal = genuine.is_refusal();
+    let reply = Reply {
         status: genuine.status,
         fields,
         payload: genuine.payload,
+    };
+    if is_refusal {
+        return error::tell(node.settings.told, about.reader.form, reply);
     }
+    reply
 }
 
 /// Puts this node's announcements after the provider's: one list, one line.

@@ -7,7 +7,7 @@ use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
 use bridge_core::fields::{forwardable_answer, registry_request};
-use bridge_core::refusal::{NodeFault, Refusal, RequestFault, ServiceFault};
+use bridge_core::refusal::{NodeFault, NotCut, Refusal, RequestFault, ServiceFault};
 use bridge_core::target::ServiceTarget;
 use bytes::Bytes;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -220,11 +220,8 @@ fn cut_payload(
     status: u16,
 ) -> Result<Payload, Refusal> {
     let refuse = |reason| Refusal::Service(ServiceFault::FieldsNotEnforceable { reason });
-    let body = payload
-        .memory()
-        .ok_or(refuse("the answer is too large to be read"))?;
-    let status =
-        StatusCode::from_u16(status).map_err(|_invalid| refuse("the status is not one"))?;
+    let body = payload.memory().ok_or(refuse(NotCut::TooLarge))?;
+    let status = StatusCode::from_u16(status).map_err(|_invalid| refuse(NotCut::Status))?;
     let whole = cut(status, fields, body, mask, body.len()).map_err(|error| {
         tracing::warn!(error = %crate::chain(&error), "an answer cannot be cut to its contract");
         refuse(reason(&error))
@@ -233,15 +230,15 @@ fn cut_payload(
 }
 
 /// Why, without a word of the answer itself.
-fn reason(error: &CutError) -> &'static str {
+fn reason(error: &CutError) -> NotCut {
     match error {
-        CutError::TooLarge { .. } => "the answer is too large to be read",
-        CutError::Partial => "the answer is partial",
-        CutError::Coded => "the answer is coded",
-        CutError::Untyped => "the answer has no single media type",
-        CutError::NotJson(_) => "the answer is not unambiguous JSON",
-        CutError::NoFields => "the answer holds none of the contract's fields",
-        CutError::OtherType => "the answer is not JSON",
+        CutError::TooLarge { .. } => NotCut::TooLarge,
+        CutError::Partial => NotCut::Partial,
+        CutError::Coded => NotCut::Coded,
+        CutError::Untyped => NotCut::Untyped,
+        CutError::NotJson(_) => NotCut::Ambiguous,
+        CutError::NoFields => NotCut::NoFields,
+        CutError::OtherType => NotCut::OtherType,
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bridge_certs::Moment;
+use bridge_core::accept::Language;
 use bridge_core::identity::SubsystemId;
 use bridge_core::refusal::{PeerFault, Refusal};
 use bytes::Bytes;
@@ -151,7 +152,7 @@ fn refused_signed(node: &Node, refused: &Told, report: &mut Report) {
 fn refused_here(refusal: &Refusal, report: &mut Report) {
     report.fails(
         "round trip",
-        refusal.message(),
+        refusal.message(Language::English),
         "if its words do not help, look at both nodes' logs at this time",
     );
     if let Refusal::PeerAnswer(PeerFault::NotFresh {

@@ -12,7 +12,8 @@ use bridge_core::identity::{NodeId, SubsystemId};
 
 use super::raw::File;
 use super::{
-    Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, raw,
+    Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, Told,
+    raw,
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
@@ -31,8 +32,8 @@ struct Check<'a> {
 }
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
-    check_sections(&file, faults);
     let limits = Limits::check(&file.limits.unwrap_or_default(), faults);
+    let told = Told::check(file.node.as_ref(), file.consumer.as_ref(), faults);
     let mut check = Check { folder, faults };
     let node = file
         .node
@@ -86,6 +87,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         directory_refresh,
         consumer_listen,
         consumer_plain_listen: plain,
+        told,
         peer_listen: peer_listen?,
         admin_socket,
         data_folder,
@@ -97,24 +99,6 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         local_groups,
         limits,
     })
-}
-
-fn check_sections(file: &File, faults: &mut Vec<Fault>) {
-    for (missing, name) in [
-        (file.node.is_none(), "node"),
-        (file.trust.is_none(), "trust"),
-        (file.directory.is_none(), "directory"),
-        (file.peer.is_none(), "peer"),
-        (file.contracts.is_none(), "contracts"),
-    ] {
-        if missing && !faults.iter().any(|fault| fault.place == name) {
-            faults.push(Fault::new(
-                name,
-                "section is missing",
-                format!("add [{name}]"),
-            ));
-        }
-    }
 }
 
 const NODE_FORM: &str = "write INSTANCE/CLASS/MEMBER/NODE, each part percent-encoded";

@@ -46,13 +46,16 @@ macro_rules! section {
 }
 
 section!(/// Who this node is.
-    Node { id: String, data_folder: String, keys_folder: String, log_domain: String });
+    Node { id: String, data_folder: String, keys_folder: String, log_domain: String, language: Option<String> });
 section!(/// Whose certificates count.
     Trust { anchors: String, foreign: Option<String> });
 section!(/// The signed directory.
     Directory { root: String, source: String, refresh_seconds: Option<u64> });
 section!(/// Listeners for information systems.
-    Consumer { listen: Option<String>, plain_listen: Option<String> });
+    Consumer {
+    listen: Option<String>, plain_listen: Option<String>,
+    error_types: Option<String>, status: Option<String>, request_hash: Option<bool>,
+});
 section!(/// Listener for other nodes.
     Peer { listen: String });
 section!(/// For officers and operators.
@@ -74,7 +77,7 @@ Service {
 const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, limits, \
                         local_groups, callers, officers, services";
 
-/// Reads the text; every unknown key and every wrongly typed section becomes a fault.
+/// Reads the text; every unknown key, every missing and every wrongly typed section becomes a fault.
 pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
     let table: toml::Table = match text.parse() {
         Ok(table) => table,
@@ -109,7 +112,26 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
             )),
         }
     }
+    missing(&file, faults);
     Some(file)
+}
+
+fn missing(file: &File, faults: &mut Vec<Fault>) {
+    for (missing, name) in [
+        (file.node.is_none(), "node"),
+        (file.trust.is_none(), "trust"),
+        (file.directory.is_none(), "directory"),
+        (file.peer.is_none(), "peer"),
+        (file.contracts.is_none(), "contracts"),
+    ] {
+        if missing && !faults.iter().any(|fault| fault.place == name) {
+            faults.push(Fault::new(
+                name,
+                "section is missing",
+                format!("add [{name}]"),
+            ));
+        }
+    }
 }
 
 fn list<T: DeserializeOwned>(place: &str, value: toml::Value, faults: &mut Vec<Fault>) -> Vec<T> {

@@ -1,5 +1,7 @@
 use std::path::Path;
 
+use bridge_core::accept::Language;
+
 use super::*;
 
 const GOOD: &str = r#"
@@ -80,6 +82,57 @@ fn all_faults_are_told_at_once_with_place_and_remedy() {
         told.iter().all(|fault| fault.contains("(remedy: ")),
         "{told:#?}"
     );
+}
+
+#[test]
+fn how_refusals_are_told_is_chosen_by_word() {
+    let told = |text: &str| Settings::parse(text, Path::new(".")).map(|settings| settings.told);
+    let default = Told {
+        error_types: ErrorTypes::Dotted,
+        status: ErrorStatus::Fitting,
+        request_hash: true,
+        language: Language::English,
+    };
+    assert_eq!(told(GOOD), Ok(default));
+    let given = |keys: &str| {
+        GOOD.replace("[node]", "[node]\nlanguage = \"az\"")
+            .replace("[consumer]", &format!("[consumer]\n{keys}"))
+    };
+    let keys = "error_types = \"camel-case\"\nstatus = \"x-road\"\nrequest_hash = false";
+    let other = Told {
+        error_types: ErrorTypes::CamelCase,
+        status: ErrorStatus::XRoad,
+        request_hash: false,
+        language: Language::Azerbaijani,
+    };
+    assert_eq!(told(&given(keys)), Ok(other));
+    let explicit = "error_types = \"dotted\"\nstatus = \"fitting\"\nrequest_hash = true";
+    let language = Language::Azerbaijani;
+    assert_eq!(
+        told(&given(explicit)),
+        Ok(Told {
+            language,
+            ..default
+        })
+    );
+}
+
+#[test]
+fn words_that_are_not_known_are_faults_and_the_known_ones_are_named() {
+    let text = GOOD.replace("[node]", "[node]\nlanguage = \"ru\"").replace(
+        "[consumer]",
+        "[consumer]\nerror_types = \"Dotted\"\nstatus = \"500\"",
+    );
+    assert_eq!(
+        faults(&text),
+        [
+            "consumer.error_types: `Dotted` is not known (remedy: write \"dotted\" (the default) or \"camel-case\")",
+            "consumer.status: `500` is not known (remedy: write \"fitting\" (the default) or \"x-road\")",
+            "node.language: `ru` is not known (remedy: write \"en\" (the default) or \"az\")",
+        ]
+    );
+    let text = GOOD.replace("[consumer]", "[consumer]\nrequest_hash = \"no\"");
+    assert_eq!(faults(&text).len(), 1);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use serde_json::Value;
 use crate::contract::fault::{ContractFault, Fault};
 use crate::contract::form::{Faults, Form, Spot};
 use crate::contract::{Contract, Party};
-use crate::identity::{ServiceId, SubsystemId, check_part};
+use crate::identity::{PartRole, ServiceId, SubsystemId, check_part};
 use crate::{jcs, json};
 
 mod endpoints;
@@ -250,7 +250,7 @@ fn read_party(spot: Spot<'_, '_>, faults: &mut Faults) -> Option<Party> {
     )?;
     let group = |spot: &Spot<'_, '_>, faults: &mut Faults| {
         let text = spot.string("write the group's code", faults)?.to_owned();
-        let read = check_part(text, "group code").map_err(Fault::Identity);
+        let read = check_part(text, PartRole::GroupCode).map_err(Fault::Identity);
         faults.keep(read, &spot.place, "write the group's code")
     };
     let fields = (
@@ -286,7 +286,7 @@ fn read_service(
 ) -> Option<ServiceId> {
     let spot = form.required("service", SERVICE_FORM, faults)?;
     let code = spot.string(SERVICE_FORM, faults)?.to_owned();
-    let read = check_part(code, "service code").map_err(Fault::Identity);
+    let read = check_part(code, PartRole::ServiceCode).map_err(Fault::Identity);
     let code = faults.keep(read, &spot.place, SERVICE_FORM)?;
     let read = provider?.service(code).map_err(Fault::Identity);
     faults.keep(read, &spot.place, SERVICE_FORM)

@@ -90,7 +90,7 @@ pub(super) fn check_quota(
         if used >= limit {
             return Err(Refusal::Quota {
                 contract: name_of(contract),
-                per: window.as_str(),
+                per: window,
                 limit,
                 retry_after_s: window.retry_after_s(now),
             });

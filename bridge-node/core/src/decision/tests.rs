@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Allowed, Facts, Groups, Usage, Window, decide};
+use crate::accept::Language;
 use crate::contract::{Contract, load};
 use crate::identity::SubsystemId;
 use crate::leaf::{Side, UnixMillis};
@@ -154,8 +155,9 @@ fn verdict(question: &Question<'_>, contracts: &[Arc<Contract>]) -> String {
             limit,
             retry_after_s,
         }) => format!(
-            "429 {} {limit} per {per}, wait {retry_after_s} s",
-            contract.id
+            "429 {} {limit} per {}, wait {retry_after_s} s",
+            contract.id,
+            per.as_str()
         ),
         Err(refusal) => format!("{} no contract", refusal.status()),
     }
@@ -271,7 +273,9 @@ fn a_hidden_service_can_not_be_told_from_an_unknown_one() {
     let hidden = stranger.decide(&contracts()).expect_err("refused");
     assert_eq!(hidden, Refusal::Unknown(Unknown::Hidden));
     let unknown = Refusal::Unknown(Unknown::Service);
-    assert_eq!(hidden.message(), unknown.message());
+    for language in Language::ALL {
+        assert_eq!(hidden.message(language), unknown.message(language));
+    }
     assert_eq!(hidden.status(), unknown.status());
     for side in [Side::Consumer, Side::Provider] {
         assert_eq!(hidden.code(side), unknown.code(side));

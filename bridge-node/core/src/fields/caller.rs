@@ -6,7 +6,7 @@ use bridge_signature::parse_content_digest;
 use http::HeaderMap;
 
 use super::FieldError;
-use crate::identity::{IdentityError, NodeId, SubsystemId, check_part, decode_part};
+use crate::identity::{IdentityError, NodeId, PartRole, SubsystemId, check_part, decode_part};
 
 /// The longest value of a field that is read as text, in bytes.
 pub const MAX_TEXT_BYTES: usize = 255;
@@ -102,9 +102,9 @@ fn represented_party(fields: &HeaderMap) -> Result<Option<String>, FieldError> {
         None => (None, value),
     };
     for (part, role) in class
-        .map(|class| (class, "class"))
+        .map(|class| (class, PartRole::PartyClass))
         .into_iter()
-        .chain([(code, "code")])
+        .chain([(code, PartRole::PartyCode)])
     {
         decode_part(part, role)
             .and_then(|part| check_part(part, role))

@@ -17,8 +17,8 @@ pub enum IdentityError {
     /// One part is not acceptable.
     #[error("the {part} {fault}")]
     Part {
-        /// The role of the part, for example `member class`.
-        part: &'static str,
+        /// Which part.
+        part: PartRole,
         /// What is wrong with it.
         fault: PartFault,
     },
@@ -28,6 +28,38 @@ pub enum IdentityError {
     /// The text names an identity in another spelling than the canonical one.
     #[error("the name is not written in its canonical form")]
     NotCanonical,
+}
+
+/// Says which part of an identity a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum PartRole {
+    /// The instance of the bus.
+    #[error("instance")]
+    Instance,
+    /// The class of a member.
+    #[error("member class")]
+    MemberClass,
+    /// The code of a member.
+    #[error("member code")]
+    MemberCode,
+    /// The code of a subsystem.
+    #[error("subsystem code")]
+    SubsystemCode,
+    /// The code of a service.
+    #[error("service code")]
+    ServiceCode,
+    /// The code of a node.
+    #[error("node code")]
+    NodeCode,
+    /// The code of a group.
+    #[error("group code")]
+    GroupCode,
+    /// The class of a represented party.
+    #[error("class")]
+    PartyClass,
+    /// The code of a represented party.
+    #[error("code")]
+    PartyCode,
 }
 
 /// Says what is wrong with one part of an identity or of a path.
@@ -60,7 +92,7 @@ pub enum PartFault {
 }
 
 /// Decodes one percent-encoded part, once.
-pub(crate) fn decode_part(text: &str, part: &'static str) -> Result<String, IdentityError> {
+pub(crate) fn decode_part(text: &str, part: PartRole) -> Result<String, IdentityError> {
     let fail = |fault| IdentityError::Part { part, fault };
     // Three characters encode one byte at most: longer text can't decode to a valid part.
     if text.len() > 3 * MAX_PART_BYTES {
@@ -78,7 +110,7 @@ pub(crate) fn decode_part(text: &str, part: &'static str) -> Result<String, Iden
 }
 
 /// Checks one decoded part.
-pub(crate) fn check_part(text: String, part: &'static str) -> Result<String, IdentityError> {
+pub(crate) fn check_part(text: String, part: PartRole) -> Result<String, IdentityError> {
     let fault = if text.is_empty() {
         PartFault::Empty
     } else if text.len() > MAX_PART_BYTES {

@@ -93,7 +93,7 @@ fn each_rule_of_a_part_refuses() {
     ];
     for (part, fault) in table {
         let error = IdentityError::Part {
-            part: "member class",
+            part: PartRole::MemberClass,
             fault: *fault,
         };
         assert_eq!(
@@ -111,15 +111,15 @@ fn made_identities_follow_the_same_rules_as_read_ones() {
     let fail = |part, fault| Err(IdentityError::Part { part, fault });
     assert_eq!(
         MemberId::new("", "b", "c"),
-        fail("instance", PartFault::Empty)
+        fail(PartRole::Instance, PartFault::Empty)
     );
     assert_eq!(
         MemberId::new("a", "\u{202E}", "c"),
-        fail("member class", PartFault::Hidden)
+        fail(PartRole::MemberClass, PartFault::Hidden)
     );
     assert_eq!(
         MemberId::new("a", "b", ".."),
-        fail("member code", PartFault::Dots)
+        fail(PartRole::MemberCode, PartFault::Dots)
     );
     assert!(member().subsystem("\n").is_err());
     assert!(member().node("").is_err());
@@ -198,7 +198,7 @@ fn identities_are_json_strings() {
 /// Any text that is a valid part.
 fn part() -> impl Strategy<Value = String> {
     "\\PC{1,40}".prop_filter("a valid part", |text| {
-        check_part(text.clone(), "part").is_ok()
+        check_part(text.clone(), PartRole::MemberCode).is_ok()
     })
 }
 

@@ -21,10 +21,6 @@ macro_rules! codes {
                     )+
                 }
             }
-
-            fn suffix(self) -> &'static str {
-                match self { $(Self::$variant => $suffix),+ }
-            }
         }
     };
 }
@@ -83,42 +79,4 @@ codes! {
     QuotaExceeded => "quota_exceeded",
     Replayed => "replayed",
     SubjectsNotReadable => "subjects_not_readable",
-}
-
-impl Code {
-    /// Returns the CamelCase name used before X-Road 7.8.
-    pub(super) fn old(self, side: Side) -> String {
-        let prefix = match side {
-            Side::Consumer => "Server.ClientProxy.",
-            Side::Provider => "Server.ServerProxy.",
-        };
-        let name = match self.suffix() {
-            // The three that were not the same words in another case.
-            "global_conf_outdated" => "OutdatedGlobalConf".to_owned(),
-            "io_error" => "IOError".to_owned(),
-            "service_failed.io_error" => "ServiceFailed.IOError".to_owned(),
-            suffix => camel_case(suffix),
-        };
-        format!("{prefix}{name}")
-    }
-}
-
-fn camel_case(suffix: &str) -> String {
-    let mut name = String::with_capacity(suffix.len());
-    let mut upper = true;
-    for character in suffix.chars() {
-        match character {
-            '_' => upper = true,
-            '.' => {
-                name.push('.');
-                upper = true;
-            }
-            letter if upper => {
-                name.push(letter.to_ascii_uppercase());
-                upper = false;
-            }
-            letter => name.push(letter),
-        }
-    }
-    name
 }

@@ -1,7 +1,7 @@
 //! Refusals because of the way to the peer, or of the shape of its answer.
 
 use super::code::Code;
-use super::explain::Explanation;
+use super::explain::{Explanation, Words, words};
 
 /// Says why no usable answer came from the provider's node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,10 +36,6 @@ pub enum LinkFault {
     },
 }
 
-const PEER: &str = "the operator of the provider's node";
-const READ_ONLY_AGAIN: &str =
-    "asking again if the request only reads; else an Idempotency-Key, or asking the provider";
-
 /// After this time a peer that restarts is usually back.
 const PEER_RETRY_S: u32 = 5;
 
@@ -72,55 +68,114 @@ impl LinkFault {
     }
 
     pub(super) fn explain(&self) -> Explanation {
-        let (what, rule, help) = match self {
+        let (what, rule, help) = self.sentences();
+        let who = words!(
+            "the operator of the provider's node",
+            "təchizatçının qovşağının operatoru"
+        );
+        Explanation::new(what, rule, who, help)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
+    fn sentences(&self) -> (Words, Words, Words) {
+        match self {
             Self::Unreachable => (
-                "The provider's node can't be reached; the request was not sent.".to_owned(),
-                "connection to the peer",
-                "asking again in a few seconds",
+                words!(
+                    "The provider's node can't be reached; the request was not sent.",
+                    "Təchizatçının qovşağı ilə əlaqə yoxdur; sorğu göndərilməyib."
+                ),
+                words!("connection to the peer", "digər qovşaqla bağlantı"),
+                words!(
+                    "asking again in a few seconds",
+                    "sorğunu bir neçə saniyədən sonra təkrar göndərmək"
+                ),
             ),
             Self::TlsIdentity => (
-                "The node that answered the connection is not the one that the directory names; \
-                 the request was not sent."
-                    .to_owned(),
-                "identity of the peer",
-                "a directory and a certificate that agree",
+                words!(
+                    "The node that answered the connection is not the one that the directory names; \
+                     the request was not sent.",
+                    "Bağlantıya cavab verən qovşaq kataloqda göstərilən qovşaq deyil; sorğu \
+                     göndərilməyib."
+                ),
+                words!("identity of the peer", "digər qovşağın kimliyi"),
+                words!(
+                    "a directory and a certificate that agree",
+                    "kataloqla sertifikatın bir-birinə uyğun olmasını təmin etmək"
+                ),
             ),
             Self::TimedOut { after_s } => (
-                format!(
+                words!(
                     "The provider's node did not answer within {after_s} seconds; \
-                     whether the request had its effect is not known."
+                     whether the request had its effect is not known.",
+                    "Təchizatçının qovşağı {after_s} saniyə ərzində cavab vermədi; sorğunun icra \
+                     olunub-olunmadığı məlum deyil."
                 ),
-                "time for an answer",
-                READ_ONLY_AGAIN,
+                words!("time for an answer", "cavab üçün ayrılan vaxt"),
+                again_if_it_reads(),
             ),
             Self::Cut => (
-                "The connection to the provider's node broke before the answer was complete; \
-                 whether the request had its effect is not known."
-                    .to_owned(),
-                "complete answers",
-                READ_ONLY_AGAIN,
+                words!(
+                    "The connection to the provider's node broke before the answer was complete; \
+                     whether the request had its effect is not known.",
+                    "Təchizatçının qovşağı ilə bağlantı cavab tam alınmadan kəsildi; sorğunun icra \
+                     olunub-olunmadığı məlum deyil."
+                ),
+                words!("complete answers", "cavabın tam olması"),
+                again_if_it_reads(),
             ),
             Self::RefusedUnsigned { status } => (
-                format!("The provider's node refused with status {status} and no signature."),
-                "only signed answers count",
-                READ_ONLY_AGAIN,
+                words!(
+                    "The provider's node refused with status {status} and no signature.",
+                    "Təchizatçının qovşağı sorğunu {status} status kodu ilə, imzasız rədd etdi."
+                ),
+                words!(
+                    "only signed answers count",
+                    "yalnız imzalı cavablar qəbul edilir"
+                ),
+                again_if_it_reads(),
             ),
             Self::Malformed => (
-                "The provider's node gave an answer that breaks the rules of the wire.".to_owned(),
-                "form of an answer",
-                "the same version at both ends",
+                words!(
+                    "The provider's node gave an answer that breaks the rules of the wire.",
+                    "Təchizatçının qovşağının cavabı qovşaqlararası protokolun qaydalarını pozur."
+                ),
+                words!("form of an answer", "cavabın forması"),
+                words!(
+                    "the same version at both ends",
+                    "hər iki qovşaqda eyni versiyadan istifadə etmək"
+                ),
             ),
             Self::TooLarge { limit_bytes } => (
-                format!("The answer is larger than {limit_bytes} bytes."),
-                "size of an answer",
-                "asking for less, or a higher limit set by the operator of this node",
+                words!(
+                    "The answer is larger than {limit_bytes} bytes.",
+                    "Cavab {limit_bytes} baytdan böyükdür."
+                ),
+                words!("size of an answer", "cavabın həcmi"),
+                words!(
+                    "asking for less, or a higher limit set by the operator of this node",
+                    "daha az məlumat istəmək və ya bu qovşağın operatorundan limiti artırmağı xahiş \
+                     etmək"
+                ),
             ),
             Self::Inconsistent { field } => (
-                format!("The answer's {field} is not the request's."),
-                "an answer belongs to one request",
-                "telling the provider",
+                words!(
+                    "The answer's {field} is not the request's.",
+                    "Cavabın {field} sahəsi sorğuya uyğun deyil."
+                ),
+                words!(
+                    "an answer belongs to one request",
+                    "hər cavab yalnız bir sorğuya aiddir"
+                ),
+                words!("telling the provider", "təchizatçıya xəbər vermək"),
             ),
-        };
-        Explanation::new(what, rule, PEER, help)
+        }
     }
+}
+
+fn again_if_it_reads() -> Words {
+    words!(
+        "asking again if the request only reads; else an Idempotency-Key, or asking the provider",
+        "sorğu yalnız oxumaq üçündürsə, onu təkrar göndərmək; əks halda Idempotency-Key sahəsindən \
+         istifadə etmək və ya təchizatçıdan soruşmaq",
+    )
 }

@@ -1,7 +1,7 @@
 //! Refusals because this node can't give evidence or trust now.
 
 use super::code::Code;
-use super::explain::{Explanation, clock};
+use super::explain::{Explanation, Words, clock, words};
 use crate::identity::NodeId;
 
 /// Says what this node lacks.
@@ -90,17 +90,19 @@ pub struct Notice {
 }
 
 impl Notice {
-    /// The English words, or else those that there are.
-    pub fn english(&self) -> &str {
-        if self.en.is_empty() {
-            &self.az
-        } else {
-            &self.en
-        }
+    /// The end of a maintenance, and the operator's words: those of the other language where there are none of one.
+    fn after(&self, until: &str) -> Words {
+        let [en, az] = [(&self.en, &self.az), (&self.az, &self.en)].map(|(own, other)| {
+            let said = if own.is_empty() { other } else { own };
+            let space = if said.is_empty() { "" } else { " " };
+            format!("{space}{said}")
+        });
+        words!(
+            "In maintenance until {until}.{en}",
+            "Texniki işlər aparılır, bitmə vaxtı: {until}.{az}"
+        )
     }
 }
-
-const OPERATOR: &str = "the operator of this node";
 
 /// After this time a node that drains has usually been followed by another.
 const SHORT_RETRY_S: u32 = 5;
@@ -163,110 +165,237 @@ impl NodeFault {
     pub(super) fn explain(&self) -> Explanation {
         let (rule, help) = self.rule_and_help();
         let who = if let Self::Stopped { by, .. } = self {
-            format!("the security officer of {by}")
+            words!(
+                "the security officer of {by}",
+                "{by} qovşağının təhlükəsizlik üzrə məsul şəxsi"
+            )
         } else {
-            OPERATOR.to_owned()
+            operator()
         };
         Explanation::new(self.what(), rule, who, help)
     }
 
-    fn what(&self) -> String {
+    fn what(&self) -> Words {
         match self {
-            Self::Journal => "The journal can't be written.",
-            Self::DiskReserve => "The disk is too full to take new exchanges.",
+            Self::Journal => words!(
+                "The journal can't be written.",
+                "Jurnala yazmaq mümkün deyil."
+            ),
+            Self::DiskReserve => words!(
+                "The disk is too full to take new exchanges.",
+                "Diskdə yeni mübadilələr üçün yer qalmayıb."
+            ),
             Self::DirectoryExpired { expired_s } => {
-                return format!("The directory expired at {}.", clock(*expired_s));
+                let at = clock(*expired_s);
+                words!(
+                    "The directory expired at {at}.",
+                    "Kataloqun etibarlılıq müddəti bitib: {at}."
+                )
             }
-            Self::DirectoryMissing => "This node has no directory yet.",
-            Self::CertificateStatus => "The status of a certificate is not known, or too old.",
-            Self::TimeStamps => "The last time-stamp is too old.",
-            Self::Clock => "This node's clock can't be trusted.",
-            Self::TlsIdentity => "This node's TLS certificate is absent, expired or revoked.",
-            Self::ExchangeKey => {
-                "This node's exchange key or its certificate is absent, expired or revoked."
-            }
-            Self::Signing => "This node can't sign now.",
+            Self::DirectoryMissing => words!(
+                "This node has no directory yet.",
+                "Bu qovşaqda hələ kataloq yoxdur."
+            ),
+            Self::CertificateStatus => words!(
+                "The status of a certificate is not known, or too old.",
+                "Sertifikatın statusu məlum deyil və ya köhnəlib."
+            ),
+            Self::TimeStamps => words!(
+                "The last time-stamp is too old.",
+                "Sonuncu vaxt möhürü çox köhnədir."
+            ),
+            Self::Clock => words!(
+                "This node's clock can't be trusted.",
+                "Bu qovşağın saatına etibar etmək olmaz."
+            ),
+            Self::TlsIdentity => words!(
+                "This node's TLS certificate is absent, expired or revoked.",
+                "Bu qovşağın TLS sertifikatı yoxdur, müddəti bitib və ya ləğv edilib."
+            ),
+            Self::ExchangeKey => words!(
+                "This node's exchange key or its certificate is absent, expired or revoked.",
+                "Bu qovşağın mübadilə açarı və ya onun sertifikatı yoxdur, müddəti bitib və ya ləğv \
+                 edilib."
+            ),
+            Self::Signing => words!(
+                "This node can't sign now.",
+                "Bu qovşaq hazırda mesajları imzalaya bilmir."
+            ),
             Self::Stopped {
                 what,
                 name,
                 since_s,
                 ..
-            } => {
-                let what = match what {
-                    Stop::Member => "Exchange with the member",
-                    Stop::Contract => "Exchange under the contract",
-                    Stop::Service => "Calls of the service",
-                };
-                return format!("{what} {name}: stopped since {}.", clock(*since_s));
-            }
-            Self::Draining => "This node is shutting down.",
+            } => what.stopped(name, &clock(*since_s)),
+            Self::Draining => words!("This node is shutting down.", "Bu qovşaq işini dayandırır."),
             Self::Maintenance {
                 until_s, notice, ..
-            } => {
-                let until = clock(*until_s);
-                return match notice.english() {
-                    "" => format!("In maintenance until {until}."),
-                    words => format!("In maintenance until {until}. {words}"),
-                };
-            }
-            Self::Overloaded => "All places for exchanges are taken.",
-            Self::SpoolRoom => "The room for large bodies is taken.",
-            Self::SpoolShare => {
-                "The part of the room for large bodies that one client may take is taken."
-            }
-            Self::Interrupted => {
-                "This node ended before the exchange did; whether the request had its effect is not known."
-            }
+            } => notice.after(&clock(*until_s)),
+            Self::Overloaded => words!(
+                "All places for exchanges are taken.",
+                "Mübadilələr üçün bütün yerlər tutulub."
+            ),
+            Self::SpoolRoom => words!(
+                "The room for large bodies is taken.",
+                "Böyük mesajlar üçün ayrılmış yer tutulub."
+            ),
+            Self::SpoolShare => words!(
+                "The part of the room for large bodies that one client may take is taken.",
+                "Böyük mesajlar üçün yerin bir müştəriyə ayrılan hissəsi tutulub."
+            ),
+            Self::Interrupted => words!(
+                "This node ended before the exchange did; whether the request had its effect is not known.",
+                "Bu qovşaq mübadilə bitməmiş işini dayandırıb; sorğunun icra olunub-olunmadığı məlum deyil."
+            ),
             Self::ReplayMemory { started_s } => {
                 let started = clock(*started_s);
-                return format!(
-                    "This node started at {started} and refuses messages created before."
-                );
+                words!(
+                    "This node started at {started} and refuses messages created before.",
+                    "Bu qovşaq işə düşdüyü andan ({started}) əvvəl yaradılmış mesajları rədd edir."
+                )
             }
-            Self::Internal => "This node failed.",
+            Self::Internal => words!("This node failed.", "Bu qovşaqda xəta baş verib."),
         }
-        .to_owned()
     }
 
-    fn rule_and_help(&self) -> (&'static str, &'static str) {
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
+    fn rule_and_help(&self) -> (Words, Words) {
         match self {
-            Self::Journal => ("no journal, no exchange", "a disk that works"),
-            Self::DiskReserve => ("space kept for closing the journal", "more space"),
+            Self::Journal => (
+                words!("no journal, no exchange", "jurnalsız mübadilə yoxdur"),
+                words!("a disk that works", "diskin işini bərpa etmək"),
+            ),
+            Self::DiskReserve => (
+                words!(
+                    "space kept for closing the journal",
+                    "jurnalın bağlanması üçün saxlanılan yer"
+                ),
+                words!("more space", "diskdə yer boşaltmaq"),
+            ),
             Self::DirectoryExpired { .. } | Self::DirectoryMissing => (
-                "no valid directory, no exchange",
-                "fetching the current directory",
+                words!(
+                    "no valid directory, no exchange",
+                    "etibarlı kataloqsuz mübadilə yoxdur"
+                ),
+                words!("fetching the current directory", "cari kataloqu yükləmək"),
             ),
             Self::CertificateStatus => (
-                "no status, no exchange",
-                "reaching the issuer's status service",
+                words!(
+                    "no status, no exchange",
+                    "sertifikatın statusu bilinmədən mübadilə yoxdur"
+                ),
+                words!(
+                    "reaching the issuer's status service",
+                    "sertifikatı verən qurumun status xidməti ilə əlaqəni bərpa etmək"
+                ),
             ),
-            Self::TimeStamps => ("no time, no exchange", "reaching a time-stamping authority"),
-            Self::Clock => ("no time, no exchange", "setting the clock"),
-            Self::TlsIdentity | Self::ExchangeKey => ("certificates", "a new certificate"),
-            Self::Signing => ("every message is signed", "a key store that works"),
-            Self::Stopped { .. } => ("stop", "asking the security officer why"),
+            Self::TimeStamps => (
+                no_time(),
+                words!(
+                    "reaching a time-stamping authority",
+                    "vaxt möhürü xidməti ilə əlaqəni bərpa etmək"
+                ),
+            ),
+            Self::Clock => (
+                no_time(),
+                words!("setting the clock", "saatı düzgün qurmaq"),
+            ),
+            Self::TlsIdentity | Self::ExchangeKey => (
+                words!("certificates", "sertifikatlar"),
+                words!("a new certificate", "yeni sertifikat almaq"),
+            ),
+            Self::Signing => (
+                words!("every message is signed", "hər mesaj imzalanır"),
+                words!("a key store that works", "açar anbarının işini bərpa etmək"),
+            ),
+            Self::Stopped { .. } => (
+                words!("stop", "dayandırma"),
+                words!(
+                    "asking the security officer why",
+                    "səbəbini təhlükəsizlik üzrə məsul şəxsdən soruşmaq"
+                ),
+            ),
             Self::Draining => (
-                "a node that stops takes nothing new",
-                "asking again in a few seconds",
+                words!(
+                    "a node that stops takes nothing new",
+                    "işini dayandıran qovşaq yeni sorğu qəbul etmir"
+                ),
+                words!(
+                    "asking again in a few seconds",
+                    "sorğunu bir neçə saniyədən sonra təkrar göndərmək"
+                ),
             ),
-            Self::Maintenance { .. } => ("maintenance", "asking again when it is over"),
+            Self::Maintenance { .. } => (
+                words!("maintenance", "texniki işlər"),
+                words!(
+                    "asking again when it is over",
+                    "texniki işlər bitdikdən sonra sorğunu təkrar göndərmək"
+                ),
+            ),
             Self::Overloaded => (
-                "places for exchanges",
-                "asking again in a few seconds, and fewer requests at once",
+                words!("places for exchanges", "mübadilələr üçün yerlər"),
+                words!(
+                    "asking again in a few seconds, and fewer requests at once",
+                    "sorğunu bir neçə saniyədən sonra təkrar göndərmək və eyni vaxtda daha az sorğu \
+                     göndərmək"
+                ),
+            ),
+            Self::ReplayMemory { .. } => (
+                words!("one message, one exchange", "bir mesaj, bir mübadilə"),
+                words!("sending it anew", "mesajı yenidən yaradıb göndərmək"),
             ),
             Self::SpoolRoom | Self::SpoolShare => (
-                "room for large bodies",
-                "asking again when other large bodies have passed",
+                words!("room for large bodies", "böyük mesajlar üçün yer"),
+                words!(
+                    "asking again when other large bodies have passed",
+                    "digər böyük mesajlar ötürüldükdən sonra sorğunu təkrar göndərmək"
+                ),
             ),
             Self::Interrupted => (
-                "time to finish before a stop",
-                "asking again if the request only reads; else an Idempotency-Key, or asking the provider",
+                words!(
+                    "time to finish before a stop",
+                    "dayandırılmadan əvvəl bitirmək üçün vaxt"
+                ),
+                words!(
+                    "asking again if the request only reads; else an Idempotency-Key, or asking the provider",
+                    "sorğu yalnız məlumat oxuyursa, onu təkrar göndərmək; əks halda Idempotency-Key \
+                     sahəsindən istifadə etmək və ya nəticəni təchizatçıdan soruşmaq"
+                ),
             ),
-            Self::ReplayMemory { .. } => ("one message, one exchange", "sending it anew"),
             Self::Internal => (
-                "no evidence, no exchange",
-                "telling the operator the value of detail",
+                words!("no evidence, no exchange", "sübutsuz mübadilə yoxdur"),
+                words!(
+                    "telling the operator the value of detail",
+                    "detail sahəsinin qiymətini operatora bildirmək"
+                ),
             ),
         }
     }
+}
+
+impl Stop {
+    fn stopped(self, name: &str, since: &str) -> Words {
+        match self {
+            Self::Member => words!(
+                "Exchange with the member {name}: stopped since {since}.",
+                "{name} üzvü ilə mübadilə dayandırılıb: {since}."
+            ),
+            Self::Contract => words!(
+                "Exchange under the contract {name}: stopped since {since}.",
+                "{name} müqaviləsi üzrə mübadilə dayandırılıb: {since}."
+            ),
+            Self::Service => words!(
+                "Calls of the service {name}: stopped since {since}.",
+                "{name} xidmətinə müraciətlər dayandırılıb: {since}."
+            ),
+        }
+    }
+}
+
+pub(super) fn operator() -> Words {
+    words!("the operator of this node", "bu qovşağın operatoru")
+}
+
+fn no_time() -> Words {
+    words!("no time, no exchange", "dəqiq vaxt olmadan mübadilə yoxdur")
 }

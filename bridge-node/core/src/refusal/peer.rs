@@ -1,7 +1,7 @@
 //! Refusals of a message that another node signed, or should have.
 
 use super::code::Code;
-use super::explain::{Explanation, clock};
+use super::explain::{Explanation, Words, clock, words};
 
 /// Says why a peer's request or answer is not taken for what it claims to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,87 +88,223 @@ impl PeerFault {
         }
     }
 
-    /// Explains the fault; `message` is `request` or `answer`.
-    pub(super) fn explain(&self, message: &str) -> Explanation {
-        let (rule, help) = self.rule_and_help();
-        Explanation::new(
-            format!("The other node's {message} is refused: {}.", self.what()),
-            rule,
-            "the operators of the two nodes",
-            help,
-        )
+    /// Explains the refusal of a peer's request.
+    pub(super) fn explain_request(&self) -> Explanation {
+        let Words { en, az } = self.what();
+        self.explain(words!(
+            "The other node's request is refused: {en}.",
+            "Digər qovşağın sorğusu rədd edilib: {az}."
+        ))
     }
 
-    fn what(&self) -> String {
+    /// Explains the refusal of a peer's answer.
+    pub(super) fn explain_answer(&self) -> Explanation {
+        let Words { en, az } = self.what();
+        self.explain(words!(
+            "The other node's answer is refused: {en}.",
+            "Digər qovşağın cavabı rədd edilib: {az}."
+        ))
+    }
+
+    fn explain(&self, what: Words) -> Explanation {
+        let (rule, help) = self.rule_and_help();
+        Explanation::new(what, rule, both_operators(), help)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
+    fn what(&self) -> Words {
         match self {
-            Self::SignatureMissing => "it is not signed",
-            Self::SignatureMalformed => "its signature fields are malformed",
-            Self::Coverage => "its signature does not cover exactly what it must",
-            Self::Algorithm => "its algorithm is not the one recorded for the key",
-            Self::KeyUnknown => "the directory does not list the key that signed it",
-            Self::KeyNotValid => {
-                "the certificate of its key is expired, revoked or not of its profile"
+            Self::SignatureMissing => words!("it is not signed", "imza yoxdur"),
+            Self::SignatureMalformed => words!(
+                "its signature fields are malformed",
+                "imza sahələri düzgün tərtib olunmayıb"
+            ),
+            Self::Coverage => words!(
+                "its signature does not cover exactly what it must",
+                "imza əhatə etməli olduğu sahələri dəqiq əhatə etmir"
+            ),
+            Self::Algorithm => words!(
+                "its algorithm is not the one recorded for the key",
+                "imzanın alqoritmi açar üçün qeydə alınmış alqoritm deyil"
+            ),
+            Self::KeyUnknown => words!(
+                "the directory does not list the key that signed it",
+                "imzanın açarı kataloqda yoxdur"
+            ),
+            Self::KeyNotValid => words!(
+                "the certificate of its key is expired, revoked or not of its profile",
+                "açarın sertifikatının müddəti bitib, sertifikat ləğv edilib və ya öz profilinə uyğun \
+                 deyil"
+            ),
+            Self::SignatureInvalid => {
+                words!("the signature does not verify", "imza təsdiqini tapmadı")
             }
-            Self::SignatureInvalid => "the signature does not verify",
-            Self::BodyDigest => "the body is not the one that was signed",
+            Self::BodyDigest => words!(
+                "the body is not the one that was signed",
+                "gövdə imzalanmış gövdə deyil"
+            ),
             Self::NotFresh {
                 created_s,
                 expires_s,
                 now_s,
             } => {
-                return format!(
-                    "it was created at {} and expires at {} by the sender's clock, and it is {} by \
-                     the receiver's",
-                    clock(*created_s),
-                    clock(*expires_s),
-                    clock(*now_s)
-                );
+                let [created, expires, now] = [created_s, expires_s, now_s].map(|at| clock(*at));
+                words!(
+                    "it was created at {created} and expires at {expires} by the sender's clock, and \
+                     it is {now} by the receiver's",
+                    "göndərənin saatı ilə yaradılma anı {created}, etibarlılığın son anı {expires}, \
+                     qəbul edənin saatı ilə isə indi {now}"
+                )
             }
-            Self::Replayed => "its request id or nonce was seen before",
+            Self::Replayed => words!(
+                "its request id or nonce was seen before",
+                "sorğunun identifikatoru və ya birdəfəlik kodu artıq istifadə olunub"
+            ),
             Self::Version { spoken } => {
                 let spoken: Vec<String> = spoken.iter().map(u32::to_string).collect();
-                return format!("its Bridge-Version is none of: {}", spoken.join(", "));
+                let spoken = spoken.join(", ");
+                words!(
+                    "its Bridge-Version is none of: {spoken}",
+                    "Bridge-Version sahəsində bu versiyalardan heç biri yoxdur: {spoken}"
+                )
             }
-            Self::Authority => "it is addressed to another node",
-            Self::TieOfConnection => "the connection and the signature belong to different members",
-            Self::TieOfClient => {
-                "it is signed by another member than the one named in X-Road-Client"
-            }
-            Self::TieOfProvider => {
-                "it is signed by another member than the one that provides the service"
-            }
+            Self::Authority => words!(
+                "it is addressed to another node",
+                "başqa qovşağa ünvanlanıb"
+            ),
+            Self::TieOfConnection => words!(
+                "the connection and the signature belong to different members",
+                "bağlantı və imza müxtəlif üzvlərə aiddir"
+            ),
+            Self::TieOfClient => words!(
+                "it is signed by another member than the one named in X-Road-Client",
+                "imza X-Road-Client sahəsində göstərilən üzvə deyil, başqa üzvə aiddir"
+            ),
+            Self::TieOfProvider => words!(
+                "it is signed by another member than the one that provides the service",
+                "imza xidmətin təchizatçısına deyil, başqa üzvə aiddir"
+            ),
         }
-        .to_owned()
     }
 
-    fn rule_and_help(&self) -> (&'static str, &'static str) {
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
+    fn rule_and_help(&self) -> (Words, Words) {
         match self {
-            Self::SignatureMissing => ("every message is signed", "a node that signs"),
-            Self::SignatureMalformed => ("the signature profile", "a node of the current version"),
+            Self::SignatureMissing => (
+                words!("every message is signed", "hər mesaj imzalanır"),
+                words!("a node that signs", "imzalayan qovşaqdan istifadə etmək"),
+            ),
+            Self::SignatureMalformed => (
+                words!("the signature profile", "imzanın profili"),
+                words!(
+                    "a node of the current version",
+                    "qovşağın cari versiyasından istifadə etmək"
+                ),
+            ),
             Self::Coverage => (
-                "nothing unsigned, nothing absent",
-                "nothing on the way that adds or removes fields",
+                words!(
+                    "nothing unsigned, nothing absent",
+                    "imzasız və çatışmayan sahə olmamalıdır"
+                ),
+                words!(
+                    "nothing on the way that adds or removes fields",
+                    "yolda sahələrin əlavə edilməsinə və silinməsinə yol verməmək"
+                ),
             ),
-            Self::Algorithm => ("algorithms", "a correct record in the directory"),
+            Self::Algorithm => (
+                words!("algorithms", "alqoritmlər"),
+                words!(
+                    "a correct record in the directory",
+                    "kataloqdakı qeydi düzəltmək"
+                ),
+            ),
             Self::KeyUnknown => (
-                "exchange keys of the directory",
-                "publishing the key, or waiting until the new directory has arrived",
+                words!(
+                    "exchange keys of the directory",
+                    "kataloqdakı mübadilə açarları"
+                ),
+                words!(
+                    "publishing the key, or waiting until the new directory has arrived",
+                    "açarı dərc etmək və ya yeni kataloqun gəlməsini gözləmək"
+                ),
             ),
-            Self::KeyNotValid => ("certificates", "a new certificate"),
+            Self::KeyNotValid => (
+                words!("certificates", "sertifikatlar"),
+                words!("a new certificate", "yeni sertifikat almaq"),
+            ),
             Self::SignatureInvalid | Self::BodyDigest => (
-                "signatures",
-                "finding out what changed the message on its way",
+                words!("signatures", "imzalar"),
+                words!(
+                    "finding out what changed the message on its way",
+                    "mesajı yolda nəyin dəyişdirdiyini araşdırmaq"
+                ),
             ),
-            Self::NotFresh { .. } => ("freshness", "setting the clock that is wrong"),
-            Self::Replayed => ("one message, one exchange", "sending it anew with a new id"),
-            Self::Version { .. } => ("versions of the wire", "the same version at both ends"),
+            Self::NotFresh { .. } => (
+                words!("freshness", "mesajın vaxtında gəlməsi"),
+                words!(
+                    "setting the clock that is wrong",
+                    "səhv göstərən saatı düzgün qurmaq"
+                ),
+            ),
+            Self::Replayed => (
+                words!("one message, one exchange", "bir mesaj, bir mübadilə"),
+                words!(
+                    "sending it anew with a new id",
+                    "mesajı yeni identifikatorla yenidən göndərmək"
+                ),
+            ),
+            Self::Version { .. } => (
+                words!(
+                    "versions of the wire",
+                    "qovşaqlararası protokolun versiyaları"
+                ),
+                words!(
+                    "the same version at both ends",
+                    "hər iki qovşaqda eyni versiyadan istifadə etmək"
+                ),
+            ),
             Self::Authority => (
-                "a message is for one node",
-                "the node's name as the directory has it",
+                words!(
+                    "a message is for one node",
+                    "mesaj yalnız bir qovşaq üçündür"
+                ),
+                words!(
+                    "the node's name as the directory has it",
+                    "qovşağın kataloqdakı adını yazmaq"
+                ),
             ),
-            Self::TieOfConnection => ("tie of identities", "certificates of one member for both"),
-            Self::TieOfClient => ("tie of identities", "a client of the member that signs"),
-            Self::TieOfProvider => ("tie of identities", "a key of the provider"),
+            Self::TieOfConnection => (
+                tie(),
+                words!(
+                    "certificates of one member for both",
+                    "hər ikisi üçün eyni üzvün sertifikatlarından istifadə etmək"
+                ),
+            ),
+            Self::TieOfClient => (
+                tie(),
+                words!(
+                    "a client of the member that signs",
+                    "imzalayan üzvün öz altsistemini göstərmək"
+                ),
+            ),
+            Self::TieOfProvider => (
+                tie(),
+                words!(
+                    "a key of the provider",
+                    "təchizatçının açarından istifadə etmək"
+                ),
+            ),
         }
     }
+}
+
+pub(super) fn both_operators() -> Words {
+    words!(
+        "the operators of the two nodes",
+        "hər iki qovşağın operatorları"
+    )
+}
+
+fn tie() -> Words {
+    words!("tie of identities", "kimliklərin uyğunluğu")
 }

@@ -1,7 +1,9 @@
 //! Refusals by contract.
 
-use super::explain::Explanation;
+use super::explain::{Explanation, Words, words};
+use super::peer::both_operators;
 use crate::identity::SubsystemId;
+use crate::quota::Window;
 
 /// Names a contract and whom to ask about it, to a party of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,129 +86,226 @@ impl Denial {
     }
 
     pub(super) fn explain(&self, contract: &ContractName) -> Explanation {
-        let (what, help) = self.sentences();
-        Explanation::new(
-            format!(
-                "Contract {} does not allow this request: {what}.",
-                contract.id
-            ),
-            self.rule(),
-            who(contract),
-            help,
-        )
+        let Words { en, az } = self.what();
+        let id = &contract.id;
+        let what = words!(
+            "Contract {id} does not allow this request: {en}.",
+            "{id} nömrəli müqavilə bu sorğuya icazə vermir: {az}."
+        );
+        Explanation::new(what, self.rule_words(), who(contract), self.help())
     }
 
-    fn sentences(&self) -> (String, String) {
-        let (what, help) = match self {
-            Self::Endpoint => (
+    fn rule_words(&self) -> Words {
+        let en = self.rule();
+        match self {
+            Self::Endpoint => words!("{en}", "metodlar və yollar"),
+            Self::QueryName { .. } => words!("{en}", "parametrlərin adları"),
+            Self::Semicolon => words!("{en}", "nöqtəli vergül"),
+            Self::PurposeMissing { .. } | Self::PurposeNotAllowed { .. } => {
+                words!("{en}", "məqsədlər")
+            }
+            Self::LegalBasisMissing { .. } | Self::LegalBasisNotAllowed { .. } => {
+                words!("{en}", "hüquqi əsas")
+            }
+            Self::OutsideHours { .. } => words!("{en}", "icazə verilən saatlar"),
+            Self::NotStarted { .. } => words!("{en}", "müqavilənin qüvvəyə minməsi"),
+            Self::Ended { .. } => words!("{en}", "müqavilənin müddəti"),
+            Self::ReadOnly => words!("{en}", "yalnız oxumaq"),
+            Self::Subject => words!("{en}", "məlumat subyektləri"),
+        }
+    }
+
+    fn what(&self) -> Words {
+        match self {
+            Self::Endpoint => words!(
                 "it does not cover this method and path",
+                "bu metod və yol ora daxil deyil"
+            ),
+            Self::QueryName { .. } => words!(
+                "the query has a name that the endpoint does not list",
+                "sorğuda müqavilədə göstərilməyən parametr var"
+            ),
+            Self::Semicolon => words!(
+                "the path holds ';' and the endpoint does not allow it",
+                "yolda ';' işarəsi var və buna icazə verilmir"
+            ),
+            Self::PurposeMissing { .. } => words!("no purpose is given", "məqsəd göstərilməyib"),
+            Self::PurposeNotAllowed { .. } => words!(
+                "the purpose is not one of the contract's",
+                "göstərilən məqsəd müqavilədə yoxdur"
+            ),
+            Self::LegalBasisMissing { .. } => {
+                words!("no legal basis is given", "hüquqi əsas göstərilməyib")
+            }
+            Self::LegalBasisNotAllowed { .. } => words!(
+                "the legal basis is not one of the contract's",
+                "göstərilən hüquqi əsas müqavilədə yoxdur"
+            ),
+            Self::OutsideHours { .. } => words!(
+                "it is outside the contract's hours",
+                "indi müqavilədə göstərilən saatlardan kənardır"
+            ),
+            Self::NotStarted { start } => words!(
+                "it starts at {start}",
+                "o, hələ qüvvəyə minməyib, qüvvəyə minmə vaxtı: {start}"
+            ),
+            Self::Ended { end } => words!("it ended at {end}", "onun müddəti bitib: {end}"),
+            Self::ReadOnly => words!("it allows reading only", "o, yalnız oxumaq üçündür"),
+            Self::Subject => words!(
+                "the request does not say whom it concerns",
+                "sorğuda məlumatın kimə aid olduğu göstərilməyib"
+            ),
+        }
+    }
+
+    fn help(&self) -> Words {
+        match self {
+            Self::Endpoint => words!(
                 "a method and path that it lists",
+                "müqavilədə göstərilən metoddan və yoldan istifadə etmək"
             ),
             Self::QueryName { allowed } => {
-                let help = format!("no other query names than: {}", list(allowed));
-                return (
-                    "the query has a name that the endpoint does not list".to_owned(),
-                    help,
-                );
+                let Words { en, az } = list(allowed);
+                words!(
+                    "no other query names than: {en}",
+                    "yalnız bu parametrlərdən istifadə etmək: {az}"
+                )
             }
-            Self::Semicolon => (
-                "the path holds ';' and the endpoint does not allow it",
-                "a path without ';'",
-            ),
+            Self::Semicolon => words!("a path without ';'", "yolu ';' işarəsi olmadan yazmaq"),
             Self::PurposeMissing { allowed } => {
-                let help = format!("the field Bridge-Purpose with one of: {}", list(allowed));
-                return ("no purpose is given".to_owned(), help);
+                let Words { en, az } = list(allowed);
+                words!(
+                    "the field Bridge-Purpose with one of: {en}",
+                    "Bridge-Purpose sahəsində bunlardan birini göstərmək: {az}"
+                )
             }
             Self::PurposeNotAllowed { allowed } => {
-                let help = format!("in Bridge-Purpose one of: {}", list(allowed));
-                return ("the purpose is not one of the contract's".to_owned(), help);
+                let Words { en, az } = list(allowed);
+                words!(
+                    "in Bridge-Purpose one of: {en}",
+                    "Bridge-Purpose sahəsində bunlardan birini göstərmək: {az}"
+                )
             }
             Self::LegalBasisMissing { allowed } => {
-                let help = format!(
-                    "the field Bridge-Legal-Basis with one of: {}",
-                    list(allowed)
-                );
-                return ("no legal basis is given".to_owned(), help);
+                let Words { en, az } = list(allowed);
+                words!(
+                    "the field Bridge-Legal-Basis with one of: {en}",
+                    "Bridge-Legal-Basis sahəsində bunlardan birini göstərmək: {az}"
+                )
             }
             Self::LegalBasisNotAllowed { allowed } => {
-                let help = format!("in Bridge-Legal-Basis one of: {}", list(allowed));
-                return (
-                    "the legal basis is not one of the contract's".to_owned(),
-                    help,
-                );
+                let Words { en, az } = list(allowed);
+                words!(
+                    "in Bridge-Legal-Basis one of: {en}",
+                    "Bridge-Legal-Basis sahəsində bunlardan birini göstərmək: {az}"
+                )
             }
-            Self::OutsideHours { hours } => {
-                let help = format!("asking within the hours {hours}");
-                return ("it is outside the contract's hours".to_owned(), help);
-            }
-            Self::NotStarted { start } => {
-                return (
-                    format!("it starts at {start}"),
-                    "asking after the start".to_owned(),
-                );
-            }
-            Self::Ended { end } => {
-                return (format!("it ended at {end}"), "a new contract".to_owned());
-            }
-            Self::ReadOnly => ("it allows reading only", "GET, HEAD or OPTIONS"),
-            Self::Subject => (
-                "the request does not say whom it concerns",
-                "the person's code where the endpoint declares it",
+            Self::OutsideHours { hours } => words!(
+                "asking within the hours {hours}",
+                "sorğunu bu saatlarda göndərmək: {hours}"
             ),
-        };
-        (what.to_owned(), help.to_owned())
+            Self::NotStarted { .. } => words!(
+                "asking after the start",
+                "sorğunu müqavilə qüvvəyə mindikdən sonra göndərmək"
+            ),
+            Self::Ended { .. } => words!("a new contract", "yeni müqavilə bağlamaq"),
+            Self::ReadOnly => words!(
+                "GET, HEAD or OPTIONS",
+                "GET, HEAD və ya OPTIONS metodundan istifadə etmək"
+            ),
+            Self::Subject => words!(
+                "the person's code where the endpoint declares it",
+                "şəxsin kodunu müqavilədə nəzərdə tutulan yerdə göstərmək"
+            ),
+        }
     }
 }
 
 pub(super) fn explain_no_contract(provider: &SubsystemId) -> Explanation {
     Explanation::new(
-        "No contract lets the client in X-Road-Client use this service.",
-        "no contract, no exchange",
-        format!("{provider} and the client's member, together"),
-        "proposing a contract to the provider, or waiting until both have signed it",
+        words!(
+            "No contract lets the client in X-Road-Client use this service.",
+            "X-Road-Client sahəsində göstərilən müştəriyə bu xidmətdən istifadə etməyə icazə verən \
+             müqavilə yoxdur."
+        ),
+        words!("no contract, no exchange", "müqaviləsiz mübadilə yoxdur"),
+        words!(
+            "{provider} and the client's member, together",
+            "{provider} və müştərinin aid olduğu üzv birlikdə"
+        ),
+        words!(
+            "proposing a contract to the provider, or waiting until both have signed it",
+            "təchizatçıya müqavilə təklif etmək və ya hər iki tərəfin müqaviləni imzalamasını \
+             gözləmək"
+        ),
     )
 }
 
 pub(super) fn explain_quota(
     contract: &ContractName,
-    per: &str,
+    per: Window,
     limit: u64,
     retry_after_s: u32,
 ) -> Explanation {
-    Explanation::new(
-        format!(
-            "Contract {} allows {limit} requests per {per}, and they are used.",
-            contract.id
+    let id = &contract.id;
+    let what = match per {
+        Window::Hour => words!(
+            "Contract {id} allows {limit} requests per hour, and they are used.",
+            "{id} nömrəli müqavilə saatda {limit} sorğuya icazə verir və onlar istifadə olunub."
         ),
-        "quota",
+        Window::Day => words!(
+            "Contract {id} allows {limit} requests per day, and they are used.",
+            "{id} nömrəli müqavilə gündə {limit} sorğuya icazə verir və onlar istifadə olunub."
+        ),
+    };
+    Explanation::new(
+        what,
+        words!("quota", "kvota"),
         who(contract),
-        format!("asking again in {retry_after_s} seconds, or a higher quota"),
+        words!(
+            "asking again in {retry_after_s} seconds, or a higher quota",
+            "sorğunu {retry_after_s} saniyədən sonra təkrar göndərmək və ya kvotanı artırmaq"
+        ),
     )
 }
 
 pub(super) fn explain_versions(ours: Option<&str>, theirs: &str) -> Explanation {
     let what = match ours {
-        Some(ours) => {
-            format!("The request names contract {theirs}; this node holds version {ours}.")
-        }
-        None => format!("The request names contract {theirs}; this node holds no version of it."),
+        Some(ours) => words!(
+            "The request names contract {theirs}; this node holds version {ours}.",
+            "Sorğuda {theirs} müqaviləsi göstərilib; bu qovşaqda isə {ours} versiyası var."
+        ),
+        None => words!(
+            "The request names contract {theirs}; this node holds no version of it.",
+            "Sorğuda {theirs} müqaviləsi göstərilib; bu qovşaqda onun heç bir versiyası yoxdur."
+        ),
     };
     Explanation::new(
         what,
-        "both ends hold the same version of a contract",
-        "the operators of both nodes",
-        "loading the version that both members signed last",
+        words!(
+            "both ends hold the same version of a contract",
+            "hər iki tərəfdə müqavilənin eyni versiyası olmalıdır"
+        ),
+        both_operators(),
+        words!(
+            "loading the version that both members signed last",
+            "hər iki üzvün sonuncu dəfə imzaladığı versiyanı yükləmək"
+        ),
     )
 }
 
-fn who(contract: &ContractName) -> String {
-    format!("the parties to the contract; ask {}", contract.contact)
+fn who(contract: &ContractName) -> Words {
+    let ask = &contract.contact;
+    words!(
+        "the parties to the contract; ask {ask}",
+        "müqavilənin tərəfləri; əlaqə üçün: {ask}"
+    )
 }
 
-fn list(codes: &[String]) -> String {
+fn list(codes: &[String]) -> Words {
     if codes.is_empty() {
-        "(none)".to_owned()
-    } else {
-        codes.join(", ")
+        return words!("(none)", "(heç biri)");
     }
+    let codes = codes.join(", ");
+    words!("{codes}", "{codes}")
 }

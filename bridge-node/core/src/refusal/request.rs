@@ -1,10 +1,8 @@
 //! Refusals of the caller's message, of the caller, and of what does not exist.
 
-use std::fmt::Display;
-
 use super::code::Code;
-use super::explain::Explanation;
-use crate::fields::FieldError;
+use super::explain::{Explanation, Words, words};
+use super::node::operator;
 
 /// Says what is wrong with the caller's message beyond its line and fields.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,8 +66,6 @@ pub enum Unknown {
     Exchange,
 }
 
-const SENDER: &str = "the developer of the calling system";
-
 /// After this time a request with the same key has usually been answered.
 const IN_FLIGHT_RETRY_S: u32 = 1;
 
@@ -105,73 +101,152 @@ impl RequestFault {
     }
 
     pub(super) fn explain(&self) -> Explanation {
-        let (what, rule, help) = match self {
+        let (what, rule, help) = self.sentences();
+        Explanation::new(what, rule, sender(), help)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
+    fn sentences(&self) -> (Words, Words, Words) {
+        match self {
             Self::Method => (
-                "The method is not carried.".to_owned(),
-                "methods",
-                "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or TRACE",
+                words!(
+                    "The method is not carried.",
+                    "Bu metodla göndərilən sorğular ötürülmür."
+                ),
+                words!("methods", "metodlar"),
+                words!(
+                    "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT or TRACE",
+                    "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT və ya TRACE metodundan istifadə \
+                     etmək"
+                ),
             ),
             Self::BodyTooLarge { limit_bytes } => (
-                format!("The body is larger than {limit_bytes} bytes."),
-                "size of a body",
-                "a smaller body, or a higher limit set by the operator of this node",
+                words!(
+                    "The body is larger than {limit_bytes} bytes.",
+                    "Sorğunun gövdəsi {limit_bytes} baytdan böyükdür."
+                ),
+                words!("size of a body", "gövdənin həcmi"),
+                words!(
+                    "a smaller body, or a higher limit set by the operator of this node",
+                    "daha kiçik gövdə göndərmək və ya bu qovşağın operatorundan limiti artırmağı \
+                     xahiş etmək"
+                ),
             ),
             Self::HeadTooLarge { limit_bytes } => (
-                format!("The request line and fields are larger than {limit_bytes} bytes."),
-                "size of a head",
-                "fewer or shorter fields",
+                words!(
+                    "The request line and fields are larger than {limit_bytes} bytes.",
+                    "Sorğu sətri və başlıq sahələri birlikdə {limit_bytes} baytdan böyükdür."
+                ),
+                words!("size of a head", "başlığın həcmi"),
+                words!(
+                    "fewer or shorter fields",
+                    "daha az və ya daha qısa sahələr göndərmək"
+                ),
             ),
             Self::BodyIncomplete => (
-                "The body ended early or did not come in time.".to_owned(),
-                "complete bodies",
-                "sending the whole body without a pause",
+                words!(
+                    "The body ended early or did not come in time.",
+                    "Sorğunun gövdəsi yarımçıq qalıb və ya vaxtında gəlməyib."
+                ),
+                words!("complete bodies", "gövdənin tam olması"),
+                words!(
+                    "sending the whole body without a pause",
+                    "bütün gövdəni fasiləsiz göndərmək"
+                ),
             ),
             Self::MediaType { accepted } => (
-                format!("The Content-Type can't be carried; accepted is {accepted}."),
-                "media types",
-                "another Content-Type",
+                words!(
+                    "The Content-Type can't be carried; accepted is {accepted}.",
+                    "Content-Type sahəsində göstərilən məzmun növü ötürülmür; qəbul edilən növ: \
+                     {accepted}."
+                ),
+                words!("media types", "məzmun növləri"),
+                words!(
+                    "another Content-Type",
+                    "başqa məzmun növündən istifadə etmək"
+                ),
             ),
             Self::DigestDiffers => (
-                "The body is not the one that Content-Digest names.".to_owned(),
-                "digest of the body",
-                "sending the digest of the body as it is on the wire",
+                words!(
+                    "The body is not the one that Content-Digest names.",
+                    "Sorğunun gövdəsi Content-Digest sahəsindəki heş qiymətinə uyğun deyil."
+                ),
+                words!("digest of the body", "gövdənin heş qiyməti"),
+                words!(
+                    "sending the digest of the body as it is on the wire",
+                    "məhz ötürülən gövdənin heş qiymətini göndərmək"
+                ),
             ),
             Self::SecurityServer => (
-                "The node named in X-Road-Security-Server does not serve this provider.".to_owned(),
-                "nodes of the provider",
-                "leaving X-Road-Security-Server out",
+                words!(
+                    "The node named in X-Road-Security-Server does not serve this provider.",
+                    "X-Road-Security-Server sahəsində göstərilən qovşaq bu təchizatçıya aid deyil."
+                ),
+                words!("nodes of the provider", "təchizatçının qovşaqları"),
+                words!(
+                    "leaving X-Road-Security-Server out",
+                    "X-Road-Security-Server sahəsini göndərməmək"
+                ),
             ),
             Self::IdempotencyKeyInFlight => (
-                "A request with this Idempotency-Key is still being answered.".to_owned(),
-                "one effect for one key",
-                "waiting, then sending the same request again",
+                words!(
+                    "A request with this Idempotency-Key is still being answered.",
+                    "Bu Idempotency-Key ilə göndərilmiş sorğu hələ icra olunur."
+                ),
+                one_effect(),
+                words!(
+                    "waiting, then sending the same request again",
+                    "gözləmək, sonra eyni sorğunu təkrar göndərmək"
+                ),
             ),
             Self::OutcomeUnknown => (
-                "An earlier request with this Idempotency-Key may or may not have had its effect; \
-                 it is never repeated."
-                    .to_owned(),
-                "one effect for one key",
-                "asking the registry what it holds, then a new key",
+                words!(
+                    "An earlier request with this Idempotency-Key may or may not have had its \
+                     effect; it is never repeated.",
+                    "Bu Idempotency-Key ilə göndərilmiş əvvəlki sorğunun icra olunub-olunmadığı məlum \
+                     deyil; həmin sorğu heç vaxt təkrarlanmır."
+                ),
+                one_effect(),
+                words!(
+                    "asking the registry what it holds, then a new key",
+                    "reyestrdə nəyin qeydə alındığını soruşmaq, sonra yeni açardan istifadə etmək"
+                ),
             ),
             Self::IdempotencyKeyReused => (
-                "This Idempotency-Key was used with another content.".to_owned(),
-                "one content for one key",
-                "a new key for each new request",
+                words!(
+                    "This Idempotency-Key was used with another content.",
+                    "Bu Idempotency-Key başqa məzmunla istifadə olunub."
+                ),
+                words!("one content for one key", "bir açar, bir məzmun"),
+                words!(
+                    "a new key for each new request",
+                    "hər yeni sorğu üçün yeni açardan istifadə etmək"
+                ),
             ),
-        };
-        Explanation::new(what, rule, SENDER, help)
+        }
     }
 }
 
 impl CallerFault {
     pub(super) fn explain(self) -> Explanation {
         match self {
-            Self::NotAuthenticated => Explanation::Short("The caller is not authenticated."),
+            Self::NotAuthenticated => Explanation::Short(words!(
+                "The caller is not authenticated.",
+                "Sorğu göndərənin kimliyi təsdiqlənməyib."
+            )),
             Self::NotOwner => Explanation::new(
-                "The credentials are valid and do not own the subsystem in X-Road-Client.",
-                "owner of the client",
-                "the operator of this node",
-                "naming a subsystem of your own, or having these credentials registered for it",
+                words!(
+                    "The credentials are valid and do not own the subsystem in X-Road-Client.",
+                    "Giriş məlumatları etibarlıdır, lakin X-Road-Client sahəsində göstərilən altsistem \
+                     onların sahibinə aid deyil."
+                ),
+                words!("owner of the client", "müştərinin sahibi"),
+                operator(),
+                words!(
+                    "naming a subsystem of your own, or having these credentials registered for it",
+                    "öz altsisteminizi göstərmək və ya bu giriş məlumatlarını həmin altsistem üçün \
+                     qeydiyyatdan keçirmək"
+                ),
             ),
         }
     }
@@ -187,85 +262,108 @@ impl Unknown {
         }
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
     pub(super) fn explain(self) -> Explanation {
         let (what, rule, who, help) = match self {
             Self::Member => (
-                "The directory lists no such member.",
-                "members of the directory",
-                "the authority of the directory",
-                "a member from /listClients",
+                words!(
+                    "The directory lists no such member.",
+                    "Kataloqda belə üzv yoxdur."
+                ),
+                words!("members of the directory", "kataloqdakı üzvlər"),
+                words!(
+                    "the authority of the directory",
+                    "kataloqu idarə edən qurum"
+                ),
+                words!(
+                    "a member from /listClients",
+                    "/listClients siyahısındakı üzvlərdən birini göstərmək"
+                ),
             ),
             Self::Subsystem => (
-                "The member has no such subsystem.",
-                "members of the directory",
-                "the member that was named",
-                "a subsystem from /listClients",
+                words!(
+                    "The member has no such subsystem.",
+                    "Üzvün belə altsistemi yoxdur."
+                ),
+                words!("members of the directory", "kataloqdakı üzvlər"),
+                named_member(),
+                words!(
+                    "a subsystem from /listClients",
+                    "/listClients siyahısındakı altsistemlərdən birini göstərmək"
+                ),
             ),
             Self::Node => (
-                "The member has no node in the directory.",
-                "nodes of the directory",
-                "the member that was named",
-                "asking the member when its node will be listed",
+                words!(
+                    "The member has no node in the directory.",
+                    "Üzvün kataloqda qovşağı yoxdur."
+                ),
+                words!("nodes of the directory", "kataloqdakı qovşaqlar"),
+                named_member(),
+                words!(
+                    "asking the member when its node will be listed",
+                    "qovşağın kataloqa nə vaxt əlavə ediləcəyini üzvdən soruşmaq"
+                ),
             ),
             // One text for both: nobody learns of a service that is not published to them.
             Self::Service | Self::Hidden => (
-                "The subsystem has no such service.",
-                "services of the provider",
-                "the member that was named",
-                "a service from its listMethods",
+                words!(
+                    "The subsystem has no such service.",
+                    "Altsistemin belə xidməti yoxdur."
+                ),
+                words!("services of the provider", "təchizatçının xidmətləri"),
+                named_member(),
+                words!(
+                    "a service from its listMethods",
+                    "onun listMethods siyahısındakı xidmətlərdən birini göstərmək"
+                ),
             ),
             Self::Description => (
-                "The service has no OpenAPI description.",
-                "descriptions of services",
-                "the member that provides the service",
-                "asking the provider for a description",
+                words!(
+                    "The service has no OpenAPI description.",
+                    "Xidmətin OpenAPI təsviri yoxdur."
+                ),
+                words!("descriptions of services", "xidmətlərin təsviri"),
+                words!(
+                    "the member that provides the service",
+                    "xidmətin təchizatçısı"
+                ),
+                words!(
+                    "asking the provider for a description",
+                    "təchizatçıdan təsviri istəmək"
+                ),
             ),
             Self::Exchange => (
-                "This node has no exchange of yours with this id.",
-                "receipts of the caller's own exchanges",
-                "nobody",
-                "the value of X-Road-Request-Id in the answer you received",
+                words!(
+                    "This node has no exchange of yours with this id.",
+                    "Bu qovşaqda sizin bu identifikatorlu mübadiləniz yoxdur."
+                ),
+                words!(
+                    "receipts of the caller's own exchanges",
+                    "sorğu göndərənin öz mübadilələrinin qəbzləri"
+                ),
+                words!("nobody", "heç kim"),
+                words!(
+                    "the value of X-Road-Request-Id in the answer you received",
+                    "aldığınız cavabdakı X-Road-Request-Id sahəsinin qiymətini göstərmək"
+                ),
             ),
         };
         Explanation::new(what, rule, who, help)
     }
 }
 
-/// Names a field fault.
-pub(super) fn field_code(error: &FieldError) -> Code {
-    match error {
-        FieldError::Missing { .. } => Code::MissingHeaderField,
-        FieldError::Repeated { .. } => Code::DuplicateHeaderField,
-        FieldError::Identity {
-            name: "X-Road-Client",
-            ..
-        } => Code::InvalidClientIdentifier,
-        FieldError::Identity {
-            name: "X-Road-Security-Server",
-            ..
-        } => Code::InvalidSecurityServer,
-        FieldError::Line
-        | FieldError::TooMany { .. }
-        | FieldError::TooLong { .. }
-        | FieldError::ValueTooLong { .. }
-        | FieldError::Underscore
-        | FieldError::NotVisible { .. }
-        | FieldError::BothFramings
-        | FieldError::Framing
-        | FieldError::Connection
-        | FieldError::Upgrade
-        | FieldError::Identity { .. }
-        | FieldError::ContentDigest
-        | FieldError::Secrets => Code::BadRequest,
-    }
+/// Who writes the requests that enter here.
+pub(super) fn sender() -> Words {
+    words!(
+        "the developer of the calling system",
+        "sorğu göndərən sistemin tərtibatçısı"
+    )
 }
 
-/// Explains a fault of the request line or of a field.
-pub(super) fn explain_edge(error: &impl Display) -> Explanation {
-    Explanation::new(
-        format!("The request is malformed: {error}."),
-        "what may enter a node",
-        SENDER,
-        "sending the request as the message protocol says",
-    )
+fn named_member() -> Words {
+    words!("the member that was named", "göstərilən üzv")
+}
+
+fn one_effect() -> Words {
+    words!("one effect for one key", "bir açar, bir icra")
 }

@@ -1,12 +1,13 @@
 //! One refusal of every kind, for tables and tests.
 
 use super::{
-    CallerFault, ContractName, Denial, LinkFault, NodeFault, Notice, PeerFault, Refusal,
+    CallerFault, ContractName, Denial, LinkFault, NodeFault, NotCut, Notice, PeerFault, Refusal,
     RequestFault, ServiceFault, Stop, Unknown,
 };
 use crate::fields::FieldError;
-use crate::identity::{IdentityError, NodeId, PartFault, SubsystemId};
-use crate::target::{QueryFault, SegmentFault, TargetError};
+use crate::identity::{IdentityError, NodeId, PartFault, PartRole, SubsystemId};
+use crate::quota::Window;
+use crate::target::{MetadataForm, QueryFault, SegmentFault, TargetError};
 
 impl Refusal {
     /// Returns at least one refusal of every variant, in order of declaration. A test holds the list
@@ -31,7 +32,7 @@ impl Refusal {
             rule,
             contract: contract(),
         }));
-        samples.extend(["hour", "day"].map(|per| Self::Quota {
+        samples.extend([Window::Hour, Window::Day].map(|per| Self::Quota {
             contract: contract(),
             per,
             limit: 1000,
@@ -80,13 +81,9 @@ fn target_errors() -> Vec<TargetError> {
         TargetError::Identity(IdentityError::Scheme),
         TargetError::Identity(IdentityError::NotCanonical),
     ];
-    let part = |fault| {
-        TargetError::Identity(IdentityError::Part {
-            part: "member code",
-            fault,
-        })
-    };
-    errors.extend(part_faults().map(part));
+    let part = |part, fault| TargetError::Identity(IdentityError::Part { part, fault });
+    errors.extend(part_faults().map(|fault| part(PartRole::MemberCode, fault)));
+    errors.extend(part_roles().map(|role| part(role, PartFault::Empty)));
     let faults = [
         SegmentFault::Empty,
         SegmentFault::Dots,
@@ -109,7 +106,12 @@ fn target_errors() -> Vec<TargetError> {
         fault,
     }));
     errors.push(TargetError::TooManyParameters { limit: 100 });
-    errors.push(TargetError::Metadata { takes: "no query" });
+    let forms = [
+        MetadataForm::Nothing,
+        MetadataForm::ServiceCode,
+        MetadataForm::Instance,
+    ];
+    errors.extend(forms.map(|takes| TargetError::Metadata { takes }));
     errors
 }
 
@@ -123,6 +125,20 @@ fn part_faults() -> [PartFault; 8] {
         PartFault::Dots,
         PartFault::Control,
         PartFault::Hidden,
+    ]
+}
+
+fn part_roles() -> [PartRole; 9] {
+    [
+        PartRole::Instance,
+        PartRole::MemberClass,
+        PartRole::MemberCode,
+        PartRole::SubsystemCode,
+        PartRole::ServiceCode,
+        PartRole::NodeCode,
+        PartRole::GroupCode,
+        PartRole::PartyClass,
+        PartRole::PartyCode,
     ]
 }
 
@@ -267,7 +283,7 @@ fn link_faults() -> Vec<LinkFault> {
 }
 
 fn service_faults() -> Vec<ServiceFault> {
-    vec![
+    let mut faults = vec![
         ServiceFault::Unreachable,
         ServiceFault::NotReady,
         ServiceFault::TimedOut { after_s: 30 },
@@ -279,11 +295,20 @@ fn service_faults() -> Vec<ServiceFault> {
         ServiceFault::NotAsDescribed,
         ServiceFault::BadRequest,
         ServiceFault::NotFound,
-        ServiceFault::FieldsNotEnforceable {
-            reason: "it is not JSON",
-        },
         ServiceFault::SubjectsNotReadable,
-    ]
+    ];
+    let reasons = [
+        NotCut::TooLarge,
+        NotCut::Status,
+        NotCut::Partial,
+        NotCut::Coded,
+        NotCut::Untyped,
+        NotCut::Ambiguous,
+        NotCut::NoFields,
+        NotCut::OtherType,
+    ];
+    faults.extend(reasons.map(|reason| ServiceFault::FieldsNotEnforceable { reason }));
+    faults
 }
 
 fn node_faults() -> Vec<NodeFault> {

@@ -1,7 +1,7 @@
 //! Refusals because of the registry behind the adapter.
 
 use super::code::Code;
-use super::explain::Explanation;
+use super::explain::{Explanation, Words, words};
 
 /// Says why the provider's own system gave no answer that may leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,14 +32,33 @@ pub enum ServiceFault {
     NotFound,
     /// The answer can't be cut to the fields of the contract.
     FieldsNotEnforceable {
-        /// Why, a clause without values.
-        reason: &'static str,
+        /// Why.
+        reason: NotCut,
     },
     /// The answer does not say whom it concerns where the endpoint declares that it must.
     SubjectsNotReadable,
 }
 
-const REGISTRY: &str = "the provider's operator of the registry";
+/// Says why an answer can't be cut to the fields of a contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotCut {
+    /// It is too large to be read.
+    TooLarge,
+    /// Its status is no HTTP status.
+    Status,
+    /// It is a part of something.
+    Partial,
+    /// It has a content coding.
+    Coded,
+    /// It has no media type, or several.
+    Untyped,
+    /// It is not JSON that is read in one way only.
+    Ambiguous,
+    /// It holds none of the fields.
+    NoFields,
+    /// It is not JSON.
+    OtherType,
+}
 
 /// After this time a registry that restarts is usually back.
 const SERVICE_RETRY_S: u32 = 10;
@@ -77,68 +96,172 @@ impl ServiceFault {
     }
 
     pub(super) fn explain(&self) -> Explanation {
-        let (what, rule, help) = match self {
+        let (what, rule, help) = self.sentences();
+        let who = words!(
+            "the provider's operator of the registry",
+            "təchizatçıda reyestrin operatoru"
+        );
+        Explanation::new(what, rule, who, help)
+    }
+
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
+    fn sentences(&self) -> (Words, Words, Words) {
+        match self {
             Self::Unreachable => (
-                "The registry can't be reached; it was not called.".to_owned(),
-                "connection to the registry",
-                "asking again later",
+                words!(
+                    "The registry can't be reached; it was not called.",
+                    "Reyestrlə əlaqə yoxdur; ona müraciət edilməyib."
+                ),
+                words!("connection to the registry", "reyestrlə bağlantı"),
+                words!(
+                    "asking again later",
+                    "sorğunu bir qədər sonra təkrar göndərmək"
+                ),
             ),
             Self::NotReady => (
-                "The registry is not ready; it was not called.".to_owned(),
-                "readiness of the registry",
-                "asking again later",
+                words!(
+                    "The registry is not ready; it was not called.",
+                    "Reyestr hazır deyil; ona müraciət edilməyib."
+                ),
+                words!("readiness of the registry", "reyestrin hazır olması"),
+                words!(
+                    "asking again later",
+                    "sorğunu bir qədər sonra təkrar göndərmək"
+                ),
             ),
             Self::TimedOut { after_s } => (
-                format!(
+                words!(
                     "The registry did not answer within {after_s} seconds; \
-                     whether the request had its effect is not known."
+                     whether the request had its effect is not known.",
+                    "Reyestr {after_s} saniyə ərzində cavab vermədi; sorğunun icra \
+                     olunub-olunmadığı məlum deyil."
                 ),
-                "time for an answer",
-                "asking again if the request only reads; else asking the provider",
+                words!("time for an answer", "cavab üçün ayrılan vaxt"),
+                words!(
+                    "asking again if the request only reads; else asking the provider",
+                    "sorğu yalnız oxumaq üçündürsə, onu təkrar göndərmək; əks halda təchizatçıdan \
+                     soruşmaq"
+                ),
             ),
             Self::Cut => (
-                "The registry's answer ended early.".to_owned(),
-                "complete answers",
-                "telling the provider",
+                words!(
+                    "The registry's answer ended early.",
+                    "Reyestrin cavabı yarımçıq qalıb."
+                ),
+                words!("complete answers", "cavabın tam olması"),
+                tell_the_provider(),
             ),
             Self::TooLarge { limit_bytes } => (
-                format!("The registry's answer is larger than {limit_bytes} bytes."),
-                "size of an answer",
-                "asking for less",
+                words!(
+                    "The registry's answer is larger than {limit_bytes} bytes.",
+                    "Reyestrin cavabı {limit_bytes} baytdan böyükdür."
+                ),
+                words!("size of an answer", "cavabın həcmi"),
+                words!("asking for less", "daha az məlumat istəmək"),
             ),
             Self::NotUnderstood => (
-                "The registry's answer is not understood.".to_owned(),
-                "form of an answer",
-                "telling the provider",
+                words!(
+                    "The registry's answer is not understood.",
+                    "Reyestrin cavabı anlaşılmır."
+                ),
+                words!("form of an answer", "cavabın forması"),
+                tell_the_provider(),
             ),
             Self::NotAsDescribed => (
-                "The registry's answer is not as the service's description says.".to_owned(),
-                "description of the service",
-                "telling the provider",
+                words!(
+                    "The registry's answer is not as the service's description says.",
+                    "Reyestrin cavabı xidmətin təsvirinə uyğun deyil."
+                ),
+                description(),
+                tell_the_provider(),
             ),
             Self::BadRequest => (
-                "The request is not as the service's description says.".to_owned(),
-                "description of the service",
-                "the description, which getOpenAPI gives",
+                words!(
+                    "The request is not as the service's description says.",
+                    "Sorğu xidmətin təsvirinə uyğun deyil."
+                ),
+                description(),
+                read_the_description(),
             ),
             Self::NotFound => (
-                "The service has nothing under this path.".to_owned(),
-                "description of the service",
-                "the description, which getOpenAPI gives",
-            ),
-            Self::FieldsNotEnforceable { reason } => (
-                format!(
-                    "The registry's answer can't be cut to the fields of the contract: {reason}."
+                words!(
+                    "The service has nothing under this path.",
+                    "Xidmətdə bu yol üzrə heç nə yoxdur."
                 ),
-                "fields of the contract",
-                "an answer in plain JSON from the registry, or a contract for all fields",
+                description(),
+                read_the_description(),
             ),
+            Self::FieldsNotEnforceable { reason } => {
+                let Words { en, az } = reason.words();
+                (
+                    words!(
+                        "The registry's answer can't be cut to the fields of the contract: {en}.",
+                        "Reyestrin cavabını müqavilədəki sahələrlə məhdudlaşdırmaq mümkün deyil: {az}."
+                    ),
+                    words!("fields of the contract", "müqavilədəki sahələr"),
+                    words!(
+                        "an answer in plain JSON from the registry, or a contract for all fields",
+                        "reyestrin sadə JSON ilə cavab verməsini təmin etmək və ya bütün sahələr üçün \
+                         müqavilə bağlamaq"
+                    ),
+                )
+            }
             Self::SubjectsNotReadable => (
-                "The registry's answer does not say whom it concerns.".to_owned(),
-                "subjects of the contract",
-                "a contract that declares subjects as the registry answers",
+                words!(
+                    "The registry's answer does not say whom it concerns.",
+                    "Reyestrin cavabında məlumatın kimə aid olduğu göstərilməyib."
+                ),
+                words!(
+                    "subjects of the contract",
+                    "müqavilədəki məlumat subyektləri"
+                ),
+                words!(
+                    "a contract that declares subjects as the registry answers",
+                    "məlumat subyektlərini reyestrin cavabına uyğun müəyyən edən müqavilə bağlamaq"
+                ),
             ),
-        };
-        Explanation::new(what, rule, REGISTRY, help)
+        }
     }
+}
+
+impl NotCut {
+    fn words(self) -> Words {
+        match self {
+            Self::TooLarge => words!(
+                "the answer is too large to be read",
+                "cavab oxunmaq üçün həddindən artıq böyükdür"
+            ),
+            Self::Status => words!("the status is not one", "cavabın status kodu düzgün deyil"),
+            Self::Partial => words!("the answer is partial", "cavab natamamdır"),
+            Self::Coded => words!("the answer is coded", "cavab kodlanıb"),
+            Self::Untyped => words!(
+                "the answer has no single media type",
+                "cavabda yeganə məzmun növü göstərilməyib"
+            ),
+            Self::Ambiguous => words!(
+                "the answer is not unambiguous JSON",
+                "cavab birmənalı JSON deyil"
+            ),
+            Self::NoFields => words!(
+                "the answer holds none of the contract's fields",
+                "cavabda müqavilədəki sahələrin heç biri yoxdur"
+            ),
+            Self::OtherType => words!("the answer is not JSON", "cavab JSON deyil"),
+        }
+    }
+}
+
+fn description() -> Words {
+    words!("description of the service", "xidmətin təsviri")
+}
+
+fn read_the_description() -> Words {
+    words!(
+        "the description, which getOpenAPI gives",
+        "getOpenAPI ilə alınan təsvirə baxmaq"
+    )
+}
+
+fn tell_the_provider() -> Words {
+    words!("telling the provider", "təchizatçıya xəbər vermək")
 }

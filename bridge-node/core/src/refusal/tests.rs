@@ -11,7 +11,7 @@ const SIDES: [Side; 2] = [Side::Consumer, Side::Provider];
 fn table() -> String {
     let mut table = String::from(
         "# Every refusal: type at the consumer's node, at the provider's; status, fault, Retry-After; \
-         message.\n# UPDATE_GOLDEN=1 cargo test -p bridge-core writes this file anew.\n",
+         the message in English, in Azerbaijani.\n# UPDATE_GOLDEN=1 cargo test -p bridge-core writes this file anew.\n",
     );
     for refusal in Refusal::samples() {
         let retry = refusal
@@ -19,12 +19,13 @@ fn table() -> String {
             .map_or_else(|| "-".to_owned(), |s| s.to_string());
         write!(
             table,
-            "\n{} {}\n{} {} {retry}\n{}\n",
+            "\n{} {}\n{} {} {retry}\nen: {}\naz: {}\n",
             refusal.code(Side::Consumer),
             refusal.code(Side::Provider),
             refusal.status(),
             refusal.fault().as_str(),
-            refusal.message()
+            refusal.message(Language::English),
+            refusal.message(Language::Azerbaijani),
         )
         .unwrap();
     }
@@ -149,18 +150,30 @@ fn no_inner_variant_is_missing_from_the_table() {
     let samples = Refusal::samples();
     let edge = include_str!("../target/error.rs");
     let identity = include_str!("../identity/part.rs");
-    let mut found: [BTreeSet<String>; 5] = Default::default();
-    let [parts, identities, segments, queries, stops] = &mut found;
+    let mut found: [BTreeSet<String>; 8] = Default::default();
+    let [
+        parts,
+        roles,
+        identities,
+        segments,
+        queries,
+        forms,
+        stops,
+        cuts,
+    ] = &mut found;
     for error in inner!(samples, Malformed) {
         if let TargetError::Identity(error) = error {
             identities.extend(sampled([error]));
-            if let IdentityError::Part { fault, .. } = error {
+            if let IdentityError::Part { part, fault } = error {
                 parts.extend(sampled([fault]));
+                roles.extend(sampled([part]));
             }
         } else if let TargetError::Segment { fault, .. } = error {
             segments.extend(sampled([fault]));
         } else if let TargetError::Query { fault, .. } = error {
             queries.extend(sampled([fault]));
+        } else if let TargetError::Metadata { takes } = error {
+            forms.extend(sampled([takes]));
         }
     }
     for fault in inner!(samples, Node) {
@@ -168,12 +181,20 @@ fn no_inner_variant_is_missing_from_the_table() {
             stops.extend(sampled([what]));
         }
     }
+    for fault in inner!(samples, Service) {
+        if let ServiceFault::FieldsNotEnforceable { reason } = fault {
+            cuts.extend(sampled([reason]));
+        }
+    }
     let declared = [
         declared(identity, "PartFault"),
+        declared(identity, "PartRole"),
         declared(identity, "IdentityError"),
         declared(edge, "SegmentFault"),
         declared(edge, "QueryFault"),
+        declared(edge, "MetadataForm"),
         declared(include_str!("node.rs"), "Stop"),
+        declared(include_str!("service.rs"), "NotCut"),
     ];
     assert_eq!(found, declared);
 }
@@ -222,39 +243,19 @@ fn types_name_the_node_that_refuses() {
 }
 
 #[test]
-fn types_have_their_older_names() {
-    let table = [
-        (
-            Refusal::NoContract {
-                provider: "a/b/c/d".parse().unwrap(),
-            },
-            "AccessDenied",
-        ),
-        (
-            Refusal::Node(NodeFault::DirectoryMissing),
-            "OutdatedGlobalConf",
-        ),
-        (Refusal::Link(LinkFault::Cut), "IOError"),
-        (
-            Refusal::Service(ServiceFault::Unreachable),
-            "ServiceFailed.NetworkError",
-        ),
-        (Refusal::Service(ServiceFault::Cut), "ServiceFailed.IOError"),
-        (
-            Refusal::Caller(CallerFault::NotOwner),
-            "SslAuthenticationFailed",
-        ),
-    ];
-    for (refusal, name) in table {
-        assert_eq!(
-            refusal.old_code(Side::Provider),
-            format!("Server.ServerProxy.{name}")
-        );
-        assert_eq!(
-            refusal.old_code(Side::Consumer),
-            format!("Server.ClientProxy.{name}")
-        );
-    }
+fn no_two_types_have_one_older_name() {
+    let samples = Refusal::samples();
+    let types: BTreeSet<&str> = SIDES
+        .iter()
+        .flat_map(|side| samples.iter().map(|refusal| refusal.code(*side)))
+        .collect();
+    let older: BTreeSet<String> = types.iter().map(|name| camel_case(name)).collect();
+    assert_eq!(older.len(), types.len());
+    assert!(
+        older
+            .iter()
+            .all(|name| name.starts_with("Server.") && !name.contains('_'))
+    );
 }
 
 #[test]
@@ -262,30 +263,100 @@ fn a_hidden_service_is_refused_as_an_unknown_one() {
     let [hidden, unknown] = [Unknown::Hidden, Unknown::Service].map(Refusal::Unknown);
     for side in SIDES {
         assert_eq!(hidden.code(side), unknown.code(side));
-        assert_eq!(hidden.old_code(side), unknown.old_code(side));
     }
     assert_eq!(hidden.status(), unknown.status());
-    assert_eq!(hidden.message(), unknown.message());
+    for language in Language::ALL {
+        assert_eq!(hidden.message(language), unknown.message(language));
+    }
     assert_eq!(hidden.retry_after(), unknown.retry_after());
 }
 
 #[test]
-fn every_refusal_but_401_explains() {
+fn every_refusal_but_401_explains_in_both_languages() {
+    let labels = [
+        (
+            Language::English,
+            ["Rule: ", "Who can change this: ", "What would help: "],
+        ),
+        (
+            Language::Azerbaijani,
+            ["Qayda: ", "Bunu kim dəyişə bilər: ", "Nə etmək olar: "],
+        ),
+    ];
     for refusal in Refusal::samples() {
-        let message = refusal.message();
-        let explains = ["Rule: ", "Who can change this: ", "What would help: "]
-            .iter()
-            .all(|part| message.contains(part));
-        assert_eq!(explains, refusal.status() != 401, "{message}");
-        assert!(
-            message.ends_with('.') && !message.contains(".. "),
-            "{message}"
-        );
-        assert!(
-            message.bytes().all(|byte| matches!(byte, b' '..=b'~')),
-            "{message}"
-        );
-        assert_eq!(message, refusal.to_string());
+        for (language, labels) in labels {
+            let message = refusal.message(language);
+            let explains = labels.iter().all(|part| message.contains(part));
+            assert_eq!(explains, refusal.status() != 401, "{message}");
+            assert!(
+                message.ends_with('.') && !message.contains(".. ") && !message.contains("  "),
+                "{message}"
+            );
+        }
+        let english = refusal.message(Language::English);
+        assert!(english.bytes().all(|byte| matches!(byte, b' '..=b'~')));
+        assert_eq!(english, refusal.to_string());
+    }
+}
+
+/// Returns the words of a message that are neither inserted values nor names of the wire.
+fn plain_words(message: &str) -> impl Iterator<Item = &str> {
+    let of_the_wire = |word: &&str| {
+        word.is_ascii() && word.contains(|c: char| !c.is_ascii_lowercase())
+            || word.contains(['/', '@', '{', '#', '\''])
+    };
+    message
+        .split(' ')
+        .map(|word| word.trim_matches(|c: char| "().,:;".contains(c)))
+        .filter(move |word| !word.is_empty() && !of_the_wire(word))
+}
+
+#[test]
+fn azerbaijani_is_written_in_its_own_letters_and_english_words_are_not_left_in_it() {
+    let alphabet = "abcçdeəfgğhxıijkqlmnoöprsştuüvyzABCÇDEƏFGĞHXIİJKQLMNOÖPRSŞTUÜVYZ-";
+    for refusal in Refusal::samples() {
+        let english = refusal.message(Language::English);
+        let english: BTreeSet<&str> = plain_words(&english).collect();
+        let azerbaijani = refusal.message(Language::Azerbaijani);
+        for word in plain_words(&azerbaijani) {
+            assert!(
+                word.chars().all(|c| alphabet.contains(c)),
+                "{word}: {azerbaijani}"
+            );
+            // Names of the wire in small letters, a query's name and the hours of a contract.
+            let same = [
+                "at",
+                "detail",
+                "status",
+                "keep-alive",
+                "close",
+                "chunked",
+                "mon-fri",
+            ];
+            assert!(
+                same.contains(&word) || !english.contains(word),
+                "{word}: {azerbaijani}"
+            );
+        }
+    }
+}
+
+/// Returns the values that a message holds besides its words: whatever has a digit, a slash or an at sign.
+fn values(message: &str) -> Vec<&str> {
+    let mut values: Vec<&str> = message
+        .split([' ', '(', ')', ',', ';'])
+        .map(|word| word.trim_end_matches(['.', ':']))
+        .filter(|word| word.contains(|c: char| c.is_ascii_digit() || "/@".contains(c)))
+        .collect();
+    values.sort_unstable();
+    values
+}
+
+#[test]
+fn both_languages_say_the_same_values() {
+    for refusal in Refusal::samples() {
+        let [english, azerbaijani] = Language::ALL.map(|language| refusal.message(language));
+        assert_eq!(values(&english), values(&azerbaijani), "{azerbaijani}");
     }
 }
 
@@ -299,29 +370,44 @@ fn a_refusal_names_the_contract_the_contact_and_both_clocks() {
         rule: Denial::ReadOnly,
         contract: contract.clone(),
     };
-    assert!(denied.message().contains("Contract C-1"));
-    assert!(denied.message().contains("ask dpo@a.example"));
+    assert!(denied.message(Language::English).contains("Contract C-1"));
+    assert!(
+        denied
+            .message(Language::English)
+            .contains("ask dpo@a.example")
+    );
     let quota = Refusal::Quota {
         contract,
-        per: "hour",
+        per: Window::Hour,
         limit: 10,
         retry_after_s: 7,
     };
     assert_eq!(quota.retry_after(), Some(7));
-    assert!(quota.message().contains("10 requests per hour"));
+    assert!(
+        quota
+            .message(Language::English)
+            .contains("10 requests per hour")
+    );
     let late = PeerFault::NotFresh {
         created_s: 0,
         expires_s: 60,
         now_s: u64::MAX,
     };
-    let late = Refusal::PeerRequest(late).message();
+    let late = Refusal::PeerRequest(late).message(Language::English);
     assert!(late.contains("1970-01-01T00:00:00Z") && late.contains("1970-01-01T00:01:00Z"));
-    assert!(late.contains("18446744073709551615 s after 1970"), "{late}");
+    assert!(
+        late.contains("1970-01-01T00:00:00Z + 18446744073709551615 s"),
+        "{late}"
+    );
     let versions = Refusal::ContractVersions {
         ours: Some("C@a".into()),
         theirs: "C@b".into(),
     };
-    assert!(versions.message().contains("C@a") && versions.message().contains("C@b"));
+    assert!(
+        ["C@a", "C@b"]
+            .iter()
+            .all(|name| versions.message(Language::English).contains(name))
+    );
 }
 
 #[test]

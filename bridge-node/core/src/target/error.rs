@@ -75,8 +75,22 @@ pub enum TargetError {
     #[error("the metadata call takes {takes}")]
     Metadata {
         /// What it takes.
-        takes: &'static str,
+        takes: MetadataForm,
     },
+}
+
+/// Says what a metadata call takes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum MetadataForm {
+    /// `listMethods`, `allowedMethods`.
+    #[error("neither a path nor a query")]
+    Nothing,
+    /// `getOpenAPI`.
+    #[error("no path and one parameter, serviceCode")]
+    ServiceCode,
+    /// `listClients`.
+    #[error("no parameter but xRoadInstance")]
+    Instance,
 }
 
 /// Says what is wrong with one path segment behind the service.
