@@ -118,8 +118,8 @@ fn metadata(takes: MetadataForm) -> &'static str {
 
 const EMPTY: &str = "boşdur";
 const DOTS: &str = "'.' və ya '..' şəklindədir";
-const ESCAPE: &str = "'%' işarəsi ehtiva edir, ondan sonra isə iki onaltılıq rəqəm gəlmir";
-const NOT_UTF8: &str = "kodu açıldıqdan sonra düzgün UTF-8 mətni deyil";
+const ESCAPE: &str = "ardınca iki onaltılıq rəqəm gəlməyən '%' işarəsi ehtiva edir";
+const NOT_UTF8: &str = "düzgün kodlanmış UTF-8 mətni deyil";
 const CONTROL: &str = "idarəedici simvol ehtiva edir";
 
 fn segment(fault: SegmentFault) -> &'static str {

@@ -275,7 +275,7 @@ impl NodeFault {
             Self::DirectoryExpired { .. } | Self::DirectoryMissing => (
                 words!(
                     "no valid directory, no exchange",
-                    "etibarlı kataloqsuz mübadilə yoxdur"
+                    "etibarlı kataloq olmadan mübadilə yoxdur"
                 ),
                 words!("fetching the current directory", "cari kataloqu yükləmək"),
             ),
@@ -309,7 +309,7 @@ impl NodeFault {
                 words!("a key store that works", "açar anbarının işini bərpa etmək"),
             ),
             Self::Stopped { .. } => (
-                words!("stop", "dayandırma"),
+                words!("stop", "fəaliyyətin dayandırılması"),
                 words!(
                     "asking the security officer why",
                     "səbəbini təhlükəsizlik üzrə məsul şəxsdən soruşmaq"

@@ -137,11 +137,11 @@ impl PeerFault {
                  deyil"
             ),
             Self::SignatureInvalid => {
-                words!("the signature does not verify", "imza təsdiqini tapmadı")
+                words!("the signature does not verify", "imza təsdiqlənmir")
             }
             Self::BodyDigest => words!(
                 "the body is not the one that was signed",
-                "gövdə imzalanmış gövdə deyil"
+                "gövdə imzalanmış gövdədən fərqlidir"
             ),
             Self::NotFresh {
                 created_s,
@@ -165,7 +165,7 @@ impl PeerFault {
                 let spoken = spoken.join(", ");
                 words!(
                     "its Bridge-Version is none of: {spoken}",
-                    "Bridge-Version sahəsində bu versiyalardan heç biri yoxdur: {spoken}"
+                    "Bridge-Version sahəsində bu versiyalardan heç biri göstərilməyib: {spoken}"
                 )
             }
             Self::Authority => words!(

@@ -119,7 +119,7 @@ impl Denial {
         match self {
             Self::Endpoint => words!(
                 "it does not cover this method and path",
-                "bu metod və yol ora daxil deyil"
+                "bu metod və yol müqavilədə nəzərdə tutulmayıb"
             ),
             Self::QueryName { .. } => words!(
                 "the query has a name that the endpoint does not list",
@@ -143,7 +143,7 @@ impl Denial {
             ),
             Self::OutsideHours { .. } => words!(
                 "it is outside the contract's hours",
-                "indi müqavilədə göstərilən saatlardan kənardır"
+                "sorğu müqavilədə göstərilən saatlardan kənar vaxtda göndərilib"
             ),
             Self::NotStarted { start } => words!(
                 "it starts at {start}",
@@ -251,11 +251,11 @@ pub(super) fn explain_quota(
     let what = match per {
         Window::Hour => words!(
             "Contract {id} allows {limit} requests per hour, and they are used.",
-            "{id} nömrəli müqavilə saatda {limit} sorğuya icazə verir və onlar istifadə olunub."
+            "{id} nömrəli müqavilə saatda {limit} sorğuya icazə verir və bu limit tükənib."
         ),
         Window::Day => words!(
             "Contract {id} allows {limit} requests per day, and they are used.",
-            "{id} nömrəli müqavilə gündə {limit} sorğuya icazə verir və onlar istifadə olunub."
+            "{id} nömrəli müqavilə gündə {limit} sorğuya icazə verir və bu limit tükənib."
         ),
     };
     Explanation::new(
@@ -304,7 +304,7 @@ fn who(contract: &ContractName) -> Words {
 
 fn list(codes: &[String]) -> Words {
     if codes.is_empty() {
-        return words!("(none)", "(heç biri)");
+        return words!("(none)", "(yoxdur)");
     }
     let codes = codes.join(", ");
     words!("{codes}", "{codes}")

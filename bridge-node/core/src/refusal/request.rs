@@ -191,7 +191,7 @@ impl RequestFault {
             Self::IdempotencyKeyInFlight => (
                 words!(
                     "A request with this Idempotency-Key is still being answered.",
-                    "Bu Idempotency-Key ilə göndərilmiş sorğu hələ icra olunur."
+                    "Bu Idempotency-Key açarı ilə göndərilmiş sorğu hələ icra olunur."
                 ),
                 one_effect(),
                 words!(
@@ -203,7 +203,7 @@ impl RequestFault {
                 words!(
                     "An earlier request with this Idempotency-Key may or may not have had its \
                      effect; it is never repeated.",
-                    "Bu Idempotency-Key ilə göndərilmiş əvvəlki sorğunun icra olunub-olunmadığı məlum \
+                    "Bu Idempotency-Key açarı ilə göndərilmiş əvvəlki sorğunun icra olunub-olunmadığı məlum \
                      deyil; həmin sorğu heç vaxt təkrarlanmır."
                 ),
                 one_effect(),
@@ -215,7 +215,7 @@ impl RequestFault {
             Self::IdempotencyKeyReused => (
                 words!(
                     "This Idempotency-Key was used with another content.",
-                    "Bu Idempotency-Key başqa məzmunla istifadə olunub."
+                    "Bu Idempotency-Key açarı başqa məzmunla istifadə olunub."
                 ),
                 words!("one content for one key", "bir açar, bir məzmun"),
                 words!(
@@ -314,7 +314,7 @@ impl Unknown {
                 named_member(),
                 words!(
                     "a service from its listMethods",
-                    "onun listMethods siyahısındakı xidmətlərdən birini göstərmək"
+                    "təchizatçının listMethods siyahısındakı xidmətlərdən birini göstərmək"
                 ),
             ),
             Self::Description => (

@@ -99,7 +99,7 @@ impl ServiceFault {
         let (what, rule, help) = self.sentences();
         let who = words!(
             "the provider's operator of the registry",
-            "təchizatçıda reyestrin operatoru"
+            "təchizatçının reyestrinin operatoru"
         );
         Explanation::new(what, rule, who, help)
     }
@@ -236,7 +236,7 @@ impl NotCut {
             Self::Coded => words!("the answer is coded", "cavab kodlanıb"),
             Self::Untyped => words!(
                 "the answer has no single media type",
-                "cavabda yeganə məzmun növü göstərilməyib"
+                "cavabın məzmun növü birmənalı göstərilməyib"
             ),
             Self::Ambiguous => words!(
                 "the answer is not unambiguous JSON",
