@@ -16,6 +16,8 @@ mod cutting;
 mod directory;
 mod edge;
 mod faults;
+mod hostile_answers;
+mod hostile_requests;
 mod metadata;
 mod peers;
 mod processes;

@@ -60,6 +60,9 @@ pub struct Draft {
 /// Makes an answer of a request.
 pub type Answering = Arc<dyn Fn(&Got) -> Response<Full<Bytes>> + Send + Sync>;
 
+/// Makes the bytes of an answer of a request.
+pub type Writing = Arc<dyn Fn(&Got) -> Vec<u8> + Send + Sync>;
+
 /// What a puppet does with a connection.
 #[derive(Clone)]
 pub enum Behaviour {
@@ -69,6 +72,8 @@ pub enum Behaviour {
     Raw(Vec<u8>),
     /// Answers as the function says, whole head and half a body, and closes.
     Half(Answering),
+    /// Writes for each request the bytes that the function makes of it.
+    Written(Writing),
     /// Closes after the TLS handshake.
     CloseAtOnce,
 }
@@ -258,6 +263,14 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
                 let bytes = half(function(&got_of(&head))).await;
                 drop(tls.write_all(&bytes).await);
                 drop(tls.shutdown().await);
+            }
+        }
+        Behaviour::Written(function) => {
+            while let Some(head) = read_head(&mut tls).await {
+                let bytes = function(&got_of(&head));
+                if tls.write_all(&bytes).await.is_err() || tls.flush().await.is_err() {
+                    return;
+                }
             }
         }
         Behaviour::Answer(function) => {

@@ -83,6 +83,7 @@ codes! {
     QuotaExceeded => "quota_exceeded",
     Replayed => "replayed",
     SubjectsNotReadable => "subjects_not_readable",
+    UnsupportedSignatureForm => "unsupported_signature_form",
 }
 
 impl Code {

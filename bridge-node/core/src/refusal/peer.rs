@@ -10,6 +10,8 @@ pub enum PeerFault {
     SignatureMissing,
     /// The signature fields are not of our profile.
     SignatureMalformed,
+    /// The signature has a form that this node does not take.
+    Form,
     /// The signature covers less, or more, than it must.
     Coverage,
     /// An algorithm that is not known, or not the key's.
@@ -54,6 +56,7 @@ impl PeerFault {
         match self {
             Self::SignatureMissing
             | Self::SignatureMalformed
+            | Self::Form
             | Self::Coverage
             | Self::Algorithm
             | Self::BodyDigest
@@ -74,6 +77,7 @@ impl PeerFault {
         match self {
             Self::SignatureMissing => Code::MissingSignature,
             Self::SignatureMalformed | Self::Coverage => Code::MalformedSignature,
+            Self::Form => Code::UnsupportedSignatureForm,
             Self::Algorithm => Code::UnsupportedAlgorithm,
             Self::KeyUnknown => Code::SignatureVerification,
             Self::KeyNotValid => Code::CertValidation,
@@ -103,6 +107,7 @@ impl PeerFault {
         match self {
             Self::SignatureMissing => "it is not signed",
             Self::SignatureMalformed => "its signature fields are malformed",
+            Self::Form => "its signature has the batch form, which this node does not take",
             Self::Coverage => "its signature does not cover exactly what it must",
             Self::Algorithm => "its algorithm is not the one recorded for the key",
             Self::KeyUnknown => "the directory does not list the key that signed it",
@@ -145,6 +150,7 @@ impl PeerFault {
         match self {
             Self::SignatureMissing => ("every message is signed", "a node that signs"),
             Self::SignatureMalformed => ("the signature profile", "a node of the current version"),
+            Self::Form => ("forms of signatures in the directory", "the plain form"),
             Self::Coverage => (
                 "nothing unsigned, nothing absent",
                 "nothing on the way that adds or removes fields",
