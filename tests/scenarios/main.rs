@@ -21,5 +21,6 @@ mod hostile_requests;
 mod metadata;
 mod peers;
 mod processes;
+mod replays;
 mod rights;
 mod topology;

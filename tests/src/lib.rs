@@ -12,6 +12,7 @@
     reason = "a broken harness must stop the test at once"
 )]
 
+pub mod act;
 pub mod agency;
 pub mod answer;
 pub mod ask;
