@@ -12,12 +12,16 @@
     reason = "a broken harness must stop the test at once"
 )]
 
+pub mod act;
 pub mod agency;
 pub mod answer;
 pub mod ask;
 pub mod claims;
 pub mod fuzz;
+pub mod golden;
+pub mod hostile;
 pub mod large;
+pub mod message;
 pub mod process;
 pub mod puppet;
 pub mod registry;

@@ -64,6 +64,9 @@ pub const LIFETIME_S: u64 = 60;
 /// How far ahead of this node's clock a peer's may be, seconds.
 pub const AHEAD_S: u64 = 30;
 
+/// The tags of messages that were signed together as one tree. Known, so that they are refused by name.
+const BATCH_TAGS: [&str; 2] = ["bridge-request-batch-v1", "bridge-answer-batch-v1"];
+
 /// Says what a signature is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tag {
@@ -107,6 +110,9 @@ impl Tag {
     }
 
     fn read(text: &str) -> Result<Self, EnvelopeError> {
+        if BATCH_TAGS.contains(&text) {
+            return Err(EnvelopeError::BatchForm);
+        }
         [Self::Request, Self::Answer, Self::Refusal]
             .into_iter()
             .find(|tag| tag.as_str() == text)

@@ -11,6 +11,7 @@ use bridge_core::leaf::nonce_mark;
 use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
 use bridge_signature::{Message, ParseError, parse_content_digest};
 use http::{HeaderMap, Method};
+use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
@@ -91,13 +92,14 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
         }
     };
     let owner = peer.to_string();
-    let payload = collect(node, body, &owner, &about)
-        .await
-        .map_err(|refusal| about.refuse(refusal))?;
+    let payload = match whole_body(node, body, &owner, (&head, &about)).await {
+        Ok(payload) => payload,
+        Err(refusal) => {
+            let payload = None;
+            return Err(about.refuse(refusal).proved(Proof { payload, head }));
+        }
+    };
     about.request_size = Some(payload.length());
-    if parse_content_digest(&head.fields).ok() != Some(*payload.digest()) {
-        return Err(about.refuse(Refusal::PeerRequest(PeerFault::BodyDigest)));
-    }
     let contract = text(&head.fields, "bridge-contract");
     Ok(VerifiedRequest {
         method: head.method.clone(),
@@ -116,6 +118,20 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
         view,
         about,
     })
+}
+
+/// The body, if it is the one that was signed.
+async fn whole_body(
+    node: &Node,
+    body: Incoming,
+    owner: &str,
+    (head, about): (&RequestHead, &About),
+) -> Result<Payload, Refusal> {
+    let payload = collect(node, body, owner, about).await?;
+    if parse_content_digest(&head.fields).ok() != Some(*payload.digest()) {
+        return Err(Refusal::PeerRequest(PeerFault::BodyDigest));
+    }
+    Ok(payload)
 }
 
 /// Whose the head is; before this, nothing in it is believed, and no refusal of it is evidence.
@@ -232,6 +248,7 @@ fn envelope_fault(error: &EnvelopeError) -> PeerFault {
     match error {
         EnvelopeError::Form(ParseError::Missing(_)) => PeerFault::SignatureMissing,
         EnvelopeError::NotCovered(_) | EnvelopeError::CoversOther(_) => PeerFault::Coverage,
+        EnvelopeError::BatchForm => PeerFault::Form,
         EnvelopeError::UnknownAlgorithm(_) => PeerFault::Algorithm,
         EnvelopeError::Form(_)
         | EnvelopeError::MissingParameter(_)

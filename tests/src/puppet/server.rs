@@ -21,11 +21,12 @@ use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{DigitallySignedStruct, DistinguishedName, Error, ServerConfig, SignatureScheme};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsAcceptor;
 
 use super::{Anyone, Puppet, identity};
+use crate::act::{Step, act, read_head};
 use crate::registry::fields_of;
 use crate::wait::now_s;
 
@@ -60,6 +61,12 @@ pub struct Draft {
 /// Makes an answer of a request.
 pub type Answering = Arc<dyn Fn(&Got) -> Response<Full<Bytes>> + Send + Sync>;
 
+/// Makes the steps of an answer of a request.
+pub type Acting = Arc<dyn Fn(&Got) -> Vec<Step> + Send + Sync>;
+
+/// Makes the bytes of an answer of a request.
+pub type Writing = Arc<dyn Fn(&Got) -> Vec<u8> + Send + Sync>;
+
 /// What a puppet does with a connection.
 #[derive(Clone)]
 pub enum Behaviour {
@@ -69,6 +76,10 @@ pub enum Behaviour {
     Raw(Vec<u8>),
     /// Answers as the function says, whole head and half a body, and closes.
     Half(Answering),
+    /// Does for the first request what the function makes of it, and closes.
+    Acts(Acting),
+    /// Writes for each request the bytes that the function makes of it.
+    Written(Writing),
     /// Closes after the TLS handshake.
     CloseAtOnce,
 }
@@ -260,6 +271,19 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
                 drop(tls.shutdown().await);
             }
         }
+        Behaviour::Acts(function) => {
+            if let Some(head) = read_head(&mut tls).await {
+                act(&mut tls, &function(&got_of(&head))).await;
+            }
+        }
+        Behaviour::Written(function) => {
+            while let Some(head) = read_head(&mut tls).await {
+                let bytes = function(&got_of(&head));
+                if tls.write_all(&bytes).await.is_err() || tls.flush().await.is_err() {
+                    return;
+                }
+            }
+        }
         Behaviour::Answer(function) => {
             let service = service_fn(move |request: Request<Incoming>| {
                 let function = Arc::clone(&function);
@@ -284,14 +308,6 @@ async fn behave(mut tls: tokio_rustls::server::TlsStream<TcpStream>, behaviour: 
             drop(served.await);
         }
     }
-}
-
-async fn read_head(tls: &mut tokio_rustls::server::TlsStream<TcpStream>) -> Option<String> {
-    let mut head = Vec::new();
-    while !head.ends_with(b"\r\n\r\n") {
-        head.push(tls.read_u8().await.ok()?);
-    }
-    String::from_utf8(head).ok()
 }
 
 fn got_of(head: &str) -> Got {

@@ -25,6 +25,9 @@ pub enum EnvelopeError {
     /// A tag of another protocol, or of a version or form that is not spoken here.
     #[error("the signature tag {0:?} is not known")]
     UnknownTag(String),
+    /// A tag of the batch form, which is not taken here.
+    #[error("the signature has the batch form, which is not taken here")]
+    BatchForm,
     /// A request's tag on an answer, or an answer's on a request.
     #[error("the signature tag {} belongs to another kind of message", .0.as_str())]
     TagOfOtherMessage(Tag),

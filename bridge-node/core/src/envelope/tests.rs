@@ -408,7 +408,11 @@ fn parameters_of_another_form_are_refused() {
         let refused = refused_with(|params| params.expires = Some(expires));
         assert!(matches!(refused, EnvelopeError::Lifetime { .. }));
     }
-    for tag in ["bridge-request-batch-v1", "bridge-request-v2", ""] {
+    for tag in BATCH_TAGS {
+        let refused = refused_with(|params| params.tag = Some(tag.to_owned()));
+        assert!(matches!(refused, EnvelopeError::BatchForm));
+    }
+    for tag in ["bridge-request-v2", ""] {
         let refused = refused_with(|params| params.tag = Some(tag.to_owned()));
         assert!(matches!(refused, EnvelopeError::UnknownTag(found) if found == tag));
     }

@@ -79,4 +79,5 @@ codes! {
     QuotaExceeded => "quota_exceeded",
     Replayed => "replayed",
     SubjectsNotReadable => "subjects_not_readable",
+    UnsupportedSignatureForm => "unsupported_signature_form",
 }

@@ -10,6 +10,8 @@ pub enum PeerFault {
     SignatureMissing,
     /// The signature fields are not of our profile.
     SignatureMalformed,
+    /// The signature has a form that this node does not take.
+    Form,
     /// The signature covers less, or more, than it must.
     Coverage,
     /// An algorithm that is not known, or not the key's.
@@ -54,6 +56,7 @@ impl PeerFault {
         match self {
             Self::SignatureMissing
             | Self::SignatureMalformed
+            | Self::Form
             | Self::Coverage
             | Self::Algorithm
             | Self::BodyDigest
@@ -74,6 +77,7 @@ impl PeerFault {
         match self {
             Self::SignatureMissing => Code::MissingSignature,
             Self::SignatureMalformed | Self::Coverage => Code::MalformedSignature,
+            Self::Form => Code::UnsupportedSignatureForm,
             Self::Algorithm => Code::UnsupportedAlgorithm,
             Self::KeyUnknown => Code::SignatureVerification,
             Self::KeyNotValid => Code::CertValidation,
@@ -118,6 +122,10 @@ impl PeerFault {
             Self::SignatureMalformed => words!(
                 "its signature fields are malformed",
                 "imza sahələri düzgün tərtib olunmayıb"
+            ),
+            Self::Form => words!(
+                "its signature has the batch form, which this node does not take",
+                "imza toplu formadadır, bu qovşaq isə həmin formanı qəbul etmir"
             ),
             Self::Coverage => words!(
                 "its signature does not cover exactly what it must",
@@ -200,6 +208,13 @@ impl PeerFault {
                     "a node of the current version",
                     "qovşağın cari versiyasından istifadə etmək"
                 ),
+            ),
+            Self::Form => (
+                words!(
+                    "forms of signatures in the directory",
+                    "kataloqda göstərilən imza formaları"
+                ),
+                words!("the plain form", "adi formadan istifadə etmək"),
             ),
             Self::Coverage => (
                 words!(

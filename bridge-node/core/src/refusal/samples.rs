@@ -245,6 +245,7 @@ fn peer_faults() -> Vec<PeerFault> {
     vec![
         PeerFault::SignatureMissing,
         PeerFault::SignatureMalformed,
+        PeerFault::Form,
         PeerFault::Coverage,
         PeerFault::Algorithm,
         PeerFault::KeyUnknown,

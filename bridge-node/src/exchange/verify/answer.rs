@@ -8,7 +8,8 @@ use bridge_core::fields::{check_secrets, request_hash};
 use bridge_core::leaf::Side;
 use bridge_core::refusal::{LinkFault, PeerFault, Refusal};
 use bridge_signature::{AnswerView, Message, parse_content_digest};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue};
+use serde::Deserialize;
 
 use super::{envelope_fault, fresh, genuine, version};
 use crate::exchange::about::Refused;
@@ -16,6 +17,9 @@ use crate::exchange::forward::RawAnswer;
 use crate::exchange::record::{Journaled, SignedRequest};
 use crate::node::Node;
 use crate::payload::Payload;
+
+/// How the types of a provider's node begin.
+const PROVIDER_REFUSES: &[u8] = b"server.serverproxy.";
 
 /// A peer's answer, or signed refusal, to the very request that this node sent.
 #[derive(Debug)]
@@ -81,6 +85,9 @@ async fn genuine_answer(
     if parse_content_digest(&fields).ok() != Some(*payload.digest()) {
         return Err(Refusal::PeerAnswer(PeerFault::BodyDigest));
     }
+    if envelope.tag == Tag::Refusal && !names_its_type(&fields, &payload) {
+        return Err(Refusal::Link(LinkFault::Malformed));
+    }
     Ok(GenuineAnswer {
         status,
         fields,
@@ -124,7 +131,37 @@ fn judge_answer_head(
     check_secrets(fields).map_err(|_differs| fault(PeerFault::Coverage))?;
     fresh(&envelope, now_s).map_err(fault)?;
     consistent(sent, fields)?;
+    if !is_well_formed(envelope.tag, (status, fields)) {
+        return Err(Refusal::Link(LinkFault::Malformed));
+    }
     Ok(envelope)
+}
+
+/// Whether it is a final answer and, if it refuses, says so in the way that callers tell refusals by.
+fn is_well_formed(tag: Tag, (status, fields): (u16, &HeaderMap)) -> bool {
+    let is_type = |value: &HeaderValue| value.as_bytes().starts_with(PROVIDER_REFUSES);
+    match tag {
+        Tag::Request => false,
+        Tag::Answer => (200..600).contains(&status),
+        Tag::Refusal => {
+            (400..600).contains(&status) && fields.get("x-road-error").is_some_and(is_type)
+        }
+    }
+}
+
+/// Whether the body of a refusal names the type that its head names; the answer to a HEAD has none.
+fn names_its_type(fields: &HeaderMap, payload: &Payload) -> bool {
+    #[derive(Deserialize)]
+    struct Said<'a> {
+        r#type: &'a str,
+    }
+    let Some(body) = payload.memory() else {
+        return false;
+    };
+    let named = fields.get("x-road-error").map(HeaderValue::as_bytes);
+    body.is_empty()
+        || serde_json::from_slice::<Said<'_>>(body)
+            .is_ok_and(|said| Some(said.r#type.as_bytes()) == named)
 }
 
 /// The answer names the client, the service and the ids of the request, and its hash.
@@ -157,7 +194,7 @@ fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
         ("x-road-request-hash", "X-Road-Request-Hash", Some(hash)),
     ];
     for (name, field, value) in expected {
-        let got = fields.get(name).map(http::HeaderValue::as_bytes);
+        let got = fields.get(name).map(HeaderValue::as_bytes);
         // The signature binds the answer to its request; a node that was told not to say the hash need not.
         if name == "x-road-request-hash" && got.is_none() {
             continue;
