@@ -45,7 +45,7 @@ const DEFAULT_HITS: usize = 100;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What an officer's request covers.
-pub fn components() -> [Component; 3] {
+pub fn components() -> [Component<'static>; 3] {
     [
         Component::new("@method"),
         Component::new("@request-target"),

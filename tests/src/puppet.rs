@@ -145,7 +145,7 @@ impl Puppet {
             scheme: "https",
             fields: &fields,
         };
-        let covered: Vec<Component> = request_components(&fields)
+        let covered: Vec<Component<'_>> = request_components(&fields)
             .into_iter()
             .filter(|component| !uncovered.contains(&component.name()))
             .collect();
