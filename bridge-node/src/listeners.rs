@@ -50,14 +50,15 @@ impl Handler for ConsumerInterface {
                 Err(refused) => refuse_caller(&node, refused).await,
             }
         } else {
-            // A task of its own: the exchange ends as it must even if the caller has gone.
-            let task = node.house.tasks.spawn(run_outbound(
+            // A task of its own: the exchange ends as it must even if the caller has gone. Boxed, because each layer
+            // around a task moves it once more.
+            let task = node.house.tasks.spawn(Box::pin(run_outbound(
                 node.clone(),
                 Arrival {
                     connection,
                     request,
                 },
-            ));
+            )));
             task.await
                 .unwrap_or_else(|_panicked| internal(Side::Consumer))
         };
@@ -109,13 +110,13 @@ impl Handler for NodeInterface {
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
         } else {
-            let task = node.house.tasks.spawn(run_inbound(
+            let task = node.house.tasks.spawn(Box::pin(run_inbound(
                 node.clone(),
                 Arrival {
                     connection,
                     request,
                 },
-            ));
+            )));
             task.await
                 .unwrap_or_else(|_panicked| internal(Side::Provider))
         };
