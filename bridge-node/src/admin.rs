@@ -42,7 +42,7 @@ const FRESH_S: u64 = 60;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What an officer's request covers: with a body, its digest too.
-pub fn components(has_body: bool) -> Vec<Component> {
+pub fn components(has_body: bool) -> Vec<Component<'static>> {
     let mut components = vec![
         Component::new("@method"),
         Component::new("@request-target"),

@@ -56,12 +56,14 @@ impl Handler for ConsumerInterface {
         } else {
             let arrival = Arrival::new(connection, request, reader);
             match node.admit(Side::Consumer) {
-                // A task of its own: the exchange ends as it must even if the caller has gone.
+                // A task of its own: the exchange ends as it must even if the caller has gone. Boxed, because each layer
+                // around a task moves it once more.
                 Ok(place) => {
-                    let task = node
-                        .house
-                        .tasks
-                        .spawn(run_outbound(node.clone(), arrival, place));
+                    let task = node.house.tasks.spawn(Box::pin(run_outbound(
+                        node.clone(),
+                        arrival,
+                        place,
+                    )));
                     match task.await {
                         Ok(reply) => reply,
                         Err(_panicked) => {
@@ -139,10 +141,10 @@ impl Handler for NodeInterface {
             let arrival = Arrival::new(connection, request, reader);
             match node.admit(Side::Provider) {
                 Ok(place) => {
-                    let task = node
-                        .house
-                        .tasks
-                        .spawn(run_inbound(node.clone(), arrival, place));
+                    let task =
+                        node.house
+                            .tasks
+                            .spawn(Box::pin(run_inbound(node.clone(), arrival, place)));
                     match task.await {
                         Ok(reply) => reply,
                         Err(_panicked) => {

@@ -7,6 +7,10 @@ use bridge_node::command::Cli;
 use clap::Parser as _;
 use tracing_subscriber::EnvFilter;
 
+/// An exchange makes several hundred short-lived allocations: the system's allocator takes a fifth of its time (D21).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: u8 = 64;
 
 fn main() -> ExitCode {

@@ -8,7 +8,8 @@ use std::path::Path;
 use rcgen::string::Ia5String;
 use rcgen::{
     BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, SanType, SerialNumber,
+    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SanType, SerialNumber,
+    SignatureAlgorithm,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -29,7 +30,7 @@ mod error;
 
 pub use error::AuthorityError;
 
-/// What a certificate shall say. The authority makes the key, P-256, together with it.
+/// What a certificate shall say. The authority makes the key together with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Order {
     /// What the key is for.
@@ -44,6 +45,15 @@ pub struct Order {
     pub not_before: u64,
     /// Last second of its life, since the Unix epoch.
     pub not_after: u64,
+}
+
+/// What kind of key is made together with a certificate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NewKey {
+    /// ECDSA on NIST P-256.
+    P256,
+    /// Ed25519.
+    Ed25519,
 }
 
 /// A certificate just made, and its key.
@@ -163,15 +173,24 @@ impl Authority {
         &self.issuing_der
     }
 
-    /// Makes a key and a certificate for it.
+    /// Makes a key of the profile's usual kind and a certificate for it.
     ///
     /// # Errors
     ///
     /// [`AuthorityError`] if the order does not fit its profile or outlives the authority.
     pub fn issue(&self, order: &Order) -> Result<Issued, AuthorityError> {
+        self.issue_with(order, NewKey::usual(order.profile))
+    }
+
+    /// Makes a key of that kind and a certificate for it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Authority::issue`].
+    pub fn issue_with(&self, order: &Order, key: NewKey) -> Result<Issued, AuthorityError> {
         let rules = self.profiles.rules(order.profile);
         self.check(order, rules)?;
-        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?;
+        let key = KeyPair::generate_for(key.algorithm())?;
         let mut params = CertificateParams::new(order.sans.clone())?;
         if let Some(name) = &order.name {
             params
@@ -222,6 +241,29 @@ impl Authority {
             return Err(AuthorityError::Outlives { from, to });
         }
         Ok(())
+    }
+}
+
+impl NewKey {
+    /// Exchange keys sign and verify every message, where Ed25519 costs least (D22); browsers and foreign TLS stacks know
+    /// P-256.
+    fn usual(profile: Profile) -> Self {
+        match profile {
+            Profile::Exchange => Self::Ed25519,
+            Profile::Root
+            | Profile::Issuing
+            | Profile::Tls
+            | Profile::Seal
+            | Profile::Caller
+            | Profile::Web => Self::P256,
+        }
+    }
+
+    fn algorithm(self) -> &'static SignatureAlgorithm {
+        match self {
+            Self::P256 => &PKCS_ECDSA_P256_SHA256,
+            Self::Ed25519 => &PKCS_ED25519,
+        }
     }
 }
 

@@ -46,7 +46,7 @@ pub mod pem;
 pub mod profile;
 pub mod trust;
 
-pub use authority::{Authority, AuthorityError, Issued, Order};
+pub use authority::{Authority, AuthorityError, Issued, NewKey, Order};
 pub use certificate::{KeyAlgorithm, ReadError};
 pub use error::{CertificateError, TrustError};
 pub use keyfile::{

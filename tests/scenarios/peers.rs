@@ -206,7 +206,7 @@ const FORGED: [Forge; 14] = [
         400,
         "unsupported_algorithm",
         |_, _, forged| {
-            forged.params.alg = Some("ed25519".to_owned());
+            forged.params.alg = Some("ecdsa-p256-sha256".to_owned());
         },
     ),
     (

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bridge_certs::certificate::KeyAlgorithm;
 use bridge_certs::{Profile, Trust};
 use bridge_core::identity::CertificateName;
 use bridge_core::leaf::EvidenceMode;
@@ -46,6 +47,23 @@ async fn s15_the_security_server_field_picks_a_node_of_the_provider_and_no_other
         .await
         .refused(400, "server.clientproxy.invalid_security_server");
     assert_eq!(world.registry.seen().len(), 1);
+}
+
+/// What the other scenarios rest on: between their two nodes both algorithms of the wire are spoken.
+#[tokio::test]
+async fn each_end_signs_by_its_own_algorithm() {
+    let world = World::usual().await;
+    let anchors = fs::read(world.folder.path().join("anchors.pem")).unwrap();
+    let trust = Trust::from_pem(&anchors).unwrap();
+    for (agency, algorithm) in [
+        (&world.provider, KeyAlgorithm::P256),
+        (&world.consumer, KeyAlgorithm::Ed25519),
+    ] {
+        let der = agency.certificate("keys/exchange.pem");
+        let checked = trust.check(&der, &[], Profile::Exchange, now_s()).unwrap();
+        assert_eq!(checked.algorithm, algorithm);
+    }
+    world.consumer.get(PATH).send().await.answered(200);
 }
 
 /// A second node of the provider that cannot be reached.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bridge_certs::{Authority, Order, Profile, Trust, write_key_file, write_secret_file};
+use bridge_certs::{Authority, NewKey, Order, Profile, Trust, write_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, MemberId, NodeId, SubsystemId};
 use bridge_directory::{ExchangeKey, Member, Node, Subsystem};
 use bridge_node::running::Running;
@@ -16,6 +16,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::terms::Terms;
+use crate::world::PROVIDER;
 
 /// What a scenario changes of an agency's settings.
 #[derive(Debug, Clone, Default)]
@@ -362,7 +363,14 @@ pub fn issue_for(
         not_before,
         not_after,
     };
-    let issued = authority.issue(&order).unwrap();
+    let member = order.name.as_ref().map(|name| name.member().to_string());
+    let is_provider = member.is_some_and(|member| PROVIDER.starts_with(&format!("{member}/")));
+    let issued = if profile == Profile::Exchange && is_provider {
+        // The provider signs with the other algorithm of the wire, so every scenario speaks both.
+        authority.issue_with(&order, NewKey::P256).unwrap()
+    } else {
+        authority.issue(&order).unwrap()
+    };
     fs::create_dir_all(stem.parent().unwrap()).unwrap();
     for ending in ["key", "pem"] {
         // Certificates are replaced in some scenarios; key files are never overwritten by the library.

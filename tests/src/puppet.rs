@@ -145,7 +145,7 @@ impl Puppet {
             scheme: "https",
             fields: &fields,
         };
-        let covered: Vec<Component> = request_components(&fields)
+        let covered: Vec<Component<'_>> = request_components(&fields)
             .into_iter()
             .filter(|component| !uncovered.contains(&component.name()))
             .collect();
@@ -267,7 +267,10 @@ pub fn signer(stem: &Path) -> FileSigner {
         .swap_remove(0);
     let key = bridge_certs::read_key_file(&stem.with_extension("key")).unwrap();
     let key_id = URL_SAFE_NO_PAD.encode(ring::digest::digest(&ring::digest::SHA256, &certificate));
-    FileSigner::from_pkcs8(Algorithm::EcdsaP256Sha256, &key, key_id).unwrap()
+    // The provider's key is of the one kind, all others of the other.
+    FileSigner::from_pkcs8(Algorithm::Ed25519, &key, key_id.clone())
+        .or_else(|_other| FileSigner::from_pkcs8(Algorithm::EcdsaP256Sha256, &key, key_id))
+        .unwrap()
 }
 
 /// The contract's reference in an agency's folder.

@@ -1,5 +1,6 @@
 //! Connections kept alive, for a bounded time and in a bounded number.
 
+use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bridge_adapter::{AdapterError, Body, Until};
@@ -16,7 +17,8 @@ pub(crate) struct Pool {
     pub(crate) connector: Connector,
     config: PoolConfig,
     connect_timeout: std::time::Duration,
-    idle: Mutex<Vec<Idle>>,
+    /// Those given back last stand last.
+    idle: Mutex<VecDeque<Idle>>,
     permits: Arc<Semaphore>,
 }
 
@@ -44,7 +46,7 @@ impl Pool {
             connector,
             config: config.pool.clone(),
             connect_timeout: config.connect_timeout,
-            idle: Mutex::new(Vec::new()),
+            idle: Mutex::default(),
             permits: Arc::new(Semaphore::new(
                 config.pool.connections.clamp(1, Semaphore::MAX_PERMITS),
             )),
@@ -112,14 +114,21 @@ impl Pool {
 
     /// The connection used last, so that the others can grow old; those too old are closed.
     fn newest(&self) -> Option<Idle> {
+        let now = Instant::now();
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        let fits = |one: &Idle| {
-            one.born.elapsed() < self.config.age
-                && one.since.elapsed() < self.config.idle
-                && !one.sender.is_closed()
-        };
-        idle.retain(fits);
-        idle.pop()
+        while idle.pop_front_if(|one| !self.fits(one, now)).is_some() {}
+        while let Some(one) = idle.pop_back() {
+            if self.fits(&one, now) {
+                return Some(one);
+            }
+        }
+        None
+    }
+
+    fn fits(&self, one: &Idle, now: Instant) -> bool {
+        now.duration_since(one.born) < self.config.age
+            && now.duration_since(one.since) < self.config.idle
+            && !one.sender.is_closed()
     }
 }
 
@@ -138,6 +147,6 @@ impl Lease {
             .idle
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
-            .push(idle);
+            .push_back(idle);
     }
 }

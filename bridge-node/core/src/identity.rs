@@ -6,7 +6,9 @@
 //! decoded parts are; letters are never folded or normalised.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 
@@ -17,33 +19,38 @@ pub use name::CertificateName;
 pub use part::{IdentityError, MAX_PART_BYTES, PartFault, PartRole, is_hidden};
 pub(crate) use part::{check_part, decode_part, hex_value, unescape, write_part};
 
-/// Names a member: an agency, `instance/class/code`.
+/// Names a member: an agency, `instance/class/code`. Clones share one text, like those of all identities.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct MemberId {
-    instance: String,
-    class: String,
-    code: String,
-}
+pub struct MemberId(Arc<Member>);
 
 /// Names a subsystem of a member: `instance/class/member/code`. Rights are given to subsystems.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SubsystemId {
-    member: MemberId,
-    code: String,
-}
+pub struct SubsystemId(Arc<Below<MemberId>>);
 
 /// Names a service of a subsystem: `instance/class/member/subsystem/code`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct ServiceId {
-    subsystem: SubsystemId,
-    code: String,
-}
+pub struct ServiceId(Arc<Below<SubsystemId>>);
 
 /// Names a node of a member: `instance/class/member/code`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct NodeId {
-    member: MemberId,
+pub struct NodeId(Arc<Below<MemberId>>);
+
+#[derive(Debug, PartialOrd, Ord)]
+struct Member {
+    instance: String,
+    class: String,
     code: String,
+    /// All of it in canonical form.
+    text: String,
+}
+
+/// Something that another identity holds.
+#[derive(Debug, PartialOrd, Ord)]
+struct Below<P> {
+    above: P,
+    code: String,
+    /// All of it in canonical form.
+    text: String,
 }
 
 impl MemberId {
@@ -58,26 +65,30 @@ impl MemberId {
         class: impl Into<String>,
         code: impl Into<String>,
     ) -> Result<Self, IdentityError> {
-        Ok(Self {
-            instance: check_part(instance.into(), PartRole::Instance)?,
-            class: check_part(class.into(), PartRole::MemberClass)?,
-            code: check_part(code.into(), PartRole::MemberCode)?,
-        })
+        let instance = check_part(instance.into(), PartRole::Instance)?;
+        let class = check_part(class.into(), PartRole::MemberClass)?;
+        let code = check_part(code.into(), PartRole::MemberCode)?;
+        Ok(Self(Arc::new(Member {
+            text: text_of([&instance, &class, &code]),
+            instance,
+            class,
+            code,
+        })))
     }
 
     /// Returns the instance, decoded.
     pub fn instance(&self) -> &str {
-        &self.instance
+        &self.0.instance
     }
 
     /// Returns the member class, decoded.
     pub fn class(&self) -> &str {
-        &self.class
+        &self.0.class
     }
 
     /// Returns the member code, decoded.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// Returns the name as it stands in a seal certificate: `bridge://AZ/GOV/1001`.
@@ -92,10 +103,7 @@ impl MemberId {
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn subsystem(&self, code: impl Into<String>) -> Result<SubsystemId, IdentityError> {
         let code = check_part(code.into(), PartRole::SubsystemCode)?;
-        Ok(SubsystemId {
-            member: self.clone(),
-            code,
-        })
+        Ok(SubsystemId(Below::new(self, code)))
     }
 
     /// Names a node of this member.
@@ -105,22 +113,19 @@ impl MemberId {
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn node(&self, code: impl Into<String>) -> Result<NodeId, IdentityError> {
         let code = check_part(code.into(), PartRole::NodeCode)?;
-        Ok(NodeId {
-            member: self.clone(),
-            code,
-        })
+        Ok(NodeId(Below::new(self, code)))
     }
 }
 
 impl SubsystemId {
     /// Returns the member the subsystem belongs to.
     pub fn member(&self) -> &MemberId {
-        &self.member
+        &self.0.above
     }
 
     /// Returns the subsystem code, decoded.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// Names a service of this subsystem.
@@ -130,39 +135,36 @@ impl SubsystemId {
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn service(&self, code: impl Into<String>) -> Result<ServiceId, IdentityError> {
         let code = check_part(code.into(), PartRole::ServiceCode)?;
-        Ok(ServiceId {
-            subsystem: self.clone(),
-            code,
-        })
+        Ok(ServiceId(Below::new(self, code)))
     }
 }
 
 impl ServiceId {
     /// Returns the subsystem that provides the service.
     pub fn subsystem(&self) -> &SubsystemId {
-        &self.subsystem
+        &self.0.above
     }
 
     /// Returns the member that provides the service.
     pub fn member(&self) -> &MemberId {
-        &self.subsystem.member
+        self.0.above.member()
     }
 
     /// Returns the service code, decoded.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 }
 
 impl NodeId {
     /// Returns the member that runs the node.
     pub fn member(&self) -> &MemberId {
-        &self.member
+        &self.0.above
     }
 
     /// Returns the node code, decoded.
     pub fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// Returns the name as it stands in TLS and exchange certificates: `bridge://AZ/GOV/1001/NODE1`.
@@ -171,35 +173,30 @@ impl NodeId {
     }
 }
 
-impl fmt::Display for MemberId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_part(f, &self.instance)?;
-        f.write_str("/")?;
-        write_part(f, &self.class)?;
-        f.write_str("/")?;
-        write_part(f, &self.code)
+impl<P: Clone + fmt::Display> Below<P> {
+    fn new(above: &P, code: String) -> Arc<Self> {
+        let mut text = format!("{above}/");
+        // Writing to a String can't fail.
+        let _infallible = write_part(&mut text, &code);
+        Arc::new(Self {
+            above: above.clone(),
+            code,
+            text,
+        })
     }
 }
 
-impl fmt::Display for SubsystemId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.member)?;
-        write_part(f, &self.code)
+/// Writes parts in canonical form.
+fn text_of(parts: [&str; 3]) -> String {
+    let mut text = String::new();
+    for part in parts {
+        if !text.is_empty() {
+            text.push('/');
+        }
+        // Writing to a String can't fail.
+        let _infallible = write_part(&mut text, part);
     }
-}
-
-impl fmt::Display for ServiceId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.subsystem)?;
-        write_part(f, &self.code)
-    }
-}
-
-impl fmt::Display for NodeId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/", self.member)?;
-        write_part(f, &self.code)
-    }
+    text
 }
 
 impl FromStr for MemberId {
@@ -269,9 +266,36 @@ fn member_of([instance, class, code]: [&str; 3]) -> Result<MemberId, IdentityErr
     )
 }
 
-/// Implements serde for an identity as its canonical text.
+/// Compares and hashes by the canonical text, which no other identity has.
+macro_rules! same_by_text {
+    ($([$($generic:tt)*] $parts:ty),+) => {$(
+        impl<$($generic)*> PartialEq for $parts {
+            fn eq(&self, other: &Self) -> bool {
+                self.text == other.text
+            }
+        }
+
+        impl<$($generic)*> Eq for $parts {}
+
+        impl<$($generic)*> Hash for $parts {
+            fn hash<H: Hasher>(&self, state: &mut H) {
+                self.text.hash(state);
+            }
+        }
+    )+};
+}
+
+same_by_text!([] Member, [P] Below<P>);
+
+/// Implements display and serde for an identity as its canonical text.
 macro_rules! as_text {
     ($($identity:ty),+) => {$(
+        impl fmt::Display for $identity {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0.text)
+            }
+        }
+
         impl Serialize for $identity {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
                 serializer.collect_str(self)

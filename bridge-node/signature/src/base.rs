@@ -1,7 +1,5 @@
 //! The signature base: the exact text that is signed.
 
-use std::collections::HashSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
@@ -78,10 +76,11 @@ pub enum BaseError {
 /// Standard: RFC 9421 §2.5.
 pub fn signature_base(
     message: &Message<'_>,
-    covered: &[Component],
+    covered: &[Component<'_>],
     params: &Params,
 ) -> Result<Base, BaseError> {
-    let mut input = String::from("(");
+    let mut input = String::with_capacity(1024);
+    input.push('(');
     for (position, component) in covered.iter().enumerate() {
         if position > 0 {
             input.push(' ');
@@ -96,7 +95,7 @@ pub fn signature_base(
 /// Makes the base with a signature-params value that is already written.
 pub(crate) fn base_with_input(
     message: &Message<'_>,
-    covered: &[Component],
+    covered: &[Component<'_>],
     input: String,
 ) -> Result<Base, BaseError> {
     if covered.len() > MAX_COMPONENTS {
@@ -104,11 +103,10 @@ pub(crate) fn base_with_input(
             count: covered.len(),
         });
     }
-    let mut bytes = Vec::with_capacity(1024);
-    let mut seen = HashSet::with_capacity(covered.len());
+    let mut bytes = Vec::with_capacity(2048);
     let mut identifier = String::new();
-    for component in covered {
-        if !seen.insert(component) {
+    for (position, component) in covered.iter().enumerate() {
+        if covered.iter().take(position).any(|one| one == component) {
             return Err(BaseError::Twice(component.to_string()));
         }
         identifier.clear();
@@ -173,7 +171,7 @@ impl Base {
 }
 
 /// Says whether a value may stand in a base: printable, nothing around it. Tabs occur in fields only.
-fn is_value(value: &[u8], component: &Component) -> bool {
+fn is_value(value: &[u8], component: &Component<'_>) -> bool {
     let tabs = !component.name().starts_with('@');
     value.trim_ascii() == value
         && value

@@ -12,6 +12,7 @@ use sfv::{Dictionary, KeyRef, ListEntry, Parser};
 use thiserror::Error;
 
 use crate::limits::MAX_DIGEST_FIELD_BYTES;
+use crate::plain;
 use crate::structured::{LineError, only_line, printable};
 
 const CONTENT_DIGEST: &str = "content-digest";
@@ -105,6 +106,9 @@ pub fn parse_content_digest(fields: &HeaderMap) -> Result<[u8; 32], DigestError>
             LineError::TooLong => DigestError::TooLong,
             LineError::NotText => DigestError::NotText,
         })?;
+    if let Some(digest) = plain::value(text, SHA_256).and_then(plain::bytes) {
+        return digest.try_into().or(Err(DigestError::NotDigest));
+    }
     let members: Dictionary = Parser::new(text)
         .parse()
         .map_err(DigestError::NotDictionary)?;

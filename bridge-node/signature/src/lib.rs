@@ -49,6 +49,7 @@ mod key;
 pub mod limits;
 mod message;
 mod params;
+mod plain;
 mod query;
 mod received;
 mod structured;

@@ -55,7 +55,11 @@ impl<'a> Message<'a> {
     /// Appends a component's value to a signature base.
     ///
     /// Standard: RFC 9421 §2.5, step 2.4.
-    pub(crate) fn write(&self, component: &Component, out: &mut Vec<u8>) -> Result<(), BaseError> {
+    pub(crate) fn write(
+        &self,
+        component: &Component<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BaseError> {
         match (self, component.is_of_request()) {
             (Self::Request(_), true) => Err(BaseError::NotHere(component.to_string())),
             (Self::Request(request), false) => request.write(component, out),
@@ -74,7 +78,7 @@ impl<'a> Message<'a> {
 }
 
 impl RequestView<'_> {
-    fn write(&self, component: &Component, out: &mut Vec<u8>) -> Result<(), BaseError> {
+    fn write(&self, component: &Component<'_>, out: &mut Vec<u8>) -> Result<(), BaseError> {
         match component.name() {
             "@query-param" => return self.write_query_parameter(component, out),
             name if name.starts_with('@') => plain(component)?,
@@ -104,7 +108,7 @@ impl RequestView<'_> {
 
     fn write_query_parameter(
         &self,
-        component: &Component,
+        component: &Component<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), BaseError> {
         let only_name =
@@ -127,21 +131,20 @@ impl RequestView<'_> {
 
     /// Lowercases the host and leaves the scheme's own port out. Standard: RFC 9110 §4.2.3.
     fn normal_authority(&self) -> String {
-        let authority = self.authority.to_ascii_lowercase();
-        let own_port = match self.scheme.to_ascii_lowercase().as_str() {
-            "https" => ":443",
-            "http" => ":80",
-            _ => return authority,
+        let own_port = if self.scheme.eq_ignore_ascii_case("https") {
+            ":443"
+        } else if self.scheme.eq_ignore_ascii_case("http") {
+            ":80"
+        } else {
+            ""
         };
-        match authority.strip_suffix(own_port) {
-            Some(host) => host.to_owned(),
-            None => authority,
-        }
+        let host = self.authority.strip_suffix(own_port);
+        host.unwrap_or(self.authority).to_ascii_lowercase()
     }
 }
 
 /// Refuses parameters (other than `req`) on a derived component that has none.
-fn plain(component: &Component) -> Result<(), BaseError> {
+fn plain(component: &Component<'_>) -> Result<(), BaseError> {
     if component.is_structured()
         || component.is_bytes()
         || component.key().is_some()
@@ -154,49 +157,54 @@ fn plain(component: &Component) -> Result<(), BaseError> {
 
 fn write_field(
     fields: &HeaderMap,
-    component: &Component,
+    component: &Component<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), BaseError> {
     let name = component.name();
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) || name.is_empty() {
         return Err(BaseError::Name(name.to_owned()));
     }
-    let lines: Vec<&[u8]> = fields
+    let mut lines = fields
         .get_all(name)
         .iter()
-        .map(|line| line.as_bytes().trim_ascii())
-        .collect();
-    if lines.is_empty() {
+        .map(|line| line.as_bytes().trim_ascii());
+    let Some(first) = lines.next() else {
         return Err(BaseError::Absent(component.to_string()));
-    }
+    };
     let structured = component.is_structured() || component.key().is_some();
     if component.query_name().is_some() || (component.is_bytes() && structured) {
         return Err(BaseError::Incompatible(component.to_string()));
     }
+    let all = std::iter::once(first).chain(lines);
     if component.is_bytes() {
-        let wrapped: Vec<String> = lines
-            .iter()
+        let wrapped: Vec<String> = all
             .map(|line| format!(":{}:", STANDARD.encode(line)))
             .collect();
         out.extend_from_slice(wrapped.join(", ").as_bytes());
         return Ok(());
     }
-    // Cookies hold commas, so joined lines could be split in another way. Standard: RFC 9421 §2.1.
-    if name == "set-cookie" && lines.len() > 1 {
-        return Err(BaseError::NotJoinable(component.to_string()));
+    let start = out.len();
+    for (position, line) in all.enumerate() {
+        if position > 0 {
+            // Cookies hold commas, so joined lines could be split in another way. Standard: RFC 9421 §2.1.
+            if name == "set-cookie" {
+                return Err(BaseError::NotJoinable(component.to_string()));
+            }
+            out.extend_from_slice(b", ");
+        }
+        out.extend_from_slice(line);
     }
-    let value = lines.join(&b", "[..]);
     if !structured {
-        out.extend_from_slice(&value);
         return Ok(());
     }
+    let value = out.split_off(start);
     let unreadable = || BaseError::NotStructured(component.to_string());
     let text = std::str::from_utf8(&value).or(Err(unreadable()))?;
     let text = match component.key() {
         Some(key) => structured::member(text, key)
             .ok_or_else(|| BaseError::Absent(component.to_string()))?
             .or(Err(unreadable()))?,
-        None => structured::strict(text).ok_or_else(unreadable)?,
+        None => structured::strict(text).ok_or_else(unreadable)?.into(),
     };
     out.extend_from_slice(text.as_bytes());
     Ok(())

@@ -9,6 +9,7 @@ use crate::component::Component;
 use crate::limits::{MAX_COMPONENTS, MAX_INPUT_BYTES, MAX_SIGNATURE_FIELD_BYTES};
 use crate::message::Message;
 use crate::params::Params;
+use crate::plain;
 use crate::structured::{LineError, only_line};
 
 const SIGNATURE_INPUT: &str = "signature-input";
@@ -16,14 +17,14 @@ const SIGNATURE: &str = "signature";
 
 /// Holds a received signature: what it says to cover, its parameters and its bytes. Proves nothing yet.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Received {
+pub struct Received<'a> {
     /// The covered components, in the order received.
-    pub covered: Vec<Component>,
+    pub covered: Vec<Component<'a>>,
     /// The parameters.
     pub params: Params,
     /// The signature's bytes.
     pub signature: Vec<u8>,
-    input: String,
+    input: &'a str,
 }
 
 /// Why the fields `Signature-Input` and `Signature` are refused.
@@ -106,46 +107,26 @@ pub enum ParseError {
 /// A [`ParseError`] for each rule above and for each limit of [`crate::limits`].
 ///
 /// Standard: RFC 9421 §4.
-pub fn parse_signature(fields: &HeaderMap, label: &str) -> Result<Received, ParseError> {
-    let (text, entry) = member(fields, SIGNATURE_INPUT, MAX_INPUT_BYTES, label)?;
-    let ListEntry::InnerList(list) = entry else {
-        return Err(ParseError::MemberType(SIGNATURE_INPUT));
-    };
-    if list.items.len() > MAX_COMPONENTS {
-        return Err(ParseError::TooMany {
-            count: list.items.len(),
-        });
-    }
-    let covered = list
-        .items
-        .iter()
-        .map(Component::from_item)
-        .collect::<Result<Vec<_>, _>>()?;
+pub fn parse_signature<'a>(fields: &'a HeaderMap, label: &str) -> Result<Received<'a>, ParseError> {
+    let field = (SIGNATURE_INPUT, MAX_INPUT_BYTES);
+    let (input, (covered, params)) = member(fields, field, label, plain::input, input)?;
     if covered
         .iter()
         .any(|component| component.name() == "@signature-params")
     {
         return Err(ParseError::CoversItself);
     }
-    let params = Params::read(&list.params)?;
-
-    let (_, entry) = member(fields, SIGNATURE, MAX_SIGNATURE_FIELD_BYTES, label)?;
-    let signature = match entry {
-        ListEntry::Item(item) if item.params.is_empty() => {
-            item.bare_item.as_byte_sequence().map(<[u8]>::to_vec)
-        }
-        ListEntry::Item(_) | ListEntry::InnerList(_) => None,
-    };
-    let signature = signature.ok_or(ParseError::MemberType(SIGNATURE))?;
+    let field = (SIGNATURE, MAX_SIGNATURE_FIELD_BYTES);
+    let (_, signature) = member(fields, field, label, plain::bytes, signature)?;
     Ok(Received {
         covered,
         params,
         signature,
-        input: text.to_owned(),
+        input,
     })
 }
 
-impl Received {
+impl Received<'_> {
     /// Makes the base that the signature must have been made over, with the parameters as they were received.
     ///
     /// # Errors
@@ -153,28 +134,37 @@ impl Received {
     ///
     /// Standard: RFC 9421 §3.2.
     pub fn base(&self, message: &Message<'_>) -> Result<Base, BaseError> {
-        base_with_input(message, &self.covered, self.input.clone())
+        base_with_input(message, &self.covered, self.input.to_owned())
     }
 
     /// Returns the member of `Signature-Input` as it came, without its label.
     pub fn input(&self) -> &str {
-        &self.input
+        self.input
     }
 }
 
 /// Reads a field with exactly one member; gives its value's text and what it says.
-fn member<'a>(
+///
+/// Nearly every value is in the plain spelling; any other takes the general reader.
+fn member<'a, T>(
     fields: &'a HeaderMap,
-    field: &'static str,
-    limit: usize,
+    (field, limit): (&'static str, usize),
     label: &str,
-) -> Result<(&'a str, ListEntry), ParseError> {
+    plain: impl FnOnce(&'a str) -> Option<T>,
+    general: impl FnOnce(ListEntry) -> Result<T, ParseError>,
+) -> Result<(&'a str, T), ParseError> {
     let text = only_line(fields, field, limit).map_err(|error| match error {
         LineError::Missing => ParseError::Missing(field),
         LineError::Repeated => ParseError::Repeated(field),
         LineError::TooLong => ParseError::TooLong { field, limit },
         LineError::NotText => ParseError::NotText(field),
     })?;
+    let value = plain::value(text, label);
+    if let Some(value) = value
+        && let Some(read) = plain(value)
+    {
+        return Ok((value, read));
+    }
     let dictionary: Dictionary = Parser::new(text)
         .parse()
         .map_err(|source| ParseError::NotDictionary { field, source })?;
@@ -188,12 +178,34 @@ fn member<'a>(
     if dictionary.len() != 1 {
         return Err(wrong_label());
     }
-    let value = text
-        .strip_prefix(label)
-        .and_then(|rest| rest.strip_prefix('='))
-        .ok_or_else(wrong_label)?;
+    let value = value.ok_or_else(wrong_label)?;
     let (_, entry) = dictionary.into_iter().next().ok_or_else(wrong_label)?;
-    Ok((value, entry))
+    Ok((value, general(entry)?))
+}
+
+/// Reads the member of `Signature-Input`: what is covered, and the parameters.
+fn input<'a>(entry: ListEntry) -> Result<(Vec<Component<'a>>, Params), ParseError> {
+    let ListEntry::InnerList(list) = entry else {
+        return Err(ParseError::MemberType(SIGNATURE_INPUT));
+    };
+    let count = list.items.len();
+    if count > MAX_COMPONENTS {
+        return Err(ParseError::TooMany { count });
+    }
+    let covered = list.items.iter().map(Component::from_item);
+    let covered = covered.collect::<Result<_, _>>()?;
+    Ok((covered, Params::read(&list.params)?))
+}
+
+/// Reads the member of `Signature`: its bytes.
+fn signature(entry: ListEntry) -> Result<Vec<u8>, ParseError> {
+    match entry {
+        ListEntry::Item(item) if item.params.is_empty() => {
+            item.bare_item.as_byte_sequence().map(<[u8]>::to_vec)
+        }
+        ListEntry::Item(_) | ListEntry::InnerList(_) => None,
+    }
+    .ok_or(ParseError::MemberType(SIGNATURE))
 }
 
 #[cfg(test)]

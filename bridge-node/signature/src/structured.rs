@@ -1,7 +1,11 @@
 //! What this crate needs of structured fields beyond `sfv`: one-line reading, quoting, strict re-serialisation.
 
+use std::borrow::Cow;
+
 use http::{HeaderMap, HeaderValue};
 use sfv::{Dictionary, FieldType, Item, List, ListEntry, Parser};
+
+use crate::plain;
 
 /// Why a field that must stand on exactly one line of text can't be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +42,11 @@ pub(crate) fn printable(text: String) -> HeaderValue {
 /// Writes a String item. The caller has made sure that the text is one ([`is_string`]), or wants it for people to read.
 pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
+    if !text.contains(['"', '\\']) {
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
     for character in text.chars() {
         if matches!(character, '"' | '\\') {
             out.push('\\');
@@ -53,17 +62,23 @@ pub(crate) fn is_string(text: &str) -> bool {
 }
 
 /// Writes one member of a dictionary, without its key.
-pub(crate) fn member(dictionary: &str, key: &str) -> Option<Result<String, sfv::Error>> {
+pub(crate) fn member<'a>(
+    dictionary: &'a str,
+    key: &str,
+) -> Option<Result<Cow<'a, str>, sfv::Error>> {
+    if let Some(value) = plain::member(dictionary, key) {
+        return Some(Ok(Cow::Borrowed(value)));
+    }
     let parsed: Dictionary = match Parser::new(dictionary).parse() {
         Ok(parsed) => parsed,
         Err(error) => return Some(Err(error)),
     };
     let key = sfv::KeyRef::from_str(key).ok()?;
     let entry = parsed.get(key)?.clone();
-    Some(Ok(match entry {
+    Some(Ok(Cow::Owned(match entry {
         ListEntry::Item(item) => item.serialize(),
         ListEntry::InnerList(_) => vec![entry].serialize().unwrap_or_default(),
-    }))
+    })))
 }
 
 /// Serialises a field strictly, without being told its type.

@@ -48,11 +48,12 @@ impl Exchange {
             .map_or(&mut self.request, |(_, fields)| fields)
     }
 
-    fn covered(&self) -> Vec<Component> {
-        match &self.answer {
+    fn covered(&self) -> Vec<Component<'static>> {
+        let covered = match &self.answer {
             None => request_components(&self.request),
             Some((_, fields)) => answer_components(fields),
-        }
+        };
+        covered.into_iter().map(Component::into_owned).collect()
     }
 
     fn open(&self) -> Result<Envelope, EnvelopeError> {
@@ -74,7 +75,12 @@ fn set(fields: &mut HeaderMap, name: &'static str, value: &str) {
     fields.insert(name, HeaderValue::from_str(value).expect("a value"));
 }
 
-fn sign_with(exchange: &mut Exchange, signer: &FileSigner, covered: &[Component], params: &Params) {
+fn sign_with(
+    exchange: &mut Exchange,
+    signer: &FileSigner,
+    covered: &[Component<'_>],
+    params: &Params,
+) {
     let base = signature_base(&exchange.message(), covered, params).expect("a base");
     let signature = signer.sign(base.bytes()).expect("a signature");
     let (input, signature) = signature_fields(LABEL, &base, &signature);
@@ -133,7 +139,7 @@ fn answer(signer: &FileSigner, tag: Tag) -> Exchange {
     exchange
 }
 
-fn names(covered: &[Component]) -> Vec<String> {
+fn names(covered: &[Component<'_>]) -> Vec<String> {
     covered.iter().map(ToString::to_string).collect()
 }
 
@@ -308,7 +314,7 @@ fn covering_less_or_more_is_refused() {
         );
 
         let mut turned = exchange.clone();
-        let reversed: Vec<Component> = all.into_iter().rev().collect();
+        let reversed: Vec<Component<'_>> = all.into_iter().rev().collect();
         sign_with(&mut turned, &signer, &reversed, &params);
         assert!(turned.open().is_ok(), "order is the signer's choice");
     }

@@ -131,6 +131,9 @@ pub(crate) fn check_part(text: String, part: PartRole) -> Result<String, Identit
 ///
 /// Standard: RFC 3986 §2.3.
 pub(crate) fn write_part(out: &mut impl Write, text: &str) -> fmt::Result {
+    if text.bytes().all(is_unreserved) {
+        return out.write_str(text);
+    }
     for byte in text.bytes() {
         if is_unreserved(byte) {
             out.write_char(char::from(byte))?;

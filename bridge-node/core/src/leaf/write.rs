@@ -47,7 +47,7 @@ pub(super) fn write(leaf: &Leaf, out: &mut Vec<u8>) -> Result<(), LeafError> {
     let subjects: Vec<String> = leaf.subjects.iter().map(base64url).collect();
     object.texts("subjects", &subjects)?;
     if !leaf.facts.is_empty() {
-        object.name("facts")?;
+        object.name("facts");
         // A BTreeMap writes its keys sorted by bytes, as FORMAT.md wants them.
         json(object.out, &leaf.facts)?;
     }
@@ -68,18 +68,21 @@ impl Object<'_> {
         self.out.push(b'}');
     }
 
-    fn name(&mut self, name: &str) -> Result<(), LeafError> {
-        if self.out.last() != Some(&b'{') {
-            self.out.push(b',');
+    /// Writes a field's name, which needs no escapes.
+    fn name(&mut self, name: &str) {
+        let separator: &[u8] = if self.out.last() == Some(&b'{') {
+            b"\""
+        } else {
+            b",\""
+        };
+        for part in [separator, name.as_bytes(), b"\":"] {
+            self.out.extend_from_slice(part);
         }
-        json(self.out, name)?;
-        self.out.push(b':');
-        Ok(())
     }
 
     fn text(&mut self, name: &str, value: Option<&str>) -> Result<(), LeafError> {
         let Some(value) = value else { return Ok(()) };
-        self.name(name)?;
+        self.name(name);
         json(self.out, value)
     }
 
@@ -87,20 +90,20 @@ impl Object<'_> {
         if values.is_empty() {
             return Ok(());
         }
-        self.name(name)?;
+        self.name(name);
         json(self.out, values)
     }
 
     fn number(&mut self, name: &str, value: Option<impl Display>) -> Result<(), LeafError> {
         let Some(value) = value else { return Ok(()) };
-        self.name(name)?;
+        self.name(name);
         write!(self.out, "{value}").map_err(|error| malformed(&error))
     }
 
     /// Writes a value whose text needs no escapes: an identity or a UUID.
     fn shown(&mut self, name: &str, value: Option<&impl Display>) -> Result<(), LeafError> {
         let Some(value) = value else { return Ok(()) };
-        self.name(name)?;
+        self.name(name);
         write!(self.out, "\"{value}\"").map_err(|error| malformed(&error))
     }
 

@@ -215,7 +215,7 @@ fn case_of(signer: &FileSigner, kind: &str, request: Request, answer: Option<Ans
 fn sign(
     signer: &FileSigner,
     mut case: Case,
-    covered: &[Component],
+    covered: &[Component<'_>],
     tag: &str,
 ) -> Result<Case, Fault> {
     let params = Params {
@@ -243,10 +243,13 @@ fn spoilt(case: &Case, name: &str, spoil: Spoil) -> Case {
     spoilt
 }
 
-fn every_field(fields: &HeaderMap) -> Vec<Component> {
+fn every_field(fields: &HeaderMap) -> Vec<Component<'static>> {
     let mut names: Vec<&str> = fields.keys().map(http::HeaderName::as_str).collect();
     names.sort_unstable();
-    names.into_iter().map(Component::new).collect()
+    names
+        .into_iter()
+        .map(|name| Component::new(name.to_owned()))
+        .collect()
 }
 
 fn set(fields: &mut HeaderMap, name: &'static str, value: &'static str) {

@@ -24,13 +24,13 @@ fn request(fields: &HeaderMap) -> RequestView<'_> {
     }
 }
 
-fn base_of(fields: &HeaderMap, component: Component) -> Result<String, BaseError> {
+fn base_of(fields: &HeaderMap, component: Component<'_>) -> Result<String, BaseError> {
     let message = Message::Request(request(fields));
     let base = signature_base(&message, &[component], &Params::default())?;
     Ok(String::from_utf8(base.into_bytes()).expect("text"))
 }
 
-fn first_line(fields: &HeaderMap, component: Component) -> Result<String, BaseError> {
+fn first_line(fields: &HeaderMap, component: Component<'_>) -> Result<String, BaseError> {
     Ok(base_of(fields, component)?
         .lines()
         .next()
@@ -286,7 +286,7 @@ fn limits_hold() {
     let none = HeaderMap::new();
     let message = Message::Request(request(&none));
     let many = |count| vec![Component::new("@method"); count];
-    let base = |covered: &[Component]| signature_base(&message, covered, &Params::default());
+    let base = |covered: &[Component<'_>]| signature_base(&message, covered, &Params::default());
     assert_eq!(
         base(&many(MAX_COMPONENTS + 1)),
         Err(BaseError::TooMany { count: 129 })

@@ -50,7 +50,7 @@ proptest! {
         for (name, value) in names.iter().zip(&values) {
             fields.insert(HeaderName::try_from(name)?, HeaderValue::from_str(value)?);
         }
-        let mut covered: Vec<Component> = names.iter().map(|name| Component::new(name)).collect();
+        let mut covered: Vec<Component<'_>> = names.iter().map(|name| Component::new(name.as_str())).collect();
         covered.push(Component::new("@method"));
         let [nonce, alg, keyid, tag] = <[Option<String>; 4]>::try_from(texts).expect("four");
         let params = Params { created, expires, nonce, alg, keyid, tag };
