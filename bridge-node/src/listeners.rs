@@ -67,6 +67,9 @@ impl Handler for ConsumerInterface {
 }
 
 async fn run_outbound(node: Arc<Node>, arrival: Arrival) -> Reply {
+    if let Err(refusal) = node.clock.check() {
+        return refuse_caller(&node, About::new(Side::Consumer).refuse(refusal)).await;
+    }
     let [place, _] = &node.places;
     let refused = match Arc::clone(place).try_acquire_owned() {
         Ok(_place) => match outbound(&node, arrival).await {
@@ -124,6 +127,9 @@ impl Handler for NodeInterface {
 }
 
 async fn run_inbound(node: Arc<Node>, arrival: Arrival) -> Reply {
+    if let Err(refusal) = node.clock.check() {
+        return refuse_peer(&node, About::new(Side::Provider).refuse(refusal)).await;
+    }
     let [_, place] = &node.places;
     let refused = match Arc::clone(place).try_acquire_owned() {
         Ok(_place) => match inbound(&node, arrival).await {
@@ -217,6 +223,12 @@ pub async fn unready(node: &Node) -> Vec<String> {
     }
     if let Some(fault) = node.journal_fault.get() {
         reasons.push(format!("the journal cannot be written: {fault}"));
+    }
+    if let Some(behind_ms) = node.clock.behind_ms() {
+        reasons.push(format!(
+            "the clock is {} s behind the journal's newest leaf: set it right, or, if it is, start once with --trust-clock",
+            behind_ms / 1000
+        ));
     }
     reasons.extend(node.forgotten.clone());
     for (service, reason) in node.registries.unready().await {

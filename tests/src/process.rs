@@ -61,7 +61,13 @@ fn append(path: &Path) -> File {
 impl Process {
     /// Runs `bridge-node run` with an agency's settings and waits until it is live.
     pub async fn run(agency: &Agency) -> Self {
-        Self::started(&agency.config(), &agency.folder, agency.ports.health).await
+        Self::run_with(agency, &[], &[]).await
+    }
+
+    /// The same, with further arguments and variables of the environment.
+    pub async fn run_with(agency: &Agency, args: &[&str], env: &[(&str, &Path)]) -> Self {
+        let health = agency.ports.health;
+        Self::started(&agency.config(), &agency.folder, health, (args, env)).await
     }
 
     /// Runs `bridge-node run` with a settings file; its log goes to `folder`.
@@ -73,17 +79,24 @@ impl Process {
             .unwrap()
             .parse()
             .unwrap();
-        Self::started(config, folder, health).await
+        Self::started(config, folder, health, (&[], &[])).await
     }
 
-    async fn started(config: &Path, folder: &Path, health: SocketAddr) -> Self {
+    async fn started(
+        config: &Path,
+        folder: &Path,
+        health: SocketAddr,
+        (args, env): (&[&str], &[(&str, &Path)]),
+    ) -> Self {
         let log = folder.join("node.log");
         // A write beyond a limit is to be an error, as on a full disk, and not the signal that the kernel adds to it.
         let child = Command::new("sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$1\""])
+            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$@\""])
             .arg(program())
             .arg(config)
+            .args(args)
             .env("RUST_LOG", "trace")
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(append(&folder.join("node.out")))
             .stderr(append(&log))
@@ -114,6 +127,11 @@ impl Process {
             .status()
             .unwrap();
         assert!(status.success());
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends SIGTERM.
