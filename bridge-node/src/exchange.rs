@@ -10,6 +10,11 @@
 
 use std::sync::Arc;
 
+use bridge_core::leaf::Side;
+
+use crate::metrics::Step::{
+    AnswerKept, AnswerVerified, Authorised, Entered, RequestKept, RequestVerified, Served,
+};
 use crate::node::Node;
 
 mod about;
@@ -39,12 +44,13 @@ pub use sign::RequestHead;
 ///
 /// [`Refused`], with what was known by then; give it to [`refuse_caller`].
 pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refused> {
-    let entered = enter::caller(node, arrival).await?; //              1 enters
-    let authorised = authorise::outbound(node, entered).await?; //     2 authorised
-    let sent = Arc::new(record::request(node, authorised).await?); //  3 signed, 4 journaled
-    let genuine = late::in_time(node, &sent).await?; //                5 forwarded, 6 verified
-    let kept = record::received_answer(node, &sent, genuine).await?; // 7 journaled
-    Ok(reply::to_caller(kept)) //                                      8 answered
+    let mut lap = node.house.metrics.begin(Side::Consumer);
+    let entered = lap.passed(Entered, enter::caller(node, arrival).await)?; //           1 enters
+    let authorised = lap.passed(Authorised, authorise::outbound(node, entered).await)?; // 2 authorised
+    let sent = lap.passed(RequestKept, record::request(node, authorised).await)?; // 3 signed, 4 journaled
+    let genuine = lap.passed(AnswerVerified, late::in_time(node, &sent).await)?; //      5 forwarded, 6 verified
+    let kept = lap.passed(AnswerKept, record::their_answer(node, &sent, genuine).await)?; // 7 journaled
+    Ok(lap.answered(reply::to_caller(kept))) //                                          8 answered
 }
 
 /// Takes another agency's query, has the registry answer it, and returns the signed answer.
@@ -53,11 +59,12 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
 ///
 /// [`Refused`], with what was known by then; give it to [`refuse_peer`].
 pub async fn inbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refused> {
-    let entered = enter::peer(node, arrival)?; //                      1 enters
-    let verified = verify::request(node, entered).await?; //           2 verified
-    let authorised = authorise::inbound(node, verified)?; //           3 authorised
-    let received = record::received_request(node, authorised).await?; // 4 journaled
-    let served = serve::call(node, &received).await?; //               5 served
-    let answer = record::answer(node, received, served).await?; //     6 signed, 7 journaled
-    Ok(reply::to_peer(answer)) //                                      8 answered
+    let mut lap = node.house.metrics.begin(Side::Provider);
+    let entered = lap.passed(Entered, enter::peer(node, arrival))?; //                   1 enters
+    let verified = lap.passed(RequestVerified, verify::request(node, entered).await)?; // 2 verified
+    let authorised = lap.passed(Authorised, authorise::inbound(node, verified))?; //     3 authorised
+    let received = lap.passed(RequestKept, record::their_request(node, authorised).await)?; // 4 journaled
+    let served = lap.passed(Served, serve::call(node, &received).await)?; //             5 served
+    let answer = lap.passed(AnswerKept, record::answer(node, received, served).await)?; // 6 signed, 7 journaled
+    Ok(lap.answered(reply::to_peer(answer))) //                                          8 answered
 }

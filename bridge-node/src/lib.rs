@@ -16,6 +16,7 @@ pub mod exchange;
 pub mod fetch;
 pub mod framing;
 pub mod listeners;
+pub mod metrics;
 pub mod node;
 pub mod payload;
 pub mod peers;

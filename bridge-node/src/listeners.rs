@@ -14,6 +14,7 @@ use crate::exchange::{
     About, Arrival, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
 };
+use crate::metrics;
 use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
 use crate::server::{Connection, Handler};
@@ -26,7 +27,7 @@ pub struct ConsumerInterface(pub Arc<Node>);
 #[derive(Debug)]
 pub struct NodeInterface(pub Arc<Node>);
 
-/// `live` and `ready`.
+/// `live`, `ready` and `metrics`.
 #[derive(Debug)]
 pub struct Health(pub Arc<Node>);
 
@@ -168,13 +169,7 @@ async fn log_file(node: &Node, connection: &Connection, request: &Request<Incomi
             } else {
                 "application/octet-stream"
             };
-            let mut fields = HeaderMap::new();
-            fields.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-            Reply {
-                status: 200,
-                fields,
-                payload: Payload::from_bytes(bytes),
-            }
+            body(200, kind, bytes)
         }
         Ok(Ok(None)) => status(404),
         Ok(Err(error)) => {
@@ -201,6 +196,10 @@ impl Handler for Health {
                     &serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons }),
                 )
             }
+            "/metrics" => match metrics::text(&self.0).await {
+                Ok(text) => body(200, metrics::MEDIA_TYPE, Bytes::from(text)),
+                Err(std::fmt::Error) => internal(Side::Consumer),
+            },
             _ => status(404),
         };
         finish(reply, false)
@@ -268,14 +267,16 @@ fn status(status: u16) -> Reply {
 }
 
 fn json(status: u16, value: &serde_json::Value) -> Reply {
+    let text = Bytes::from(value.to_string());
+    body(status, "application/json; charset=utf-8", text)
+}
+
+fn body(status: u16, media_type: &'static str, bytes: Bytes) -> Reply {
     let mut fields = HeaderMap::new();
-    fields.insert(
-        CONTENT_TYPE,
-        HeaderValue::from_static("application/json; charset=utf-8"),
-    );
+    fields.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     Reply {
         status,
         fields,
-        payload: Payload::from_bytes(Bytes::from(value.to_string())),
+        payload: Payload::from_bytes(bytes),
     }
 }

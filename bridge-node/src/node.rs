@@ -9,7 +9,9 @@ use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_core::quota::Counters;
 use bridge_core::refusal::{PeerFault, Refusal};
 use bridge_directory::Client;
-use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError};
+use bridge_journal::{
+    Disk, Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError,
+};
 use bridge_signature::Signer;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -19,6 +21,7 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::metrics::Metrics;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
 use crate::refusals::Refusals;
@@ -73,6 +76,8 @@ pub struct Node {
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
+    /// Use and end (Unix seconds) of each certificate of this node.
+    pub certificates: Vec<(&'static str, u64)>,
     counters: [Mutex<Counters>; 2],
 }
 
@@ -142,7 +147,7 @@ impl Node {
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
         let (journal, opened) = open_journal(
             &settings,
-            parts.keys,
+            (parts.keys, parts.journal_disk),
             Arc::clone(&parts.signer),
             (clock.now(), on_fatal),
             vouched.moved,
@@ -172,6 +177,7 @@ impl Node {
                 draining: CancellationToken::new(),
                 tasks: TaskTracker::new(),
                 limits: limits.clone(),
+                metrics: Arc::new(Metrics::new()),
             },
             places: [places(), places()],
             refusals: Refusals::new(limits.refusals_per_minute),
@@ -180,6 +186,7 @@ impl Node {
             registries: parts.registries,
             signer: parts.signer,
             trust: parts.trust,
+            certificates: parts.certificates,
             counters: counters.map(Mutex::new),
             journal_fault,
             forgotten,
@@ -309,7 +316,7 @@ pub type Judged = OnceLock<Option<Checked>>;
 
 fn open_journal(
     settings: &Settings,
-    keys: JournalKeys,
+    (keys, disk): (JournalKeys, Option<Arc<dyn Disk>>),
     signer: Arc<dyn Signer>,
     (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
     moved: bool,
@@ -323,7 +330,10 @@ fn open_journal(
             settings.log_origin(FIRST_EPOCH),
         )
     };
-    Journal::open(config, keys, signer, now, on_fatal)
+    match disk {
+        None => Journal::open(config, keys, signer, now, on_fatal),
+        Some(disk) => Journal::open_on(disk, config, keys, signer, (now, on_fatal)),
+    }
 }
 
 fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {

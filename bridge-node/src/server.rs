@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::framing::{Guarded, Suspicion};
+use crate::metrics::{Limit, Metrics};
 use crate::payload::Outgoing;
 use crate::settings::Limits;
 
@@ -61,6 +62,8 @@ pub struct House {
     pub tasks: TaskTracker,
     /// Limits of the settings.
     pub limits: Limits,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
 }
 
 /// Pause after a failed accept, so that a machine out of file descriptors is not spun.
@@ -131,7 +134,10 @@ async fn connection<H: Handler>(
             requests(tls, certificates, remote, house, handler).await;
         }
         Ok(Err(error)) => tracing::info!(%remote, %error, "TLS handshake refused"),
-        Err(_elapsed) => tracing::info!(%remote, "TLS handshake took too long"),
+        Err(_elapsed) => {
+            house.metrics.reached(Limit::HandshakeSeconds);
+            tracing::info!(%remote, "TLS handshake took too long");
+        }
     }
 }
 

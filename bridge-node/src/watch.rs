@@ -99,6 +99,11 @@ impl Watch {
         Ok(view)
     }
 
+    /// The newest view, whether or not it has expired.
+    pub fn newest(&self) -> Option<Arc<View>> {
+        self.current.load_full()
+    }
+
     /// Why the newest attempt to refresh failed, for `ready`.
     pub fn fault(&self) -> Option<String> {
         self.fault

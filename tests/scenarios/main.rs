@@ -17,6 +17,7 @@ mod directory;
 mod edge;
 mod faults;
 mod metadata;
+mod metrics;
 mod peers;
 mod processes;
 mod rights;

@@ -1,5 +1,7 @@
 //! What goes into the journal and what comes back.
 
+use std::time::Duration;
+
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
 use bytes::Bytes;
@@ -91,6 +93,23 @@ pub struct Head {
     pub root: [u8; 32],
     /// Time of the newest leaf; 0 if there is none.
     pub newest: UnixMillis,
+}
+
+/// What the journal has done since it was opened, and what it holds: for a node's metrics.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Batches made durable.
+    pub commits: u64,
+    /// Bytes written in them.
+    pub written_bytes: u64,
+    /// Time spent making them durable.
+    pub syncing: Duration,
+    /// Leaves under the newest checkpoint.
+    pub checkpoint_leaves: u64,
+    /// Segments that are sealed.
+    pub sealed_segments: u64,
+    /// Entries that wait for the station.
+    pub waiting: u64,
 }
 
 /// What to search for: leaves that fit all that is given.

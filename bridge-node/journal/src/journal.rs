@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk};
-use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown};
+use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
 use crate::error::{CloseError, OpenError, ReadError, RecordError};
 use crate::log_file::log_file;
 use crate::reader::SegmentReader;
@@ -40,6 +40,7 @@ struct Inner {
     vkey: String,
     inbox: SyncSender<Message>,
     places: Arc<Semaphore>,
+    queue: usize,
 }
 
 impl Journal {
@@ -151,6 +152,21 @@ impl Journal {
     /// Returns the state of the tree: durable leaves only.
     pub fn head(&self) -> Head {
         self.inner.shared.state().head
+    }
+
+    /// Returns what was done since the start, and what is held now.
+    pub fn tally(&self) -> Tally {
+        let free = self.inner.places.available_permits();
+        let state = self.inner.shared.state();
+        Tally {
+            checkpoint_leaves: state
+                .checkpoint
+                .as_ref()
+                .map_or(0, |(newest, _)| newest.size),
+            sealed_segments: state.sealed.len() as u64,
+            waiting: self.inner.queue.saturating_sub(free) as u64,
+            ..state.tally
+        }
     }
 
     /// Returns the log's name.

@@ -95,7 +95,7 @@ pub use config::{
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
 };
 pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
-pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown};
+pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Tally};
 pub use error::{CloseError, Damage, Fault, JournalError, Move, OpenError, ReadError, RecordError};
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;

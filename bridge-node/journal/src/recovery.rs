@@ -15,7 +15,7 @@ use zeroize::Zeroizing;
 
 use crate::catalogue::{Catalogue, Store};
 use crate::disk::{Disk, read_whole};
-use crate::entry::Head;
+use crate::entry::{Head, Tally};
 use crate::error::{JournalError, Move, OpenError};
 use crate::home;
 use crate::keys::WrapKey;
@@ -97,6 +97,7 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
         known_segments(&*disk, &catalogue, &ground.verifier, &names, shown.as_ref())?;
     let last = sealed.last().copied();
     let state = State {
+        tally: Tally::default(),
         head: head(&Progress::default()),
         checkpoint: shown.clone(),
         tiles: Tiles::default(),

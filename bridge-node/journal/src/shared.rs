@@ -5,12 +5,13 @@
 
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 
 use crate::catalogue::{Catalogue, CatalogueRow};
 use crate::disk::{Disk, SegmentFile, read_whole};
-use crate::entry::Head;
+use crate::entry::{Head, Tally};
 use crate::error::{Damage, Fault, ReadError};
 use crate::index::{Index, Layout};
 use crate::keys::WrapKey;
@@ -34,6 +35,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) head: Head,
     pub(crate) checkpoint: Option<(Checkpoint, Bytes)>,
+    /// What was written since the start; the rest of it is filled in when it is asked for.
+    pub(crate) tally: Tally,
     pub(crate) tiles: Tiles,
     /// The segments that have an index, in order.
     pub(crate) sealed: Arc<Vec<Arc<Sealed>>>,
@@ -72,6 +75,8 @@ pub(crate) struct Snapshot {
 /// A batch that became durable.
 pub(crate) struct Published<'a> {
     pub(crate) head: Head,
+    pub(crate) bytes: u64,
+    pub(crate) syncing: Duration,
     pub(crate) placed: &'a mut Vec<(usize, Hash)>,
     pub(crate) rows: &'a mut Vec<(Row, u64)>,
 }
@@ -104,6 +109,9 @@ impl Shared {
     pub(crate) fn publish(&self, batch: &mut Published<'_>) {
         let mut state = self.state();
         state.head = batch.head;
+        state.tally.commits += 1;
+        state.tally.written_bytes += batch.bytes;
+        state.tally.syncing += batch.syncing;
         for (level, hash) in batch.placed.drain(..) {
             state.tiles.push(level, hash);
         }

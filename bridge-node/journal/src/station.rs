@@ -235,6 +235,7 @@ impl Station {
             self.newest_ms,
         );
         let path = self.open.path();
+        let began = Instant::now();
         let written = self.open.file.write_at(&self.batch.bytes, self.open.end);
         // crash here: pieces of one batch that nobody was told of; the next start cuts them off, or finds
         // them complete and keeps them.
@@ -243,8 +244,9 @@ impl Station {
         // crash here: the batch is in the journal, and those who sent it don't know; exchanges in it
         // without an end are reported as unfinished by the next start.
         synced.map_err(JournalError::disk("making a batch durable", &path))?;
+        let (bytes, syncing) = (self.batch.bytes.len() as u64, began.elapsed());
         self.last_commit = commit.hash();
-        self.open.end += self.batch.bytes.len() as u64;
+        self.open.end += bytes;
         self.batch.bytes.clear();
         // One large entry must not hold memory for ever.
         self.batch.bytes.shrink_to(BATCH_BYTES);
@@ -264,7 +266,13 @@ impl Station {
             waiting,
             ..
         } = &mut self.batch;
-        self.shared.publish(&mut Published { head, placed, rows });
+        self.shared.publish(&mut Published {
+            head,
+            bytes,
+            syncing,
+            placed,
+            rows,
+        });
         for (reply, receipt, _place) in waiting.drain(..) {
             answer(reply, Ok(receipt));
         }

@@ -58,7 +58,7 @@ pub(super) struct SignedAnswer {
 pub(super) async fn request(
     node: &Node,
     authorised: Authorised,
-) -> Result<Journaled<SignedRequest>, Refused> {
+) -> Result<Arc<Journaled<SignedRequest>>, Refused> {
     let Authorised {
         entered,
         right,
@@ -107,11 +107,11 @@ pub(super) async fn request(
         peer: line.node().clone(),
         line: tokio::sync::Mutex::new(Some(line)),
     };
-    Ok(Journaled { value, receipt })
+    Ok(Arc::new(Journaled { value, receipt }))
 }
 
 /// Step 7 at the consumer's node.
-pub(super) async fn received_answer(
+pub(super) async fn their_answer(
     node: &Node,
     sent: &Journaled<SignedRequest>,
     genuine: GenuineAnswer,
@@ -158,7 +158,7 @@ async fn keep_answer(
 }
 
 /// Step 4 at the provider's node.
-pub(super) async fn received_request(
+pub(super) async fn their_request(
     node: &Node,
     mut authorised: AuthorisedRequest,
 ) -> Result<Journaled<AuthorisedRequest>, Refused> {

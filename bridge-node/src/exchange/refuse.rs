@@ -14,6 +14,7 @@ use super::about::{About, Proof, Refused};
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
 use super::sign::{content, set, set_identity, set_service};
+use crate::metrics::Limit;
 use crate::node::Node;
 use crate::payload::Payload;
 
@@ -29,6 +30,7 @@ struct ErrorBody<'a> {
 pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     let Refused { refusal, about, .. } = refused;
     give_back(node, &about);
+    node.house.metrics.refused(&refusal, about.side);
     let detail = log(&refusal, &about);
     let mut reply = plain(&refusal, &about, &detail);
     // What this node cannot do is nobody's evidence; an exchange that has begun is ended all the same.
@@ -57,6 +59,7 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
         proof,
     } = refused;
     give_back(node, &about);
+    node.house.metrics.refused(&refusal, about.side);
     let detail = log(&refusal, &about);
     let mut said = refusal;
     let proof = proof.filter(|_| said.fault() != Fault::Node);
@@ -89,7 +92,12 @@ fn is_excess(node: &Node, about: &About) -> bool {
         .client
         .as_ref()
         .map(bridge_core::identity::SubsystemId::member);
-    !about.begun && member.is_some_and(|member| !node.refusals.admit(member, node.clock.now()))
+    let excess =
+        !about.begun && member.is_some_and(|member| !node.refusals.admit(member, node.clock.now()));
+    if excess {
+        node.house.metrics.reached(Limit::RefusalsPerMinute);
+    }
+    excess
 }
 
 /// A quota counts exchanges that began.

@@ -10,7 +10,7 @@ use bridge_certs::{
 };
 use bridge_core::identity::CertificateName;
 use bridge_directory::{Client, DirectoryError};
-use bridge_journal::JournalKeys;
+use bridge_journal::{Disk, JournalKeys};
 use bridge_signature::{Algorithm, FileSigner, Signer};
 
 use super::OpenError;
@@ -30,6 +30,9 @@ pub struct Parts {
     pub(super) registries: Registries,
     pub(super) directory_root: Vec<u8>,
     pub(super) keys: JournalKeys,
+    /// Use and end (Unix seconds) of each certificate of the node.
+    pub(super) certificates: Vec<(&'static str, u64)>,
+    pub(super) journal_disk: Option<Arc<dyn Disk>>,
     /// Time.
     pub clock: Clock,
     /// What the operator vouches for at this start.
@@ -118,16 +121,19 @@ impl Parts {
                 exchange_signer(settings, trust, now_s),
             )
         });
-        if let (Some(trust), Some(tls)) = (&trust, &tls) {
-            keep(
+        let tls_ends = match (&trust, &tls) {
+            (Some(trust), Some(tls)) => keep(
                 &mut faults,
                 "keys: tls",
                 own_tls(settings, trust, tls, now_s),
-            );
-        }
+            ),
+            _ => None,
+        };
         let complete = (|| {
+            let (signer, exchange_ends) = signer?;
             Some(Self {
-                signer: signer?,
+                certificates: vec![("tls", tls_ends?), ("exchange", exchange_ends)],
+                signer,
                 trust: trust?,
                 tls: tls?,
                 contracts: contracts?,
@@ -137,6 +143,7 @@ impl Parts {
                     checkpoint_pkcs8: checkpoint?,
                     evidence: evidence?,
                 },
+                journal_disk: None,
                 clock: Clock::default(),
                 vouched: Vouched::default(),
             })
@@ -144,6 +151,15 @@ impl Parts {
         complete
             .filter(|_| faults.is_empty())
             .ok_or(OpenError(faults))
+    }
+
+    /// Lays the journal on another disk than its folder: for a program that links this library. No setting leads here.
+    #[must_use]
+    pub fn with_journal_disk(self, disk: Arc<dyn Disk>) -> Self {
+        Self {
+            journal_disk: Some(disk),
+            ..self
+        }
     }
 
     /// Holds the pinned root to its form, as a start would; `scratch` is an empty folder.
@@ -208,7 +224,7 @@ fn exchange_signer(
     settings: &Settings,
     trust: &Trust,
     now_s: u64,
-) -> Result<Arc<dyn Signer>, String> {
+) -> Result<(Arc<dyn Signer>, u64), String> {
     let folder = &settings.keys_folder;
     let certificates =
         read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| chain(&e))?;
@@ -233,7 +249,7 @@ fn exchange_signer(
     if signer.public_key() != checked.public_key {
         return Err("exchange.key is not the key of exchange.pem".to_owned());
     }
-    Ok(Arc::new(signer))
+    Ok((Arc::new(signer), checked.not_after))
 }
 
 fn own_tls(
@@ -241,12 +257,12 @@ fn own_tls(
     trust: &Arc<Trust>,
     tls: &TlsIdentity,
     now_s: u64,
-) -> Result<(), String> {
+) -> Result<u64, String> {
     let of_file = |error: &dyn std::error::Error| format!("tls.pem: {}", chain(error));
     let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| of_file(&error))?;
     own_name(settings, &checked).map_err(|what| format!("tls.pem: {what}"))?;
     peer_server(tls, Arc::clone(trust)).map_err(|error| of_file(&error))?;
-    Ok(())
+    Ok(checked.not_after)
 }
 
 fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {

@@ -91,14 +91,14 @@ pub(super) fn start(
         lock: recovered.lock,
     };
     spawn(ending, station, messages)?;
-    let vkey = shared.verifier.vkey();
     Ok((
         Journal {
             inner: Arc::new(Inner {
+                vkey: shared.verifier.vkey(),
                 shared,
-                vkey,
                 inbox,
                 places,
+                queue: queue.min(Semaphore::MAX_PERMITS),
             }),
         },
         opened,

@@ -1,0 +1,101 @@
+//! The limits whose reaching is counted, under the names that the settings give them.
+
+use bridge_core::fields::FieldError;
+use bridge_core::refusal::{LinkFault, NodeFault, Refusal, RequestFault, ServiceFault};
+use bridge_core::target::TargetError;
+
+use crate::settings::Limits;
+
+/// A limit of the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    /// A body was longer than any may be.
+    BodyBytes,
+    /// A head was longer than any may be.
+    HeadBytes,
+    /// A head had more fields than any may have.
+    Fields,
+    /// A head was not there in time.
+    HeadSeconds,
+    /// A TLS handshake was not done in time.
+    HandshakeSeconds,
+    /// An exchange was not done in time.
+    ExchangeSeconds,
+    /// All connections of a listener were taken.
+    Connections,
+    /// All places for exchanges were taken.
+    Exchanges,
+    /// Room for spooled bodies was used up: the node's, or its owner's part.
+    Spool,
+    /// A member got more refusals in a minute than have leaves of their own.
+    RefusalsPerMinute,
+}
+
+// === impl Limit ===
+
+impl Limit {
+    /// All of them.
+    pub const ALL: [Self; 10] = [
+        Self::BodyBytes,
+        Self::HeadBytes,
+        Self::Fields,
+        Self::HeadSeconds,
+        Self::HandshakeSeconds,
+        Self::ExchangeSeconds,
+        Self::Connections,
+        Self::Exchanges,
+        Self::Spool,
+        Self::RefusalsPerMinute,
+    ];
+
+    /// The key under `[limits]`; `spool` stands for both of its keys.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BodyBytes => "body_bytes",
+            Self::HeadBytes => "head_bytes",
+            Self::Fields => "fields",
+            Self::HeadSeconds => "head_seconds",
+            Self::HandshakeSeconds => "handshake_seconds",
+            Self::ExchangeSeconds => "exchange_seconds",
+            Self::Connections => "connections",
+            Self::Exchanges => "exchanges",
+            Self::Spool => "spool",
+            Self::RefusalsPerMinute => "refusals_per_minute",
+        }
+    }
+
+    /// What the settings allow.
+    pub(super) fn value(self, limits: &Limits) -> u64 {
+        match self {
+            Self::BodyBytes => limits.body_bytes,
+            Self::HeadBytes => limits.head_bytes as u64,
+            Self::Fields => limits.fields as u64,
+            Self::HeadSeconds => limits.head_timeout.as_secs(),
+            Self::HandshakeSeconds => limits.handshake_timeout.as_secs(),
+            Self::ExchangeSeconds => limits.exchange_timeout.as_secs(),
+            Self::Connections => limits.connections as u64,
+            Self::Exchanges => limits.exchanges as u64,
+            Self::Spool => limits.spool_node_bytes,
+            Self::RefusalsPerMinute => limits.refusals_per_minute,
+        }
+    }
+
+    /// The limit that a refusal tells of.
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "most refusals are of no limit; a test names those that are"
+    )]
+    pub(super) fn of(refusal: &Refusal) -> Option<Self> {
+        match refusal {
+            Refusal::Malformed(TargetError::TooLong { .. })
+            | Refusal::Field(FieldError::TooLong { .. }) => Some(Self::HeadBytes),
+            Refusal::Field(FieldError::TooMany { .. }) => Some(Self::Fields),
+            Refusal::Request(RequestFault::BodyTooLarge { .. })
+            | Refusal::Link(LinkFault::TooLarge { .. })
+            | Refusal::Service(ServiceFault::TooLarge { .. }) => Some(Self::BodyBytes),
+            Refusal::Link(LinkFault::TimedOut { .. }) => Some(Self::ExchangeSeconds),
+            Refusal::Node(NodeFault::Overloaded) => Some(Self::Exchanges),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,262 @@
+//! The state of what a node needs, read when it is asked for: journal, directory, certificates, room, places, process.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use bridge_core::leaf::Side;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Metric, Registry, Unit};
+
+use super::{Labels, Limit, process};
+use crate::listeners::unready;
+use crate::node::Node;
+
+/// Gauges and counters that are set when the text is asked for.
+#[derive(Debug)]
+pub(super) struct State {
+    ready: Gauge,
+    services_not_ready: Gauge,
+    under_way: Family<Labels<1>, Gauge>,
+    limits: Family<Labels<1>, Gauge>,
+    connections: Gauge,
+    spool: Gauge,
+    journal: JournalState,
+    directory_version: Gauge,
+    directory_expires: Gauge,
+    certificates: Family<Labels<1>, Gauge>,
+    disk_free: Gauge,
+    memory: Gauge,
+    files: Gauge,
+    cpu: Counter<f64, AtomicU64>,
+}
+
+/// The journal's part.
+#[derive(Debug)]
+struct JournalState {
+    leaves: Gauge,
+    checkpoint_leaves: Gauge,
+    newest_leaf: Gauge<f64, AtomicU64>,
+    failed: Gauge,
+    waiting: Gauge,
+    sealed: Gauge,
+    commits: Counter,
+    written: Counter,
+    syncing: Counter<f64, AtomicU64>,
+}
+
+/// The certificates that a node has, as [`Node::certificates`] names them.
+const CERTIFICATES: [&str; 2] = ["tls", "exchange"];
+
+/// Everything about a node, in the text form. Standard: OpenMetrics 1.0 §4.
+///
+/// # Errors
+///
+/// [`std::fmt::Error`] if a value cannot be written, which is a fault of this program.
+pub async fn text(node: &Node) -> Result<String, std::fmt::Error> {
+    let metrics = &node.house.metrics;
+    metrics.state.read(node).await;
+    let mut text = String::new();
+    encode(&mut text, &metrics.registry)?;
+    Ok(text)
+}
+
+// === impl State ===
+
+impl State {
+    pub(super) fn register(registry: &mut Registry) -> Self {
+        let version = [
+            ("version", env!("CARGO_PKG_VERSION").to_owned()),
+            ("wire", crate::WIRE_VERSION.to_string()),
+        ];
+        registry.register("node", "The program of this node", Info::new(version));
+        let mut place = Place(registry);
+        Self {
+            ready: place.plain("ready", "1 if the node is ready for new work"),
+            services_not_ready: place.plain(
+                "services_not_ready",
+                "Services whose adapter says that it is not ready",
+            ),
+            under_way: place.plain(
+                "exchanges_under_way",
+                "Exchanges that have begun and not ended",
+            ),
+            limits: place.plain(
+                "limit",
+                "What the settings allow, in the unit that the key names",
+            ),
+            connections: place.plain("tasks", "Connections, exchanges and other work under way"),
+            spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
+            journal: JournalState::register(&mut place),
+            directory_version: place.plain(
+                "directory_version",
+                "Version of the directory in force; 0 if there is none",
+            ),
+            directory_expires: place.unit(
+                "directory_expiry_timestamp",
+                "When the directory in force expires, since 1970",
+                Unit::Seconds,
+            ),
+            certificates: place.unit(
+                "certificate_expiry_timestamp",
+                "When a certificate of this node expires, since 1970",
+                Unit::Seconds,
+            ),
+            disk_free: place.unit(
+                "disk_free",
+                "Space left to this node's user where the data folder is",
+                Unit::Bytes,
+            ),
+            memory: place.unit(
+                "process_resident",
+                "Memory of the process that is in use",
+                Unit::Bytes,
+            ),
+            files: place.plain(
+                "process_open_files",
+                "Files and sockets that the process holds open",
+            ),
+            cpu: place.unit(
+                "process_cpu",
+                "Processor time of the process",
+                Unit::Seconds,
+            ),
+        }
+    }
+
+    pub(super) fn fill(&self) {
+        for side in [Side::Consumer, Side::Provider] {
+            drop(self.under_way.get_or_create(&[("side", side.as_str())]));
+        }
+        for limit in Limit::ALL {
+            drop(self.limits.get_or_create(&[("limit", limit.as_str())]));
+        }
+        for name in CERTIFICATES {
+            drop(self.certificates.get_or_create(&[("use", name)]));
+        }
+    }
+
+    async fn read(&self, node: &Node) {
+        self.read_work(node).await;
+        self.journal.read(node);
+        self.read_trust(node);
+        let free = rustix::fs::statvfs(&node.settings.data_folder)
+            .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
+        self.disk_free.set(gauge(free));
+        self.memory.set(gauge(process::resident_bytes()));
+        self.files.set(gauge(process::open_files()));
+        set_seconds(&self.cpu, process::cpu_seconds());
+    }
+
+    async fn read_work(&self, node: &Node) {
+        self.ready.set(i64::from(unready(node).await.is_empty()));
+        let not_ready = node.registries.unready().await.len();
+        self.services_not_ready.set(gauge(not_ready as u64));
+        let limits = &node.settings.limits;
+        for (side, places) in [Side::Consumer, Side::Provider].iter().zip(&node.places) {
+            let taken = limits.exchanges.saturating_sub(places.available_permits());
+            let labels = [("side", side.as_str())];
+            self.under_way
+                .get_or_create(&labels)
+                .set(gauge(taken as u64));
+        }
+        for limit in Limit::ALL {
+            let labels = [("limit", limit.as_str())];
+            self.limits
+                .get_or_create(&labels)
+                .set(gauge(limit.value(limits)));
+        }
+        self.connections.set(gauge(node.house.tasks.len() as u64));
+        self.spool.set(gauge(node.room.used()));
+    }
+
+    fn read_trust(&self, node: &Node) {
+        // An expired directory is shown as it is: that is when its date is looked at.
+        if let Some(view) = node.watch.newest() {
+            self.directory_version.set(gauge(view.version()));
+            self.directory_expires.set(gauge(view.expires_s()));
+        }
+        for (name, not_after) in &node.certificates {
+            let labels = [("use", *name)];
+            self.certificates
+                .get_or_create(&labels)
+                .set(gauge(*not_after));
+        }
+    }
+}
+
+// === impl JournalState ===
+
+impl JournalState {
+    fn register(place: &mut Place<'_>) -> Self {
+        Self {
+            leaves: place.plain("journal_leaves", "Leaves in the journal, all durable"),
+            checkpoint_leaves: place.plain(
+                "journal_checkpoint_leaves",
+                "Leaves under the newest checkpoint",
+            ),
+            newest_leaf: place.unit(
+                "journal_newest_leaf_timestamp",
+                "Time of the newest leaf, since 1970",
+                Unit::Seconds,
+            ),
+            failed: place.plain(
+                "journal_failed",
+                "1 once the journal can no longer be written",
+            ),
+            waiting: place.plain("journal_waiting", "Entries that wait to be written"),
+            sealed: place.plain("journal_sealed_segments", "Segments that are sealed"),
+            commits: place.plain("journal_commits", "Batches made durable since the start"),
+            written: place.unit("journal_written", "Bytes of those batches", Unit::Bytes),
+            syncing: place.unit(
+                "journal_sync",
+                "Time spent making batches durable",
+                Unit::Seconds,
+            ),
+        }
+    }
+
+    fn read(&self, node: &Node) {
+        let (head, tally) = (node.journal.head(), node.journal.tally());
+        self.leaves.set(gauge(head.size));
+        self.checkpoint_leaves.set(gauge(tally.checkpoint_leaves));
+        let newest = std::time::Duration::from_millis(head.newest.0);
+        self.newest_leaf.set(newest.as_secs_f64());
+        self.failed
+            .set(i64::from(node.journal_fault.get().is_some()));
+        self.waiting.set(gauge(tally.waiting));
+        self.sealed.set(gauge(tally.sealed_segments));
+        self.commits.inner().store(tally.commits, Ordering::Relaxed);
+        self.written
+            .inner()
+            .store(tally.written_bytes, Ordering::Relaxed);
+        set_seconds(&self.syncing, tally.syncing.as_secs_f64());
+    }
+}
+
+/// Registers and hands out.
+struct Place<'a>(&'a mut Registry);
+
+impl Place<'_> {
+    fn plain<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+        let metric = M::default();
+        self.0.register(name, help, metric.clone());
+        metric
+    }
+
+    fn unit<M: Metric + Clone + Default>(&mut self, name: &str, help: &str, unit: Unit) -> M {
+        let metric = M::default();
+        self.0.register_with_unit(name, help, unit, metric.clone());
+        metric
+    }
+}
+
+fn gauge(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn set_seconds(counter: &Counter<f64, AtomicU64>, seconds: f64) {
+    counter.inner().store(seconds.to_bits(), Ordering::Relaxed);
+}

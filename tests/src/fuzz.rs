@@ -1,0 +1,45 @@
+//! What strangers' bytes go through, each with a claim that must hold whatever the bytes are.
+//!
+//! One list for two uses: `tests/fuzz` gives each target to cargo-fuzz, and `tests/corpus.rs` runs all targets over the
+//! corpus, and over small changes of it, as a plain test. A target that only must not crash says so.
+
+mod bytes;
+mod documents;
+mod heads;
+mod small;
+
+/// A name, and what the bytes are given to.
+pub type Target = (&'static str, fn(&[u8]) -> bool);
+
+/// All targets, in the order of a message's way.
+pub const TARGETS: [Target; 16] = [
+    ("framing", bytes::framing),
+    ("target", heads::target),
+    ("identity", heads::identity),
+    ("fields", heads::fields),
+    ("digest", heads::digest),
+    ("signature", heads::signature),
+    ("envelope", heads::envelope),
+    ("certificate", bytes::certificate),
+    ("directory", documents::directory),
+    ("metadata", documents::metadata),
+    ("contract", documents::contract),
+    ("settings", documents::settings),
+    ("openapi", documents::openapi),
+    ("cut", documents::cut_answer),
+    ("leaf", bytes::leaf),
+    ("journal", bytes::journal),
+];
+
+/// Gives bytes to the target of this name; says whether they were taken for what the target reads.
+///
+/// # Panics
+///
+/// If there is no such target, or if its claim does not hold.
+pub fn run(name: &str, data: &[u8]) -> bool {
+    let (_, target) = TARGETS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .unwrap_or_else(|| panic!("no target {name}"));
+    target(data)
+}

@@ -1,0 +1,148 @@
+//! Bytes on a connection, in a certificate, in the journal's files.
+
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::OnceLock;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bridge_certs::{Profile, Trust};
+use bridge_core::leaf::Leaf;
+use bridge_node::framing::Guarded;
+use bridge_verify::{Options, verify};
+use tokio::io::{AsyncRead, ReadBuf};
+
+/// Gives its bytes in pieces of one size.
+struct Pieces<'a> {
+    left: &'a [u8],
+    size: usize,
+}
+
+impl AsyncRead for Pieces<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        let size = self.size.min(self.left.len()).min(buf.remaining());
+        let (now, left) = self.left.split_at(size);
+        buf.put_slice(now);
+        self.left = left;
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// Bytes are judged the same however they arrive, and are passed on as they came.
+pub(super) fn framing(data: &[u8]) -> bool {
+    let whole = suspected(data, data.len().max(1));
+    for size in [1, 2, 7] {
+        assert_eq!(suspected(data, size), whole, "in pieces of {size}");
+    }
+    !whole
+}
+
+fn suspected(data: &[u8], size: usize) -> bool {
+    let pieces = Pieces { left: data, size };
+    let (mut guarded, suspicion) = Guarded::new(pieces, Duration::from_secs(1));
+    let mut cx = Context::from_waker(Waker::noop());
+    let mut passed = Vec::new();
+    let mut space = [0; 4096];
+    loop {
+        let mut buf = ReadBuf::new(&mut space);
+        let polled = Pin::new(&mut guarded).poll_read(&mut cx, &mut buf);
+        assert!(matches!(polled, Poll::Ready(Ok(()))));
+        if buf.filled().is_empty() {
+            break;
+        }
+        passed.extend_from_slice(buf.filled());
+    }
+    assert_eq!(passed, data);
+    suspicion.raised()
+}
+
+/// No crash, and what is believed is what the anchor signed, byte for byte.
+pub(super) fn certificate(data: &[u8]) -> bool {
+    static TRUST: OnceLock<Trust> = OnceLock::new();
+    let trust = TRUST.get_or_init(|| Trust::from_pem(ROOT).unwrap());
+    for profile in [Profile::Tls, Profile::Exchange, Profile::Seal] {
+        if trust.check(data, &[], profile, 1_800_000_000).is_ok() {
+            assert!(
+                signed().iter().any(|der| der == data),
+                "not what was signed"
+            );
+        }
+    }
+    if let Ok(text) = std::str::from_utf8(data) {
+        drop(Trust::from_pem(ROOT).unwrap().with_foreign(text));
+    }
+    Trust::from_pem(data).is_ok()
+}
+
+const ROOT: &[u8] = include_bytes!("../../../certs/testdata/root.pem");
+
+/// What the anchor signed.
+fn signed() -> &'static [Vec<u8>] {
+    static SIGNED: OnceLock<Vec<Vec<u8>>> = OnceLock::new();
+    SIGNED.get_or_init(|| {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../certs/testdata");
+        let files = std::fs::read_dir(folder).unwrap();
+        let paths = files.map(|entry| entry.unwrap().path());
+        let pem = paths.filter(|path| path.extension().is_some_and(|ending| ending == "pem"));
+        pem.flat_map(|path| bridge_certs::read_pem_certificates(&path).unwrap())
+            .collect()
+    })
+}
+
+/// A leaf has one spelling.
+pub(super) fn leaf(data: &[u8]) -> bool {
+    let Ok(leaf) = Leaf::parse(data) else {
+        return false;
+    };
+    let mut again = Vec::new();
+    leaf.write(&mut again)
+        .expect("what was read can be written");
+    assert_eq!(again, data, "two spellings of one leaf");
+    true
+}
+
+/// No crash on any file of a journal: the first byte chooses which one the rest replaces.
+pub(super) fn journal(data: &[u8]) -> bool {
+    let Some((choice, bytes)) = data.split_first() else {
+        return false;
+    };
+    let (folder, files) = journal_files();
+    let (path, whole) = &files[usize::from(*choice) % files.len()];
+    std::fs::write(path, bytes).unwrap();
+    let judged = verify(folder, &Options::default(), &mut |_progress| {});
+    std::fs::write(path, whole).unwrap();
+    let findings = judged.err().unwrap_or_default();
+    findings.is_empty()
+}
+
+/// A small journal on a file system in memory, and what its files hold.
+fn journal_files() -> &'static (PathBuf, Vec<(PathBuf, Vec<u8>)>) {
+    static FILES: OnceLock<(PathBuf, Vec<(PathBuf, Vec<u8>)>)> = OnceLock::new();
+    FILES.get_or_init(|| {
+        let folder = tempfile::tempdir_in("/dev/shm").unwrap().keep();
+        super::small::write(&folder);
+        let mut files = Vec::new();
+        read_below(&folder, &mut files);
+        files.sort();
+        (folder, files)
+    })
+}
+
+fn read_below(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            // The cache is derived; nothing reads it here.
+            if !path.ends_with("cache") {
+                read_below(&path, files);
+            }
+        } else {
+            let bytes = std::fs::read(&path).unwrap();
+            files.push((path, bytes));
+        }
+    }
+}
