@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+use crate::node::Vouched;
 use crate::settings::Fault;
 
 mod audit;
@@ -34,6 +35,12 @@ enum Command {
         /// The settings file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+        /// For one start: the data folder was moved or restored, and no other node writes its journal.
+        #[arg(long)]
+        moved: bool,
+        /// For one start: this machine's clock is right, although the journal's newest leaf is of a later time.
+        #[arg(long)]
+        trust_clock: bool,
     },
     /// Check a settings file and all it names, as `run` would; reports every fault.
     #[command(
@@ -151,7 +158,17 @@ impl Cli {
     /// [`Failure`], with what to print and the exit code.
     pub fn execute(self) -> Result<(), Failure> {
         match self.command {
-            Command::Run { config } => run::run(&config),
+            Command::Run {
+                config,
+                moved,
+                trust_clock,
+            } => run::run(
+                &config,
+                Vouched {
+                    moved,
+                    clock: trust_clock,
+                },
+            ),
             Command::CheckConfig { config } => check::config(&config),
             Command::Demo(options) => demo::run(&options),
             Command::Certs { command } => certs::run(command),

@@ -267,6 +267,12 @@ pub async fn unready(node: &Node) -> Vec<String> {
     if !node.disk.grants(0) {
         reasons.push(Refusal::Node(NodeFault::DiskReserve).to_string());
     }
+    if let Some(behind_ms) = node.clock.behind_ms() {
+        reasons.push(format!(
+            "the clock is {} s behind the journal's newest leaf: set it right, or, if it is, start once with --trust-clock",
+            behind_ms / 1000
+        ));
+    }
     reasons.extend(node.forgotten.clone());
     if let Some(met) = node.orders.standing().maintenance(None, node.clock.now()) {
         let until = both_clocks(met.window.until);

@@ -37,7 +37,7 @@ use crate::watch::{View, Watch};
 
 mod parts;
 
-pub use parts::Parts;
+pub use parts::{Parts, Vouched};
 
 /// One running node.
 pub struct Node {
@@ -73,6 +73,8 @@ pub struct Node {
     pub journal_fault: Arc<OnceLock<String>>,
     /// What could not be rebuilt from the journal's tail at this start, if anything.
     pub forgotten: Option<String>,
+    /// How far the newest leaf was ahead of the clock when the operator vouched for the clock.
+    pub overruled_ms: Option<u64>,
     /// The disk of the journal.
     pub disk: Disk,
     /// Places for answers that are waited for after their callers were told that none came.
@@ -141,7 +143,7 @@ impl Node {
         let one = |place: &str, error: &dyn std::error::Error, remedy: &str| {
             OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
         };
-        let clock = Clock::default();
+        let (clock, vouched) = (parts.clock, parts.vouched);
         let spool = settings.data_folder.join("spool");
         std::fs::create_dir_all(&spool).map_err(|error| {
             let place = format!("node.data_folder: {}", spool.display());
@@ -162,12 +164,17 @@ impl Node {
             (parts.keys, parts.journal_disk),
             Arc::clone(&parts.signer),
             (clock.now(), on_fatal),
+            vouched.moved,
         )
         .map_err(|error| {
             let place = settings.data_folder.join("journal").display().to_string();
             one(&place, &error, journal_remedy(&error))
         })?;
         clock.not_before(journal.head().newest);
+        let overruled_ms = clock.behind_ms().filter(|_| vouched.clock);
+        if overruled_ms.is_some() {
+            clock.disbelieve(journal.head().newest);
+        }
         let orders = Orders::read(&journal, clock.now()).map_err(|error| {
             let place = settings.data_folder.join("journal").display().to_string();
             one(&place, &error, ORDERS_REMEDY)
@@ -205,6 +212,7 @@ impl Node {
             counters: counters.map(Mutex::new),
             journal_fault,
             forgotten,
+            overruled_ms,
             clock,
             journal,
             orders,
@@ -237,6 +245,29 @@ impl Node {
             self.interrupt(id, side, &started).await?;
         }
         Ok(())
+    }
+
+    /// Writes a leaf if the operator's word about the clock was needed at this start.
+    ///
+    /// # Errors
+    ///
+    /// [`RecordError`] if the journal refuses.
+    pub async fn tell_clock(&self) -> Result<(), RecordError> {
+        let Some(ahead_ms) = self.overruled_ms else {
+            return Ok(());
+        };
+        tracing::warn!(
+            ahead_ms,
+            "the newest leaf is of a later time; the operator vouches for the clock"
+        );
+        let mut leaf = Leaf::new(Kind::State, self.clock.now());
+        let seconds = (ahead_ms / 1000).to_string();
+        leaf.facts
+            .insert("clock_behind_seconds".to_owned(), seconds);
+        self.journal
+            .record(Entry::of(leaf))
+            .await
+            .map(|_receipt| ())
     }
 
     async fn interrupt(&self, id: Uuid, side: Side, started: &Leaf) -> Result<(), RecordError> {
@@ -291,6 +322,7 @@ impl Node {
         if self.house.draining.is_cancelled() {
             return Err(Refusal::Node(NodeFault::Draining));
         }
+        self.clock.check()?;
         if !self.disk.grants(0) {
             return Err(Refusal::Node(NodeFault::DiskReserve));
         }
@@ -365,8 +397,10 @@ fn open_journal(
     (keys, disk): (JournalKeys, Option<Arc<dyn bridge_journal::Disk>>),
     signer: Arc<dyn Signer>,
     (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
+    moved: bool,
 ) -> Result<(Journal, Opened), bridge_journal::OpenError> {
     let config = JournalConfig {
+        moved,
         segment_bytes: settings.limits.segment_bytes,
         queue: STATION_QUEUE,
         ..JournalConfig::new(
@@ -381,12 +415,24 @@ fn open_journal(
 }
 
 fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
-    if matches!(error, bridge_journal::OpenError::Locked { .. }) {
-        "stop the other node with this data folder, or give this one its own"
-    } else if matches!(error, bridge_journal::OpenError::OtherLog { .. }) {
-        "a journal keeps its node.id, node.log_domain and journal.key; give a new one a new node.data_folder"
-    } else {
-        "see config/README.md, \"The journal does not open\""
+    use bridge_journal::OpenError as E;
+    match error {
+        E::Locked { .. } => "stop the other node with this data folder, or give this one its own",
+        E::OtherLog { .. } => {
+            "a journal keeps its node.id, node.log_domain and journal.key; give a new one a new node.data_folder"
+        }
+        E::Moved(_) => {
+            "if this folder is the newest and the node that wrote it is stopped for ever, start once with --moved"
+        }
+        E::Damaged(_) => {
+            "keep a copy, restore this file from a backup or the disk's mirror, and start again: nothing was cut; see config/README.md, \"The journal does not open\""
+        }
+        E::Read { .. } | E::Write(_) => {
+            "mend the disk (space, mount, permissions) and start again; it goes on after the last durable leaf"
+        }
+        E::SegmentBytes { .. } | E::NoQueue | E::Key(_) | E::Thread(_) => {
+            "see config/README.md, \"The journal does not open\""
+        }
     }
 }
 
@@ -394,19 +440,17 @@ fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
 fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2], Option<String>) {
     let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
     let since = UnixMillis(now.0.saturating_sub(DAY_MS));
-    match journal.leaves_since(since) {
-        Ok(leaves) => {
-            let replay = Replay::new(0);
-            for (_, leaf) in &leaves {
-                for counters in &mut counters {
-                    counters.count_leaf(leaf);
-                }
-                if leaf.time.0 + TAIL_MS >= now.0 {
-                    replay.remember_leaf(leaf);
-                }
-            }
-            (replay, counters, None)
+    let replay = Replay::new(0);
+    let read = journal.each_leaf_since(since, &mut |_, leaf| {
+        for counters in &mut counters {
+            counters.count_leaf(leaf);
         }
+        if leaf.time.0 + TAIL_MS >= now.0 {
+            replay.remember_leaf(leaf);
+        }
+    });
+    match read {
+        Ok(()) => (replay, counters, None),
         Err(error) => {
             let error: &ReadError = &error;
             tracing::error!(error = %crate::chain(error), "the journal's tail cannot be read; messages created before this start are refused");

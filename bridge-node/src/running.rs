@@ -14,6 +14,7 @@ use crate::command::{Failure, hint};
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
 use crate::node::{Node, Parts};
+use crate::server::House;
 use crate::settings::{DirectorySource, Settings};
 use crate::tls::{TlsIdentity, consumer_server, peer_server};
 use crate::{admin, server};
@@ -23,6 +24,8 @@ const COUNT_EVERY: Duration = Duration::from_mins(1);
 
 /// How long the answers that are ready may take to leave when draining has taken too long.
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
+/// A node without a journal refuses for so long, lets answers go for as long again, and ends.
+const REFUSING: Duration = Duration::from_secs(1);
 
 /// A node that serves.
 #[derive(Debug)]
@@ -80,6 +83,9 @@ impl Running {
         node.close_unfinished(&opened).await.map_err(|error| {
             Failure::failed("the journal does not take `interrupted` leaves", &error)
         })?;
+        node.tell_clock()
+            .await
+            .map_err(|error| Failure::failed("the journal does not take a `state` leaf", &error))?;
         refresh_directory(&node).await;
         let addresses = bind_all(&node).await?;
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
@@ -102,6 +108,18 @@ impl Running {
             Some(why) => why,
             // Whoever would have said why is gone, so the journal's thread is.
             None => "its thread has ended".to_owned(),
+        }
+    }
+
+    /// Refuses, for a moment, what comes and what is under way: callers and operators hear why before all ends.
+    pub async fn refuse_the_rest(self) {
+        let House {
+            draining, tasks, ..
+        } = &self.node.house;
+        tasks.close();
+        for moment in [REFUSING, REFUSING] {
+            drop(tokio::time::timeout(moment, tasks.wait()).await);
+            draining.cancel();
         }
     }
 

@@ -12,8 +12,11 @@
 mod answers;
 mod basic;
 mod callers;
+mod clocks;
+mod copies;
 mod cutting;
 mod directory;
+mod disks;
 mod edge;
 mod faults;
 mod hostile;

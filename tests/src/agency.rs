@@ -4,18 +4,23 @@ use std::fmt::Write as _;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, NewKey, Order, Profile, Trust, write_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, MemberId, NodeId, SubsystemId};
 use bridge_directory::{ExchangeKey, Member, Node, Subsystem};
+use bridge_node::clock::Clock;
+use bridge_node::node::{Parts, Vouched};
 use bridge_node::running::Running;
 use bridge_node::settings::Settings;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::terms::Terms;
+use crate::wait::{now_ms, now_s};
 use crate::world::PROVIDER;
 
 /// What a scenario changes of an agency's settings.
@@ -67,6 +72,9 @@ pub struct Agency {
     pub running: Option<Running>,
     /// Where its node listens: port 0 until it runs.
     pub ports: Ports,
+    /// What its operator vouches for at the next start.
+    pub vouched: Vouched,
+    set_ms: Arc<AtomicU64>,
     plan: Plan,
 }
 
@@ -138,6 +146,8 @@ impl Agency {
             api_key: URL_SAFE_NO_PAD.encode(random()),
             running: None,
             ports: Ports::default(),
+            vouched: Vouched::default(),
+            set_ms: Arc::default(),
             plan: Plan::default(),
             folder,
             member,
@@ -277,7 +287,14 @@ impl Agency {
     pub async fn start(&mut self) {
         self.write_settings();
         let settings = Settings::load(&self.config()).unwrap_or_else(|faults| panic!("{faults:?}"));
-        let running = Running::start(settings).await;
+        let mut parts = Parts::read(&settings, now_s()).unwrap_or_else(|error| panic!("{error}"));
+        let set_ms = Arc::clone(&self.set_ms);
+        parts.clock = Clock::over(Arc::new(move || match set_ms.load(Ordering::Relaxed) {
+            0 => now_ms(),
+            set => set,
+        }));
+        parts.vouched = self.vouched;
+        let running = Running::open(settings, parts).await;
         let running = running.unwrap_or_else(|failure| panic!("{}", failure.lines().join("\n")));
         let bound = running.addresses;
         self.ports = Ports {
@@ -299,12 +316,9 @@ impl Agency {
             .unwrap_or_else(|failure| panic!("{}", failure.lines().join("\n")));
     }
 
-    /// Sets the node's clock forward; it then stands still until the wall clock has caught up.
+    /// Sets the clock of the node's machine, where it stands still; 0 lets it go right again.
     pub fn set_clock(&self, unix_s: u64) {
-        self.live()
-            .node
-            .clock
-            .not_before(bridge_core::leaf::UnixMillis(unix_s * 1000));
+        self.set_ms.store(unix_s * 1000, Ordering::Relaxed);
     }
 
     /// Makes the node read the directory again.

@@ -102,24 +102,18 @@ impl Agency {
 impl Process {
     /// Runs `bridge-node run` with an agency's settings and waits until it is live.
     pub async fn run(agency: &Agency) -> Self {
-        Self::started(
-            &agency.config(),
-            &agency.folder,
-            agency.ports.health,
-            "trace",
-        )
-        .await
+        Self::run_with(agency, &[], &[]).await
     }
 
     /// As [`Process::run`], without the lines for each piece of a body.
     pub async fn run_quietly(agency: &Agency) -> Self {
-        Self::started(
-            &agency.config(),
-            &agency.folder,
-            agency.ports.health,
-            "info",
-        )
-        .await
+        Self::run_with(agency, &[], &[("RUST_LOG", Path::new("info"))]).await
+    }
+
+    /// The same, with further arguments and variables of the environment.
+    pub async fn run_with(agency: &Agency, args: &[&str], env: &[(&str, &Path)]) -> Self {
+        let health = agency.ports.health;
+        Self::started(&agency.config(), &agency.folder, health, (args, env)).await
     }
 
     /// Runs `bridge-node run` with a settings file; its log goes to `folder`.
@@ -131,17 +125,24 @@ impl Process {
             .unwrap()
             .parse()
             .unwrap();
-        Self::started(config, folder, health, "trace").await
+        Self::started(config, folder, health, (&[], &[])).await
     }
 
-    async fn started(config: &Path, folder: &Path, health: SocketAddr, log_level: &str) -> Self {
+    async fn started(
+        config: &Path,
+        folder: &Path,
+        health: SocketAddr,
+        (args, env): (&[&str], &[(&str, &Path)]),
+    ) -> Self {
         let log = folder.join("node.log");
         // A write beyond a limit is to be an error, as on a full disk, and not the signal that the kernel adds to it.
         let child = Command::new("sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$1\""])
+            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$@\""])
             .arg(program())
             .arg(config)
-            .env("RUST_LOG", log_level)
+            .args(args)
+            .env("RUST_LOG", "trace")
+            .envs(env.iter().copied())
             .stdin(Stdio::null())
             .stdout(append(&folder.join("node.out")))
             .stderr(append(&log))
@@ -196,6 +197,11 @@ impl Process {
 
     fn proc(&self, file: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{file}", self.child.id()))
+    }
+
+    /// Its number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Sends SIGTERM.

@@ -17,8 +17,11 @@ pub async fn wait_until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
 
 /// Now, in whole seconds since the Unix epoch.
 pub fn now_s() -> u64 {
-    std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap()
-        .as_secs()
+    now_ms() / 1000
+}
+
+/// Now, in milliseconds since the Unix epoch.
+pub fn now_ms() -> u64 {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    u64::try_from(since.unwrap().as_millis()).unwrap()
 }

@@ -6,13 +6,14 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, hint};
 use crate::clock::Clock;
-use crate::node::Parts;
+use crate::node::{Parts, Vouched};
 use crate::running::Running;
 
 /// Runs a node until SIGTERM, SIGINT or the loss of its journal.
-pub(super) fn run(config: &Path) -> Result<(), Failure> {
-    let (settings, parts) =
+pub(super) fn run(config: &Path, vouched: Vouched) -> Result<(), Failure> {
+    let (settings, mut parts) =
         Parts::load(config, Clock::default().now_s()).map_err(Failure::Settings)?;
+    parts.vouched = vouched;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -31,10 +32,14 @@ pub(super) fn run(config: &Path) -> Result<(), Failure> {
         match lost {
             // Asked twice, it waits no longer.
             None => running.drain_until(stop.asked()).await,
-            Some(why) => Err(Failure::Failed(hint(
-                &format!("the journal is lost, the node ends: {why}"),
-                "mend the disk and start the node again; it goes on after the last durable leaf",
-            ))),
+            Some(why) => {
+                tracing::error!(%why, "the journal is lost, the node ends");
+                running.refuse_the_rest().await;
+                Err(Failure::Failed(hint(
+                    &format!("the journal is lost, the node ends: {why}"),
+                    "mend the disk and start the node again; it goes on after the last durable leaf",
+                )))
+            }
         }
     })
 }

@@ -15,6 +15,7 @@ use bridge_signature::{Algorithm, FileSigner, Signer};
 
 use super::OpenError;
 use crate::chain;
+use crate::clock::Clock;
 use crate::contracts::Contracts;
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
@@ -32,6 +33,19 @@ pub struct Parts {
     /// Use and end (Unix seconds) of each certificate of the node.
     pub(super) certificates: Vec<(&'static str, u64)>,
     pub(super) journal_disk: Option<Arc<dyn Disk>>,
+    /// Time.
+    pub clock: Clock,
+    /// What the operator vouches for at this start.
+    pub vouched: Vouched,
+}
+
+/// What a node can't know and an operator says, for one start.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Vouched {
+    /// The data folder was moved, and no other node writes its journal.
+    pub moved: bool,
+    /// This machine's clock is right, although the newest leaf is of a later time.
+    pub clock: bool,
 }
 
 impl std::fmt::Debug for Parts {
@@ -130,6 +144,8 @@ impl Parts {
                     evidence: evidence?,
                 },
                 journal_disk: None,
+                clock: Clock::default(),
+                vouched: Vouched::default(),
             })
         })();
         complete

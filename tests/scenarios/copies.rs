@@ -1,0 +1,75 @@
+//! A data folder that is started twice, copied, or put back.
+
+use std::fs;
+use std::process::Command;
+
+use bridge_tests::agency::Agency;
+use bridge_tests::claims;
+use bridge_tests::process::{Process, program, reserve_ports};
+use bridge_tests::wait::now_s;
+use bridge_tests::world::{PATH, World, usual};
+
+/// Starts a node that must not start; returns what it says.
+fn refused(agency: &Agency) -> String {
+    let output = Command::new(program())
+        .args(["run", "--config"])
+        .arg(agency.config())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    said
+}
+
+#[tokio::test]
+async fn a_data_folder_started_twice_or_copied_is_refused_until_the_operator_vouches_for_it() {
+    let mut world = World::with().contract(usual()).make().await;
+    world.provider.start().await;
+    world.consumer.ports = reserve_ports();
+    world.consumer.write_settings();
+    world.publish(now_s());
+    world.provider.refresh().await;
+    let mut node = Process::run(&world.consumer).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    let said = refused(&world.consumer);
+    let process = format!("in use by process {}", node.id());
+    assert!(
+        said.contains(&process) && said.contains("data/journal"),
+        "{said}"
+    );
+    assert!(said.contains("stop the other node"), "{said}");
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    node.terminate();
+    assert_eq!(node.ended().await.code(), Some(0));
+
+    let [data, copy, away] = ["data", "copy", "away"].map(|name| world.consumer.folder.join(name));
+    let copied = Command::new("cp").arg("-a").args([&data, &copy]).status();
+    assert!(copied.unwrap().success());
+    fs::rename(&data, &away).unwrap();
+    fs::rename(&copy, &data).unwrap();
+    let said = refused(&world.consumer);
+    assert!(
+        said.contains("this is a copy of its folder") && said.contains("--moved"),
+        "{said}"
+    );
+    claims::verifies(&world.consumer);
+    let mut node = Process::run_with(&world.consumer, &["--moved"], &[]).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    node.terminate();
+    assert_eq!(node.ended().await.code(), Some(0));
+    // Said once, it is known; and the original is a copy now only for its own eyes, which nobody but witnesses can open.
+    let mut node = Process::run(&world.consumer).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    node.terminate();
+    assert_eq!(node.ended().await.code(), Some(0));
+    claims::verifies(&world.consumer);
+
+    let home = data.join("journal/home");
+    let text = fs::read_to_string(&home).unwrap();
+    let at = text.find("\"machine\":\"").unwrap() + 11;
+    let elsewhere = format!("{}{}{}", &text[..at], "A".repeat(10), &text[at + 10..]);
+    // Written in place, so that only the machine differs.
+    fs::write(&home, elsewhere).unwrap();
+    let said = refused(&world.consumer);
+    assert!(said.contains("this is another machine"), "{said}");
+}
