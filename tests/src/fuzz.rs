@@ -12,7 +12,8 @@ mod small;
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets, in the order of a message's way.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
+    ("head", bytes::head),
     ("framing", bytes::framing),
     ("target", heads::target),
     ("identity", heads::identity),

@@ -7,8 +7,10 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bridge_certs::{Profile, Trust};
+use bridge_core::head::{HeadRules, judge_head};
 use bridge_core::leaf::Leaf;
 use bridge_node::framing::Guarded;
+use bridge_node::pace::Slowest;
 use bridge_verify::{Options, verify};
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -32,32 +34,78 @@ impl AsyncRead for Pieces<'_> {
     }
 }
 
-/// Bytes are judged the same however they arrive, and are passed on as they came.
-pub(super) fn framing(data: &[u8]) -> bool {
-    let whole = suspected(data, data.len().max(1));
-    for size in [1, 2, 7] {
-        assert_eq!(suspected(data, size), whole, "in pieces of {size}");
-    }
-    !whole
+const RULES: HeadRules = HeadRules {
+    bytes: 4096,
+    fields: 32,
+    http_10: true,
+};
+
+/// What the gate made of a connection's bytes.
+#[derive(Debug, PartialEq, Eq)]
+struct Judged {
+    passed: Vec<u8>,
+    /// For each of the first heads that was passed on, whether it is refused.
+    refused: Vec<bool>,
+    broken: bool,
 }
 
-fn suspected(data: &[u8], size: usize) -> bool {
+/// Bytes are judged the same however they arrive; what is in order is passed on unchanged.
+pub(super) fn framing(data: &[u8]) -> bool {
+    let whole = judged(data, data.len().max(1));
+    for size in [1, 2, 7] {
+        assert_eq!(judged(data, size), whole, "in pieces of {size}");
+    }
+    let in_order = !whole.broken && !whole.refused.contains(&true);
+    if in_order {
+        assert!(data.starts_with(&whole.passed));
+    }
+    in_order && !whole.passed.is_empty()
+}
+
+fn judged(data: &[u8], size: usize) -> Judged {
     let pieces = Pieces { left: data, size };
-    let (mut guarded, suspicion) = Guarded::new(pieces, Duration::from_secs(1));
+    let slowest = Slowest {
+        stall: Duration::from_secs(1),
+        bytes_per_second: 1,
+    };
+    let (mut guarded, doubts) = Guarded::new(pieces, RULES, slowest);
     let mut cx = Context::from_waker(Waker::noop());
-    let mut passed = Vec::new();
+    let mut judged = Judged {
+        passed: Vec::new(),
+        refused: Vec::new(),
+        broken: false,
+    };
     let mut space = [0; 4096];
     loop {
         let mut buf = ReadBuf::new(&mut space);
-        let polled = Pin::new(&mut guarded).poll_read(&mut cx, &mut buf);
-        assert!(matches!(polled, Poll::Ready(Ok(()))));
-        if buf.filled().is_empty() {
-            break;
+        match Pin::new(&mut guarded).poll_read(&mut cx, &mut buf) {
+            Poll::Ready(Ok(())) if buf.filled().is_empty() => break,
+            Poll::Ready(Ok(())) => judged.passed.extend_from_slice(buf.filled()),
+            Poll::Ready(Err(_malformed)) => {
+                judged.broken = true;
+                break;
+            }
+            // After a refused head nothing is read any more.
+            Poll::Pending => break,
         }
-        passed.extend_from_slice(buf.filled());
     }
-    assert_eq!(passed, data);
-    suspicion.raised()
+    judged.refused = (0..64).map(|_| doubts.next().is_some()).collect();
+    judged
+}
+
+/// A head that passes is one that the HTTP library reads, whole, and with the same fields.
+pub(super) fn head(data: &[u8]) -> bool {
+    if judge_head(data, &RULES).is_err() {
+        return false;
+    }
+    let mut space = [httparse::EMPTY_HEADER; 64];
+    let mut request = httparse::Request::new(&mut space);
+    let read = request.parse(data).expect("the library reads what passes");
+    assert_eq!(read, httparse::Status::Complete(data.len()));
+    let lines = data.split(|byte| *byte == b'\n').count();
+    // The request line, the empty line, and what follows the last line feed, which is nothing.
+    assert_eq!(request.headers.len() + 3, lines);
+    true
 }
 
 /// No crash, and what is believed is what the anchor signed, byte for byte.
