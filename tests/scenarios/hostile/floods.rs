@@ -1,5 +1,6 @@
 //! Floods: sizes that no message has, and strangers who come in numbers while a member goes on.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -8,6 +9,7 @@ use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{PATH, World, usual};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use super::{Door, Ground, answers, speak_over};
 
@@ -46,32 +48,13 @@ async fn a_flood_of_bytes_does_not_grow_the_process() {
     world.consumer.write_settings();
     world.publish(now_s());
     let node = Process::run(&world.consumer).await;
-    let flood = |count: usize| {
-        let address = world.consumer.ports.plain;
-        let client = world.consumer.subsystem.to_string();
-        async move {
-            let mut tasks = tokio::task::JoinSet::new();
-            for number in 0..count {
-                let wire = match number % 4 {
-                    0 => vec![b'a'; 8 * MIB],
-                    1 => format!("GET / HTTP/1.1\r\nX-A: {}", "a".repeat(8 * MIB)).into_bytes(),
-                    2 => format!("GET / HTTP/1.1\r\n{}", "X: b\r\n".repeat(MIB)).into_bytes(),
-                    // Unauthenticated, with a body that is never read.
-                    _ => [
-                        format!("POST /r1 HTTP/1.1\r\nHost: a\r\nX-Road-Client: {client}\r\nContent-Length: 99999999\r\n\r\n")
-                            .into_bytes(),
-                        vec![b'a'; 8 * MIB],
-                    ]
-                    .concat(),
-                };
-                tasks.spawn(async move {
-                    let stream = TcpStream::connect(address).await.unwrap();
-                    let said = answers(&speak_over(stream, wire).await);
-                    said.iter().map(|said| said.status).collect::<Vec<_>>()
-                });
-            }
-            tasks.join_all().await.concat()
+    let (address, client) = (world.consumer.ports.plain, &world.consumer.subsystem);
+    let flood = async |count: usize| {
+        let mut tasks = JoinSet::new();
+        for number in 0..count {
+            tasks.spawn(statuses(address, flooding(number, &client.to_string())));
         }
+        tasks.join_all().await.concat()
     };
     // Code pages, allocator arenas and buffers of a first round are not growth.
     flood(4).await;
@@ -82,6 +65,26 @@ async fn a_flood_of_bytes_does_not_grow_the_process() {
     assert_eq!(statuses.iter().filter(|status| **status == 401).count(), 12);
     // 48 connections hold a head, a read buffer and an answer each; 384 MiB were sent.
     assert!(grown < 48 * 1024, "grown by {grown} KiB");
+}
+
+/// More bytes than any message has: one line, one field, many fields, an unauthenticated body that is never read.
+fn flooding(number: usize, client: &str) -> Vec<u8> {
+    match number % 4 {
+        0 => vec![b'a'; 8 * MIB],
+        1 => format!("GET / HTTP/1.1\r\nX-A: {}", "a".repeat(8 * MIB)).into_bytes(),
+        2 => format!("GET / HTTP/1.1\r\n{}", "X: b\r\n".repeat(MIB)).into_bytes(),
+        _ => {
+            let body = "a".repeat(8 * MIB);
+            format!("POST /r1 HTTP/1.1\r\nHost: a\r\nX-Road-Client: {client}\r\nContent-Length: 99999999\r\n\r\n{body}")
+                .into_bytes()
+        }
+    }
+}
+
+async fn statuses(address: SocketAddr, wire: Vec<u8>) -> Vec<u16> {
+    let stream = TcpStream::connect(address).await.unwrap();
+    let said = answers(&speak_over(stream, wire).await);
+    said.iter().map(|said| said.status).collect()
 }
 
 /// Strangers open connections in every way that proves nothing, again and again, while members exchange.

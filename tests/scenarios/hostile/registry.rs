@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use super::golden;
 
 /// Bytes of an answer, and what the caller gets: the status, and the last word of the refusal's code, or none.
-const ANSWERS: [(&str, &str, u16, &str); 34] = [
+const ANSWERS: [(&str, &str, u16, &str); 36] = [
     (
         "good",
         "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\ngood",
@@ -28,6 +28,18 @@ const ANSWERS: [(&str, &str, u16, &str); 34] = [
         "HTTP/1.1 200 OK\r\nBridge-Receipt: forged\r\nBridge-Peer-Receipt: forged\r\nBridge-Version: forged\r\nBridge-Secrets: forged\r\nBridge-Contract: forged\r\nContent-Length: 4\r\n\r\ngood",
         200,
         "",
+    ),
+    (
+        "fields of the bus with _",
+        "HTTP/1.1 200 OK\r\nX_Road_Error: forged\r\nBridge_Receipt: forged\r\nContent-Length: 4\r\n\r\ngood",
+        200,
+        "",
+    ),
+    (
+        "two types",
+        "HTTP/1.1 200 OK\r\nContent-Type: a/b\r\nContent-Type: c/d\r\nContent-Length: 4\r\n\r\ngood",
+        502,
+        "service_failed.http_error",
     ),
     (
         "a signature",
@@ -49,7 +61,7 @@ const ANSWERS: [(&str, &str, u16, &str); 34] = [
     ),
     (
         "two dates",
-        "HTTP/1.1 200 OK\r\nDate: forged\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 4\r\n\r\ngood",
+        "HTTP/1.1 200 OK\r\nDate: Sat, 21 Nov 2026 00:00:00 GMT\r\nDate: Sun, 22 Nov 2026 00:00:00 GMT\r\nContent-Length: 4\r\n\r\ngood",
         200,
         "",
     ),
@@ -200,8 +212,8 @@ const ANSWERS: [(&str, &str, u16, &str); 34] = [
     (
         "a byte outside ASCII in a value",
         "HTTP/1.1 200 OK\r\nX-A: \u{e9}\r\nContent-Length: 4\r\n\r\ngood",
-        200,
-        "",
+        502,
+        "service_failed.http_error",
     ),
     (
         "a field of 60 KiB",
