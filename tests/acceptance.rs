@@ -160,19 +160,28 @@ fn folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// Names of all test functions below a folder.
-fn test_names(folder: &Path, names: &mut Vec<String>) {
+/// All Rust files below a folder, in order.
+fn sources(folder: &Path) -> Vec<PathBuf> {
     let mut entries: Vec<PathBuf> = fs::read_dir(folder)
         .unwrap()
         .map(|entry| entry.unwrap().path())
         .collect();
     entries.sort();
+    let mut found = Vec::new();
     for path in entries {
         if path.is_dir() {
-            test_names(&path, names);
+            found.extend(sources(&path));
         } else if path.extension().is_some_and(|ending| ending == "rs") {
-            tests_in(&fs::read_to_string(&path).unwrap(), names);
+            found.push(path);
         }
+    }
+    found
+}
+
+/// Names of all test functions below a folder.
+fn test_names(folder: &Path, names: &mut Vec<String>) {
+    for path in sources(folder) {
+        tests_in(&fs::read_to_string(&path).unwrap(), names);
     }
 }
 
@@ -267,11 +276,10 @@ const UNPROVOKED: &[(&str, &str)] = &[
 
 /// All text of the scenarios.
 fn scenarios() -> String {
-    let mut text = String::new();
-    for entry in fs::read_dir(folder().join("scenarios")).unwrap() {
-        text += &fs::read_to_string(entry.unwrap().path()).unwrap();
-    }
-    text
+    sources(&folder().join("scenarios"))
+        .iter()
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect()
 }
 
 #[test]

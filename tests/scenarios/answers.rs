@@ -274,6 +274,11 @@ async fn s30_peers_that_close_at_three_points_or_answer_with_nonsense() {
         ),
         ("HTTP/2", raw("HTTP/2 200\r\n\r\n"), "invalid_response"),
         (
+            "HTTP/1.0",
+            raw("HTTP/1.0 200 OK\r\nContent-Length: 0\r\n\r\n"),
+            "invalid_response",
+        ),
+        (
             "empty and unsigned",
             raw("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"),
             "missing_signature",

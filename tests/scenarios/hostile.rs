@@ -307,6 +307,7 @@ fn first(bytes: &[u8]) -> Option<(Said, &[u8])> {
 /// Writes while it reads: a node that refuses early may not take everything.
 pub(crate) async fn speak_over<S: AsyncRead + AsyncWrite>(stream: S, bytes: Vec<u8>) -> Vec<u8> {
     let (mut reading, mut writing) = tokio::io::split(stream);
+    let length = bytes.len();
     let mut got = Vec::new();
     let write = async {
         // What the node did not take is its business.
@@ -327,7 +328,7 @@ pub(crate) async fn speak_over<S: AsyncRead + AsyncWrite>(stream: S, bytes: Vec<
     };
     tokio::time::timeout(BOUND, both)
         .await
-        .expect("the node closes the connection");
+        .unwrap_or_else(|_late| panic!("the node does not close after {length} bytes"));
     got
 }
 

@@ -150,4 +150,85 @@ proptest::proptest! {
         };
         proptest::prop_assert_eq!(judge(step), judge(1));
     }
+
+    /// What the gate lets through, the library takes: it never gets to answer by itself, without a body.
+    #[test]
+    fn the_library_never_answers_by_itself(
+        line in proptest::sample::select(LINES.to_vec()),
+        parts in proptest::collection::vec(proptest::sample::select(PARTS.to_vec()), 0..4),
+        junk in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..3),
+        at in 0usize..60,
+    ) {
+        let mut wire: Vec<u8> = format!("{line}Host: a\r\n{}", parts.concat()).into_bytes();
+        let at = at.min(wire.len());
+        wire.splice(at..at, junk);
+        wire.extend(b"\r\n\r\n");
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+        let got = runtime.block_on(served(wire.clone()));
+        let answers = got.matches("HTTP/1.").count();
+        let ours = got.matches("x-ours: 1").count();
+        proptest::prop_assert_eq!(answers, ours, "{:?} {}", String::from_utf8_lossy(&wire), got);
+    }
+}
+
+const LINES: [&str; 9] = [
+    "",
+    "GET / HTTP/1.1\r\n",
+    "POST /a?b HTTP/1.1\r\n",
+    "OPTIONS * HTTP/1.1\r\n",
+    "CONNECT a:1 HTTP/1.1\r\n",
+    "GET http://a/b HTTP/1.1\r\n",
+    "GET /{}|^\"` HTTP/1.1\r\n",
+    "GET //a HTTP/1.1\r\n",
+    "x! a HTTP/1.1\r\n",
+];
+
+const PARTS: [&str; 14] = [
+    "Host: \r\n",
+    "Content-Length: 0\r\n",
+    "Content-Length: 3\r\n",
+    "Content-Length: 999999999999999999\r\n",
+    "Transfer-Encoding: chunked\r\n",
+    "Connection: close\r\n",
+    "Connection: upgrade\r\nUpgrade: x\r\n",
+    "Expect: 100-continue\r\n",
+    "Expect: x\r\n",
+    "A:\r\n",
+    "A: \u{e9}\r\n",
+    "\r\n",
+    "1\r\nx\r\n0\r\n\r\n",
+    "abc",
+];
+
+/// All that a server behind the gate says to these bytes.
+async fn served(wire: Vec<u8>) -> String {
+    use http_body_util::BodyExt as _;
+    let (near, far) = tokio::io::duplex(64 * 1024);
+    let (guarded, doubts) = Guarded::new(near, RULES, SLOWEST);
+    let service =
+        hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let doubted = doubts.next().is_some();
+            async move {
+                // A body is read as far as it goes, as a handler does.
+                if !doubted {
+                    drop(request.into_body().collect().await);
+                }
+                let answer = hyper::Response::builder().header("x-ours", "1");
+                answer.body(http_body_util::Empty::<bytes::Bytes>::new())
+            }
+        });
+    let serving = hyper::server::conn::http1::Builder::new()
+        .timer(hyper_util::rt::TokioTimer::new())
+        .header_read_timeout(Duration::from_secs(1))
+        .max_headers(RULES.fields)
+        .serve_connection(hyper_util::rt::TokioIo::new(guarded), service);
+    let speaking = async {
+        let (mut reading, mut writing) = tokio::io::split(far);
+        writing.write_all(&wire).await.unwrap();
+        let mut got = Vec::new();
+        drop(reading.read_to_end(&mut got).await);
+        String::from_utf8_lossy(&got).replace("HTTP/1.1 100 Continue", "")
+    };
+    let (_, got) = tokio::join!(serving, speaking);
+    got
 }

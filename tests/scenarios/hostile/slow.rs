@@ -1,1 +1,117 @@
-//! x
+//! Who sends or takes too slowly is left, both ways, at every listener.
+
+use bridge_tests::registry::Reaction;
+use bridge_tests::wait::{BOUND, wait_until};
+use bridge_tests::world::PATH;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use super::{Door, Ground, answers};
+
+#[tokio::test]
+async fn a_head_that_does_not_end_is_closed_at_its_limit() {
+    let ground = Ground::with(|setup| setup.limit("head_seconds = 1")).await;
+    let speak = |door, wire: &str| ground.speak(door, ground.bytes(door, wire));
+    let got = tokio::join!(
+        speak(Door::Plain, "{line}\r\n{known}\r\n"),
+        speak(Door::Consumer, "{line}\r\nX-A"),
+        speak(Door::Node, "{line}\r\n{known}\r\n"),
+        speak(Door::Plain, "GET /\r\n"),
+        speak(Door::Node, ""),
+    );
+    let nothing = Vec::new;
+    assert_eq!(got, (nothing(), nothing(), nothing(), nothing(), nothing()));
+    // A byte now and then does not make it longer.
+    let mut stream = TcpStream::connect(ground.world.consumer.ports.plain)
+        .await
+        .unwrap();
+    stream.write_all(b"GET / HTTP/1.1\r\nX-A: ").await.unwrap();
+    wait_until("the node closes", async || {
+        stream.write_all(b"b").await.is_err()
+    })
+    .await;
+    assert!(ground.world.registry.seen().is_empty());
+    ground.world.consumer.get(PATH).send().await.answered(200);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_or_trickles_is_refused() {
+    let ground =
+        Ground::with(|setup| setup.limit("stall_seconds = 1\nslowest_bytes_per_second = 100000"))
+            .await;
+    for framing in [
+        "Content-Length: 1000000\r\n\r\nhalf",
+        "Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\nffff\r\n",
+    ] {
+        let wire = format!("{{line}}\r\n{{known}}\r\n{framing}");
+        let speak = |door| ground.speak(door, ground.bytes(door, &wire));
+        let (plain, consumer, node) =
+            tokio::join!(speak(Door::Plain), speak(Door::Consumer), speak(Door::Node));
+        for (got, side) in [(plain, "client"), (consumer, "client"), (node, "server")] {
+            let said = answers(&got);
+            assert_eq!(said.len(), 1);
+            assert_eq!(
+                (said[0].status, said[0].error()),
+                (400, format!("server.{side}proxy.invalid_body"))
+            );
+        }
+    }
+    // A byte every few milliseconds is less than the pace.
+    let mut stream = TcpStream::connect(ground.world.consumer.ports.plain)
+        .await
+        .unwrap();
+    let head = ground.bytes(
+        Door::Plain,
+        "{line}\r\n{known}\r\nContent-Length: 1000000\r\n\r\n",
+    );
+    stream.write_all(&head).await.unwrap();
+    let mut sent = 0;
+    wait_until("the node closes", async || {
+        sent += 1;
+        stream.write_all(b"b").await.is_err()
+    })
+    .await;
+    assert!(sent < 1_000_000);
+    assert!(ground.world.registry.seen().is_empty());
+}
+
+/// A large answer that the caller takes byte by byte, or not at all.
+#[tokio::test]
+async fn who_does_not_take_its_answer_is_left() {
+    let ground = Ground::with(|setup| {
+        setup.limit("stall_seconds = 1\nslowest_bytes_per_second = 100000000")
+    })
+    .await;
+    let whole = 24 * 1024 * 1024;
+    ground
+        .world
+        .registry
+        .always(Reaction::answer(200, &[], vec![7; whole]));
+    for takes in [0, 16] {
+        let mut stream = TcpStream::connect(ground.world.consumer.ports.plain)
+            .await
+            .unwrap();
+        let wire = ground.bytes(Door::Plain, "{line}\r\n{known}\r\n\r\n");
+        stream.write_all(&wire).await.unwrap();
+        let mut taken = stream.read_u8().await.map(|_| 1).unwrap();
+        // The spooled answer's room is free again once the connection is gone.
+        let room = &ground.world.consumer.live().node.room;
+        wait_until("the answer is given up", async || {
+            let mut piece = vec![0; takes];
+            if takes > 0 {
+                taken += stream.read_exact(&mut piece).await.unwrap_or(0);
+            }
+            room.used() == 0
+        })
+        .await;
+        let mut rest = Vec::new();
+        drop(
+            tokio::time::timeout(BOUND, stream.read_to_end(&mut rest))
+                .await
+                .unwrap(),
+        );
+        assert!(taken + rest.len() < whole, "all of it was taken");
+    }
+    // Who takes it at once gets all of it.
+    ground.world.consumer.get(PATH).send().await.answered(200);
+}

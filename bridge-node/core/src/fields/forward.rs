@@ -62,10 +62,13 @@ pub fn registry_request(fields: &HeaderMap) -> HeaderMap {
 }
 
 /// Returns what a provider's node sends on of a registry's answer; the node adds its own fields, and
-/// a `Date` where none is left.
+/// a `Date` where none is left. Names with `_` stay out: to some programs they are names with `-`.
 pub fn forwardable_answer(fields: &HeaderMap) -> HeaderMap {
     let mut kept = keep(fields, |name| {
-        !is_dropped_everywhere(name) && !super::is_ours(name) && name != "content-digest"
+        !is_dropped_everywhere(name)
+            && !super::is_ours(name)
+            && name != "content-digest"
+            && !name.contains('_')
     });
     if let Some(date) = fields.get(http::header::DATE) {
         // `insert` leaves exactly one.
