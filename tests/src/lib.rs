@@ -16,6 +16,7 @@ pub mod agency;
 pub mod answer;
 pub mod ask;
 pub mod claims;
+pub mod kept;
 pub mod large;
 pub mod process;
 pub mod puppet;
