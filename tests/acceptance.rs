@@ -264,7 +264,6 @@ const UNPROVOKED: &[(&str, &str)] = &[
     ("clock_not_trusted", "time"),
     ("cannot_create_signature", "keys on tokens"),
     ("service_disabled", "stop and maintenance"),
-    ("maintenance_mode", "stop and maintenance"),
 ];
 
 /// All text of the scenarios.

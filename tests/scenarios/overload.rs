@@ -5,9 +5,11 @@ use std::time::Duration;
 use bridge_tests::registry::Reaction;
 use bridge_tests::world::{PATH, Setup, World, usual};
 
-/// Exchanges that may run at a time.
-const PLACES: usize = 8;
-/// How long the registry works on each: with the places it is what can be done, on any machine.
+/// Exchanges that may run at a time, of all callers.
+const EXCHANGES: usize = 8;
+/// Many more than may run.
+const BURST: usize = 24;
+/// How long the registry works on each: with the places, that is what can be done on any machine.
 const WORK: Duration = Duration::from_millis(500);
 const ROUNDS: usize = 8;
 
@@ -18,8 +20,13 @@ async fn overload(setup: Setup, (status, code): (u16, &str)) {
     let caller = world.consumer.caller();
     let rounds = u32::try_from(ROUNDS).unwrap();
 
+    // How many of them one caller gets.
+    let burst = caller.closed_loop(BURST, PATH, |_| false).await;
+    let places = burst.count(200);
+    assert!((2..=EXCHANGES).contains(&places), "{places} places");
+
     let began = tokio::time::Instant::now();
-    let peak = caller.closed_loop(PLACES, PATH, move |_| began.elapsed() < WORK * rounds);
+    let peak = caller.closed_loop(places, PATH, move |_| began.elapsed() < WORK * rounds);
     let peak = peak.await;
     let took = began.elapsed();
     assert_eq!((peak.lost, peak.count(200)), (0, peak.answers.len()));
@@ -49,23 +56,26 @@ async fn overload(setup: Setup, (status, code): (u16, &str)) {
         "a refusal waits for nothing"
     );
 
-    let after = caller.closed_loop(PLACES, PATH, |_| false).await;
+    let after = caller.closed_loop(places, PATH, |_| false).await;
     assert_eq!(
         after.count(200),
-        PLACES,
+        places,
         "the first after it are all served"
     );
-    assert_eq!(world.registry.seen().len(), peak.count(200) + good + PLACES);
+    assert_eq!(
+        world.registry.seen().len(),
+        2 * places + peak.count(200) + good
+    );
 }
 
 #[tokio::test]
 async fn a_consumers_node_offered_three_times_its_capacity_serves_as_many_and_refuses_the_rest() {
-    let setup = World::with().consumer_limit(&format!("exchanges = {PLACES}"));
+    let setup = World::with().consumer_limit(&format!("exchanges = {EXCHANGES}"));
     overload(setup, (503, "server.clientproxy.overloaded")).await;
 }
 
 #[tokio::test]
 async fn a_providers_node_offered_three_times_its_capacity_serves_as_many_and_refuses_the_rest() {
-    let setup = World::with().provider_limit(&format!("exchanges = {PLACES}"));
+    let setup = World::with().provider_limit(&format!("exchanges = {EXCHANGES}"));
     overload(setup, (502, "server.clientproxy.service_failed")).await;
 }
