@@ -139,7 +139,7 @@ impl Payload {
                 // The common case, a small body in one piece, is not copied.
                 single = Some(data);
             } else if length > bounds.memory as u64 {
-                let mut fresh = room.writer(owner).await?;
+                let mut fresh = room.writer(owner);
                 fresh.write(memory.split().freeze()).await?;
                 fresh.write(data).await?;
                 writer = Some(fresh);

@@ -86,7 +86,7 @@ pub const CONNECTION_AGE: Duration = Duration::from_mins(10);
 const READ_AHEAD: usize = 16 * 1024;
 
 /// While the node drains, a connection without a request is kept so long.
-const LAST_REQUESTS: Duration = Duration::from_millis(500);
+const LAST_REQUESTS: Duration = Duration::from_secs(1);
 
 /// Serves one listener until the node drains.
 pub async fn serve<H: Handler>(

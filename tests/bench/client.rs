@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::header::HOST;
+use http::response::Parts;
 use http::{HeaderValue, Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{self, SendRequest};
@@ -24,7 +25,7 @@ pub(crate) struct Figures {
     elapsed: Duration,
 }
 
-type Client = SendRequest<Empty<Bytes>>;
+pub(crate) type Client = SendRequest<Empty<Bytes>>;
 
 /// A server that needs longer to start does not start.
 const WAIT: Duration = Duration::from_secs(20);
@@ -88,7 +89,7 @@ async fn is_ready(address: SocketAddr, target: Option<&str>) -> Result<(), Failu
     Err(String::from_utf8_lossy(&body.collect().await?.to_bytes()).into())
 }
 
-async fn connect(address: SocketAddr) -> Result<Client, Failure> {
+pub(crate) async fn connect(address: SocketAddr) -> Result<Client, Failure> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let (client, connection) = http1::handshake(TokioIo::new(stream)).await?;
@@ -109,7 +110,8 @@ async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Vec<u
     }
 }
 
-async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
+/// One request and its whole answer, whatever it is.
+pub(crate) async fn send(client: &mut Client, plan: &Plan) -> Result<(Parts, Bytes), Failure> {
     let mut request = Request::get(plan.target.as_str()).body(Empty::new())?;
     request.headers_mut().clone_from(&plan.fields);
     request
@@ -117,7 +119,11 @@ async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
         .insert(HOST, HeaderValue::from_str(&plan.address.to_string())?);
     client.ready().await?;
     let (head, body) = client.send_request(request).await?.into_parts();
-    let body = body.collect().await?.to_bytes();
+    Ok((head, body.collect().await?.to_bytes()))
+}
+
+async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
+    let (head, body) = send(client, plan).await?;
     if head.status != StatusCode::OK || body.len() != ANSWER_BYTES {
         let shown = String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(&body)).into_owned();
         let what = format!(
@@ -133,28 +139,29 @@ async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
 // === impl Figures ===
 
 impl Figures {
-    /// The time within which this share of the answers came, thousandths.
-    fn within(&self, thousandths: usize) -> u32 {
-        let index = self.micros.len().saturating_mul(thousandths) / 1000;
-        self.micros
-            .get(index.min(self.micros.len().saturating_sub(1)))
-            .copied()
-            .unwrap_or(0)
+    /// Answers per second.
+    pub(crate) fn per_second(&self) -> f64 {
+        let answers = u32::try_from(self.micros.len()).unwrap_or(u32::MAX);
+        f64::from(answers) / self.elapsed.as_secs_f64().max(f64::EPSILON)
     }
+}
+
+/// The time within which this share of the answers came, thousandths; times ascend.
+pub(crate) fn within(micros: &[u32], thousandths: usize) -> u32 {
+    let index = micros.len().saturating_mul(thousandths) / 1000;
+    let last = micros.len().saturating_sub(1);
+    micros.get(index.min(last)).copied().unwrap_or(0)
 }
 
 /// One line that the run script reads: names, `=`, numbers.
 impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answers = self.micros.len();
-        let rate = u128::try_from(answers)
-            .unwrap_or(u128::MAX)
-            .saturating_mul(1_000_000)
-            / self.elapsed.as_micros().max(1);
-        let (p50, p99) = (self.within(500), self.within(990));
+        let rate = self.per_second();
+        let (p50, p99) = (within(&self.micros, 500), within(&self.micros, 990));
         write!(
             f,
-            "answers={answers} errors=0 per_second={rate} p50_us={p50} p99_us={p99}"
+            "answers={answers} errors=0 per_second={rate:.0} p50_us={p50} p99_us={p99}"
         )
     }
 }

@@ -6,6 +6,7 @@ mod client;
 #[cfg(test)]
 mod defaults;
 mod options;
+mod overload;
 mod setup;
 mod upstream;
 
@@ -16,13 +17,16 @@ usage: bridge-bench setup FOLDER
        bridge-bench upstream ADDRESS
        bridge-bench wait ADDRESS [TARGET]
        bridge-bench load ADDRESS TARGET --seconds N [--connections N] [--field NAME:VALUE]...
+       bridge-bench overload ADDRESS TARGET --seconds N [--field NAME:VALUE]...
 
 setup     makes authority, keys, directory, contract and settings of two nodes, the certificates of
           the nginx pair, and FOLDER/bench.env with every address
 upstream  answers every request with 200 and the same JSON text until it is killed
 wait      waits until ADDRESS accepts a connection and, if TARGET is given, answers it with 200
 load      asks for TARGET over kept connections, each waiting for its answer, and prints the figures;
-          fails if any answer is not 200 of the upstream's length";
+          fails if any answer is not 200 of the upstream's length
+overload  measures the most that ADDRESS answers, offers three times as much in an open loop, and prints
+          how much of the most was still answered; fails if any answer is neither good nor a refusal";
 
 /// Length of the upstream's answer, bytes.
 const ANSWER_BYTES: usize = 2048;
@@ -49,6 +53,7 @@ fn run() -> Result<(), Failure> {
             runtime()?.block_on(client::wait(address, target.as_deref()))?;
         }
         Options::Load(plan) => say(runtime()?.block_on(client::load(plan))?),
+        Options::Overload(plan) => say(runtime()?.block_on(overload::overload(plan))?),
     }
     Ok(())
 }

@@ -23,6 +23,7 @@ pub(crate) enum Options {
         target: Option<String>,
     },
     Load(Plan),
+    Overload(Plan),
 }
 
 /// A load and whom it is for.
@@ -58,6 +59,10 @@ impl Options {
             "load" => {
                 let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
                 return Plan::parse(address, target, words).map(Self::Load);
+            }
+            "overload" => {
+                let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
+                return Plan::parse(address, target, words).map(Self::Overload);
             }
             other => return Err(format!("no command `{other}`\n{USAGE}").into()),
         };

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -63,7 +64,7 @@ pub struct LargeRegistry {
 
 /// A body whose pieces come when the scenario sends them.
 #[derive(Debug)]
-pub struct Piecemeal {
+struct Piecemeal {
     pieces: tokio::sync::mpsc::Receiver<Bytes>,
     length: Option<u64>,
 }
@@ -147,12 +148,10 @@ impl Body for Noise {
 
 // === impl Piecemeal ===
 
-impl Piecemeal {
-    /// A body, with a length to announce or in chunks, and the way to send its pieces. Its end comes when the sender is dropped.
-    pub fn new(length: Option<u64>) -> (Sent, tokio::sync::mpsc::Sender<Bytes>) {
-        let (sender, pieces) = tokio::sync::mpsc::channel(1);
-        (Self { pieces, length }.boxed_unsync(), sender)
-    }
+/// A body, with a length to announce or in chunks, and the way to send its pieces. It ends when the sender is dropped.
+pub fn piecemeal(length: Option<u64>) -> (Sent, tokio::sync::mpsc::Sender<Bytes>) {
+    let (sender, pieces) = tokio::sync::mpsc::channel(1);
+    (Piecemeal { pieces, length }.boxed_unsync(), sender)
 }
 
 impl Body for Piecemeal {
@@ -221,11 +220,11 @@ async fn digest(mut body: Incoming) -> Result<(Seen, Bytes), hyper::Error> {
 
 fn hex(digest: Digest) -> String {
     let digest = digest.finish();
-    digest
-        .as_ref()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let mut text = String::new();
+    for byte in digest.as_ref() {
+        write!(text, "{byte:02x}").unwrap();
+    }
+    text
 }
 
 // === impl Agency ===

@@ -20,6 +20,7 @@ pub mod claims;
 pub mod fuzz;
 pub mod golden;
 pub mod hostile;
+pub mod kept;
 pub mod large;
 pub mod message;
 pub mod process;

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response};
@@ -42,6 +43,8 @@ pub enum Reaction {
     Close,
     /// Waits for a permit, then answers 200 with this body.
     Held(Arc<Semaphore>, Bytes),
+    /// Works for so long, then answers 200 with this body.
+    Works(Duration, Bytes),
 }
 
 type Script = Arc<dyn Fn(&Seen) -> Reaction + Send + Sync>;
@@ -164,6 +167,10 @@ impl Registry {
             Reaction::Answer(status, fields, body) => Ok(response(status, fields, body)),
             Reaction::Cut(body) => Ok(cut(body)),
             Reaction::Close => Err(std::io::Error::other("closed")),
+            Reaction::Works(time, body) => {
+                tokio::time::sleep(time).await;
+                Ok(response(200, HeaderMap::new(), body))
+            }
             Reaction::Held(gate, body) => {
                 gate.acquire()
                     .await

@@ -135,6 +135,22 @@ impl Setup {
         self
     }
 
+    /// Adds a line to `[limits]` of the provider's node.
+    #[must_use]
+    pub fn provider_limit(mut self, line: &str) -> Self {
+        self.provider.limits.push_str(line);
+        self.provider.limits.push('\n');
+        self
+    }
+
+    /// Adds a line to `[limits]` of the consumer's node.
+    #[must_use]
+    pub fn consumer_limit(mut self, line: &str) -> Self {
+        self.consumer.limits.push_str(line);
+        self.consumer.limits.push('\n');
+        self
+    }
+
     /// Adds a group to the directory.
     #[must_use]
     pub fn group(mut self, code: &str, members: &[&str]) -> Self {

@@ -8,6 +8,7 @@ use bridge_adapter::{
     body,
 };
 use http::{HeaderMap, HeaderValue, Method};
+use http_body_util::BodyExt as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_util::sync::CancellationToken;
 
@@ -202,6 +203,19 @@ async fn no_more_connections_than_allowed_are_open() {
 }
 
 #[tokio::test]
+async fn who_waits_too_long_for_a_connection_is_told_that_the_registry_is_busy() {
+    let server = Server::start().await;
+    let mut config = HttpConfig::new(server.url());
+    (config.pool.connections, config.pool.wait) = (1, Duration::from_millis(20));
+    let adapter = HttpAdapter::new(config).unwrap();
+    let first = call(&adapter, &probe("/trickle")).await.unwrap();
+    let error = call(&adapter, &probe("/good")).await.unwrap_err();
+    assert!(matches!(error, AdapterError::Busy), "{error}");
+    drop(first);
+    assert_eq!(text(&adapter, &probe("/good")).await, "yaxşı");
+}
+
+#[tokio::test]
 async fn what_is_no_answer_is_named() {
     let server = Server::start().await;
     let adapter = adapter(&server);
@@ -250,6 +264,47 @@ async fn the_answer_must_begin_in_time_though_the_deadline_is_far() {
         .await
         .unwrap_err();
     assert!(matches!(error, AdapterError::TimedOut), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_registry_has_its_time_from_the_end_of_the_request_on() {
+    let server = Server::start().await;
+    let config = HttpConfig {
+        timeout: Duration::from_secs(1),
+        ..HttpConfig::new(server.url())
+    };
+    let adapter = HttpAdapter::new(config.clone()).unwrap();
+    let (pieces, body) = tokio::sync::mpsc::channel(1);
+    let mut slow = probe("/echo").call(CancellationToken::new());
+    (slow.method, slow.body_length) = (Method::POST, None);
+    slow.body = Piecemeal(body).boxed_unsync();
+    let sending = async {
+        let began = tokio::time::Instant::now();
+        let mut tick = tokio::time::interval(Duration::from_millis(50));
+        while began.elapsed() < config.timeout + Duration::from_millis(300) {
+            tick.tick().await;
+            pieces.send("piece ").await.unwrap();
+        }
+        drop(pieces);
+    };
+    let (answer, ()) = tokio::join!(adapter.call(slow), sending);
+    assert_eq!(answer.unwrap().status, 200);
+}
+
+/// A body whose pieces come when the test sends them.
+struct Piecemeal(tokio::sync::mpsc::Receiver<&'static str>);
+
+impl http_body::Body for Piecemeal {
+    type Data = bytes::Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        cx: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<bytes::Bytes>, BodyError>>> {
+        let polled = self.0.poll_recv(cx);
+        polled.map(|piece| piece.map(|piece| Ok(http_body::Frame::data(piece.into()))))
+    }
 }
 
 #[tokio::test]

@@ -414,6 +414,28 @@ async fn too_many_waiting_calls_are_told_that_the_registry_is_busy() {
 }
 
 #[tokio::test]
+async fn who_waits_too_long_for_a_connection_is_told_that_the_registry_is_busy() {
+    let bench = Bench::new(MANIFEST);
+    let limits = SqlLimits {
+        connections: 1,
+        wait: Duration::from_millis(20),
+        ..SqlLimits::default()
+    };
+    let adapter = bench.open(limits).unwrap();
+    let cancel = CancellationToken::new();
+    let waits = async {
+        let call = probe("/1").call(CancellationToken::new());
+        let error = adapter.call(call).await.unwrap_err();
+        cancel.cancel();
+        error
+    };
+    let slow = adapter.call(probe("/slow").call(cancel.clone()));
+    let (slow, waited) = tokio::join!(biased; slow, waits);
+    assert!(matches!(waited, AdapterError::Busy), "{waited}");
+    assert!(matches!(slow.unwrap_err(), AdapterError::Cancelled));
+}
+
+#[tokio::test]
 async fn connections_cannot_write() {
     let bench = Bench::new(MANIFEST);
     bench.open(SqlLimits::default()).unwrap();

@@ -58,7 +58,7 @@ impl Room {
         self.limits.check(&self.state(), owner, (0, bytes))
     }
 
-    pub(super) async fn writer(&self, owner: &str) -> Result<spool::Writer, PayloadError> {
+    pub(super) fn writer(&self, owner: &str) -> spool::Writer {
         let reserved = Reserved {
             used: Arc::clone(&self.used),
             owner: owner.to_owned(),
@@ -66,7 +66,7 @@ impl Room {
             limits: self.limits,
             disk: Arc::clone(&self.disk),
         };
-        spool::Writer::create(self.folder.clone(), reserved).await
+        spool::Writer::create(self.folder.clone(), reserved)
     }
 
     /// Bytes in use by the node.
