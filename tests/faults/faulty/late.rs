@@ -7,7 +7,7 @@ use std::io;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use bridge_journal::{Disk, FolderDisk, SegmentFile};
+use bridge_journal::{Disk, DiskPlace, FolderDisk, SegmentFile};
 
 /// A folder whose bytes come late.
 pub(crate) struct Late {
@@ -120,6 +120,11 @@ impl Disk for Late {
     fn sync_folder(&self, folder: &str) -> io::Result<()> {
         self.waiting.write_all()?;
         self.disk.sync_folder(folder)
+    }
+
+    fn place(&self, path: &str) -> io::Result<DiskPlace> {
+        self.waiting.write_all()?;
+        self.disk.place(path)
     }
 
     fn lock(&self) -> io::Result<Option<Box<dyn Send>>> {

@@ -3,7 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
-use bridge_journal::{Disk, FolderDisk, SegmentFile};
+use bridge_journal::{Disk, DiskPlace, FolderDisk, SegmentFile};
 
 /// A folder of which nothing is made durable.
 pub(crate) struct Unsynced(pub(crate) FolderDisk);
@@ -39,6 +39,10 @@ impl Disk for Unsynced {
     fn sync_folder(&self, _folder: &str) -> io::Result<()> {
         // The fault.
         Ok(())
+    }
+
+    fn place(&self, path: &str) -> io::Result<DiskPlace> {
+        self.0.place(path)
     }
 
     fn lock(&self) -> io::Result<Option<Box<dyn Send>>> {
