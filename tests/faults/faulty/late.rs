@@ -123,6 +123,7 @@ impl Disk for Late {
     }
 
     fn place(&self, path: &str) -> io::Result<DiskPlace> {
+        self.waiting.write_all()?;
         self.disk.place(path)
     }
 
