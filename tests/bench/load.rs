@@ -15,14 +15,17 @@ const USAGE: &str = "\
 usage: bridge-bench setup FOLDER
        bridge-bench upstream ADDRESS
        bridge-bench wait ADDRESS [TARGET]
-       bridge-bench load ADDRESS TARGET --seconds N [--connections N] [--field NAME:VALUE]...
+       bridge-bench load ADDRESS TARGET [--seconds N] [--connections N] [--field NAME:VALUE]...
+       bridge-bench idle PID ADDRESS TARGET [--connections N] [--field NAME:VALUE]...
 
 setup     makes authority, keys, directory, contract and settings of two nodes, the certificates of
           the nginx pair, and FOLDER/bench.env with every address
 upstream  answers every request with 200 and the same JSON text until it is killed
 wait      waits until ADDRESS accepts a connection and, if TARGET is given, answers it with 200
 load      asks for TARGET over kept connections, each waiting for its answer, and prints the figures;
-          fails if any answer is not 200 of the upstream's length";
+          fails if any answer is not 200 of the upstream's length
+idle      asks for TARGET once on each of many connections, keeps them open, and prints how much memory
+          process PID has then";
 
 /// Length of the upstream's answer, bytes.
 const ANSWER_BYTES: usize = 2048;
@@ -49,6 +52,7 @@ fn run() -> Result<(), Failure> {
             runtime()?.block_on(client::wait(address, target.as_deref()))?;
         }
         Options::Load(plan) => say(runtime()?.block_on(client::load(plan))?),
+        Options::Idle { plan, pid } => say(runtime()?.block_on(client::idle(&plan, pid))?),
     }
     Ok(())
 }
