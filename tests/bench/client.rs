@@ -57,6 +57,35 @@ pub(crate) async fn load(plan: Plan) -> Result<Figures, Failure> {
     Ok(Figures { micros, elapsed })
 }
 
+/// Opens connections that have been answered once and wait for nothing, and tells the memory of the process behind them.
+///
+/// # Errors
+///
+/// The first connection that is not answered with 200; a process that is gone.
+pub(crate) async fn idle(plan: &Plan, pid: u32) -> Result<String, Failure> {
+    let mut open = Vec::new();
+    for _ in 0..plan.connections {
+        let mut client = connect(plan.address).await?;
+        let (head, body) = client.send_request(request(plan)?).await?.into_parts();
+        body.collect().await?;
+        if head.status != StatusCode::OK {
+            return Err(format!("an idle connection was answered with {}", head.status).into());
+        }
+        open.push(client);
+    }
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
+    let resident = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .and_then(|value| value.trim().strip_suffix(" kB"))
+        .ok_or("the process does not tell its memory")?;
+    open.retain(|client| !client.is_closed());
+    Ok(format!(
+        "connections={} resident_kib={resident}",
+        open.len()
+    ))
+}
+
 /// Waits until a server accepts a connection and, if a target is given, answers it with 200.
 ///
 /// # Errors
@@ -112,13 +141,8 @@ async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Vec<u
 
 /// One request and its whole answer, whatever it is.
 pub(crate) async fn send(client: &mut Client, plan: &Plan) -> Result<(Parts, Bytes), Failure> {
-    let mut request = Request::get(plan.target.as_str()).body(Empty::new())?;
-    request.headers_mut().clone_from(&plan.fields);
-    request
-        .headers_mut()
-        .insert(HOST, HeaderValue::from_str(&plan.address.to_string())?);
     client.ready().await?;
-    let (head, body) = client.send_request(request).await?.into_parts();
+    let (head, body) = client.send_request(request(plan)?).await?.into_parts();
     Ok((head, body.collect().await?.to_bytes()))
 }
 
@@ -134,6 +158,14 @@ async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
         return Err(what.into());
     }
     Ok(())
+}
+
+fn request(plan: &Plan) -> Result<Request<Empty<Bytes>>, Failure> {
+    let mut request = Request::get(plan.target.as_str()).body(Empty::new())?;
+    request.headers_mut().clone_from(&plan.fields);
+    let host = HeaderValue::from_str(&plan.address.to_string())?;
+    request.headers_mut().insert(HOST, host);
+    Ok(request)
 }
 
 // === impl Figures ===

@@ -16,7 +16,8 @@ const USAGE: &str = "\
 usage: bridge-bench setup FOLDER
        bridge-bench upstream ADDRESS
        bridge-bench wait ADDRESS [TARGET]
-       bridge-bench load ADDRESS TARGET --seconds N [--connections N] [--field NAME:VALUE]...
+       bridge-bench load ADDRESS TARGET [--seconds N] [--connections N] [--field NAME:VALUE]...
+       bridge-bench idle PID ADDRESS TARGET [--connections N] [--field NAME:VALUE]...
        bridge-bench overload ADDRESS TARGET --seconds N [--field NAME:VALUE]...
 
 setup     makes authority, keys, directory, contract and settings of two nodes, the certificates of
@@ -25,6 +26,8 @@ upstream  answers every request with 200 and the same JSON text until it is kill
 wait      waits until ADDRESS accepts a connection and, if TARGET is given, answers it with 200
 load      asks for TARGET over kept connections, each waiting for its answer, and prints the figures;
           fails if any answer is not 200 of the upstream's length
+idle      asks for TARGET once on each of many connections, keeps them open, and prints how much memory
+          process PID has then
 overload  measures the most that ADDRESS answers, offers three times as much in an open loop, and prints
           how much of the most was still answered; fails if any answer is neither good nor a refusal";
 
@@ -54,6 +57,7 @@ fn run() -> Result<(), Failure> {
         }
         Options::Load(plan) => say(runtime()?.block_on(client::load(plan))?),
         Options::Overload(plan) => say(runtime()?.block_on(overload::overload(plan))?),
+        Options::Idle { plan, pid } => say(runtime()?.block_on(client::idle(&plan, pid))?),
     }
     Ok(())
 }

@@ -24,6 +24,11 @@ pub(crate) enum Options {
     },
     Load(Plan),
     Overload(Plan),
+    Idle {
+        plan: Plan,
+        /// The process whose memory is told.
+        pid: u32,
+    },
 }
 
 /// A load and whom it is for.
@@ -38,6 +43,7 @@ pub(crate) struct Plan {
 }
 
 const DEFAULT_CONNECTIONS: usize = 64;
+const DEFAULT_DURATION: Duration = Duration::from_secs(5);
 
 // === impl Options ===
 
@@ -64,6 +70,12 @@ impl Options {
                 let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
                 return Plan::parse(address, target, words).map(Self::Overload);
             }
+            "idle" => {
+                let pid = next("PID")?.parse()?;
+                let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
+                let plan = Plan::parse(address, target, words)?;
+                return Ok(Self::Idle { plan, pid });
+            }
             other => return Err(format!("no command `{other}`\n{USAGE}").into()),
         };
         match words.next() {
@@ -81,7 +93,7 @@ impl Plan {
         target: String,
         mut words: impl Iterator<Item = String>,
     ) -> Result<Self, Failure> {
-        let mut seconds: Option<u64> = None;
+        let mut duration = DEFAULT_DURATION;
         let mut connections = DEFAULT_CONNECTIONS;
         let mut fields = HeaderMap::new();
         while let Some(option) = words.next() {
@@ -89,7 +101,7 @@ impl Plan {
                 .next()
                 .ok_or(format!("{option} lacks its value\n{USAGE}"))?;
             match option.as_str() {
-                "--seconds" => seconds = Some(value.parse()?),
+                "--seconds" => duration = Duration::from_secs(value.parse()?),
                 "--connections" => connections = value.parse()?,
                 "--field" => {
                     let (name, value) = value.split_once(':').ok_or("a field is NAME:VALUE")?;
@@ -98,8 +110,6 @@ impl Plan {
                 other => return Err(format!("no option `{other}`\n{USAGE}").into()),
             }
         }
-        let seconds = seconds.ok_or(format!("--seconds is missing\n{USAGE}"))?;
-        let duration = Duration::from_secs(seconds);
         Ok(Self {
             address,
             target,
