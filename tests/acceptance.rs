@@ -270,7 +270,6 @@ const UNPROVOKED: &[(&str, &str)] = &[
     ("outcome_unknown", "idempotency"),
     ("ocsp_failed", "certificate status"),
     ("timestamping_failed", "time-stamps"),
-    ("clock_not_trusted", "time"),
     ("cannot_create_signature", "keys on tokens"),
 ];
 

@@ -170,11 +170,7 @@ impl Node {
             let place = settings.data_folder.join("journal").display().to_string();
             one(&place, &error, journal_remedy(&error))
         })?;
-        clock.not_before(journal.head().newest);
-        let overruled_ms = clock.behind_ms().filter(|_| vouched.clock);
-        if overruled_ms.is_some() {
-            clock.disbelieve(journal.head().newest);
-        }
+        let overruled_ms = floor(&clock, journal.head().newest, vouched);
         let orders = Orders::read(&journal, clock.now()).map_err(|error| {
             let place = settings.data_folder.join("journal").display().to_string();
             one(&place, &error, ORDERS_REMEDY)
@@ -434,6 +430,16 @@ fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
             "see config/README.md, \"The journal does not open\""
         }
     }
+}
+
+/// Time begins at the newest leaf, unless the operator vouches for a clock that says less; then by how much.
+fn floor(clock: &Clock, newest: UnixMillis, vouched: Vouched) -> Option<u64> {
+    clock.not_before(newest);
+    let behind_ms = clock.behind_ms().filter(|_| vouched.clock);
+    if behind_ms.is_some() {
+        clock.disbelieve(newest);
+    }
+    behind_ms
 }
 
 /// The memory of replays and quotas comes back from the journal's newest leaves.

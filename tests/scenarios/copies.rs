@@ -73,3 +73,49 @@ async fn a_data_folder_started_twice_or_copied_is_refused_until_the_operator_vou
     let said = refused(&world.consumer);
     assert!(said.contains("this is another machine"), "{said}");
 }
+
+#[tokio::test]
+async fn what_the_segments_can_tell_is_made_anew_with_one_warning_each() {
+    let mut world = World::with().contract(usual()).make().await;
+    world.provider.start().await;
+    world.consumer.ports = reserve_ports();
+    world.consumer.write_settings();
+    world.publish(now_s());
+    world.provider.refresh().await;
+    let mut node = Process::run(&world.consumer).await;
+    let answer = world.consumer.get(PATH).by_key().send().await;
+    answer.answered(200);
+    node.terminate();
+    assert_eq!(node.ended().await.code(), Some(0));
+    let journal = world.consumer.journal();
+    let first = journal.join("segments/00000000000000000000");
+    fs::remove_file(first.with_extension("index")).unwrap();
+    fs::write(journal.join("checkpoint"), "not a checkpoint").unwrap();
+    for entry in fs::read_dir(journal.join("cache")).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            fs::write(path, [0xff; 64]).unwrap();
+        }
+    }
+    fs::remove_file(&node.log).unwrap();
+    let mut node = Process::run(&world.consumer).await;
+    let log = fs::read_to_string(&node.log).unwrap();
+    for told in [
+        "an index is lost or damaged and made anew",
+        "checkpoint: not a checkpoint",
+        "the journal's cache is damaged",
+    ] {
+        let warnings = log.lines().filter(|line| line.contains(told));
+        let warnings: Vec<&str> = warnings.collect();
+        assert!(
+            matches!(warnings[..], [one] if one.contains("WARN")),
+            "{told}: {warnings:?}"
+        );
+    }
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    node.terminate();
+    assert_eq!(node.ended().await.code(), Some(0));
+    claims::verifies(&world.consumer);
+    world.consumer.start().await;
+    assert_eq!(claims::kinds(&world.consumer, answer.request_id()).len(), 2);
+}

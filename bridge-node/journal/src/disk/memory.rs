@@ -6,45 +6,14 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::{Disk, DiskPlace, SegmentFile};
 
+mod failure;
+
+pub(crate) use failure::{Crash, Failure, Operation};
+
 /// A disk that forgets, on [`MemoryDisk::cut_power`], what was never synced.
 #[derive(Clone, Default)]
 pub(crate) struct MemoryDisk {
     state: Arc<Mutex<State>>,
-}
-
-/// How a durable write fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Failure {
-    /// Nothing happens, and an error is reported.
-    NotStored,
-    /// All of it happens, and an error is reported.
-    StoredButFailed,
-    /// The first half happens, and an error is reported.
-    TornFront,
-    /// The second half happens, and an error is reported.
-    TornBack,
-    /// So many bytes at the front happen, and an error is reported.
-    Front(usize),
-    /// All but so many bytes at the front happen, and an error is reported.
-    Back(usize),
-}
-
-/// A change of the disk: what it is, and how often that was done before. Threads don't disturb it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Operation {
-    pub(crate) what: String,
-    pub(crate) number: usize,
-}
-
-/// What outlives a crash.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Crash {
-    /// The process ends; the system's memory stays.
-    Process,
-    /// Power ends; only synced bytes and synced folders stay.
-    Power,
-    /// Power ends; only synced bytes stay, but the folders are as they were last.
-    PowerFoldersKept,
 }
 
 #[derive(Default)]
@@ -202,26 +171,6 @@ impl MemoryDisk {
     /// Returns the paths of all files.
     pub(crate) fn paths(&self) -> Vec<String> {
         locked(&self.state).files.keys().cloned().collect()
-    }
-}
-
-impl Failure {
-    /// What happens of something that is whole or isn't there.
-    fn is_stored(self) -> bool {
-        matches!(self, Self::StoredButFailed | Self::TornBack | Self::Back(_))
-    }
-
-    /// What happens of a run of bytes.
-    fn part(self, start: usize, end: usize) -> (usize, usize) {
-        let middle = start + (end - start) / 2;
-        match self {
-            Self::NotStored => (start, start),
-            Self::StoredButFailed => (start, end),
-            Self::TornFront => (start, middle),
-            Self::TornBack => (middle, end),
-            Self::Front(bytes) => (start, end.min(start + bytes)),
-            Self::Back(bytes) => (end.min(start + bytes), end),
-        }
     }
 }
 
