@@ -35,7 +35,7 @@ pub struct Limits {
     pub connections: usize,
     /// Exchanges under way at a time, each direction.
     pub exchanges: usize,
-    /// Places for exchanges shrink while every write to the journal waits longer than this.
+    /// Places for exchanges shrink while writes to the journal wait longer than this on average.
     pub journal_wait: Duration,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
@@ -174,11 +174,11 @@ fn check_load(
         raw.body_bytes_per_second,
         (1, 128 * KIB, GIB),
     );
-    // Far above a disk that is slow, far below what a caller waits: an exchange has four such waits.
+    // More than a good disk needs, less than a caller notices: an exchange has four such waits.
     let journal_wait_ms = limit(
         "journal_wait_milliseconds",
         raw.journal_wait_milliseconds,
-        (10, 250, 10_000),
+        (10, 50, 10_000),
     );
     [disk_reserve, body_rate, journal_wait_ms]
 }
