@@ -1,8 +1,8 @@
 //! Admission: how many exchanges run at a time in one direction, and fewer while this node cannot keep up.
 //!
 //! Offered more than it can do, a node that takes everything makes everybody wait until nobody is answered in time. So what does
-//! not find a place is refused at once, before anything is read, signed or journaled. The places shrink while even the luckiest
-//! write to the journal waits too long: such a wait, measured by those who wait, holds the queue of the journal and that for the
+//! not find a place is refused at once, before anything is read, signed or journaled. The places shrink while writes to the
+//! journal wait too long on average: such a wait, measured by those who wait, holds the queue of the journal and that for the
 //! processors, and none of the registry's own time.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +33,8 @@ struct State {
 #[derive(Debug)]
 struct Window {
     since: Instant,
-    shortest: Option<Duration>,
+    waits: u32,
+    waited: Duration,
     fullest: usize,
 }
 
@@ -42,14 +43,16 @@ struct Window {
 pub struct Place(Arc<Gate>);
 
 /// The journal needs company: what waits together is made durable together.
-const FEWEST: usize = 32;
+const FEWEST: usize = 64;
+/// What is judged at a time: long enough for an average, short enough to follow a load.
+const WINDOW: Duration = Duration::from_millis(250);
 /// An overload is told to the log once in this time.
 const TELL_EVERY: Duration = Duration::from_secs(10);
 
 // === impl Gate ===
 
 impl Gate {
-    /// A gate with `most` places, fewer while every write waits longer than `patience`.
+    /// A gate with `most` places, fewer while writes wait longer than `patience` on average.
     pub fn new(most: usize, patience: Duration) -> Self {
         let state = State {
             limit: most,
@@ -86,12 +89,13 @@ impl Gate {
     pub fn waited(&self, time: Duration) {
         let state = &mut *self.state();
         let window = &mut state.window;
-        window.shortest = Some(window.shortest.map_or(time, |known| known.min(time)));
-        if window.since.elapsed() < self.patience {
+        window.waits += 1;
+        window.waited += time;
+        if window.since.elapsed() < WINDOW {
             return;
         }
-        let shortest = window.shortest.unwrap_or_default();
-        let limit = next_limit(state.limit, window.fullest, shortest, self.patience);
+        let average = window.waited / window.waits;
+        let limit = next_limit(state.limit, window.fullest, average, self.patience);
         state.limit = limit.clamp(FEWEST.min(self.most), self.most);
         state.window = Window::starting(state.inside);
     }
@@ -107,13 +111,13 @@ impl Gate {
     }
 }
 
-/// Down by a quarter when nobody was served in time, up by as much when all were and places were short.
-fn next_limit(limit: usize, fullest: usize, shortest: Duration, patience: Duration) -> usize {
-    if shortest > patience {
+/// Down by a quarter when writes waited too long, up by as much when they did not and places were short.
+fn next_limit(limit: usize, fullest: usize, average: Duration, patience: Duration) -> usize {
+    if average > patience {
         let used = limit.min(fullest);
         return used - used / 4;
     }
-    if fullest >= limit && shortest <= patience / 2 {
+    if fullest >= limit && average <= patience / 2 {
         return limit + limit / 4 + 1;
     }
     limit
@@ -139,7 +143,8 @@ impl Window {
     fn starting(inside: usize) -> Self {
         Self {
             since: Instant::now(),
-            shortest: None,
+            waits: 0,
+            waited: Duration::ZERO,
             fullest: inside,
         }
     }
@@ -157,18 +162,18 @@ impl Drop for Place {
 mod tests {
     use super::*;
 
-    const PATIENCE: Duration = Duration::from_millis(250);
+    const PATIENCE: Duration = Duration::from_millis(50);
 
     fn fill(gate: &Arc<Gate>) -> Vec<Place> {
         std::iter::from_fn(|| gate.enter()).collect()
     }
 
-    /// One window in which all places are taken and the shortest wait is this.
+    /// One window in which all places are taken and writes wait so long on average.
     async fn window(gate: &Arc<Gate>, wait: Duration) -> usize {
         let places = fill(gate);
-        gate.waited(wait);
-        tokio::time::advance(PATIENCE).await;
-        gate.waited(wait * 3);
+        gate.waited(wait / 2);
+        tokio::time::advance(WINDOW).await;
+        gate.waited(wait * 3 / 2);
         drop(places);
         fill(gate).len()
     }
@@ -183,7 +188,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn places_shrink_while_every_write_waits_too_long_and_come_back() {
+    async fn places_shrink_while_writes_wait_too_long_and_come_back() {
         let gate = Arc::new(Gate::new(1024, PATIENCE));
         let slow = PATIENCE * 2;
         assert_eq!(window(&gate, slow).await, 768);
@@ -214,8 +219,10 @@ mod tests {
     async fn one_slow_write_among_others_says_nothing() {
         let gate = Arc::new(Gate::new(100, PATIENCE));
         let held = fill(&gate);
-        gate.waited(Duration::from_millis(2));
-        tokio::time::advance(PATIENCE).await;
+        for _ in 0..1000 {
+            gate.waited(Duration::from_millis(2));
+        }
+        tokio::time::advance(WINDOW).await;
         gate.waited(Duration::from_secs(9));
         assert!(gate.enter().is_none());
         drop(held);

@@ -93,8 +93,9 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// An idle connection is not used after this time: the other end closes it when it has waited for a head too long, and
 /// a request sent at that moment has an unknown outcome.
 const IDLE_LIFE: Duration = Duration::from_secs(5);
-/// Idle connections kept for one node.
-const IDLE_PER_PEER: usize = 256;
+/// Idle connections kept for one node: as many as exchanges run at a time by default, because a group of them ends together
+/// and the next group would pay for a handshake each.
+const IDLE_PER_PEER: usize = 1024;
 
 // === impl Peers ===
 

@@ -43,7 +43,7 @@ pub struct Limits {
     pub connections: usize,
     /// Exchanges under way at a time, each direction; no party gets more than are free.
     pub exchanges: usize,
-    /// Places for exchanges shrink while every write to the journal waits longer than this.
+    /// Places for exchanges shrink while writes to the journal wait longer than this on average.
     pub journal_wait: Duration,
     /// Log lines about strangers, and about faults of this node's own, in a minute; more are counted.
     pub log_lines_per_minute: u64,
@@ -192,11 +192,11 @@ impl Limits {
             strangers: size(limit("strangers", raw.strangers, (1, 512, 100_000))),
             connections: size(limit("connections", raw.connections, (1, 5000, 100_000))),
             exchanges: size(limit("exchanges", raw.exchanges, (1, 1024, 100_000))),
-            // Far above a disk that is slow, far below what a caller waits: an exchange has four such waits.
+            // More than a good disk needs, less than a caller notices: an exchange has four such waits.
             journal_wait: Duration::from_millis(limit(
                 "journal_wait_milliseconds",
                 raw.journal_wait_milliseconds,
-                (10, 250, 10_000),
+                (10, 50, 10_000),
             )),
             // As many as a member's refusals get.
             log_lines_per_minute: limit(
