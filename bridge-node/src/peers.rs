@@ -1,6 +1,7 @@
 //! Connections to other nodes: opened when needed, kept a while, never shared between two requests at once.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -36,6 +37,8 @@ pub struct Peers {
     identity: TlsIdentity,
     trust: Arc<Trust>,
     idle: Mutex<HashMap<NodeId, Vec<Line>>>,
+    /// When addresses failed: the directory bounds how many there are.
+    failed: Mutex<HashMap<String, Instant>>,
     head_bytes: usize,
     fields: usize,
 }
@@ -71,6 +74,15 @@ pub enum PeerError {
         #[source]
         source: std::io::Error,
     },
+    /// The connection ended within the handshake: who was there is not known.
+    #[error("the connection to {address} ended within the TLS handshake")]
+    Broken {
+        /// Where to.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Our own TLS identity is unusable.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -86,9 +98,18 @@ pub enum PeerError {
 }
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How a connection ends that nobody refused: what rustls refuses has another kind.
+const BROKEN: [ErrorKind; 4] = [
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::ConnectionReset,
+    ErrorKind::UnexpectedEof,
+];
 /// An idle connection is not used after this time: the other end closes it when it has waited for a head too long, and
 /// a request sent at that moment has an unknown outcome.
 const IDLE_LIFE: Duration = Duration::from_secs(5);
+/// How long an address that failed is tried last: an exchange in this time does not wait for it again.
+const FAILED_FOR: Duration = Duration::from_secs(30);
 /// Idle connections kept for one node.
 const IDLE_PER_PEER: usize = 256;
 
@@ -101,6 +122,7 @@ impl Peers {
             identity,
             trust,
             idle: Mutex::default(),
+            failed: Mutex::default(),
             head_bytes,
             fields,
         }
@@ -110,7 +132,7 @@ impl Peers {
     ///
     /// # Errors
     ///
-    /// [`PeerError::Connect`], [`PeerError::Handshake`], [`PeerError::TimedOut`].
+    /// [`PeerError::Connect`], [`PeerError::Handshake`], [`PeerError::Broken`], [`PeerError::TimedOut`].
     pub async fn line(&self, to: &PeerAddress) -> Result<Line, PeerError> {
         let ready = async {
             while let Some(mut line) = self.take(to) {
@@ -120,9 +142,22 @@ impl Peers {
             }
             self.open(to).await
         };
-        tokio::time::timeout(CONNECT_TIMEOUT, ready)
+        let line = tokio::time::timeout(CONNECT_TIMEOUT, ready)
             .await
-            .unwrap_or(Err(PeerError::TimedOut))
+            .unwrap_or(Err(PeerError::TimedOut));
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match line {
+            Ok(_) => failed.remove(&to.address),
+            Err(_) => failed.insert(to.address.clone(), Instant::now()),
+        };
+        line
+    }
+
+    /// Whether the address failed a moment ago: where there is another one, that is tried first.
+    pub fn has_failed(&self, to: &PeerAddress) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let when = failed.get(&to.address);
+        when.is_some_and(|when| when.elapsed() < FAILED_FOR)
     }
 
     /// Keeps a connection whose answer was read to its end.
@@ -145,6 +180,8 @@ impl Peers {
             lines.retain(Line::usable);
             !lines.is_empty()
         });
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, when| when.elapsed() < FAILED_FOR);
     }
 
     fn take(&self, to: &PeerAddress) -> Option<Line> {
@@ -176,9 +213,13 @@ impl Peers {
         // The name is not sent and not compared: the identity is the certificate's URI, tied to the directory's pin.
         let name = ServerName::try_from("bridge.invalid")
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
-        let handshake = |source| PeerError::Handshake {
-            address: address.clone(),
-            source,
+        let handshake = |source: std::io::Error| {
+            let address = address.clone();
+            if BROKEN.contains(&source.kind()) {
+                PeerError::Broken { address, source }
+            } else {
+                PeerError::Handshake { address, source }
+            }
         };
         let tls = TlsConnector::from(Arc::new(config))
             .connect(name, tcp)
@@ -192,6 +233,8 @@ impl Peers {
         let (sender, connection) = http1::Builder::new()
             .max_headers(self.fields)
             .max_buf_size(self.head_bytes)
+            // The buffer takes one read more than its size.
+            .max_header_size(self.head_bytes)
             .handshake(TokioIo::new(tls))
             .await
             .map_err(PeerError::Ended)?;

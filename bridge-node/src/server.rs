@@ -166,6 +166,8 @@ async fn requests<S, H: Handler>(
         .header_read_timeout(house.limits.head_timeout)
         .max_headers(house.limits.fields)
         .max_buf_size(house.limits.head_bytes)
+        // The buffer takes one read more than its size.
+        .max_header_size(house.limits.head_bytes)
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
     let aged = tokio::time::sleep(CONNECTION_AGE);
