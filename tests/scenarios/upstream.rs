@@ -201,6 +201,16 @@ fn registry_cases() -> Vec<Case> {
         case("a chunk longer than it says", cut, [chunked(), say("4\r\nhalves\r\n0\r\n\r\n")]),
         case("chunks without end", large, [chunked(), Step::Forever(format!("1000\r\n{}\r\n", "a".repeat(4096)).into_bytes())]),
         case("a length above the limit", large, [say(format!("{OK}Content-Length: 100001\r\n\r\n")), Step::Forever(vec![b'a'; 4096])]),
+        case(
+            "eighty fields",
+            Told::Body(""),
+            [say(format!("{OK}{}Content-Length: 0\r\n\r\n", fields(80)))],
+        ),
+        case(
+            "ninety fields",
+            nonsense,
+            [say(format!("{OK}{}Content-Length: 0\r\n\r\n", fields(90)))],
+        ),
         case("a hundred and ten fields", nonsense, [say(format!("{OK}{}Content-Length: 0\r\n\r\n", fields(110)))]),
         case("a field that is not ASCII", nonsense, [say([format!("{OK}x-name: ").as_bytes(), &[0xc9, 0x99], b"\r\nContent-Length: 0\r\n\r\n"].concat())]),
     ]);

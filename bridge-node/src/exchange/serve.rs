@@ -6,7 +6,7 @@ use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
 use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
-use bridge_core::fields::{MAX_FIELDS, MAX_FIELDS_BYTES, forwardable_answer, registry_request};
+use bridge_core::fields::{check_travelling_fields, forwardable_answer, registry_request};
 use bridge_core::refusal::{NodeFault, Refusal, RequestFault, ServiceFault};
 use bridge_core::target::ServiceTarget;
 use bytes::Bytes;
@@ -35,9 +35,6 @@ pub(super) struct Served {
 
 /// Time kept back of an exchange for cutting, signing and journaling the answer.
 const RESERVE: Duration = Duration::from_secs(2);
-
-/// Fields that this node and HTTP add to an answer, with room for those to come.
-const OWN_FIELDS: usize = 16;
 
 /// Stands for a body that was too large to be read: it is there, and it is no JSON that a schema would allow.
 const UNREAD: &[u8] = b"\0";
@@ -186,9 +183,10 @@ fn finish(
         return Err(Refusal::Service(ServiceFault::NotUnderstood));
     }
     let mut fields = forwardable_answer(&fields);
-    if !can_travel(&fields) {
-        return Err(Refusal::Service(ServiceFault::NotUnderstood));
-    }
+    check_travelling_fields(&fields).map_err(|error| {
+        tracing::warn!(%error, "an answer's fields cannot travel");
+        Refusal::Service(ServiceFault::NotUnderstood)
+    })?;
     let head_only = authorised.verified.method == Method::HEAD;
     if let Some(checker) = registry.checker.as_ref().filter(|_| !head_only) {
         let checked = checker.check_answer(&CheckedAnswer {
@@ -214,20 +212,6 @@ fn finish(
         fields,
         payload,
     })
-}
-
-/// Whether a signature can cover the registry's fields, and the other node take them together with this node's own.
-fn can_travel(fields: &HeaderMap) -> bool {
-    let is_visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
-    let bytes: usize = fields
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    fields.len() <= MAX_FIELDS - OWN_FIELDS
-        && bytes <= MAX_FIELDS_BYTES
-        && fields
-            .values()
-            .all(|value| value.as_bytes().iter().all(is_visible))
 }
 
 fn cut_payload(
