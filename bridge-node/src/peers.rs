@@ -1,6 +1,7 @@
 //! Connections to other nodes: opened when needed, kept a while, never shared between two requests at once.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -38,6 +39,8 @@ pub struct Peers {
     identity: TlsIdentity,
     trust: Arc<Trust>,
     idle: Mutex<HashMap<NodeId, Vec<Line>>>,
+    /// When addresses failed: the directory bounds how many there are.
+    failed: Mutex<HashMap<String, Instant>>,
     head_bytes: usize,
     fields: usize,
     slowest: Slowest,
@@ -74,6 +77,15 @@ pub enum PeerError {
         #[source]
         source: std::io::Error,
     },
+    /// The connection ended within the handshake: who was there is not known.
+    #[error("the connection to {address} ended within the TLS handshake")]
+    Broken {
+        /// Where to.
+        address: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
     /// Our own TLS identity is unusable.
     #[error(transparent)]
     Tls(#[from] TlsError),
@@ -90,9 +102,18 @@ pub enum PeerError {
 
 /// How long opening a connection may take.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How a connection ends that nobody refused: what rustls refuses has another kind.
+const BROKEN: [ErrorKind; 4] = [
+    ErrorKind::BrokenPipe,
+    ErrorKind::ConnectionAborted,
+    ErrorKind::ConnectionReset,
+    ErrorKind::UnexpectedEof,
+];
 /// An idle connection is not used after this time: the other end closes it when it has waited for a head too long, and
 /// a request sent at that moment has an unknown outcome.
 const IDLE_LIFE: Duration = Duration::from_secs(5);
+/// How long an address that failed is tried last: an exchange in this time does not wait for it again.
+const FAILED_FOR: Duration = Duration::from_secs(30);
 /// Idle connections kept for one node: as many as exchanges run at a time by default, because a group of them ends together
 /// and the next group would pay for a handshake each.
 const IDLE_PER_PEER: usize = 1024;
@@ -106,6 +127,7 @@ impl Peers {
             identity,
             trust,
             idle: Mutex::default(),
+            failed: Mutex::default(),
             head_bytes: limits.head_bytes,
             fields: limits.fields,
             slowest: limits.slowest(),
@@ -116,7 +138,7 @@ impl Peers {
     ///
     /// # Errors
     ///
-    /// [`PeerError::Connect`], [`PeerError::Handshake`], [`PeerError::TimedOut`].
+    /// [`PeerError::Connect`], [`PeerError::Handshake`], [`PeerError::Broken`], [`PeerError::TimedOut`].
     pub async fn line(&self, to: &PeerAddress) -> Result<Line, PeerError> {
         let ready = async {
             while let Some(mut line) = self.take(to) {
@@ -126,9 +148,22 @@ impl Peers {
             }
             self.open(to).await
         };
-        tokio::time::timeout(CONNECT_TIMEOUT, ready)
+        let line = tokio::time::timeout(CONNECT_TIMEOUT, ready)
             .await
-            .unwrap_or(Err(PeerError::TimedOut))
+            .unwrap_or(Err(PeerError::TimedOut));
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        match line {
+            Ok(_) => failed.remove(&to.address),
+            Err(_) => failed.insert(to.address.clone(), Instant::now()),
+        };
+        line
+    }
+
+    /// Whether the address failed a moment ago: where there is another one, that is tried first.
+    pub fn has_failed(&self, to: &PeerAddress) -> bool {
+        let failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        let when = failed.get(&to.address);
+        when.is_some_and(|when| when.elapsed() < FAILED_FOR)
     }
 
     /// A connection that was opened for this use.
@@ -167,6 +202,8 @@ impl Peers {
             lines.retain(Line::usable);
             !lines.is_empty()
         });
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.retain(|_, when| when.elapsed() < FAILED_FOR);
     }
 
     fn take(&self, to: &PeerAddress) -> Option<Line> {
@@ -198,9 +235,13 @@ impl Peers {
         // The name is not sent and not compared: the identity is the certificate's URI, tied to the directory's pin.
         let name = ServerName::try_from("bridge.invalid")
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
-        let handshake = |source| PeerError::Handshake {
-            address: address.clone(),
-            source,
+        let handshake = |source: std::io::Error| {
+            let address = address.clone();
+            if BROKEN.contains(&source.kind()) {
+                PeerError::Broken { address, source }
+            } else {
+                PeerError::Handshake { address, source }
+            }
         };
         let tls = TlsConnector::from(Arc::new(config))
             .connect(name, tcp)
@@ -214,6 +255,8 @@ impl Peers {
         let (sender, connection) = http1::Builder::new()
             .max_headers(self.fields)
             .max_buf_size(self.head_bytes)
+            // The buffer takes one read more than its size.
+            .max_header_size(self.head_bytes)
             .handshake(TokioIo::new(Paced::new(tls, self.slowest)))
             .await
             .map_err(PeerError::Ended)?;

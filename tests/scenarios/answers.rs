@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::Kind;
+use bridge_tests::act::Step;
 use bridge_tests::claims;
+use bridge_tests::message::Message;
 use bridge_tests::puppet::Puppet;
 use bridge_tests::puppet::server::{Behaviour, Draft, Got, Listening};
 use bridge_tests::registry::fields_of;
@@ -13,6 +15,7 @@ use bridge_tests::world::{STRANGER_PATH, World, with_stranger};
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
+use tokio::sync::Semaphore;
 
 const INCONSISTENT: &str = "server.clientproxy.inconsistent_response";
 
@@ -20,7 +23,7 @@ const INCONSISTENT: &str = "server.clientproxy.inconsistent_response";
 async fn world(behaviour: Behaviour) -> (World, Listening) {
     let mut world = World::with()
         .contract(with_stranger())
-        .limit("exchange_seconds = 3")
+        .limit("exchange_seconds = 2")
         .start()
         .await;
     let listening = Puppet::of(&world.stranger).listen(behaviour).await;
@@ -362,20 +365,21 @@ async fn a_peer_that_does_not_answer_in_time_is_504() {
     assert_eq!(answer.status, 504, "{:?}", answer.body);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+#[tokio::test]
 async fn an_answer_that_comes_too_late_is_journaled_and_not_delivered() {
     let (mut world, _) = world(Behaviour::CloseAtOnce).await;
     let puppet = Puppet::of(&world.stranger);
-    let (told, waiting) = std::sync::mpsc::channel::<()>();
-    let waiting = std::sync::Mutex::new(waiting);
-    let late = Behaviour::Answer(Arc::new(move |got: &Got| {
-        waiting.lock().unwrap().recv().unwrap();
-        puppet.sign_answer(puppet.answer(got, 200, "{\"own\":1}"))
+    let gate = Arc::new(Semaphore::new(0));
+    let held = Arc::clone(&gate);
+    let late = Behaviour::Acts(Arc::new(move |got: &Got| {
+        let mut answer = Message::answer_to(got, &puppet, (Tag::Answer, 200), "{\"own\":1}");
+        answer.sign(&puppet.signer);
+        vec![Step::Wait(Arc::clone(&held)), Step::Say(answer.bytes())]
     }));
     replace(&mut world, late).await;
     let answer = world.consumer.get(STRANGER_PATH).send().await;
     answer.refused(504, "server.clientproxy.io_error");
-    told.send(()).unwrap();
+    gate.add_permits(1);
     let id = answer.request_id();
     wait_until("the late answer is journaled", async || {
         claims::kinds(&world.consumer, id).len() == 3

@@ -329,6 +329,25 @@ async fn s61_s75_limits_of_heads_and_bodies() {
 }
 
 #[tokio::test]
+async fn s61_what_leaves_no_room_for_the_nodes_own_fields_is_refused_by_the_first_node() {
+    let world = World::usual().await;
+    let ask = |fields: usize, value: usize| {
+        let value = "y".repeat(value);
+        (0..fields).fold(world.consumer.get(PATH), |ask, number| {
+            ask.field(&format!("x-field-{number}"), &value)
+        })
+    };
+    // With the client there are 84 and 85 fields.
+    ask(83, 1).send().await.answered(200);
+    let refused = ask(84, 1).send().await;
+    refused.refused(431, "server.clientproxy.bad_request");
+    ask(1, 24_000).send().await.answered(200);
+    let refused = ask(1, 24_600).send().await;
+    refused.refused(431, "server.clientproxy.bad_request");
+    assert_eq!(world.registry.seen().len(), 2);
+}
+
+#[tokio::test]
 async fn a_body_that_ends_early_is_refused() {
     let world = World::usual().await;
     let head = format!("POST {PATH} HTTP/1.1\r\nHost: a\r\n{{key}}\r\nConnection: close\r\n");

@@ -305,32 +305,19 @@ fn replay_cases() -> Vec<Case> {
     ]
 }
 
-/// A message to a request that a puppet got.
-fn answer_to(got: &Got, puppet: &Puppet, tag: Tag, status: u16, body: &str) -> Message {
-    let params = puppet.params(tag, now_s());
-    let asked = Start::Request(got.method.clone(), got.target.clone());
-    let request = Message::new(asked, &params).with_fields(&got.fields);
-    let draft = puppet.answer(got, status, body);
-    let mut message = Message::new(Start::Answer(status), &params).with_fields(&draft.fields);
-    message.to = Some(Arc::new(request));
-    message.set_body(body.as_bytes());
-    message.digest_of(body.as_bytes());
-    for (name, value) in [
-        ("x-ordinary", "1"),
-        (
-            "bridge-peer-receipt",
-            "journal.example/AZ/LEA/3001/NODE1/1#7:AAAA",
-        ),
-    ] {
-        message.set(name, value);
-    }
+/// A valid message with every field that one may have.
+fn answer_to(got: &Got, puppet: &Puppet, what: (Tag, u16), body: &str) -> Message {
+    let mut message = Message::answer_to(got, puppet, what, body);
+    message.set("x-ordinary", "1");
+    let receipt = "journal.example/AZ/LEA/3001/NODE1/1#7:AAAA";
+    message.set("bridge-peer-receipt", receipt);
     message
 }
 
 type Base = fn(&Got, &Puppet) -> Message;
 
 fn answer(got: &Got, puppet: &Puppet) -> Message {
-    let mut message = answer_to(got, puppet, Tag::Answer, 200, "{\"own\":1}");
+    let mut message = answer_to(got, puppet, (Tag::Answer, 200), "{\"own\":1}");
     message.set("set-cookie", "session=1");
     message.set("bridge-secrets", SECRET);
     message
@@ -341,7 +328,7 @@ const SECRET: &str = "set-cookie=:8VwRpvcx5nyJVSm0s5vWGoLscDOn3R12GG9Ryt737Fw=:"
 
 fn refusal(got: &Got, puppet: &Puppet) -> Message {
     let body = json!({ "type": DENIED, "message": "own", "detail": "0a1b2c3d-0000-4000-8000-000000000001" });
-    let mut message = answer_to(got, puppet, Tag::Refusal, 403, &body.to_string());
+    let mut message = answer_to(got, puppet, (Tag::Refusal, 403), &body.to_string());
     message.set("x-road-error", DENIED);
     message
 }

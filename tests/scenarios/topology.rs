@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -21,6 +22,7 @@ use bridge_tests::terms::terms;
 use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{PATH, PROVIDER, SERVICE, STRANGER, World, usual};
 use serde_json::json;
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 
 #[tokio::test]
@@ -130,6 +132,34 @@ async fn s16_s40_the_node_that_can_be_reached_is_asked_and_none_is_a_network_err
         .send()
         .await
         .refused(504, "server.clientproxy.network_error");
+}
+
+#[tokio::test]
+async fn s16_a_node_that_failed_a_moment_ago_is_tried_last() {
+    let mut world = World::usual().await;
+    // Takes connections and closes them: what is counted there is time lost.
+    let dead = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = dead.local_addr().unwrap().to_string();
+    let tried = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&tried);
+    tokio::spawn(async move {
+        while dead.accept().await.is_ok() {
+            counting.fetch_add(1, Ordering::SeqCst);
+        }
+    });
+    let first = world.provider.entry.nodes[0].clone();
+    world.provider.entry.nodes = vec![second(&world, &address), first];
+    world.publish(now_s());
+    world.refresh().await;
+    for _ in 0..6 {
+        world.consumer.get(PATH).send().await.answered(200);
+    }
+    assert_eq!(tried.load(Ordering::SeqCst), 1);
+    // It is not given up: with the other one gone it is asked again.
+    world.provider.stop().await;
+    let answer = world.consumer.get(PATH).send().await;
+    answer.refused(504, "server.clientproxy.network_error");
+    assert_eq!(tried.load(Ordering::SeqCst), 2);
 }
 
 #[tokio::test]

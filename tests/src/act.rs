@@ -1,8 +1,11 @@
 //! What an upstream does with a connection, byte by byte.
 
+use std::io::Error;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::sync::{Semaphore, SemaphorePermit as Permit};
 
 /// One step of an answer that need not be one.
 #[derive(Debug, Clone)]
@@ -13,6 +16,8 @@ pub enum Step {
     Forever(Vec<u8>),
     /// Writes the same bytes, each after a pause, until the other end has had enough.
     Trickle(Vec<u8>),
+    /// Waits for a permit.
+    Wait(Arc<Semaphore>),
     /// Says nothing more and keeps the connection until the other end closes it.
     Hold,
 }
@@ -44,6 +49,11 @@ where
                     return;
                 }
             },
+            Step::Wait(gate) => gate
+                .acquire()
+                .await
+                .map(Permit::forget)
+                .map_err(Error::other),
             Step::Hold => {
                 // Ends with the connection; bytes of further requests are read and forgotten.
                 while stream.read_u8().await.is_ok() {}

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bridge_core::envelope::Tag;
 use bridge_signature::{FileSigner, Params, Signer as _};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -17,7 +18,8 @@ use tokio_rustls::client::TlsStream;
 
 use crate::answer::Answer;
 use crate::puppet::Puppet;
-use crate::wait::BOUND;
+use crate::puppet::server::Got;
+use crate::wait::{BOUND, now_s};
 
 /// Fields of the connection, of the signature itself, and secrets: no signature covers them.
 const NEVER_COVERED: [&str; 12] = [
@@ -101,6 +103,19 @@ impl Message {
             signature: None,
             to: None,
         }
+    }
+
+    /// A good answer, or refusal, to a request that a puppet got; not signed yet.
+    pub fn answer_to(got: &Got, puppet: &Puppet, (tag, status): (Tag, u16), body: &str) -> Self {
+        let params = puppet.params(tag, now_s());
+        let asked = Start::Request(got.method.clone(), got.target.clone());
+        let request = Self::new(asked, &params).with_fields(&got.fields);
+        let draft = puppet.answer(got, status, body);
+        let mut message = Self::new(Start::Answer(status), &params).with_fields(&draft.fields);
+        message.to = Some(Arc::new(request));
+        message.set_body(body.as_bytes());
+        message.digest_of(body.as_bytes());
+        message
     }
 
     /// Gives it all these fields.

@@ -1,6 +1,8 @@
 //! The header fields: which enter, what they say, which travel on and which stay out.
 
-use http::header::{CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, TRANSFER_ENCODING, UPGRADE};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, TRANSFER_ENCODING, UPGRADE,
+};
 
 mod caller;
 mod error;
@@ -19,6 +21,12 @@ pub const MAX_FIELDS: usize = 100;
 
 /// The most bytes of all names and values of one message.
 pub const MAX_FIELDS_BYTES: usize = 32 * 1024;
+
+/// Fields that nodes and HTTP add to a message, with room for those to come.
+const OWN_FIELDS: usize = 16;
+
+/// Bytes of those fields.
+const OWN_FIELDS_BYTES: usize = 8 * 1024;
 
 /// How much of a field's name an error repeats, in characters.
 const MAX_SHOWN_NAME: usize = 64;
@@ -39,30 +47,12 @@ const CONNECTION_OPTIONS: [&str; 3] = ["close", "keep-alive", "te"];
 /// Standard: RFC 9110 §5.5.
 /// Standard: RFC 9112 §6.3.
 pub fn check_edge_fields(fields: &HeaderMap) -> Result<(), FieldError> {
-    if fields.len() > MAX_FIELDS {
-        return Err(FieldError::TooMany { limit: MAX_FIELDS });
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len();
+    check_size(fields, bytes, (MAX_FIELDS, MAX_FIELDS_BYTES))?;
+    if fields.keys().any(|name| name.as_str().contains('_')) {
+        return Err(FieldError::Underscore);
     }
-    let bytes: usize = fields
-        .iter()
-        .map(|(name, value)| name.as_str().len() + value.len())
-        .sum();
-    if bytes > MAX_FIELDS_BYTES {
-        return Err(FieldError::TooLong {
-            limit_bytes: MAX_FIELDS_BYTES,
-        });
-    }
-    for (name, value) in fields {
-        if name.as_str().contains('_') {
-            return Err(FieldError::Underscore);
-        }
-        if !value
-            .as_bytes()
-            .iter()
-            .all(|byte| matches!(byte, b'\t' | b' '..=b'~'))
-        {
-            return Err(FieldError::NotVisible { name: shown(name) });
-        }
-    }
+    check_visible(fields)?;
     let has_second_lines = fields.len() > fields.keys_len();
     for name in fields
         .keys()
@@ -74,6 +64,45 @@ pub fn check_edge_fields(fields: &HeaderMap) -> Result<(), FieldError> {
     }
     check_framing(fields)?;
     check_connection(fields)
+}
+
+/// Refuses what another node would not take, or no signature could cover, once this node has added its own fields to what
+/// a caller or a registry wrote.
+///
+/// # Errors
+///
+/// [`FieldError::TooMany`], [`FieldError::TooLong`], [`FieldError::NotVisible`].
+pub fn check_travelling_fields(fields: &HeaderMap) -> Result<(), FieldError> {
+    // A name travels twice: before its value, and in the list of what is covered.
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| 2 * name.as_str().len() + value.len();
+    let limits = (MAX_FIELDS - OWN_FIELDS, MAX_FIELDS_BYTES - OWN_FIELDS_BYTES);
+    check_size(fields, bytes, limits)?;
+    check_visible(fields)
+}
+
+fn check_size(
+    fields: &HeaderMap,
+    bytes: impl Fn((&HeaderName, &HeaderValue)) -> usize,
+    (limit, limit_bytes): (usize, usize),
+) -> Result<(), FieldError> {
+    if fields.len() > limit {
+        return Err(FieldError::TooMany { limit });
+    }
+    if fields.iter().map(bytes).sum::<usize>() > limit_bytes {
+        return Err(FieldError::TooLong { limit_bytes });
+    }
+    Ok(())
+}
+
+fn check_visible(fields: &HeaderMap) -> Result<(), FieldError> {
+    let is_visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    match fields
+        .iter()
+        .find(|(_, value)| !value.as_bytes().iter().all(is_visible))
+    {
+        Some((name, _)) => Err(FieldError::NotVisible { name: shown(name) }),
+        None => Ok(()),
+    }
 }
 
 /// Says whether a field belongs to the message protocol or to the bridge.

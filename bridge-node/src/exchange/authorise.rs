@@ -104,8 +104,10 @@ impl Right {
 /// Step 2 at the consumer's node.
 pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Authorised, Refused> {
     let decided = decide_outbound(node, &entered);
-    let (right, view, routes) = decided.map_err(|refusal| entered.about.refuse(refusal))?;
+    let (right, view, mut routes) = decided.map_err(|refusal| entered.about.refuse(refusal))?;
     right.note(&mut entered.about);
+    // The directory's order, but for those that failed a moment ago.
+    routes.sort_by_cached_key(|(address, _)| node.peers.has_failed(address));
     let (line, authority) = connect(node, &routes)
         .await
         .map_err(|refusal| entered.about.refuse(refusal))?;

@@ -4,7 +4,8 @@ use std::sync::{Arc, OnceLock};
 
 use bridge_core::fields::FieldError;
 use bridge_core::fields::{
-    CallerFields, check_edge_fields, forwardable_request, read_caller_fields,
+    CallerFields, check_edge_fields, check_travelling_fields, forwardable_request,
+    read_caller_fields,
 };
 use bridge_core::identity::{NodeId, ServiceId, SubsystemId};
 use bridge_core::leaf::Side;
@@ -175,6 +176,7 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
     }
     about.request_size = Some(payload.length());
     let fields = forwardable_request(&parts.headers);
+    check_travelling_fields(&fields).map_err(|error| about.refuse(Refusal::Field(error)))?;
     Ok(Entered {
         method: parts.method,
         asked,

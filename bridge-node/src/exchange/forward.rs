@@ -128,6 +128,7 @@ fn peer_refusal(node: &Node, error: &PeerError) -> Refusal {
         PeerError::Ended(_)
         | PeerError::Connect { .. }
         | PeerError::Handshake { .. }
+        | PeerError::Broken { .. }
         | PeerError::Tls(_) => Refusal::Link(LinkFault::Cut),
     }
 }

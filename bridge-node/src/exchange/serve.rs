@@ -6,7 +6,7 @@ use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
 use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
-use bridge_core::fields::{check_edge_fields, forwardable_answer, registry_request};
+use bridge_core::fields::{check_travelling_fields, forwardable_answer, registry_request};
 use bridge_core::refusal::{NodeFault, NotCut, Refusal, RequestFault, ServiceFault};
 use bridge_core::target::ServiceTarget;
 use bytes::Bytes;
@@ -186,10 +186,10 @@ fn finish(
         return Err(Refusal::Service(ServiceFault::NotUnderstood));
     }
     let mut fields = forwardable_answer(&fields);
-    if let Err(error) = check_edge_fields(&fields) {
-        tracing::warn!(%error, "an answer's fields cannot be signed");
-        return Err(Refusal::Service(ServiceFault::NotUnderstood));
-    }
+    check_travelling_fields(&fields).map_err(|error| {
+        tracing::warn!(%error, "an answer's fields cannot travel");
+        Refusal::Service(ServiceFault::NotUnderstood)
+    })?;
     let head_only = authorised.verified.method == Method::HEAD;
     if let Some(checker) = registry.checker.as_ref().filter(|_| !head_only) {
         let checked = checker.check_answer(&CheckedAnswer {

@@ -88,3 +88,29 @@ async fn a_line_that_rested_too_long_or_goes_elsewhere_is_not_used() {
     peers.keep(fresh);
     assert!(peers.take(&to).is_some());
 }
+
+#[tokio::test]
+async fn an_address_that_failed_is_known_for_a_while() {
+    let folder = tempfile::tempdir().unwrap();
+    let (peers, to) = peers(folder.path());
+    assert!(!peers.has_failed(&to));
+    assert!(matches!(
+        peers.line(&to).await,
+        Err(PeerError::Connect { .. })
+    ));
+    assert!(peers.has_failed(&to));
+    tokio::time::pause();
+    tokio::time::advance(FAILED_FOR).await;
+    assert!(!peers.has_failed(&to));
+    peers.sweep();
+    assert!(peers.failed.lock().unwrap().is_empty());
+    let (line, _other_end) = line(&to).await;
+    peers
+        .failed
+        .lock()
+        .unwrap()
+        .insert(to.address.clone(), Instant::now());
+    peers.keep(line);
+    assert!(peers.line(&to).await.is_ok());
+    assert!(!peers.has_failed(&to), "it was reached");
+}
