@@ -35,6 +35,7 @@ pub struct NodeInterface(pub Arc<Node>);
 pub struct Health(pub Arc<Node>);
 
 const LOG_PREFIX: &str = "/log/";
+const LIST_CLIENTS: &str = "/listClients";
 
 impl Handler for ConsumerInterface {
     async fn handle(
@@ -46,6 +47,8 @@ impl Handler for ConsumerInterface {
         let reader = Reader::of(&node.settings, request.headers());
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if request.method() == Method::GET
+            // Every other target is read once, by its exchange.
+            && text.starts_with(LIST_CLIENTS)
             && let Ok(Target::ListClients { instance }) =
                 parse_target(text, &TargetLimits::default())
         {

@@ -276,7 +276,10 @@ pub fn signer(stem: &Path) -> FileSigner {
 /// The contract's reference in an agency's folder.
 pub fn reference(agency: &Agency, id: &str) -> String {
     let bytes = std::fs::read(agency.folder.join("contracts").join(format!("{id}.json"))).unwrap();
-    bridge_core::contract::load(&bytes).unwrap().reference()
+    bridge_core::contract::load(&bytes)
+        .unwrap()
+        .reference()
+        .to_owned()
 }
 
 /// Certificates and key of a TLS identity.

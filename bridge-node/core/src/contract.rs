@@ -8,9 +8,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-
 use crate::identity::{ServiceId, SubsystemId};
 use crate::leaf::{EvidenceMode, UnixMillis};
 
@@ -52,6 +49,7 @@ pub struct Contract {
     contact: String,
     canonical: Vec<u8>,
     digest: [u8; 32],
+    reference: String,
 }
 
 /// Whom a contract allows something.
@@ -202,8 +200,8 @@ impl Contract {
     }
 
     /// Returns `{id}@{base64url digest}`, as it stands in `Bridge-Contract` and in leaves.
-    pub fn reference(&self) -> String {
-        format!("{}@{}", self.id, URL_SAFE_NO_PAD.encode(self.digest))
+    pub fn reference(&self) -> &str {
+        &self.reference
     }
 }
 

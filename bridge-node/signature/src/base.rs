@@ -79,17 +79,11 @@ pub fn signature_base(
     covered: &[Component<'_>],
     params: &Params,
 ) -> Result<Base, BaseError> {
-    let mut input = String::with_capacity(1024);
-    input.push('(');
-    for (position, component) in covered.iter().enumerate() {
-        if position > 0 {
-            input.push(' ');
-        }
-        component.write(&mut input);
-    }
-    input.push(')');
-    params.write(&mut input)?;
-    base_with_input(message, covered, input)
+    let mut written = String::with_capacity(256);
+    params.write(&mut written)?;
+    let (bytes, mut input) = lines(message, covered)?;
+    input.push_str(&written);
+    with_params(bytes, input)
 }
 
 /// Makes the base with a signature-params value that is already written.
@@ -98,13 +92,21 @@ pub(crate) fn base_with_input(
     covered: &[Component<'_>],
     input: String,
 ) -> Result<Base, BaseError> {
+    let (bytes, _list) = lines(message, covered)?;
+    with_params(bytes, input)
+}
+
+/// Writes the line of each component, and the list of their identifiers.
+fn lines(message: &Message<'_>, covered: &[Component<'_>]) -> Result<(Vec<u8>, String), BaseError> {
     if covered.len() > MAX_COMPONENTS {
         return Err(BaseError::TooMany {
             count: covered.len(),
         });
     }
     let mut bytes = Vec::with_capacity(2048);
-    let mut identifier = String::new();
+    let mut list = String::with_capacity(1024);
+    list.push('(');
+    let mut identifier = String::with_capacity(64);
     for (position, component) in covered.iter().enumerate() {
         if covered.iter().take(position).any(|one| one == component) {
             return Err(BaseError::Twice(component.to_string()));
@@ -114,6 +116,10 @@ pub(crate) fn base_with_input(
         if !is_string(&identifier) {
             return Err(BaseError::Name(component.name().to_owned()));
         }
+        if position > 0 {
+            list.push(' ');
+        }
+        list.push_str(&identifier);
         bytes.extend_from_slice(identifier.as_bytes());
         bytes.extend_from_slice(b": ");
         let start = bytes.len();
@@ -126,6 +132,11 @@ pub(crate) fn base_with_input(
             return Err(BaseError::TooLarge);
         }
     }
+    list.push(')');
+    Ok((bytes, list))
+}
+
+fn with_params(mut bytes: Vec<u8>, input: String) -> Result<Base, BaseError> {
     bytes.extend_from_slice(b"\"@signature-params\": ");
     bytes.extend_from_slice(input.as_bytes());
     if bytes.len() > MAX_BASE_BYTES {

@@ -24,8 +24,16 @@ use crate::structured::write_string;
 #[derive(Clone, Debug)]
 pub struct Component<'a> {
     name: Cow<'a, str>,
-    /// In the order given, those absent last.
-    parameters: [Option<Parameter<'a>>; 5],
+    /// In the order given.
+    parameters: Parameters<'a>,
+}
+
+/// Nearly every component has none or one that says nothing more: neither takes memory of its own.
+#[derive(Clone, Debug)]
+enum Parameters<'a> {
+    Plain,
+    OfRequest,
+    Listed(Vec<Parameter<'a>>),
 }
 
 /// A parameter of a component identifier, each at most once.
@@ -43,13 +51,17 @@ impl<'a> Component<'a> {
     pub fn new(name: impl Into<Cow<'a, str>>) -> Self {
         Self {
             name: name.into(),
-            parameters: [const { None }; 5],
+            parameters: Parameters::Plain,
         }
     }
 
     /// Takes the value from the request that an answer belongs to (`;req`). Standard: RFC 9421 §2.4.
     #[must_use]
-    pub fn of_request(self) -> Self {
+    pub fn of_request(mut self) -> Self {
+        if let Parameters::Plain = self.parameters {
+            self.parameters = Parameters::OfRequest;
+            return self;
+        }
         self.with(Parameter::Request)
     }
 
@@ -83,15 +95,20 @@ impl<'a> Component<'a> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
         Component {
             name: own(self.name),
-            parameters: self.parameters.map(|parameter| {
-                Some(match parameter? {
-                    Parameter::Request => Parameter::Request,
-                    Parameter::Structured => Parameter::Structured,
-                    Parameter::Bytes => Parameter::Bytes,
-                    Parameter::Key(key) => Parameter::Key(own(key)),
-                    Parameter::QueryName(name) => Parameter::QueryName(own(name)),
-                })
-            }),
+            parameters: match self.parameters {
+                Parameters::Plain => Parameters::Plain,
+                Parameters::OfRequest => Parameters::OfRequest,
+                Parameters::Listed(list) => {
+                    let owned = list.into_iter().map(|parameter| match parameter {
+                        Parameter::Request => Parameter::Request,
+                        Parameter::Structured => Parameter::Structured,
+                        Parameter::Bytes => Parameter::Bytes,
+                        Parameter::Key(key) => Parameter::Key(own(key)),
+                        Parameter::QueryName(name) => Parameter::QueryName(own(name)),
+                    });
+                    Parameters::Listed(owned.collect())
+                }
+            },
         }
     }
 
@@ -102,41 +119,43 @@ impl<'a> Component<'a> {
 
     /// Says whether the value comes from the request that an answer belongs to.
     pub fn is_of_request(&self) -> bool {
-        self.parameters()
-            .any(|parameter| *parameter == Parameter::Request)
+        self.parameters().contains(&Parameter::Request)
     }
 
     /// Says whether the value is a structured field, serialised strictly.
     pub fn is_structured(&self) -> bool {
-        self.parameters()
-            .any(|parameter| *parameter == Parameter::Structured)
+        self.parameters().contains(&Parameter::Structured)
     }
 
     /// Says whether the value is the field's lines as bytes.
     pub fn is_bytes(&self) -> bool {
-        self.parameters()
-            .any(|parameter| *parameter == Parameter::Bytes)
+        self.parameters().contains(&Parameter::Bytes)
     }
 
     /// Returns the dictionary key whose member is covered.
     pub fn key(&self) -> Option<&str> {
-        self.parameters().find_map(|parameter| match parameter {
-            Parameter::Key(key) => Some(&**key),
-            Parameter::Request
-            | Parameter::Structured
-            | Parameter::Bytes
-            | Parameter::QueryName(_) => None,
-        })
+        self.parameters()
+            .iter()
+            .find_map(|parameter| match parameter {
+                Parameter::Key(key) => Some(&**key),
+                Parameter::Request
+                | Parameter::Structured
+                | Parameter::Bytes
+                | Parameter::QueryName(_) => None,
+            })
     }
 
     /// Returns the name of the query parameter that is covered.
     pub fn query_name(&self) -> Option<&str> {
-        self.parameters().find_map(|parameter| match parameter {
-            Parameter::QueryName(name) => Some(&**name),
-            Parameter::Request | Parameter::Structured | Parameter::Bytes | Parameter::Key(_) => {
-                None
-            }
-        })
+        self.parameters()
+            .iter()
+            .find_map(|parameter| match parameter {
+                Parameter::QueryName(name) => Some(&**name),
+                Parameter::Request
+                | Parameter::Structured
+                | Parameter::Bytes
+                | Parameter::Key(_) => None,
+            })
     }
 
     /// Reads one member of a received inner list.
@@ -188,23 +207,24 @@ impl<'a> Component<'a> {
     /// Adds a parameter, in place of an earlier one of the same kind.
     fn with(mut self, parameter: Parameter<'a>) -> Self {
         let kind = std::mem::discriminant(&parameter);
-        let before = std::mem::replace(&mut self.parameters, [const { None }; 5]);
-        let others = before
-            .into_iter()
-            .flatten()
-            .filter(|present| std::mem::discriminant(present) != kind);
-        for (place, kept) in self
-            .parameters
-            .iter_mut()
-            .zip(others.chain(std::iter::once(parameter)))
-        {
-            *place = Some(kept);
-        }
+        let others = self
+            .parameters()
+            .iter()
+            .filter(|present| std::mem::discriminant(*present) != kind);
+        let list: Vec<_> = others.cloned().chain(std::iter::once(parameter)).collect();
+        self.parameters = match list.as_slice() {
+            [Parameter::Request] => Parameters::OfRequest,
+            _ => Parameters::Listed(list),
+        };
         self
     }
 
-    fn parameters(&self) -> impl Iterator<Item = &Parameter<'a>> {
-        self.parameters.iter().flatten()
+    fn parameters(&self) -> &[Parameter<'a>] {
+        match &self.parameters {
+            Parameters::Plain => &[],
+            Parameters::OfRequest => &[Parameter::Request],
+            Parameters::Listed(list) => list,
+        }
     }
 }
 
@@ -212,10 +232,11 @@ impl PartialEq for Component<'_> {
     fn eq(&self, other: &Self) -> bool {
         // No kind occurs twice, so equal lengths and inclusion make equal sets.
         self.name == other.name
-            && self.parameters().count() == other.parameters().count()
+            && self.parameters().len() == other.parameters().len()
             && self
                 .parameters()
-                .all(|parameter| other.parameters().any(|one| one == parameter))
+                .iter()
+                .all(|parameter| other.parameters().contains(parameter))
     }
 }
 

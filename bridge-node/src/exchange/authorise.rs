@@ -57,7 +57,7 @@ impl Right {
     /// What stands in `Bridge-Contract`.
     pub(super) fn reference(&self) -> String {
         match &self.0 {
-            Inner::Contract(allowed, _) => allowed.contract.reference(),
+            Inner::Contract(allowed, _) => allowed.contract.reference().to_owned(),
             Inner::Metadata => metadata::terms_reference(),
         }
     }
@@ -294,7 +294,7 @@ fn named_contract<'a>(
         Some(contract) if contract.reference() == reference => Ok(contract),
         // Another's contract is answered like one that nobody holds.
         held => Err(Refusal::ContractVersions {
-            ours: held.map(|contract| contract.reference()),
+            ours: held.map(|contract| contract.reference().to_owned()),
             theirs: reference.to_owned(),
         }),
     }

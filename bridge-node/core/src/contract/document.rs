@@ -1,5 +1,7 @@
 //! From the bytes of a contract file to a checked contract, or to all its faults.
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use ring::digest;
 use serde_json::Value;
 
@@ -170,12 +172,14 @@ fn read_contract(
     let evidence = read_evidence(form, faults);
     let (start, end) = read_period(form, faults);
     let canonical = canonical?;
-    let digest = digest::digest(&digest::SHA256, &canonical)
+    let digest: [u8; 32] = digest::digest(&digest::SHA256, &canonical)
         .as_ref()
         .try_into()
         .ok()?;
+    let id = id?;
     Some(Contract {
-        id: id?,
+        reference: format!("{id}@{}", URL_SAFE_NO_PAD.encode(digest)),
+        id,
         title: title?,
         consumer: consumer?,
         provider: provider?,

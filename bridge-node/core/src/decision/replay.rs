@@ -52,7 +52,7 @@ pub fn replay(contract: &Contract, leaf: &Leaf) -> Result<(), ReplayError> {
     }
     let (recorded, given) = (
         leaf.contract.clone().unwrap_or_default(),
-        contract.reference(),
+        contract.reference().to_owned(),
     );
     if recorded != given {
         return Err(ReplayError::OtherContract { recorded, given });

@@ -12,7 +12,7 @@ fn leaf_of(allowed: &Allowed) -> Leaf {
     leaf.client = Some("AZ/GOV/1002/PENSION".parse().expect("client"));
     leaf.service = Some(allowed.contract.service().clone());
     leaf.endpoint = Some(allowed.matched().to_string());
-    leaf.contract = Some(allowed.contract.reference());
+    leaf.contract = Some(allowed.contract.reference().to_owned());
     leaf.decision = Some(true);
     leaf.purpose.clone_from(&allowed.purpose);
     leaf.basis.clone_from(&allowed.basis);
