@@ -8,7 +8,7 @@ use std::process::{Command, Stdio};
 use bridge_core::leaf::Kind;
 use bridge_tests::claims;
 use bridge_tests::process::{Process, reserve_ports};
-use bridge_tests::wait::now_s;
+use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{PATH, World, usual};
 use uuid::Uuid;
 
@@ -18,6 +18,8 @@ const REFUSED: &str = "server.clientproxy.logging_failed";
 const BODY_BYTES: usize = 500_000;
 /// Hang guard: what a disk has room for is far less.
 const MOST: usize = 60;
+/// The least that the settings allow: three segments.
+const RESERVE: &str = "disk_reserve_bytes = 12582912";
 
 /// An ext4 file system of its own under a node's data folder.
 struct Disk {
@@ -137,7 +139,7 @@ struct Story {
 impl Story {
     /// A provider in this process, and a consumer as a process with a disk of its own.
     async fn begin(env: &[(&str, &Path)]) -> Self {
-        let mut world = World::with().contract(usual()).make().await;
+        let mut world = World::with().contract(usual()).limit(RESERVE).make().await;
         let disk = Disk::under(&world.consumer.folder.join("data"));
         world.consumer.ports = reserve_ports();
         world.consumer.entry.nodes[0].address = world.consumer.ports.peer.to_string();
@@ -210,11 +212,18 @@ impl Story {
 }
 
 #[tokio::test]
-async fn s56_a_disk_without_room_refuses_ends_the_node_and_goes_on_with_room() {
+async fn s56_a_disk_without_room_refuses_before_a_write_fails_and_goes_on_with_room() {
     let mut story = Story::begin(&[]).await;
     story.disk.fill();
-    story.until_the_end("No space left on device").await;
+    // The disk is looked at now and then, not before each exchange.
+    wait_until("exchanges are refused", async || !story.ask().await).await;
+    let seen = story.world.registry.seen().len();
+    assert!(!story.ask().await);
+    assert_eq!(story.world.registry.seen().len(), seen);
     fs::remove_file(story.disk.filler()).unwrap();
+    wait_until("exchanges are answered again", async || story.ask().await).await;
+    story.node.terminate();
+    assert_eq!(story.node.ended().await.code(), Some(0));
     story.goes_on().await;
 }
 
@@ -265,7 +274,7 @@ async fn s56_a_disk_whose_syncs_fail_refuses_ends_the_node_and_goes_on_when_mend
 /// The same, seen from a node that does not end: what its operator is told.
 #[tokio::test]
 async fn s56_a_node_whose_disk_fails_is_not_ready_and_says_why() {
-    let mut world = World::with().contract(usual()).make().await;
+    let mut world = World::with().contract(usual()).limit(RESERVE).make().await;
     let disk = Disk::under(&world.consumer.folder.join("data"));
     world = world.run().await;
     let first = world.consumer.get(PATH).send().await;

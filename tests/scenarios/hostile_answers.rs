@@ -238,7 +238,7 @@ fn parameter_cases(world: &World) -> Vec<Case> {
             set(
                 "of another kind of key",
                 "alg",
-                "\"ed25519\"",
+                "\"ecdsa-p256-sha256\"",
                 algorithm(),
                 algorithm(),
             ),

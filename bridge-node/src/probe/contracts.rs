@@ -56,7 +56,7 @@ pub(super) fn held(node: &Node, view: &View, provider: &MemberId) -> Vec<Held> {
                 client: client.clone(),
                 provider: one.provider().clone(),
                 id: one.id().to_owned(),
-                reference: one.reference(),
+                reference: one.reference().to_owned(),
             })
         })
         .collect();

@@ -175,6 +175,7 @@ impl NodeFault {
         Explanation::new(self.what(), rule, who, help)
     }
 
+    #[expect(clippy::too_many_lines, reason = "a table: one row a variant")]
     fn what(&self) -> Words {
         match self {
             Self::Journal => words!(
