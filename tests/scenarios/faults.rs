@@ -188,7 +188,7 @@ async fn a_caller_who_goes_away_does_not_end_the_exchange() {
         .get(PATH)
         .field("x-road-id", "gone")
         .try_send();
-    let reached = bridge_tests::wait::wait_until("the registry was asked", async || {
+    let reached = wait_until("the registry was asked", async || {
         world.registry.seen().len() == 1
     });
     // The caller waits until then and goes.
@@ -202,7 +202,7 @@ async fn a_caller_who_goes_away_does_not_end_the_exchange() {
         .unwrap()
         .parse()
         .unwrap();
-    bridge_tests::wait::wait_until("both journals know the end", async || {
+    wait_until("both journals know the end", async || {
         claims::kinds(&world.consumer, id).last() == Some(&Kind::ResponseReceived)
             && claims::kinds(&world.provider, id).last() == Some(&Kind::ResponseSigned)
     })

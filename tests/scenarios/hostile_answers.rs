@@ -253,9 +253,10 @@ fn parameter_cases(world: &World) -> Vec<Case> {
             set(
                 "of another member",
                 "keyid",
+                // Which has a key of another kind.
                 &key_of(&world.provider),
-                invalid(),
-                invalid(),
+                algorithm(),
+                algorithm(),
             ),
             set(
                 "of the asker",

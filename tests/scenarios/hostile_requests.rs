@@ -460,9 +460,10 @@ fn parameter_cases(world: &World) -> Vec<Case> {
             set(
                 "of this very node",
                 "keyid",
+                // Which is of another kind.
                 &key_of(&world.provider, "keys/exchange"),
-                invalid(),
-                invalid(),
+                algorithm(),
+                algorithm(),
             ),
             shape("tag", "emptied", "\"\""),
             shape("tag", "of another protocol", "\"web-bot-auth\""),

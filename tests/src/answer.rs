@@ -73,7 +73,7 @@ impl Answer {
     pub fn told(&self) -> Told {
         let names = ["type", "message", "detail"];
         let [kind, message, detail] = match self.field("content-type") {
-            Some("application/json; charset=utf-8" | "application/json") => {
+            None | Some("application/json; charset=utf-8" | "application/json") => {
                 let body = self.json();
                 names.map(|name| body[name].as_str().unwrap().to_owned())
             }
