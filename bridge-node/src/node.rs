@@ -5,15 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use arc_swap::ArcSwap;
 use bridge_certs::{Checked, Trust};
 use bridge_core::identity::{NodeId, ServiceId};
-use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
+use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_core::quota::Counters;
 use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
 use bridge_directory::Client;
-use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, Opened, ReadError, RecordError};
+use bridge_journal::{Entry, Journal, Opened, RecordError};
 use bridge_signature::Signer;
 use tokio::sync::Semaphore;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use uuid::Uuid;
 
 use crate::callers::Callers;
@@ -22,7 +20,6 @@ use crate::contracts::Contracts;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
 use crate::log_share::LogShare;
-use crate::metrics::Metrics;
 use crate::orders::Orders;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
@@ -35,9 +32,12 @@ use crate::shares::{Share, Shares};
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
 
+mod opening;
 mod parts;
 
 pub use parts::{Parts, Vouched};
+
+use opening::{floor, journal_remedy, open_journal, remembered};
 
 /// One running node.
 pub struct Node {
@@ -105,18 +105,11 @@ fn list(faults: &[Fault]) -> String {
         .join("\n")
 }
 
-/// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
-const TAIL_MS: u64 = 150_000;
-const DAY_MS: u64 = 86_400_000;
-/// Requests that may wait for the journal's station.
-const STATION_QUEUE: usize = 4096;
 /// Late answers that are waited for at a time.
 const LATE_ANSWERS: usize = 256;
 /// A node that does not know what is stopped would serve it.
 const ORDERS_REMEDY: &str =
     "run `bridge-node audit verify` on the journal's folder and restore what it names";
-/// The first epoch of a journal.
-const FIRST_EPOCH: u64 = 1;
 
 impl std::fmt::Debug for Node {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -186,14 +179,7 @@ impl Node {
                 (limits.spool_node_bytes, limits.spool_peer_bytes),
                 limits.disk_reserve_bytes,
             ),
-            house: House {
-                draining: CancellationToken::new(),
-                ended: CancellationToken::new(),
-                tasks: TaskTracker::new(),
-                limits: limits.clone(),
-                metrics: Arc::new(Metrics::new()),
-                stranger_lines: Arc::clone(&stranger_lines),
-            },
+            house: House::new(limits.clone(), Arc::clone(&stranger_lines)),
             gates: Gate::both(limits),
             shares: [(); 2].map(|()| Shares::new(limits.exchanges)),
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
@@ -387,84 +373,3 @@ impl Node {
 
 /// What the node has judged of a connection's certificate, once.
 pub type Judged = OnceLock<Option<Checked>>;
-
-fn open_journal(
-    settings: &Settings,
-    (keys, disk): (JournalKeys, Option<Arc<dyn bridge_journal::Disk>>),
-    signer: Arc<dyn Signer>,
-    (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
-    moved: bool,
-) -> Result<(Journal, Opened), bridge_journal::OpenError> {
-    let config = JournalConfig {
-        moved,
-        segment_bytes: settings.limits.segment_bytes,
-        queue: STATION_QUEUE,
-        ..JournalConfig::new(
-            settings.data_folder.join("journal"),
-            settings.log_origin(FIRST_EPOCH),
-        )
-    };
-    match disk {
-        None => Journal::open(config, keys, signer, now, on_fatal),
-        Some(disk) => Journal::open_on(disk, config, keys, signer, (now, on_fatal)),
-    }
-}
-
-fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
-    use bridge_journal::OpenError as E;
-    match error {
-        E::Locked { .. } => "stop the other node with this data folder, or give this one its own",
-        E::OtherLog { .. } => {
-            "a journal keeps its node.id, node.log_domain and journal.key; give a new one a new node.data_folder"
-        }
-        E::Moved(_) => {
-            "if this folder is the newest and the node that wrote it is stopped for ever, start once with --moved"
-        }
-        E::Damaged(_) => {
-            "keep a copy, restore this file from a backup or the disk's mirror, and start again: nothing was cut; see config/README.md, \"The journal does not open\""
-        }
-        E::Read { .. } | E::Write(_) => {
-            "mend the disk (space, mount, permissions) and start again; it goes on after the last durable leaf"
-        }
-        E::SegmentBytes { .. } | E::NoQueue | E::Key(_) | E::Thread(_) => {
-            "see config/README.md, \"The journal does not open\""
-        }
-    }
-}
-
-/// Time begins at the newest leaf, unless the operator vouches for a clock that says less; then by how much.
-fn floor(clock: &Clock, newest: UnixMillis, vouched: Vouched) -> Option<u64> {
-    clock.not_before(newest);
-    let behind_ms = clock.behind_ms().filter(|_| vouched.clock);
-    if behind_ms.is_some() {
-        clock.disbelieve(newest);
-    }
-    behind_ms
-}
-
-/// The memory of replays and quotas comes back from the journal's newest leaves.
-fn remembered(journal: &Journal, now: UnixMillis) -> (Replay, [Counters; 2], Option<String>) {
-    let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
-    let since = UnixMillis(now.0.saturating_sub(DAY_MS));
-    let replay = Replay::new(0);
-    let read = journal.each_leaf_since(since, &mut |_, leaf| {
-        for counters in &mut counters {
-            counters.count_leaf(leaf);
-        }
-        if leaf.time.0 + TAIL_MS >= now.0 {
-            replay.remember_leaf(leaf);
-        }
-    });
-    match read {
-        Ok(()) => (replay, counters, None),
-        Err(error) => {
-            let error: &ReadError = &error;
-            tracing::error!(error = %crate::chain(error), "the journal's tail cannot be read; messages created before this start are refused");
-            let why = format!(
-                "the journal's newest leaves cannot be read, quotas count from this start: {}",
-                crate::chain(error)
-            );
-            (Replay::new(now.0 / 1000), counters, Some(why))
-        }
-    }
-}

@@ -78,6 +78,22 @@ pub struct House {
     pub stranger_lines: Arc<LogShare>,
 }
 
+// === impl House ===
+
+impl House {
+    /// Nothing is under way yet.
+    pub fn new(limits: Limits, stranger_lines: Arc<LogShare>) -> Self {
+        Self {
+            draining: CancellationToken::new(),
+            ended: CancellationToken::new(),
+            tasks: TaskTracker::new(),
+            limits,
+            metrics: Arc::new(Metrics::new()),
+            stranger_lines,
+        }
+    }
+}
+
 /// Pause after a failed accept, so that a machine out of file descriptors is not spun.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// A connection to other nodes is not kept longer, so that certificates and the directory are judged anew.

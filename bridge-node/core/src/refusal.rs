@@ -42,6 +42,7 @@ mod edge;
 mod explain;
 mod link;
 mod node;
+mod order;
 mod peer;
 mod policy;
 mod request;
@@ -53,7 +54,8 @@ use explain::Explanation;
 
 pub use body::{ErrorBody, camel_case, x_road_status};
 pub use link::LinkFault;
-pub use node::{NodeFault, Notice, Stop};
+pub use node::NodeFault;
+pub use order::{Notice, Stop};
 pub use peer::PeerFault;
 pub use policy::{ContractName, Denial};
 pub use request::{CallerFault, RequestFault, Unknown};

@@ -115,6 +115,7 @@ impl Limits {
     }
 
     /// Each default stands beside the smallest and largest value that makes sense.
+    #[expect(clippy::too_many_lines, reason = "a table: one row a limit")]
     pub(super) fn check(raw: &RawLimits, faults: &mut Vec<Fault>) -> Self {
         let mut limit = |key: &str, given: Option<u64>, (low, default, high): (u64, u64, u64)| {
             let value = given.unwrap_or(default);

@@ -167,9 +167,12 @@ pub(super) fn journal(data: &[u8]) -> bool {
     findings.is_empty()
 }
 
+/// Paths and what they hold.
+type Files = Vec<(PathBuf, Vec<u8>)>;
+
 /// A small journal on a file system in memory, and what its files hold.
-fn journal_files() -> &'static (PathBuf, Vec<(PathBuf, Vec<u8>)>) {
-    static FILES: OnceLock<(PathBuf, Vec<(PathBuf, Vec<u8>)>)> = OnceLock::new();
+fn journal_files() -> &'static (PathBuf, Files) {
+    static FILES: OnceLock<(PathBuf, Files)> = OnceLock::new();
     FILES.get_or_init(|| {
         let folder = tempfile::tempdir_in("/dev/shm").unwrap().keep();
         super::small::write(&folder);
@@ -180,7 +183,7 @@ fn journal_files() -> &'static (PathBuf, Vec<(PathBuf, Vec<u8>)>) {
     })
 }
 
-fn read_below(folder: &Path, files: &mut Vec<(PathBuf, Vec<u8>)>) {
+fn read_below(folder: &Path, files: &mut Files) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -40,16 +40,6 @@ pub(super) fn identity(data: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(data) else {
         return false;
     };
-    fn anew<T: std::str::FromStr + std::fmt::Display + PartialEq>(text: &str) -> bool {
-        text.parse::<T>().is_ok_and(|id| {
-            let written = id.to_string();
-            assert!(
-                written.parse::<T>().is_ok_and(|again| again == id),
-                "{written}"
-            );
-            true
-        })
-    }
     let read = [
         anew::<MemberId>(text),
         anew::<SubsystemId>(text),
@@ -59,6 +49,17 @@ pub(super) fn identity(data: &[u8]) -> bool {
         text.parse::<CertificateName>().is_ok(),
     ];
     read.contains(&true)
+}
+
+fn anew<T: std::str::FromStr + std::fmt::Display + PartialEq>(text: &str) -> bool {
+    text.parse::<T>().is_ok_and(|id| {
+        let written = id.to_string();
+        assert!(
+            written.parse::<T>().is_ok_and(|again| again == id),
+            "{written}"
+        );
+        true
+    })
 }
 
 /// What passes the edge has no field that a program behind could take for another, and nothing of ours is passed on.

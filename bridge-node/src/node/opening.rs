@@ -1,0 +1,105 @@
+//! Opening what a node needs of its past: the journal, the time below which it never falls, what was seen.
+
+use std::sync::Arc;
+
+use bridge_core::leaf::{Side, UnixMillis};
+use bridge_core::quota::Counters;
+use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError};
+use bridge_signature::Signer;
+
+use super::Vouched;
+use crate::clock::Clock;
+use crate::replay::Replay;
+use crate::settings::Settings;
+
+/// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
+const TAIL_MS: u64 = 150_000;
+const DAY_MS: u64 = 86_400_000;
+/// Requests that may wait for the journal's station.
+const STATION_QUEUE: usize = 4096;
+/// The first epoch of a journal.
+const FIRST_EPOCH: u64 = 1;
+
+pub(super) fn open_journal(
+    settings: &Settings,
+    (keys, disk): (JournalKeys, Option<Arc<dyn bridge_journal::Disk>>),
+    signer: Arc<dyn Signer>,
+    (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
+    moved: bool,
+) -> Result<(Journal, Opened), bridge_journal::OpenError> {
+    let config = JournalConfig {
+        moved,
+        segment_bytes: settings.limits.segment_bytes,
+        queue: STATION_QUEUE,
+        ..JournalConfig::new(
+            settings.data_folder.join("journal"),
+            settings.log_origin(FIRST_EPOCH),
+        )
+    };
+    match disk {
+        None => Journal::open(config, keys, signer, now, on_fatal),
+        Some(disk) => Journal::open_on(disk, config, keys, signer, (now, on_fatal)),
+    }
+}
+
+pub(super) fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
+    use bridge_journal::OpenError as E;
+    match error {
+        E::Locked { .. } => "stop the other node with this data folder, or give this one its own",
+        E::OtherLog { .. } => {
+            "a journal keeps its node.id, node.log_domain and journal.key; give a new one a new node.data_folder"
+        }
+        E::Moved(_) => {
+            "if this folder is the newest and the node that wrote it is stopped for ever, start once with --moved"
+        }
+        E::Damaged(_) => {
+            "keep a copy, restore this file from a backup or the disk's mirror, and start again: nothing was cut; see config/README.md, \"The journal does not open\""
+        }
+        E::Read { .. } | E::Write(_) => {
+            "mend the disk (space, mount, permissions) and start again; it goes on after the last durable leaf"
+        }
+        E::SegmentBytes { .. } | E::NoQueue | E::Key(_) | E::Thread(_) => {
+            "see config/README.md, \"The journal does not open\""
+        }
+    }
+}
+
+/// Time begins at the newest leaf, unless the operator vouches for a clock that says less; then by how much.
+pub(super) fn floor(clock: &Clock, newest: UnixMillis, vouched: Vouched) -> Option<u64> {
+    clock.not_before(newest);
+    let behind_ms = clock.behind_ms().filter(|_| vouched.clock);
+    if behind_ms.is_some() {
+        clock.disbelieve(newest);
+    }
+    behind_ms
+}
+
+/// The memory of replays and quotas comes back from the journal's newest leaves.
+pub(super) fn remembered(
+    journal: &Journal,
+    now: UnixMillis,
+) -> (Replay, [Counters; 2], Option<String>) {
+    let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
+    let since = UnixMillis(now.0.saturating_sub(DAY_MS));
+    let replay = Replay::new(0);
+    let read = journal.each_leaf_since(since, &mut |_, leaf| {
+        for counters in &mut counters {
+            counters.count_leaf(leaf);
+        }
+        if leaf.time.0 + TAIL_MS >= now.0 {
+            replay.remember_leaf(leaf);
+        }
+    });
+    match read {
+        Ok(()) => (replay, counters, None),
+        Err(error) => {
+            let error: &ReadError = &error;
+            tracing::error!(error = %crate::chain(error), "the journal's tail cannot be read; messages created before this start are refused");
+            let why = format!(
+                "the journal's newest leaves cannot be read, quotas count from this start: {}",
+                crate::chain(error)
+            );
+            (Replay::new(now.0 / 1000), counters, Some(why))
+        }
+    }
+}
