@@ -6,7 +6,6 @@
     clippy::indexing_slicing,
     reason = "a scenario that cannot go on has failed"
 )]
-#![expect(clippy::large_futures, reason = "a world is made once a scenario")]
 #![expect(clippy::too_many_lines, reason = "a scenario reads from top to bottom")]
 
 mod answers;

@@ -97,7 +97,8 @@ pub use config::{
 pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
 pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Tally};
 pub use error::{
-    CloseError, Damage, Fault, JournalError, Move, OpenError, ReadError, RecordError, UnfinishedError,
+    CloseError, Damage, Fault, JournalError, Move, OpenError, ReadError, RecordError,
+    UnfinishedError,
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;

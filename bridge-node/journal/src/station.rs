@@ -1,6 +1,6 @@
 //! The station: the one thread that writes, from an entry to its receipt.
 //!
-//! 1. It takes all entries that wait (no timer), signs their messages and makes their frames.
+//! 1. It takes all entries that wait, signs their messages and makes their frames.
 //! 2. It appends the commit, writes all with one call and makes it durable with one `fdatasync`.
 //! 3. It publishes the leaves to readers and hands out the receipts.
 //! 4. When a segment is full it seals it and begins the next, which the keeper has made ready.
@@ -11,6 +11,7 @@
 
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use base64::Engine as _;
@@ -92,6 +93,9 @@ pub(crate) struct Batch {
     waiting: Vec<(Reply, Receipt, OwnedSemaphorePermit)>,
 }
 
+/// How long entries are gathered when the batch before had several. A lone exchange never waits.
+const GATHERING: Duration = Duration::from_micros(250);
+
 /// The most entries in one batch.
 const BATCH_ENTRIES: usize = 256;
 
@@ -113,6 +117,7 @@ impl Station {
         &mut self,
         inbox: &Receiver<Message>,
     ) -> Result<Option<oneshot::Sender<()>>, JournalError> {
+        let mut taken = 0;
         loop {
             let message = match self.next_deadline() {
                 Some(deadline) => {
@@ -125,7 +130,11 @@ impl Station {
                 Err(RecvTimeoutError::Timeout) => None,
                 Err(RecvTimeoutError::Disconnected) => return Ok(None),
             };
-            let mut taken = 0;
+            if message.is_some() && taken > 1 {
+                // Others were under way a moment ago: they share this write and sync instead of paying for their own.
+                thread::sleep(GATHERING);
+            }
+            taken = 0;
             while let Some(next) = message {
                 match next {
                     Message::Record(job) => self.stage(*job)?,
