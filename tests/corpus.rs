@@ -1,6 +1,8 @@
 //! The fuzzers' targets over their corpora, and over small changes of each input, as a plain test.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a broken corpus must stop the test at once"
 )]
 

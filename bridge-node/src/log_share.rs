@@ -27,12 +27,13 @@ impl LogShare {
         self.asked.fetch_add(1, Ordering::Relaxed) < self.limit
     }
 
-    /// Begins a new minute; one line tells how many of the last one were left out.
-    pub fn refill(&self) {
+    /// Begins a new minute; one line tells how many of the last one were left out. Says whether any were.
+    pub fn refill(&self) -> bool {
         let left_out = self.begin();
         if left_out > 0 {
             tracing::warn!(kind = self.kind, left_out, "log lines were left out");
         }
+        left_out > 0
     }
 
     fn begin(&self) -> u64 {

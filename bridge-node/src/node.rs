@@ -20,6 +20,7 @@ use crate::contracts::Contracts;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
 use crate::log_share::LogShare;
+use crate::metrics::Limit;
 use crate::orders::Orders;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
@@ -281,6 +282,15 @@ impl Node {
                 // The journal may be the very reason of the refusals: they are told when it recovers.
                 self.refusals.give_back(sums);
                 tracing::warn!(error = %crate::chain(&error), "refusals are not yet counted");
+            }
+        }
+    }
+
+    /// Begins a new minute of log lines.
+    pub fn refill_log_lines(&self) {
+        for lines in [&*self.house.stranger_lines, &self.fault_lines] {
+            if lines.refill() {
+                self.house.metrics.reached(Limit::LogLinesPerMinute);
             }
         }
     }

@@ -162,8 +162,7 @@ impl Running {
             })?;
         }
         node.sum_refusals().await;
-        node.house.stranger_lines.refill();
-        node.fault_lines.refill();
+        node.refill_log_lines();
         node.journal
             .close()
             .await
@@ -257,8 +256,7 @@ async fn keep_count(node: Arc<Node>) {
             () = node.house.draining.cancelled() => return,
             () = tokio::time::sleep(COUNT_EVERY) => {
                 node.sum_refusals().await;
-                node.house.stranger_lines.refill();
-                node.fault_lines.refill();
+                node.refill_log_lines();
             }
         }
     }

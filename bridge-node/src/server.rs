@@ -131,6 +131,7 @@ pub async fn serve<H: Handler>(
         house.tasks.clone().spawn(async move {
             tokio::select! {
                 () = visitor.sent_out() => {
+                    house.metrics.reached(Limit::Strangers);
                     if house.stranger_lines.admit() {
                         tracing::info!(%remote, "a stranger's connection was closed for a newer one");
                     }
@@ -214,6 +215,7 @@ async fn requests<S, H: Handler>(
     if let Some(party) = handler.party(&info)
         && !info.visitor.prove(&party)
     {
+        house.metrics.reached(Limit::Connections);
         tracing::warn!(party, "more connections than its share were refused");
         return;
     }
@@ -247,8 +249,21 @@ async fn requests<S, H: Handler>(
         }
     };
     if let Err(error) = ended {
+        if error.is_timeout() {
+            house.metrics.reached(Limit::HeadSeconds);
+        } else if is_late(&error) {
+            house.metrics.reached(Limit::Pace);
+        }
         tracing::debug!(%remote, %error, "connection ended");
     }
+}
+
+/// Whether a connection ended because its other side was too slow.
+fn is_late(error: &hyper::Error) -> bool {
+    let cause = std::error::Error::source(error);
+    cause
+        .and_then(|cause| cause.downcast_ref::<std::io::Error>())
+        .is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }
 
 /// Ends some time after draining began: a request that was on its way is still told why it is refused.

@@ -223,7 +223,7 @@ fn a_node_told_to_stop_finishes_what_is_under_way() {
 }
 
 #[test]
-fn a_node_that_waited_long_enough_stops_and_closes_the_exchange_at_its_next_start() {
+fn a_node_that_waited_long_enough_closes_the_exchange_and_stops() {
     let world = World::new();
     let (population, tax) = (world.population(), world.tax());
     population.add("\n[limits]\ndrain_seconds = 1\n");
@@ -231,7 +231,9 @@ fn a_node_that_waited_long_enough_stops_and_closes_the_exchange_at_its_next_star
     open.provider.terminate();
     open.provider.stopped();
     assert!(
-        open.provider.log().contains("draining took too long"),
+        open.provider
+            .log()
+            .contains("what has not ended is interrupted"),
         "{}",
         open.provider.log()
     );

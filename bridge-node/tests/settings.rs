@@ -222,7 +222,7 @@ fn two_nodes_do_not_share_a_data_folder() {
     Node::fails(&second).bad(
         1,
         &[
-            "data/journal: the journal is in use by another process",
+            "data/journal: the journal is in use by process",
             "stop the other node",
         ],
     );

@@ -73,8 +73,7 @@ impl Answer {
     pub fn told(&self) -> Told {
         let names = ["type", "message", "detail"];
         let [kind, message, detail] = match self.field("content-type") {
-            // A peer's own refusal is passed on with whatever it says of its form.
-            kind if kind.is_none_or(|kind| kind.starts_with("application/json")) => {
+            Some("application/json; charset=utf-8") => {
                 let body = self.json();
                 names.map(|name| body[name].as_str().unwrap().to_owned())
             }

@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::about::{About, Reader, Refused};
 use crate::callers::owns;
 use crate::framing::{Doubt, is_malformed};
+use crate::metrics::Limit;
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
 use crate::server::Connection;
@@ -199,6 +200,7 @@ fn head(
         .callers
         .authenticate(connection, &parts.headers, node.clock.now_s())?;
     if !connection.visitor.prove(&known.name) {
+        node.house.metrics.reached(Limit::Connections);
         return Err(Refusal::Node(NodeFault::Overloaded));
     }
     let caller = read_caller_fields(&parts.headers).map_err(Refusal::Field)?;

@@ -24,6 +24,9 @@ pub(super) fn tell(told: Told, form: ErrorForm, mut reply: Reply) -> Reply {
         reply.status = x_road_status(&code);
     }
     if told.error_types == ErrorTypes::Dotted && form == ErrorForm::Json {
+        // The bytes pass as they were signed; what they are is said by this node.
+        let kind = HeaderValue::from_static(form.content_type());
+        reply.fields.insert(CONTENT_TYPE, kind);
         return reply;
     }
     let name = match told.error_types {

@@ -6,7 +6,9 @@ use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
 use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
-use bridge_core::fields::{check_travelling_fields, forwardable_answer, registry_request};
+use bridge_core::fields::{
+    check_edge_fields, check_travelling_fields, forwardable_answer, registry_request,
+};
 use bridge_core::refusal::{NodeFault, NotCut, Refusal, RequestFault, ServiceFault};
 use bridge_core::target::ServiceTarget;
 use bytes::Bytes;
@@ -186,7 +188,8 @@ fn finish(
         return Err(Refusal::Service(ServiceFault::NotUnderstood));
     }
     let mut fields = forwardable_answer(&fields);
-    check_travelling_fields(&fields).map_err(|error| {
+    let fit = check_edge_fields(&fields).and_then(|()| check_travelling_fields(&fields));
+    fit.map_err(|error| {
         tracing::warn!(%error, "an answer's fields cannot travel");
         Refusal::Service(ServiceFault::NotUnderstood)
     })?;

@@ -21,12 +21,20 @@ pub enum Limit {
     HandshakeSeconds,
     /// An exchange was not done in time.
     ExchangeSeconds,
-    /// All connections of a listener were taken.
+    /// The other side moved too little of a body or an answer in too much time.
+    Pace,
+    /// A stranger's connection had to leave for a newer one.
+    Strangers,
+    /// A party wanted more connections than its share.
     Connections,
-    /// All places for exchanges were taken.
+    /// All places for exchanges were taken, or a party's share of them.
     Exchanges,
     /// Room for spooled bodies was used up: the node's, or its owner's part.
     Spool,
+    /// The disk was down to its reserve.
+    DiskReserve,
+    /// Log lines of a minute were left out.
+    LogLinesPerMinute,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
 }
@@ -35,20 +43,24 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 14] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
         Self::HeadSeconds,
         Self::HandshakeSeconds,
         Self::ExchangeSeconds,
+        Self::Pace,
+        Self::Strangers,
         Self::Connections,
         Self::Exchanges,
         Self::Spool,
+        Self::DiskReserve,
+        Self::LogLinesPerMinute,
         Self::RefusalsPerMinute,
     ];
 
-    /// The key under `[limits]`; `spool` stands for both of its keys.
+    /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BodyBytes => "body_bytes",
@@ -57,9 +69,13 @@ impl Limit {
             Self::HeadSeconds => "head_seconds",
             Self::HandshakeSeconds => "handshake_seconds",
             Self::ExchangeSeconds => "exchange_seconds",
+            Self::Pace => "stall_seconds",
+            Self::Strangers => "strangers",
             Self::Connections => "connections",
             Self::Exchanges => "exchanges",
             Self::Spool => "spool",
+            Self::DiskReserve => "disk_reserve_bytes",
+            Self::LogLinesPerMinute => "log_lines_per_minute",
             Self::RefusalsPerMinute => "refusals_per_minute",
         }
     }
@@ -73,9 +89,13 @@ impl Limit {
             Self::HeadSeconds => limits.head_timeout.as_secs(),
             Self::HandshakeSeconds => limits.handshake_timeout.as_secs(),
             Self::ExchangeSeconds => limits.exchange_timeout.as_secs(),
+            Self::Pace => limits.stall.as_secs(),
+            Self::Strangers => limits.strangers as u64,
             Self::Connections => limits.connections as u64,
             Self::Exchanges => limits.exchanges as u64,
             Self::Spool => limits.spool_node_bytes,
+            Self::DiskReserve => limits.disk_reserve_bytes,
+            Self::LogLinesPerMinute => limits.log_lines_per_minute,
             Self::RefusalsPerMinute => limits.refusals_per_minute,
         }
     }
@@ -95,6 +115,8 @@ impl Limit {
             | Refusal::Service(ServiceFault::TooLarge { .. }) => Some(Self::BodyBytes),
             Refusal::Link(LinkFault::TimedOut { .. }) => Some(Self::ExchangeSeconds),
             Refusal::Node(NodeFault::Overloaded) => Some(Self::Exchanges),
+            Refusal::Node(NodeFault::SpoolRoom | NodeFault::SpoolShare) => Some(Self::Spool),
+            Refusal::Node(NodeFault::DiskReserve) => Some(Self::DiskReserve),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 use bridge_core::refusal::{LinkFault, NodeFault, RequestFault};
 use prometheus_client::encoding::text::encode;
@@ -7,14 +8,11 @@ use serde_json::Value;
 
 use super::*;
 
-const DOCUMENT: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../config/monitoring/README.md"
-);
-const DASHBOARD: &str = concat!(
-    env!("CARGO_MANIFEST_DIR"),
-    "/../config/monitoring/dashboard.json"
-);
+/// A file beside the operator's metrics.
+fn monitoring(file: &str) -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.join("../config/monitoring").join(file)
+}
 
 fn text(metrics: &Metrics) -> String {
     let mut text = String::new();
@@ -63,16 +61,16 @@ fn the_document_names_every_metric_with_its_labels_and_unit() {
     let metrics = Metrics::new();
     metrics.refused(&Refusal::Node(NodeFault::Draining), Side::Consumer);
     let rows = table(&text(&metrics));
-    let document = std::fs::read_to_string(DOCUMENT).unwrap();
+    let document = std::fs::read_to_string(monitoring("README.md")).unwrap();
     let (head, _old) = document.split_once("| name |").unwrap();
     let new = format!("{head}| name | type | labels | what |\n|---|---|---|---|\n{rows}");
     if std::env::var_os("UPDATE_GOLDEN").is_some() {
-        std::fs::write(DOCUMENT, &new).unwrap();
+        std::fs::write(monitoring("README.md"), &new).unwrap();
     }
     assert_eq!(
-        std::fs::read_to_string(DOCUMENT).unwrap(),
+        std::fs::read_to_string(monitoring("README.md")).unwrap(),
         new,
-        "UPDATE_GOLDEN=1 writes config/monitoring/README.md anew"
+        "UPDATE_GOLDEN=1 writes the table of metrics anew"
     );
     for row in rows.lines() {
         let name = row.split('`').nth(1).unwrap();
@@ -90,7 +88,8 @@ fn the_dashboard_asks_for_metrics_that_exist_and_for_every_one() {
         .map(|row| row.split('`').nth(1).unwrap())
         .collect();
     let dashboard: Value =
-        serde_json::from_str(&std::fs::read_to_string(DASHBOARD).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(monitoring("dashboard.json")).unwrap())
+            .unwrap();
     let mut asked = BTreeSet::new();
     let mut expressions = 0;
     for panel in dashboard["panels"].as_array().unwrap() {
@@ -119,8 +118,15 @@ fn the_dashboard_asks_for_metrics_that_exist_and_for_every_one() {
 
 #[test]
 fn every_limit_of_the_settings_is_counted_or_said_why_not() {
-    // What is no limit on others: how much is kept in memory, how long to drain, how large files are.
-    let no_limit = ["body_memory_bytes", "drain_seconds", "segment_bytes"];
+    // What is no limit on others: how much is kept in memory, what excuses time, when places shrink (`bridge_places` shows it),
+    // how long to drain, how large files are.
+    let no_limit = [
+        "body_memory_bytes",
+        "body_bytes_per_second",
+        "journal_wait_milliseconds",
+        "drain_seconds",
+        "segment_bytes",
+    ];
     let example =
         std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../config/node.toml"))
             .unwrap();
@@ -133,7 +139,9 @@ fn every_limit_of_the_settings_is_counted_or_said_why_not() {
     for (key, _) in keys.filter(|(key, _)| !no_limit.contains(key)) {
         seen += 1;
         let counted = |limit: &Limit| {
-            limit.as_str() == key || (limit.as_str() == "spool" && key.starts_with("spool_"))
+            limit.as_str() == key
+                || (limit.as_str() == "spool" && key.starts_with("spool_"))
+                || (*limit == Limit::Pace && key == "slowest_bytes_per_second")
         };
         assert!(
             Limit::ALL.iter().any(counted),

@@ -371,7 +371,12 @@ async fn framings_with_two_readings_are_refused() {
         let wire = format!("{{line}}\r\n{fields}\r\n{{known}}\r\n\r\n0\r\n\r\n{{smuggled}}");
         case(&format!("{name}, first"), &wire, 400, "bad_request")
     });
-    battery("framings", behind.into_iter().chain(before), 2 * 58).await;
+    Box::pin(battery(
+        "framings",
+        behind.into_iter().chain(before),
+        2 * 58,
+    ))
+    .await;
 }
 
 #[tokio::test]
@@ -382,7 +387,7 @@ async fn chunks_with_two_readings_are_refused() {
         );
         case(name, &wire, 400, "bad_request")
     });
-    battery("chunks", cases, 31).await;
+    Box::pin(battery("chunks", cases, 31)).await;
 }
 
 #[tokio::test]
@@ -391,7 +396,7 @@ async fn lines_with_two_readings_are_refused() {
         let wire = wire.replace('|', "\r\n{known}\r\n\r\n");
         case(name, &format!("{wire}{{smuggled}}"), 400, word)
     });
-    battery("lines", cases, 54).await;
+    Box::pin(battery("lines", cases, 54)).await;
 }
 
 async fn battery(name: &str, cases: impl IntoIterator<Item = Case>, count: usize) {

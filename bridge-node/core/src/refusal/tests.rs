@@ -193,7 +193,7 @@ fn no_inner_variant_is_missing_from_the_table() {
         declared(edge, "SegmentFault"),
         declared(edge, "QueryFault"),
         declared(edge, "MetadataForm"),
-        declared(include_str!("node.rs"), "Stop"),
+        declared(include_str!("order.rs"), "Stop"),
         declared(include_str!("service.rs"), "NotCut"),
     ];
     assert_eq!(found, declared);
