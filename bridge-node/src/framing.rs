@@ -2,7 +2,7 @@
 //!
 //! hyper mends what it can and hides it (both framings, for example), answers some heads by itself, and reads ahead. The gate
 //! follows message boundaries on the wire. A head goes through whole, once it was judged. In the place of one that is refused
-//! the library gets a [stand-in](STAND_IN) that carries the [`Doubt`], so that the answer is made where all refusals are, comes
+//! the library gets a stand-in that carries the [`Doubt`], so that the answer is made where all refusals are, comes
 //! in its turn behind earlier answers, and ends the connection; no byte after it is read as a request.
 //!
 //! Standard: RFC 9112 §6.3.

@@ -16,6 +16,8 @@ use bridge_tests::world::{PATH, World, usual};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
 
+/// A machine that is busy with other tests must not take places away meanwhile.
+const PATIENT: &str = "journal_wait_milliseconds = 10000";
 const CONNECTIONS: usize = 64;
 /// Answers before the node is told to stop.
 const WARM: usize = 200;
@@ -99,7 +101,8 @@ fn served(tally: &Tally) -> BTreeSet<Uuid> {
 
 #[tokio::test]
 async fn sigterm_under_load_loses_no_exchange_and_tells_every_connection() {
-    let mut world = World::with().contract(usual()).make().await;
+    let setup = World::with().contract(usual());
+    let mut world = setup.limit(PATIENT).make().await;
     world.registry.always(Reaction::answer(200, &[], "good"));
     let [mut provider, mut consumer] = processes(&mut world).await;
     let count = Arc::new(AtomicUsize::new(0));
@@ -143,7 +146,8 @@ async fn sigterm_under_load_loses_no_exchange_and_tells_every_connection() {
 
 #[tokio::test]
 async fn a_provider_that_stops_under_load_loses_no_exchange() {
-    let mut world = World::with().contract(usual()).make().await;
+    let setup = World::with().contract(usual());
+    let mut world = setup.limit(PATIENT).make().await;
     world.registry.always(Reaction::answer(200, &[], "good"));
     let [mut provider, mut consumer] = processes(&mut world).await;
     let count = Arc::new(AtomicUsize::new(0));

@@ -315,7 +315,7 @@ impl NodeFault {
                 words!("room for large bodies", "böyük mesajlar üçün yer"),
                 words!(
                     "asking again when other large bodies have passed",
-                    "digər böyük mesajlar ötürüldükdən sonra sorğunu təkrar göndərmək"
+                    "digər böyük mesajların göndərilməsi bitdikdən sonra sorğunu təkrar göndərmək"
                 ),
             ),
             Self::Interrupted => (
