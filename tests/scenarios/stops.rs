@@ -5,7 +5,7 @@ use std::fs;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf};
 use bridge_journal::{Entry, Filter};
 use bridge_node::admin;
-use bridge_node::orders::{Change, Order, Target};
+use bridge_node::orders::{Change, Order, Proof, Target};
 use bridge_node::running::Running;
 use bridge_node::settings::Settings;
 use bridge_signature::{
@@ -20,7 +20,7 @@ use bridge_tests::wait::now_s;
 use bridge_tests::world::{CONSUMER, PATH, PROVIDER, SERVICE, World, service, usual};
 use http::HeaderMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::UnixStream;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
 use uuid::Uuid;
 
 const DISABLED_HERE: &str = "server.clientproxy.service_disabled";
@@ -441,4 +441,44 @@ async fn a_node_whose_orders_are_not_a_whole_series_does_not_start() {
             && lines.contains("audit verify"),
         "{lines}"
     );
+}
+
+#[tokio::test]
+async fn an_exchange_that_was_allowed_and_is_not_yet_sent_is_stopped_and_ended_by_its_leaf() {
+    let mut world = World::usual().await;
+    let (there, gate) = (
+        world.provider.ports.peer,
+        TcpListener::bind(("127.0.0.1", 0)).await.unwrap(),
+    );
+    world.provider.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
+    world.publish(now_s());
+    world.refresh().await;
+    let node = &world.consumer.live().node;
+    let stopping = async {
+        // A connection is opened for what a contract has allowed.
+        let (mut from, _) = gate.accept().await.unwrap();
+        let order = Order {
+            id: Uuid::from_u128(1),
+            change: Change::Stop(Target::Contract("tax-registry".to_owned())),
+            reason: None,
+        };
+        let proof = Proof {
+            base: Vec::new(),
+            signature: Vec::new(),
+            body: order.to_json().into(),
+        };
+        let journal = (&node.journal, &node.clock);
+        let given = node.orders.give(journal, "officer-1", &order, proof).await;
+        assert!(given.unwrap().is_some());
+        let mut to = TcpStream::connect(there).await.unwrap();
+        drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
+    };
+    let (refused, ()) = tokio::join!(world.consumer.get(PATH).send(), stopping);
+    refused.refused(503, DISABLED_HERE);
+    assert_eq!(
+        kinds(&world.consumer, refused.request_id()),
+        [Kind::RequestSent, Kind::Refused]
+    );
+    assert_eq!(kinds(&world.provider, refused.request_id()), []);
+    assert_eq!(world.registry.seen().len(), 0);
 }
