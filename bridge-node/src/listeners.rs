@@ -252,6 +252,15 @@ impl Handler for Health {
 
 /// Why the node should get no new work; empty if it is ready.
 pub async fn unready(node: &Node) -> Vec<String> {
+    let mut reasons = own_reasons(node);
+    for (service, reason) in node.registries.unready().await {
+        reasons.push(format!("{service}: {reason}"));
+    }
+    reasons
+}
+
+/// Why the node itself, whatever its registries say, should get no new work.
+pub fn own_reasons(node: &Node) -> Vec<String> {
     let mut reasons = Vec::new();
     if node.house.draining.is_cancelled() {
         reasons.push("the node is draining".to_owned());
@@ -280,9 +289,6 @@ pub async fn unready(node: &Node) -> Vec<String> {
     if let Some(met) = node.orders.standing().maintenance(None, node.clock.now()) {
         let until = both_clocks(met.window.until);
         reasons.push(format!("the node is in maintenance until {until}"));
-    }
-    for (service, reason) in node.registries.unready().await {
-        reasons.push(format!("{service}: {reason}"));
     }
     reasons
 }

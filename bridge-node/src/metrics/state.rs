@@ -11,7 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::{Labels, Limit, process};
-use crate::listeners::unready;
+use crate::listeners::own_reasons;
 use crate::node::Node;
 
 /// Gauges and counters that are set when the text is asked for.
@@ -157,9 +157,11 @@ impl State {
     }
 
     async fn read_work(&self, node: &Node) {
-        self.ready.set(i64::from(unready(node).await.is_empty()));
-        let not_ready = node.registries.unready().await.len();
-        self.services_not_ready.set(gauge(not_ready as u64));
+        // Asked once: each adapter may have to ask its registry.
+        let services = node.registries.unready().await;
+        let ready = services.is_empty() && own_reasons(node).is_empty();
+        self.ready.set(i64::from(ready));
+        self.services_not_ready.set(gauge(services.len() as u64));
         let limits = &node.settings.limits;
         for side in [Side::Consumer, Side::Provider] {
             let (taken, places) = node.gate(side).usage();
