@@ -127,3 +127,14 @@ pub fn verifies(agency: &Agency) {
         )
     });
 }
+
+/// How often a node says that it reached this limit of its settings.
+pub async fn reached(agency: &Agency, limit: &str) -> u64 {
+    let answer = agency.health("/metrics").await.unwrap();
+    let text = String::from_utf8(answer.body.to_vec()).unwrap();
+    let series = format!("bridge_limit_reached_total{{limit=\"{limit}\"}} ");
+    let line = text.lines().find_map(|line| line.strip_prefix(&series));
+    line.unwrap_or_else(|| panic!("{limit} is not counted"))
+        .parse()
+        .unwrap()
+}

@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bridge_tests::claims;
 use bridge_tests::process::{Process, reserve_ports};
 use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{PATH, World, usual};
@@ -150,6 +151,9 @@ async fn members_exchange_while_strangers_flood() {
         open.load(Ordering::SeqCst) <= 60
     })
     .await;
+    for agency in [&ground.world.consumer, &ground.world.provider] {
+        assert!(claims::reached(agency, "strangers").await > 0);
+    }
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! Who sends or takes too slowly is left, both ways, at every listener.
 
+use bridge_tests::claims;
 use bridge_tests::registry::Reaction;
 use bridge_tests::wait::{BOUND, wait_until};
 use bridge_tests::world::PATH;
@@ -31,6 +32,9 @@ async fn a_head_that_does_not_end_is_closed_at_its_limit() {
     })
     .await;
     assert!(ground.world.registry.seen().is_empty());
+    for agency in [&ground.world.consumer, &ground.world.provider] {
+        assert!(claims::reached(agency, "head_seconds").await >= 2);
+    }
     ground.world.consumer.get(PATH).send().await.answered(200);
 }
 
@@ -114,4 +118,5 @@ async fn who_does_not_take_its_answer_is_left() {
     }
     // Who takes it at once gets all of it.
     ground.world.consumer.get(PATH).send().await.answered(200);
+    assert!(claims::reached(&ground.world.consumer, "stall_seconds").await >= 1);
 }
