@@ -107,7 +107,8 @@ impl Limit {
     )]
     pub(super) fn of(refusal: &Refusal) -> Option<Self> {
         match refusal {
-            Refusal::Malformed(TargetError::TooLong { .. })
+            Refusal::Request(RequestFault::HeadTooLarge { .. })
+            | Refusal::Malformed(TargetError::TooLong { .. })
             | Refusal::Field(FieldError::TooLong { .. }) => Some(Self::HeadBytes),
             Refusal::Field(FieldError::TooMany { .. }) => Some(Self::Fields),
             Refusal::Request(RequestFault::BodyTooLarge { .. })

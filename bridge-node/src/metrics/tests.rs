@@ -162,11 +162,22 @@ fn a_refusal_counts_its_type_and_the_limit_that_it_tells_of() {
         &Refusal::Link(LinkFault::TimedOut { after_s: 60 }),
         Side::Consumer,
     );
+    metrics.refused(
+        &Refusal::Request(RequestFault::HeadTooLarge { limit_bytes: 1 }),
+        Side::Consumer,
+    );
+    metrics.refused(&Refusal::Node(NodeFault::DiskReserve), Side::Consumer);
+    metrics.refused(&Refusal::Node(NodeFault::SpoolShare), Side::Consumer);
     metrics.refused(&Refusal::Node(NodeFault::Journal), Side::Provider);
     let text = text(&metrics);
     let count = |line: &str| assert!(text.contains(&format!("{line}\n")), "{line}\n{text}");
     count("bridge_limit_reached_total{limit=\"body_bytes\"} 1");
     count("bridge_limit_reached_total{limit=\"exchange_seconds\"} 1");
+    for limit in ["head_bytes", "disk_reserve_bytes", "spool"] {
+        count(&format!(
+            "bridge_limit_reached_total{{limit=\"{limit}\"}} 1"
+        ));
+    }
     count("bridge_limit_reached_total{limit=\"exchanges\"} 0");
     count(
         "bridge_refusals_total{side=\"provider\",type=\"server.serverproxy.logging_failed\",fault=\"node\"} 1",
