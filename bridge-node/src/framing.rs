@@ -19,6 +19,7 @@ use bridge_core::refusal::Refusal;
 use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+use tokio_util::io::poll_read_buf;
 
 use crate::pace::{Pace, Paced, Slowest};
 
@@ -176,22 +177,20 @@ impl<S: AsyncRead + Unpin> AsyncRead for Guarded<S> {
                     return Poll::Ready(Err(error));
                 }
             }
-            let mut space = [0; READ_BYTES];
-            let mut fresh = ReadBuf::new(&mut space);
-            let polled = Pin::new(&mut this.stream).poll_read(cx, &mut fresh);
-            let count = fresh.filled().len();
+            this.bytes.reserve(READ_BYTES);
+            let polled = poll_read_buf(Pin::new(&mut this.stream), cx, &mut this.bytes);
             let read = if this.scanner.in_body() {
-                ready!(this.reads.judge(cx, polled, |()| count))
+                ready!(this.reads.judge(cx, polled, |count| *count))
             } else {
                 // Heads have a time limit of their own.
                 this.reads.rest();
                 ready!(polled)
             };
-            if read.is_err() || count == 0 {
-                return Poll::Ready(read);
+            match read {
+                Ok(0) => return Poll::Ready(Ok(())),
+                Ok(_) => this.scan(),
+                Err(error) => return Poll::Ready(Err(error)),
             }
-            this.bytes.extend_from_slice(fresh.filled());
-            this.scan();
         }
     }
 }

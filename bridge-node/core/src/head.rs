@@ -4,7 +4,7 @@
 //! mend it otherwise, and then the two disagree where a message ends: what one takes for a body is a request to the other. So
 //! whatever could be mended is refused here, and nothing behind this judge is ever asked to choose.
 
-use http::{HeaderName, HeaderValue, Method, Uri};
+use http::{HeaderName, Method, Uri};
 
 use crate::fields::FieldError;
 use crate::refusal::{Refusal, RequestFault};
@@ -63,17 +63,17 @@ pub fn judge_head(head: &[u8], rules: &HeadRules) -> Result<Framing, Refusal> {
             }));
         }
         let (name, value) = field(line)?;
-        if name == http::header::CONTENT_LENGTH {
-            if length.replace(content_length(&value)?).is_some() {
+        if name.eq_ignore_ascii_case(b"content-length") {
+            if length.replace(content_length(value)?).is_some() {
                 return Err(Refusal::Field(FieldError::Framing));
             }
-        } else if name == http::header::TRANSFER_ENCODING {
-            let known = value.as_bytes().eq_ignore_ascii_case(b"chunked");
+        } else if name.eq_ignore_ascii_case(b"transfer-encoding") {
+            let known = value.eq_ignore_ascii_case(b"chunked");
             if !known || !is_11 || chunked {
                 return Err(Refusal::Field(FieldError::Framing));
             }
             chunked = true;
-        } else if name == http::header::HOST {
+        } else if name.eq_ignore_ascii_case(b"host") {
             host = true;
         }
     }
@@ -145,18 +145,27 @@ fn request_line(line: &[u8], http_10: bool) -> Result<bool, Refusal> {
     Ok(is_11)
 }
 
-fn field(line: &[u8]) -> Result<(HeaderName, HeaderValue), Refusal> {
+/// Name and value as they stand in a line. Both are judged without a copy: the library makes its own of what passes.
+fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let malformed = || Refusal::Field(FieldError::Line);
     let colon = line.iter().position(|byte| *byte == b':');
     let (name, value) = line.split_at(colon.ok_or_else(malformed)?);
-    let name = HeaderName::from_bytes(name).map_err(|_invalid| malformed())?;
+    if name.is_empty() || !name.iter().copied().all(is_token_byte) {
+        return Err(malformed());
+    }
     let value = trim(value.get(1..).unwrap_or_default());
-    let value = HeaderValue::from_bytes(value).map_err(|_invalid| {
-        Refusal::Field(FieldError::NotVisible {
-            name: crate::fields::shown(&name),
-        })
-    })?;
+    let allowed = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
+    if !value.iter().all(allowed) {
+        let name = HeaderName::from_bytes(name).map_err(|_too_long| malformed())?;
+        let name = crate::fields::shown(&name);
+        return Err(Refusal::Field(FieldError::NotVisible { name }));
+    }
     Ok((name, value))
+}
+
+/// Standard: RFC 9110 §5.6.2.
+fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
 /// Cuts what may stand around a value: spaces and tabs, nothing else that a library might take for space.
@@ -170,9 +179,8 @@ fn trim(value: &[u8]) -> &[u8] {
     value.get(start..end).unwrap_or_default()
 }
 
-fn content_length(value: &HeaderValue) -> Result<u64, Refusal> {
-    let digits = value
-        .to_str()
+fn content_length(value: &[u8]) -> Result<u64, Refusal> {
+    let digits = std::str::from_utf8(value)
         .ok()
         .filter(|text| (1..=LENGTH_DIGITS).contains(&text.len()))
         .filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
