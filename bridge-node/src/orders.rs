@@ -5,10 +5,11 @@
 //! neither the directory nor the cache. The numbers have no gap, or the node does not start.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use arc_swap::{ArcSwap, Guard};
-use bridge_core::identity::ServiceId;
+use bridge_core::identity::{NodeId, ServiceId};
 use bridge_core::leaf::UnixMillis;
 use bridge_journal::Journal;
 use tokio::sync::Mutex;
@@ -221,16 +222,23 @@ impl Standing {
     ///
     /// Standard: RFC 9651 §3.1.
     /// Standard: RFC 9651 §3.3.7.
-    pub fn told(&self, node: &str, service: Option<&ServiceId>, now: UnixMillis) -> Option<String> {
+    pub fn told(
+        &self,
+        node: &NodeId,
+        service: Option<&ServiceId>,
+        now: UnixMillis,
+    ) -> Option<String> {
         let told: Vec<String> = self
             .announced(now)
             .filter(|one| one.window.concerns(service))
             .take(MOST_TOLD)
             .map(|one| {
-                let name = one.window.service.as_ref().map(ToString::to_string);
+                let name: &dyn fmt::Display = match &one.window.service {
+                    Some(service) => service,
+                    None => node,
+                };
                 format!(
-                    "\"{}\";from=@{};until=@{}",
-                    name.as_deref().unwrap_or(node),
+                    "\"{name}\";from=@{};until=@{}",
                     one.window.from.unix_timestamp(),
                     one.window.until.unix_timestamp()
                 )

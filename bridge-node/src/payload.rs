@@ -11,11 +11,11 @@ use bytes::{Bytes, BytesMut};
 use http_body::Body;
 use http_body_util::{BodyExt as _, Full, combinators::UnsyncBoxBody};
 
-mod pace;
+mod allowance;
 mod room;
 mod spool;
 
-pub use pace::Pace;
+pub use allowance::Allowance;
 pub use room::{Reserved, Room};
 pub use spool::Spooled;
 
@@ -85,7 +85,7 @@ impl Payload {
         }
     }
 
-    /// Reads a body to its end; `pace` learns how it comes along.
+    /// Reads a body to its end; `allowance` learns how it comes along.
     ///
     /// # Errors
     ///
@@ -99,7 +99,7 @@ impl Payload {
         bounds: Bounds,
         room: &Room,
         owner: &str,
-        pace: &Pace,
+        allowance: &Allowance,
     ) -> Result<Self, PayloadError>
     where
         B: Body<Data = Bytes> + Unpin,
@@ -117,7 +117,7 @@ impl Payload {
         if announced > bounds.memory as u64 {
             room.fits(owner, announced)?;
         }
-        pace.begin();
+        allowance.begin();
         while let Some(frame) = body.frame().await {
             let frame = frame.map_err(|error| PayloadError::Cut(error.into()))?;
             let Ok(data) = frame.into_data() else {
@@ -127,7 +127,7 @@ impl Payload {
             if length > bounds.total {
                 return Err(PayloadError::TooLarge(bounds.total));
             }
-            pace.carried(data.len(), bounds.rate);
+            allowance.carried(data.len(), bounds.rate);
             digest.update(&data);
             if let Some(writer) = &mut writer {
                 writer.write(data).await?;
@@ -200,9 +200,9 @@ impl Payload {
         }
     }
 
-    /// As [`Payload::outgoing`]; `pace` learns how it comes along, `rate` is the least in bytes a second.
-    pub fn outgoing_at(&self, pace: &Pace, rate: u64) -> Outgoing {
-        pace::Paced::new(self.outgoing(), pace.clone(), rate).boxed_unsync()
+    /// As [`Payload::outgoing`]; `allowance` learns how it comes along, `rate` is the least in bytes a second.
+    pub fn outgoing_at(&self, allowance: &Allowance, rate: u64) -> Outgoing {
+        allowance::Metered::new(self.outgoing(), allowance.clone(), rate).boxed_unsync()
     }
 }
 
@@ -229,7 +229,7 @@ mod tests {
                 rate: 1,
             };
             let body = Full::new(bytes.clone());
-            Payload::collect(body, bounds, &room, "peer", &Pace::new()).await
+            Payload::collect(body, bounds, &room, "peer", &Allowance::new()).await
         };
         let small = collect(200_000).await.unwrap();
         let spooled = collect(199_999).await.unwrap();
@@ -257,7 +257,7 @@ mod tests {
             rate: 1,
         };
         let body = Full::new(Bytes::from(vec![7; bytes]));
-        Payload::collect(body, bounds, room, owner, &Pace::new()).await
+        Payload::collect(body, bounds, room, owner, &Allowance::new()).await
     }
 
     #[tokio::test]
@@ -298,8 +298,8 @@ mod tests {
             rate: 1,
         };
         let (body, sender) = Stalled::new();
-        let pace = Pace::new();
-        let reading = Payload::collect(body, bounds, &room, "one", &pace);
+        let allowance = Allowance::new();
+        let reading = Payload::collect(body, bounds, &room, "one", &allowance);
         let given_up = async {
             sender.send(Bytes::from(vec![7; 300_000])).await.unwrap();
             while room.used() < 200_000 {

@@ -9,7 +9,7 @@ use bridge_core::refusal::Refusal;
 use http::HeaderMap;
 use uuid::Uuid;
 
-use crate::payload::{Pace, Payload};
+use crate::payload::{Allowance, Payload};
 use crate::settings::Settings;
 
 /// How whoever asks wants to be told of a refusal.
@@ -31,7 +31,7 @@ pub struct About {
     /// When the head arrived.
     pub arrived: Instant,
     /// What is left of its time.
-    pub pace: Pace,
+    pub allowance: Allowance,
     /// X-Road-Request-Id.
     pub request_id: Option<Uuid>,
     /// X-Road-Id, the caller's own text: echoed, never in a leaf.
@@ -115,7 +115,7 @@ impl About {
             side,
             reader,
             arrived: Instant::now(),
-            pace: Pace::new(),
+            allowance: Allowance::new(),
             request_id: None,
             message_id: None,
             client: None,

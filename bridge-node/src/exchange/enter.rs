@@ -285,10 +285,10 @@ pub(super) async fn collect(
 ) -> Result<Payload, Refusal> {
     let limit = node.settings.limits.exchange_timeout;
     tokio::select! {
-        read = Payload::collect(body, node.bounds(), &node.room, owner, &about.pace) => {
+        read = Payload::collect(body, node.bounds(), &node.room, owner, &about.allowance) => {
             read.map_err(|error| body_refusal(&error))
         }
-        () = about.pace.over(limit) => Err(Refusal::Request(RequestFault::BodyIncomplete)),
+        () = about.allowance.over(limit) => Err(Refusal::Request(RequestFault::BodyIncomplete)),
     }
 }
 

@@ -9,7 +9,7 @@ use super::enter::body_refusal;
 use super::ordered;
 use super::record::{Journaled, SignedRequest};
 use crate::node::Node;
-use crate::payload::{Pace, Payload, PayloadError};
+use crate::payload::{Allowance, Payload, PayloadError};
 use crate::peers::{Line, PeerError};
 
 /// An answer whose head has arrived: nothing in it is believed yet.
@@ -25,10 +25,10 @@ pub(super) struct RawAnswer {
 
 impl RawAnswer {
     /// Reads the body, which the head has announced and its signature covers; then the connection is free again.
-    pub(super) async fn body(self, node: &Node, pace: &Pace) -> Result<Payload, Refusal> {
+    pub(super) async fn body(self, node: &Node, allowance: &Allowance) -> Result<Payload, Refusal> {
         let Self { body, line, .. } = self;
         let owner = line.node().to_string();
-        let payload = collect(node, body, &owner, pace).await?;
+        let payload = collect(node, body, &owner, allowance).await?;
         node.peers.keep(line);
         Ok(payload)
     }
@@ -90,7 +90,7 @@ fn request(
         .uri(&sent.head.target)
         .body(
             sent.payload
-                .outgoing_at(&sent.about.pace, node.bounds().rate),
+                .outgoing_at(&sent.about.allowance, node.bounds().rate),
         )
         .map_err(|_error| Refusal::Node(NodeFault::Internal))?;
     *request.headers_mut() = sent.head.fields.clone();
@@ -102,9 +102,9 @@ async fn collect(
     node: &Node,
     body: Incoming,
     owner: &str,
-    pace: &Pace,
+    allowance: &Allowance,
 ) -> Result<Payload, Refusal> {
-    match Payload::collect(body, node.bounds(), &node.room, owner, pace).await {
+    match Payload::collect(body, node.bounds(), &node.room, owner, allowance).await {
         Ok(payload) => Ok(payload),
         Err(PayloadError::Cut(error)) => {
             tracing::warn!(peer = owner, %error, "the peer's answer was cut");

@@ -25,7 +25,7 @@ pub(super) async fn in_time(
     tokio::select! {
         biased;
         answered = &mut answering => return answered,
-        () = sent.value.about.pace.over(limit) => {}
+        () = sent.value.about.allowance.over(limit) => {}
     }
     // A flood of late answers is not worth more memory than this; the `refused` leaf stands in any case.
     if let Ok(place) = Arc::clone(&node.late).try_acquire_owned() {

@@ -227,11 +227,10 @@ pub const MAINTENANCE: &str = "bridge-maintenance";
 
 /// What this node announced and the caller of this service should know.
 pub(super) fn maintenance_told(node: &Node, about: &About) -> Option<String> {
-    let own = node.settings.node.to_string();
-    let now = node.clock.now();
+    let (own, now) = (&node.settings.node, node.clock.now());
     node.orders
         .standing()
-        .told(&own, about.service.as_ref(), now)
+        .told(own, about.service.as_ref(), now)
 }
 
 /// An answer that has to be signed and journaled.

@@ -69,8 +69,8 @@ async fn service(
         .ok_or(Refusal::Node(NodeFault::Internal))?;
     check_request(registry, authorised, target)?;
     let limit = node.settings.limits.exchange_timeout;
-    let pace = &authorised.verified.about.pace;
-    let left = pace.left(limit).saturating_sub(RESERVE.min(limit / 2));
+    let allowance = &authorised.verified.about.allowance;
+    let left = allowance.left(limit).saturating_sub(RESERVE.min(limit / 2));
     let deadline = Instant::now() + left;
     let cancel = CancellationToken::new();
     let _cancelled_when_dropped = cancel.clone().drop_guard();
@@ -83,7 +83,7 @@ async fn service(
             .map_err(|error| adapter_refusal(&error, left))?;
         let status = answer.status.as_u16();
         let owner = node.settings.node.to_string();
-        let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner, pace)
+        let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner, allowance)
             .await
             .map_err(|error| answer_refusal(&error, left))?;
         Ok((status, answer.fields, payload))

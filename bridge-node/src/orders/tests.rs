@@ -133,13 +133,14 @@ fn maintenance_is_told_before_met_within_and_forgotten_after() {
     ));
     let (person, status) = (PERSON.parse().unwrap(), STATUS.parse().unwrap());
     let before = UnixMillis(at(from).0 - 1);
-    let told = standing.told("AZ/GOV/1001/NODE1", Some(&person), before);
+    let own = "AZ/GOV/1001/NODE1".parse().unwrap();
+    let told = standing.told(&own, Some(&person), before);
     assert_eq!(
         told.as_deref(),
         Some("\"AZ/GOV/1001/POPULATION/person\";from=@1795888800;until=@1795903200")
     );
-    assert_eq!(standing.told("N", Some(&status), before), None);
-    assert_eq!(standing.told("N", None, before), None);
+    assert_eq!(standing.told(&own, Some(&status), before), None);
+    assert_eq!(standing.told(&own, None, before), None);
     assert!(standing.maintenance(Some(&person), before).is_none());
     assert!(standing.maintenance(Some(&person), at(from)).is_some());
     assert!(standing.maintenance(Some(&status), at(from)).is_none());

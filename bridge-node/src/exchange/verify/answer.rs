@@ -81,7 +81,7 @@ async fn genuine_answer(
 ) -> Result<GenuineAnswer, Refusal> {
     let envelope = judge_answer_head(node, sent, (raw.status, &raw.fields))?;
     let (status, fields) = (raw.status, std::mem::take(&mut raw.fields));
-    let payload = raw.body(node, &sent.about.pace).await?;
+    let payload = raw.body(node, &sent.about.allowance).await?;
     if parse_content_digest(&fields).ok() != Some(*payload.digest()) {
         return Err(Refusal::PeerAnswer(PeerFault::BodyDigest));
     }

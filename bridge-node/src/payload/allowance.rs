@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 /// How long an exchange has taken, without the time that its bodies needed. Clones are handles to the same one.
 #[derive(Debug, Clone)]
-pub struct Pace(Arc<Mutex<State>>);
+pub struct Allowance(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -28,15 +28,15 @@ struct State {
 
 /// A body that reports its bytes while it is sent.
 #[derive(Debug)]
-pub(super) struct Paced<B> {
+pub(super) struct Metered<B> {
     inner: B,
-    pace: Pace,
+    allowance: Allowance,
     rate: u64,
 }
 
-// === impl Pace ===
+// === impl Allowance ===
 
-impl Pace {
+impl Allowance {
     /// Begins now.
     #[expect(
         clippy::new_without_default,
@@ -97,16 +97,20 @@ impl Pace {
     }
 }
 
-// === impl Paced ===
+// === impl Metered ===
 
-impl<B> Paced<B> {
-    pub(super) fn new(inner: B, pace: Pace, rate: u64) -> Self {
-        pace.begin();
-        Self { inner, pace, rate }
+impl<B> Metered<B> {
+    pub(super) fn new(inner: B, allowance: Allowance, rate: u64) -> Self {
+        allowance.begin();
+        Self {
+            inner,
+            allowance,
+            rate,
+        }
     }
 }
 
-impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
+impl<B: Body<Data = Bytes> + Unpin> Body for Metered<B> {
     type Data = Bytes;
     type Error = B::Error;
 
@@ -118,7 +122,7 @@ impl<B: Body<Data = Bytes> + Unpin> Body for Paced<B> {
         if let Some(Ok(frame)) = &polled
             && let Some(data) = frame.data_ref()
         {
-            self.pace.carried(data.len(), self.rate);
+            self.allowance.carried(data.len(), self.rate);
         }
         Poll::Ready(polled)
     }
@@ -141,43 +145,43 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_body_at_the_least_rate_takes_no_time_of_the_exchange() {
-        let pace = Pace::new();
+        let allowance = Allowance::new();
         tokio::time::advance(Duration::from_secs(10)).await;
-        pace.begin();
+        allowance.begin();
         for _ in 0..1000 {
             tokio::time::advance(Duration::from_secs(1)).await;
-            pace.carried(1000, RATE);
+            allowance.carried(1000, RATE);
         }
-        assert_eq!(pace.left(LIMIT), Duration::from_secs(50));
+        assert_eq!(allowance.left(LIMIT), Duration::from_secs(50));
         // The next one at half of it: every other second counts.
-        pace.begin();
+        allowance.begin();
         tokio::time::advance(Duration::from_secs(20)).await;
-        pace.carried(10_000, RATE);
-        assert_eq!(pace.left(LIMIT), Duration::from_secs(40));
+        allowance.carried(10_000, RATE);
+        assert_eq!(allowance.left(LIMIT), Duration::from_secs(40));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_fast_beginning_is_no_credit_for_a_standstill() {
-        let pace = Pace::new();
-        pace.begin();
-        pace.carried(1_000_000_000, RATE);
+        let allowance = Allowance::new();
+        allowance.begin();
+        allowance.carried(1_000_000_000, RATE);
         let standing = Instant::now();
-        pace.over(LIMIT).await;
+        allowance.over(LIMIT).await;
         assert_eq!(standing.elapsed(), LIMIT);
     }
 
     #[tokio::test(start_paused = true)]
     async fn who_waits_for_the_end_waits_as_long_as_bytes_come() {
-        let pace = Pace::new();
-        pace.begin();
+        let allowance = Allowance::new();
+        allowance.begin();
         let start = Instant::now();
         let sender = async {
             for _ in 0..600 {
                 tokio::time::sleep(Duration::from_secs(1)).await;
-                pace.carried(1000, RATE);
+                allowance.carried(1000, RATE);
             }
         };
-        tokio::join!(sender, pace.over(LIMIT));
+        tokio::join!(sender, allowance.over(LIMIT));
         assert_eq!(start.elapsed().as_secs(), 660);
     }
 }
