@@ -16,6 +16,9 @@ use uuid::Uuid;
 use super::officer::Access;
 use super::{Failure, hint, say};
 
+mod leaves;
+mod reconcile;
+
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -33,6 +36,14 @@ pub(super) enum Command {
         #[arg(long, value_name = "VKEY")]
         key: Option<String>,
     },
+    #[command(
+        after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
+    )]
+    Reconcile(Box<reconcile::Reconcile>),
+    #[command(
+        after_help = "Example:\n  bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves"
+    )]
+    Leaves(Box<leaves::Leaves>),
     /// Find exchanges.
     #[command(
         after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00"
@@ -90,6 +101,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             evidence_key,
             key,
         } => verify(&folder, evidence_key.as_deref(), key),
+        Command::Reconcile(reconcile) => reconcile.run(),
+        Command::Leaves(leaves) => leaves.run(),
         Command::Search(search) => search.run(),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;
@@ -103,8 +116,10 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 
 impl Search {
     fn run(self) -> Result<(), Failure> {
-        let millis =
-            |place, text: Option<String>| text.map(|text| millis(place, &text)).transpose();
+        let millis = |place, text: Option<String>| {
+            let moment = text.map(|text| moment(place, &text)).transpose();
+            moment.map(|moment| moment.map(|ms| ms.to_string()))
+        };
         let filters = [
             ("from", millis("--from", self.from)?),
             ("to", millis("--to", self.to)?),
@@ -128,12 +143,7 @@ impl Search {
 
 /// Verifies a folder and says what it found.
 fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Result<(), Failure> {
-    if !folder.is_dir() {
-        return Err(Failure::Failed(hint(
-            &format!("{}: no such folder", folder.display()),
-            "give the journal's folder: `journal` in the node's data folder, or a copy of it",
-        )));
-    }
+    journal_folder(folder)?;
     let evidence_key = evidence_key
         .map(|path| read_secret_file(path).map(|secret| *secret))
         .transpose()
@@ -143,16 +153,8 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
         evidence_key,
         vkey: key,
     };
-    let mut shown = Instant::now();
-    let tty = std::io::stderr().is_terminal();
-    let mut progress = |at: bridge_verify::Progress| {
-        if tty && shown.elapsed() >= PROGRESS_EVERY {
-            shown = Instant::now();
-            // Progress is a courtesy: a closed terminal is no reason to stop.
-            drop(write!(std::io::stderr().lock(), "\r{} leaves", at.leaves));
-        }
-    };
-    match bridge_verify::verify(folder, &options, &mut progress) {
+    let mut progress = Progress::new();
+    match bridge_verify::verify(folder, &options, &mut |at| progress.leaves(at.leaves)) {
         Ok(report) => {
             let evidence = if options.evidence_key.is_some() {
                 format!(", {} evidence records opened", report.evidence_opened)
@@ -170,10 +172,46 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
             }
             Ok(())
         }
-        Err(findings) => {
-            let mut lines = vec![format!("{}: does not verify", folder.display())];
-            lines.extend(findings.iter().map(ToString::to_string));
-            Err(Failure::NotGenuine(lines))
+        Err(findings) => Err(not_genuine(folder, &findings)),
+    }
+}
+
+/// Each finding is one line.
+fn not_genuine(folder: &Path, findings: &[bridge_verify::Finding]) -> Failure {
+    let mut lines = vec![format!("{}: does not verify", folder.display())];
+    lines.extend(findings.iter().map(ToString::to_string));
+    Failure::NotGenuine(lines)
+}
+
+fn journal_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::Failed(hint(
+        &format!("{}: no such folder", folder.display()),
+        "give the journal's folder: `journal` in the node's data folder, or a copy of it",
+    )))
+}
+
+/// How far a reading is, told on a terminal now and then.
+struct Progress {
+    shown: Instant,
+    is_terminal: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            shown: Instant::now(),
+            is_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn leaves(&mut self, leaves: u64) {
+        if self.is_terminal && self.shown.elapsed() >= PROGRESS_EVERY {
+            self.shown = Instant::now();
+            // Progress is a courtesy: a closed terminal is no reason to stop.
+            drop(write!(std::io::stderr().lock(), "\r{leaves} leaves"));
         }
     }
 }
@@ -217,10 +255,11 @@ fn time_text(unix_ms: u64) -> String {
         .unwrap_or_else(|| unix_ms.to_string())
 }
 
-fn millis(place: &str, text: &str) -> Result<String, Failure> {
+fn moment(place: &str, text: &str) -> Result<u64, Failure> {
     OffsetDateTime::parse(text, &Rfc3339)
-        .map(|time| (time.unix_timestamp_nanos() / 1_000_000).to_string())
-        .map_err(|_error| {
+        .ok()
+        .and_then(|time| u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok())
+        .ok_or_else(|| {
             Failure::Usage(hint(
                 &format!("{place}: `{text}` is not a time"),
                 "write RFC 3339 with an offset, as 2026-11-21T09:30:00+04:00",

@@ -25,5 +25,7 @@ mod mutations;
 mod notes;
 mod own;
 mod real;
+mod reconciling;
 mod segments;
+mod two_ends;
 mod writer;
