@@ -17,6 +17,7 @@ use super::officer::Access;
 use super::{Failure, hint, say};
 
 mod leaves;
+mod mirror;
 mod reconcile;
 
 /// Commands about journals.
@@ -24,10 +25,11 @@ mod reconcile;
 pub(super) enum Command {
     /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
     #[command(
-        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n\nExit code 2: the journal does not verify; each finding is one line."
+        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n  bridge-node audit verify https://log.example.az/1001 --ca authorities.pem --key VKEY\n\nA mirror (an address or a folder with tile/entries) has leaves, tiles and a checkpoint: all of them are checked.\nExit code 2: the journal does not verify; each finding is one line."
     )]
     Verify {
-        /// The journal's folder, live or a copy.
+        /// The journal's folder, live or a copy; or a mirror's folder or address, http or https.
+        #[arg(value_name = "JOURNAL")]
         folder: PathBuf,
         /// Also decrypt and check the evidence.
         #[arg(long, value_name = "FILE")]
@@ -35,7 +37,12 @@ pub(super) enum Command {
         /// The journal's verifier key, as the directory gives it; else the one in the folder is used and printed.
         #[arg(long, value_name = "VKEY")]
         key: Option<String>,
+        /// PEM file of the authorities that vouch for a mirror's web server.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
     },
+    #[command(after_help = "Example:\n  bridge-node audit mirror data/journal /srv/www/log")]
+    Mirror(mirror::Mirror),
     #[command(
         after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
     )]
@@ -97,10 +104,15 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Verify {
+            folder, key, ca, ..
+        } if mirror::is_mirror(&folder) => mirror::verify(&folder, key.as_deref(), ca.as_deref()),
+        Command::Verify {
             folder,
             evidence_key,
             key,
+            ..
         } => verify(&folder, evidence_key.as_deref(), key),
+        Command::Mirror(mirror) => mirror.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Leaves(leaves) => leaves.run(),
         Command::Search(search) => search.run(),

@@ -47,7 +47,7 @@ impl Leaves {
             from_ms: at("--from", &self.from)?,
             to_ms: at("--to", &self.to)?,
         };
-        let written = self.write(chosen);
+        let written = self.write(&chosen);
         if written.is_err() {
             // Half a file proves nothing; one that was there before was not touched.
             drop(std::fs::remove_file(half(&self.out)));
@@ -57,7 +57,7 @@ impl Leaves {
         Ok(())
     }
 
-    fn write(&self, chosen: Chosen) -> Result<u64, Failure> {
+    fn write(&self, chosen: &Chosen) -> Result<u64, Failure> {
         let failed = |error: &std::io::Error| {
             Failure::failed(&format!("{} cannot be written", self.out.display()), error)
         };

@@ -4,6 +4,9 @@ use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::{CHECKPOINT, ENTRIES, path};
 use crate::Seen;
 use crate::bytes::{Hash, decimal};
@@ -50,6 +53,8 @@ pub struct MirrorWriter {
     folder: PathBuf,
     note: Vec<u8>,
     size: u64,
+    /// Size and root of the tree that the mirror has.
+    mirrored: (u64, String),
     tree: Tree,
     bundle: Vec<u8>,
     failed: Option<MirrorError>,
@@ -64,6 +69,7 @@ impl MirrorWriter {
             folder: folder.to_owned(),
             note: Vec::new(),
             size: 0,
+            mirrored: (0, String::new()),
             tree: Tree::default(),
             bundle: Vec::new(),
             failed: None,
@@ -88,11 +94,10 @@ impl MirrorWriter {
         self.note = note.to_vec();
         self.size = size;
         let held = fs::read_to_string(self.folder.join(CHECKPOINT)).unwrap_or_default();
-        let mirrored = held
-            .lines()
-            .nth(1)
-            .and_then(|line| decimal(line.as_bytes()))
-            .unwrap_or(0);
+        let mut lines = held.lines().skip(1);
+        let mirrored = lines.next().and_then(|line| decimal(line.as_bytes()));
+        let mirrored = mirrored.unwrap_or(0);
+        self.mirrored = (mirrored, lines.next().unwrap_or_default().to_owned());
         if mirrored > size {
             return Err(MirrorError::Older { mirrored, size });
         }
@@ -112,6 +117,11 @@ impl MirrorWriter {
                 hashes.concat(),
             ));
         });
+        let (size, root) = &self.mirrored;
+        if self.tree.size() == *size && STANDARD.encode(self.tree.root()) != *root {
+            let path = CHECKPOINT.to_owned();
+            return Err(MirrorError::Other { path });
+        }
         if self.tree.size().is_multiple_of(TILE_WIDTH) {
             let bundle = std::mem::take(&mut self.bundle);
             self.keep(&path(ENTRIES, number, TILE_HASHES), &bundle)?;

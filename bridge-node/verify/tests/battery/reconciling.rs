@@ -49,6 +49,9 @@ fn one_suppressed_of_ten_thousand_is_named_exactly() {
     }
 }
 
+/// What is done to an exchange.
+type Change = fn(&mut Leaves);
+
 /// Ten exchanges of which the sixth is changed, judged; what is told of it.
 fn sixth(change: impl Fn(&mut Leaves)) -> (Class, Option<&'static str>, Vec<&'static str>, String) {
     let ends = Ends::write(10, |number, leaves| {
@@ -68,35 +71,36 @@ fn sixth(change: impl Fn(&mut Leaves)) -> (Class, Option<&'static str>, Vec<&'st
 
 #[test]
 fn every_field_that_both_ends_tell_is_compared_and_named() {
-    type Change = fn(&mut Leaves);
     let changes: [(&str, Change); 14] = [
         ("client", |(_, p)| {
-            p[0].client = Some("AZ/GOV/2001/OTHER".parse().unwrap())
+            p[0].client = Some("AZ/GOV/2001/OTHER".parse().unwrap());
         }),
         ("service", |(_, p)| {
-            p[0].service = Some("AZ/GOV/1001/POPULATION/all".parse().unwrap())
+            p[0].service = Some("AZ/GOV/1001/POPULATION/all".parse().unwrap());
         }),
         ("endpoint", |(_, p)| {
-            p[0].endpoint = Some("POST /*".to_owned())
+            p[0].endpoint = Some("POST /*".to_owned());
         }),
         ("purpose", |(_, p)| p[0].purpose = None),
         ("basis", |(c, _)| c[0].basis = Some("law \"24\"".to_owned())),
         ("contract", |(_, p)| {
-            p[0].contract = Some(format!("c1@{}", b64url(&hash(&[b"other"]))))
+            p[0].contract = Some(format!("c1@{}", b64url(&hash(&[b"other"]))));
         }),
         ("request_size", |(c, _)| c[0].request_size = Some(512)),
         ("keyid", |(c, _)| c[0].keyid = Some("another".to_owned())),
         ("nonce", |(_, p)| {
-            p[0].nonce = Some(bridge_core::leaf::nonce_mark(&[1; 16]))
+            p[0].nonce = Some(bridge_core::leaf::nonce_mark(&[1; 16]));
         }),
         ("link", |(_, p)| {
-            p.iter_mut().for_each(|leaf| leaf.link = Some([1; 32]))
+            for leaf in p {
+                leaf.link = Some([1; 32]);
+            }
         }),
         ("outcome", |(c, _)| c[1].outcome = Some("other".to_owned())),
         ("status", |(c, _)| c[1].status = Some(404)),
         ("answer_size", |(_, p)| p[1].answer_size = Some(2048)),
         ("peer_keyid", |(_, p)| {
-            p[1].keyid = Some("another".to_owned())
+            p[1].keyid = Some("another".to_owned());
         }),
     ];
     for (field, change) in changes {
@@ -113,7 +117,7 @@ fn every_field_that_both_ends_tell_is_compared_and_named() {
 #[test]
 fn what_a_leaf_explains_is_not_a_finding() {
     let timeout = "server.clientproxy.timeout";
-    let cases: [(fn(&mut Leaves), &str); 6] = [
+    let cases: [(Change, &str); 6] = [
         // The provider never heard of it.
         (
             |(c, p)| {
@@ -201,7 +205,6 @@ fn a_signed_refusal_is_matched_and_a_replay_beside_it_is_no_finding() {
 
 #[test]
 fn a_leaf_that_must_be_there_is_missing_at_its_end() {
-    type Change = fn(&mut Leaves);
     let cases: [(Change, &str); 6] = [
         // Each leaf alone.
         (|(c, _)| drop(c.remove(0)), "consumer"),

@@ -142,7 +142,7 @@ impl Ends {
 pub(crate) fn run(plan: &Plan) -> (Summary, Vec<Exchange>) {
     let mut told = Vec::new();
     let summary = reconcile(plan, &mut |_| {}, &mut |exchange| {
-        told.push(exchange.clone())
+        told.push(exchange.clone());
     })
     .unwrap();
     (summary, told)
@@ -169,7 +169,7 @@ async fn write(folder: &Path, member: &str, leaves: Vec<Leaf>) -> String {
     .unwrap();
     for some in leaves.chunks(500) {
         let mut writing = tokio::task::JoinSet::new();
-        for leaf in some.to_vec() {
+        for leaf in some.iter().cloned() {
             let journal = journal.clone();
             writing.spawn(async move { journal.record(Entry::of(leaf)).await.map(drop) });
         }
