@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::officer::Access;
 use super::{Failure, hint, say};
 
+mod fetch;
 mod leaves;
 mod mirror;
 mod reconcile;
@@ -43,6 +44,10 @@ pub(super) enum Command {
     },
     #[command(after_help = "Example:\n  bridge-node audit mirror data/journal /srv/www/log")]
     Mirror(mirror::Mirror),
+    #[command(
+        after_help = "Example:\n  bridge-node audit fetch AZ/GOV/1001/NODE1 --out theirs.leaves --socket data/admin.sock --officer officer-1 --officer-key officer.key"
+    )]
+    Fetch(Box<fetch::Fetch>),
     #[command(
         after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
     )]
@@ -113,6 +118,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             ..
         } => verify(&folder, evidence_key.as_deref(), key),
         Command::Mirror(mirror) => mirror.run(),
+        Command::Fetch(fetch) => fetch.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Leaves(leaves) => leaves.run(),
         Command::Search(search) => search.run(),
