@@ -156,6 +156,7 @@ impl Node {
         )
         .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
+        let place = settings.data_folder.join("journal").display().to_string();
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -163,15 +164,10 @@ impl Node {
             (clock.now(), on_fatal),
             vouched.moved,
         )
-        .map_err(|error| {
-            let place = settings.data_folder.join("journal").display().to_string();
-            one(&place, &error, journal_remedy(&error))
-        })?;
+        .map_err(|error| one(&place, &error, journal_remedy(&error)))?;
         let overruled_ms = floor(&clock, journal.head().newest, vouched);
-        let orders = Orders::read(&journal, clock.now()).map_err(|error| {
-            let place = settings.data_folder.join("journal").display().to_string();
-            one(&place, &error, ORDERS_REMEDY)
-        })?;
+        let orders = Orders::read(&journal, clock.now())
+            .map_err(|error| one(&place, &error, ORDERS_REMEDY))?;
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
