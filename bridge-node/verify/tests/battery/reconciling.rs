@@ -3,13 +3,16 @@
 use std::fs;
 
 use bridge_core::leaf::{Kind, UnixMillis};
+use bridge_journal::PageQuery;
 use bridge_verify::{
     Chosen, Class, LeavesFault, LeavesWriter, Options, ReconcileError, Seen, Step, read_leaves,
     reconcile, verify_each,
 };
 
 use crate::model::{b64url, hash};
-use crate::two_ends::{Ends, Leaves, START_MS, STEP_MS, ending, request_id, run};
+use crate::two_ends::{
+    Ends, Leaves, START_MS, STEP_MS, ending, exchange, open, record, request_id, run,
+};
 
 #[test]
 fn one_suppressed_of_ten_thousand_is_named_exactly() {
@@ -407,6 +410,102 @@ fn a_leaves_file_reconciles_as_the_journal_it_was_made_of() {
         told.iter()
             .any(|one| one.request_id == request_id(77).to_string())
     );
+}
+
+/// The pages of a running journal, one behind the other, as a leaves file.
+fn pages(journal: &bridge_journal::Journal, since_ms: u64, leaves: u64, bytes: usize) -> Vec<u8> {
+    let member = "AZ/GOV/2001".parse().unwrap();
+    let mut query = PageQuery {
+        member: &member,
+        from: 0,
+        size: None,
+        since_ms,
+        leaves,
+        bytes,
+    };
+    let mut out = format!("bridge-leaves-v1\n{}\nAZ/GOV/2001\n", journal.vkey()).into_bytes();
+    loop {
+        let page = journal.concerned(&query).unwrap().unwrap();
+        if query.size.is_none() {
+            out.extend_from_slice(&u32::try_from(page.checkpoint.len()).unwrap().to_be_bytes());
+            out.extend_from_slice(&page.checkpoint);
+        }
+        assert!(page.next > query.from && page.next - query.from <= leaves);
+        assert!(page.items.len() < bytes + 4096, "{}", page.items.len());
+        out.extend_from_slice(&page.items);
+        (query.from, query.size) = (page.next, Some(page.size));
+        if page.next == page.size {
+            out.push(0);
+            out.extend_from_slice(&page.times_ms.0.to_be_bytes());
+            out.extend_from_slice(&page.times_ms.1.to_be_bytes());
+            assert!(
+                journal.concerned(&query).unwrap().is_none(),
+                "nothing beyond"
+            );
+            return out;
+        }
+    }
+}
+
+#[test]
+fn pages_of_any_size_of_a_running_journal_make_the_same_leaves_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let journal = open(&folder.path().join("journal"), "1001");
+    let leaves = (0..1200).flat_map(|number| {
+        let (_, mut provider) = exchange(number);
+        for leaf in &mut provider {
+            // Of two others one has the same name with a letter more.
+            let client = match number % 5 {
+                0 | 3 => "AZ/GOV/2001/TAX",
+                1 => "AZ/GOV/20012/TAX",
+                _ => "AZ/LEA/3001/APPEALS",
+            };
+            leaf.client = Some(client.parse().unwrap());
+        }
+        provider
+    });
+    runtime.block_on(record(&journal, leaves.collect()));
+    // The last checkpoint covers everything once the journal is closed; it can still be read.
+    runtime.block_on(journal.close()).unwrap();
+    let file = folder.path().join("leaves");
+    let read = |bytes: &[u8]| {
+        fs::write(&file, bytes).unwrap();
+        let mut shown = Vec::new();
+        let log = read_leaves(&file, Some(journal.vkey()), &mut |seen| {
+            if let Seen::Leaf { bytes, .. } = seen {
+                shown.push(bytes.to_vec());
+            }
+        });
+        (log.unwrap(), shown)
+    };
+    let (log, whole) = read(&pages(&journal, 0, 1 << 20, 64 << 20));
+    assert_eq!((log.leaves, whole.len()), (960, 960));
+    assert!(log.size >= 2400 && log.to_ms > log.from_ms, "{log:?}");
+    for (leaves, bytes) in [
+        (1, 1 << 20),
+        (7, 1 << 20),
+        (256, 1 << 20),
+        (1000, 1 << 14),
+        (5000, 1),
+    ] {
+        let (again, shown) = read(&pages(&journal, 0, leaves, bytes));
+        assert!(
+            (again, shown) == (log.clone(), whole.clone()),
+            "{leaves} {bytes}"
+        );
+    }
+    // Segments that ended before are proved and not shown.
+    let (_, some) = read(&pages(
+        &journal,
+        START_MS + 1000 * STEP_MS,
+        1 << 20,
+        1 << 26,
+    ));
+    assert!(some.len() >= 160 && some.len() < 960, "{}", some.len());
+    assert!(whole.ends_with(&some));
 }
 
 #[test]
