@@ -12,6 +12,7 @@ pub mod callers;
 pub mod clock;
 pub mod command;
 pub mod contracts;
+mod descriptors;
 pub mod disk;
 pub mod exchange;
 pub mod fetch;

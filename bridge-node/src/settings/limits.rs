@@ -191,7 +191,7 @@ impl Limits {
             ),
             // A handshake takes milliseconds: so many at once are a flood.
             strangers: size(limit("strangers", raw.strangers, (1, 512, 100_000))),
-            connections: size(limit("connections", raw.connections, (1, 5000, 100_000))),
+            connections: size(limit("connections", raw.connections, (1, 10_000, 100_000))),
             exchanges: size(limit("exchanges", raw.exchanges, (1, 1024, 100_000))),
             // More than a good disk needs, less than a caller notices: an exchange has four such waits.
             journal_wait: Duration::from_millis(limit(
