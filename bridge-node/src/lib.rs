@@ -11,6 +11,7 @@ pub mod admin;
 pub mod callers;
 pub mod clock;
 pub mod command;
+pub mod concerned;
 pub mod contracts;
 mod descriptors;
 pub mod disk;

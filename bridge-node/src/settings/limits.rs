@@ -49,6 +49,12 @@ pub struct Limits {
     pub log_lines_per_minute: u64,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
+    /// After how many bytes a page of leaves for another member ends.
+    pub audit_page_bytes: usize,
+    /// How many leaves are looked at for a page.
+    pub audit_page_leaves: u64,
+    /// Pages that one member may ask for in a minute; more are refused.
+    pub audit_pages_per_minute: u64,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -78,6 +84,9 @@ pub struct RawLimits {
     journal_wait_milliseconds: Option<u64>,
     log_lines_per_minute: Option<u64>,
     refusals_per_minute: Option<u64>,
+    audit_page_bytes: Option<u64>,
+    audit_page_leaves: Option<u64>,
+    audit_pages_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -210,6 +219,23 @@ impl Limits {
                 "refusals_per_minute",
                 raw.refusals_per_minute,
                 (1, 600, MANY),
+            ),
+            audit_page_bytes: size(limit(
+                "audit_page_bytes",
+                raw.audit_page_bytes,
+                (64 * KIB, 4 * MIB, 64 * MIB),
+            )),
+            // Some tenths of a second of one thread.
+            audit_page_leaves: limit(
+                "audit_page_leaves",
+                raw.audit_page_leaves,
+                (256, 65_536, 1_048_576),
+            ),
+            // Ten million leaves in less than two minutes; each page is a leaf.
+            audit_pages_per_minute: limit(
+                "audit_pages_per_minute",
+                raw.audit_pages_per_minute,
+                (1, 120, MANY),
             ),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
