@@ -15,6 +15,8 @@ use crate::disk::{Disk, FolderDisk};
 use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
 use crate::error::{CloseError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
+use crate::note::Checkpoint;
+use crate::proof::{Proof, prove};
 use crate::reader::SegmentReader;
 use crate::search::{each_since, search};
 use crate::shared::Shared;
@@ -228,6 +230,24 @@ impl Journal {
     /// Standard: C2SP tlog-tiles.
     pub fn log_file(&self, path: &str) -> Result<Option<Bytes>, ReadError> {
         log_file(&self.inner.shared, path)
+    }
+
+    /// Returns the checkpoint under which proofs are made, with its note; `None` before the first.
+    pub fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
+        self.inner.shared.proof_checkpoint()
+    }
+
+    /// Proves that a leaf is in this log; `None` while no checkpoint covers it.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    ///
+    /// Standard: C2SP tlog-proof.
+    pub fn prove(&self, index: u64) -> Result<Option<Proof>, ReadError> {
+        prove(&self.inner.shared, index)
     }
 
     /// Finds the leaves that fit a filter, newest first. Each is compared with the tree.

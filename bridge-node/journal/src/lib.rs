@@ -76,6 +76,7 @@ mod log_path;
 mod mend;
 mod note;
 mod open_segment;
+mod proof;
 mod reader;
 mod recovery;
 mod resume;
@@ -102,7 +103,8 @@ pub use error::{
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{NoteError, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, origin_of, vkey};
+pub use proof::{LogTile, Proof, ProofPlan};
 
 #[cfg(test)]
 mod tests;

@@ -122,6 +122,11 @@ impl Shared {
         }
     }
 
+    /// Returns the checkpoint under which proofs are made.
+    pub(crate) fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
+        self.state().checkpoint.clone()
+    }
+
     /// Copies what a reader needs of the segments.
     pub(crate) fn snapshot(&self) -> Snapshot {
         let state = self.state();
