@@ -262,13 +262,11 @@ mod tests {
 
     /// The definition of RFC 6962 §2.1, word for word.
     fn root(leaves: &[Hash]) -> Hash {
-        match leaves {
-            [one] => *one,
-            _ => {
-                let split = leaves.len().next_power_of_two() / 2;
-                node_hash(&root(&leaves[..split]), &root(&leaves[split..]))
-            }
+        if let [one] = leaves {
+            return *one;
         }
+        let split = leaves.len().next_power_of_two() / 2;
+        node_hash(&root(&leaves[..split]), &root(&leaves[split..]))
     }
 
     /// PATH of RFC 6962 §2.1.1.

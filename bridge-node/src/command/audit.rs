@@ -16,6 +16,8 @@ use uuid::Uuid;
 use super::officer::Access;
 use super::{Failure, hint, say};
 
+mod receipt;
+
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
@@ -32,6 +34,11 @@ pub(super) enum Command {
         /// The journal's verifier key, as the directory gives it; else the one in the folder is used and printed.
         #[arg(long, value_name = "VKEY")]
         key: Option<String>,
+    },
+    /// Check what nodes gave to callers as proof.
+    Receipt {
+        #[command(subcommand)]
+        command: receipt::Command,
     },
     /// Find exchanges.
     #[command(
@@ -90,6 +97,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             evidence_key,
             key,
         } => verify(&folder, evidence_key.as_deref(), key),
+        Command::Receipt { command } => receipt::run(&command),
         Command::Search(search) => search.run(),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;

@@ -37,13 +37,15 @@ pub enum Limit {
     LogLinesPerMinute,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
+    /// So many receipts of other nodes waited to be proven that no more were read.
+    ReceiptsPending,
 }
 
 // === impl Limit ===
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 15] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -58,6 +60,7 @@ impl Limit {
         Self::DiskReserve,
         Self::LogLinesPerMinute,
         Self::RefusalsPerMinute,
+        Self::ReceiptsPending,
     ];
 
     /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
@@ -77,6 +80,7 @@ impl Limit {
             Self::DiskReserve => "disk_reserve_bytes",
             Self::LogLinesPerMinute => "log_lines_per_minute",
             Self::RefusalsPerMinute => "refusals_per_minute",
+            Self::ReceiptsPending => "receipts_pending",
         }
     }
 
@@ -97,6 +101,7 @@ impl Limit {
             Self::DiskReserve => limits.disk_reserve_bytes,
             Self::LogLinesPerMinute => limits.log_lines_per_minute,
             Self::RefusalsPerMinute => limits.refusals_per_minute,
+            Self::ReceiptsPending => limits.receipts_pending as u64,
         }
     }
 
