@@ -85,6 +85,7 @@ mod seal;
 mod search;
 mod segment;
 mod shared;
+mod stamps;
 mod station;
 mod tiles;
 mod tree;
@@ -103,6 +104,7 @@ pub use error::{
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{NoteError, vkey};
+pub use stamps::{KeptStamp, StampError};
 
 #[cfg(test)]
 mod tests;
