@@ -177,6 +177,11 @@ impl Journal {
         }
     }
 
+    /// What this handle shares with the station.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
     /// Returns the state of the tree: durable leaves only.
     pub fn head(&self) -> Head {
         self.inner.shared.state().head

@@ -86,6 +86,7 @@ mod seal;
 mod search;
 mod segment;
 mod shared;
+mod stamps;
 mod station;
 mod tiles;
 mod tree;
@@ -105,6 +106,7 @@ pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{Checkpoint, NoteError, Verifier, origin_of, vkey};
 pub use proof::{LogTile, Proof, ProofPlan};
+pub use stamps::{KeptStamp, StampError};
 
 #[cfg(test)]
 mod tests;
