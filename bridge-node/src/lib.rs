@@ -29,6 +29,7 @@ pub mod pace;
 pub mod payload;
 pub mod peers;
 pub mod probe;
+pub mod receipts;
 pub mod refusals;
 pub mod registries;
 pub mod replay;
