@@ -21,6 +21,7 @@ use crate::metrics;
 use crate::node::Node;
 use crate::orders::both_clocks;
 use crate::payload::{Outgoing, Payload};
+use crate::receipts;
 use crate::server::{Connection, Handler};
 
 /// The consumer interface.
@@ -47,7 +48,12 @@ impl Handler for ConsumerInterface {
         let node = Arc::clone(&self.0);
         let reader = Reader::of(&node.settings, request.headers());
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
-        let reply = if request.method() == Method::GET
+        let reply = if text.starts_with(receipts::PATH) {
+            match receipts::give(&node, &connection, &request, reader).await {
+                Ok(reply) => reply,
+                Err(refused) => refuse_caller(&node, refused).await,
+            }
+        } else if request.method() == Method::GET
             // Every other target is read once, by its exchange.
             && text.starts_with(LIST_CLIENTS)
             && let Ok(Target::ListClients { instance }) =
@@ -250,6 +256,7 @@ impl Handler for Health {
                 let mut told =
                     serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons });
                 add_orders(&self.0, &mut told);
+                add_alarms(&self.0, &mut told);
                 json(status, &told)
             }
             "/metrics" => match metrics::text(&self.0).await {
@@ -321,6 +328,18 @@ fn add_orders(node: &Node, told: &mut serde_json::Value) {
         if !list.is_empty() {
             told[name] = list.into();
         }
+    }
+}
+
+/// What is wrong with others, for information: no peer can make this node look as if it were not ready.
+fn add_alarms(node: &Node, told: &mut serde_json::Value) {
+    let faults = node.receipts.standing().faults;
+    let words: Vec<String> = faults
+        .iter()
+        .map(|(origin, alarm)| alarm.words(origin))
+        .collect();
+    if !words.is_empty() {
+        told["alarms"] = words.into();
     }
 }
 

@@ -25,6 +25,7 @@ use crate::metrics::Limit;
 use crate::orders::Orders;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
+use crate::receipts::Receipts;
 use crate::refusals::Refusals;
 use crate::registries::Registries;
 use crate::replay::Replay;
@@ -85,6 +86,8 @@ pub struct Node {
     pub refusals: Refusals,
     /// Pages of leaves that other members ask for.
     pub page_shares: PageShares,
+    /// How it stands with the receipts that other nodes gave.
+    pub receipts: Receipts,
     /// Log lines about faults of this node's own.
     pub fault_lines: LogShare,
     /// Use and end (Unix seconds) of each certificate of this node.
@@ -184,6 +187,7 @@ impl Node {
             shares: [(); 2].map(|()| Shares::new(limits.exchanges)),
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
+            receipts: Receipts::default(),
             refusals: Refusals::new(limits.refusals_per_minute),
             page_shares: PageShares::new(limits.audit_pages_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),

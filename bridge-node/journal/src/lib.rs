@@ -77,6 +77,7 @@ mod log_path;
 mod mend;
 mod note;
 mod open_segment;
+mod proof;
 mod reader;
 mod recovery;
 mod resume;
@@ -86,6 +87,7 @@ mod seal;
 mod search;
 mod segment;
 mod shared;
+mod stamps;
 mod station;
 mod tiles;
 mod tree;
@@ -104,7 +106,9 @@ pub use error::{
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{NoteError, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, origin_of, vkey};
+pub use proof::{LogTile, Proof, ProofPlan};
+pub use stamps::{KeptStamp, StampError};
 
 #[cfg(test)]
 mod tests;

@@ -8,4 +8,5 @@ mod life;
 mod lost;
 mod matrix;
 mod reading;
+mod stamps;
 mod support;

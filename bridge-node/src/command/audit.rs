@@ -20,6 +20,7 @@ mod fetch;
 mod leaves;
 mod mirror;
 mod reconcile;
+mod receipt;
 
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
@@ -56,6 +57,11 @@ pub(super) enum Command {
         after_help = "Example:\n  bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves"
     )]
     Leaves(Box<leaves::Leaves>),
+    /// Check what nodes gave to callers as proof.
+    Receipt {
+        #[command(subcommand)]
+        command: receipt::Command,
+    },
     /// Find exchanges.
     #[command(
         after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00"
@@ -121,6 +127,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Fetch(fetch) => fetch.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Leaves(leaves) => leaves.run(),
+        Command::Receipt { command } => receipt::run(&command),
         Command::Search(search) => search.run(),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;

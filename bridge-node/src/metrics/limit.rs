@@ -39,13 +39,15 @@ pub enum Limit {
     RefusalsPerMinute,
     /// A member asked for more pages of leaves in a minute than it may.
     AuditPagesPerMinute,
+    /// So many receipts of other nodes waited to be proven that no more were read.
+    ReceiptsPending,
 }
 
 // === impl Limit ===
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 16] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -61,6 +63,7 @@ impl Limit {
         Self::LogLinesPerMinute,
         Self::RefusalsPerMinute,
         Self::AuditPagesPerMinute,
+        Self::ReceiptsPending,
     ];
 
     /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
@@ -81,6 +84,7 @@ impl Limit {
             Self::LogLinesPerMinute => "log_lines_per_minute",
             Self::RefusalsPerMinute => "refusals_per_minute",
             Self::AuditPagesPerMinute => "audit_pages_per_minute",
+            Self::ReceiptsPending => "receipts_pending",
         }
     }
 
@@ -102,6 +106,7 @@ impl Limit {
             Self::LogLinesPerMinute => limits.log_lines_per_minute,
             Self::RefusalsPerMinute => limits.refusals_per_minute,
             Self::AuditPagesPerMinute => limits.audit_pages_per_minute,
+            Self::ReceiptsPending => limits.receipts_pending as u64,
         }
     }
 
