@@ -9,3 +9,4 @@ mod lost;
 mod matrix;
 mod reading;
 mod support;
+mod witnessed;
