@@ -12,6 +12,7 @@ pub mod callers;
 pub mod clock;
 pub mod command;
 pub mod contracts;
+pub mod cosigning;
 pub mod disk;
 pub mod exchange;
 pub mod fetch;
@@ -36,6 +37,7 @@ pub mod settings;
 pub mod shares;
 pub mod tls;
 pub mod watch;
+pub mod witness;
 
 /// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
 pub const WIRE_VERSION: u32 = 1;

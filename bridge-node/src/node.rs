@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::cosigning::Cosigning;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
 use crate::log_share::LogShare;
@@ -32,13 +33,14 @@ use crate::settings::{Fault, Settings};
 use crate::shares::{Share, Shares};
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
+use crate::witness::Witness;
 
 mod opening;
 mod parts;
 
 pub use parts::{Parts, Vouched};
 
-use opening::{floor, journal_remedy, open_journal, remembered};
+use opening::{floor, journal_remedy, open_journal, open_witness, remembered};
 
 /// One running node.
 pub struct Node {
@@ -78,6 +80,10 @@ pub struct Node {
     pub overruled_ms: Option<u64>,
     /// The disk of the journal.
     pub disk: Disk,
+    /// This node as a witness of others' journals.
+    pub witness: Witness,
+    /// How far its own journal is cosigned.
+    pub cosigning: Cosigning,
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
@@ -153,6 +159,7 @@ impl Node {
         )
         .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
+        let place = settings.data_folder.join("journal").display().to_string();
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -160,15 +167,11 @@ impl Node {
             (clock.now(), on_fatal),
             vouched.moved,
         )
-        .map_err(|error| {
-            let place = settings.data_folder.join("journal").display().to_string();
-            one(&place, &error, journal_remedy(&error))
-        })?;
+        .map_err(|error| one(&place, &error, journal_remedy(&error)))?;
+        let witness = open_witness(&settings, parts.witness_key)?;
         let overruled_ms = floor(&clock, journal.head().newest, vouched);
-        let orders = Orders::read(&journal, clock.now()).map_err(|error| {
-            let place = settings.data_folder.join("journal").display().to_string();
-            one(&place, &error, ORDERS_REMEDY)
-        })?;
+        let orders = Orders::read(&journal, clock.now())
+            .map_err(|error| one(&place, &error, ORDERS_REMEDY))?;
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
@@ -186,6 +189,8 @@ impl Node {
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
             refusals: Refusals::new(limits.refusals_per_minute),
+            cosigning: Cosigning::new(settings.witnesses.tolerated),
+            witness,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,
@@ -288,6 +293,7 @@ impl Node {
 
     /// Begins a new minute of log lines.
     pub fn refill_log_lines(&self) {
+        self.witness.refill();
         for lines in [&*self.house.stranger_lines, &self.fault_lines] {
             if lines.refill() {
                 self.house.metrics.reached(Limit::LogLinesPerMinute);
@@ -315,6 +321,7 @@ impl Node {
             return Err(Refusal::Node(NodeFault::Draining));
         }
         self.clock.check()?;
+        self.cosigning.check(self.clock.now())?;
         if !self.disk.grants(0) {
             return Err(Refusal::Node(NodeFault::DiskReserve));
         }

@@ -37,4 +37,5 @@ mod rights;
 mod stops;
 mod topology;
 mod upstream;
+mod witnesses;
 mod words;

@@ -106,7 +106,7 @@ pub use error::{
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{Checkpoint, NoteError, Verifier, origin_of, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, note_text, vkey};
 
 #[cfg(test)]
 mod tests;

@@ -48,6 +48,17 @@ pub(super) enum Command {
         #[command(flatten)]
         access: Access,
     },
+    /// Show the journals that this node's witness has seen fork, and write the proofs.
+    #[command(
+        after_help = "Example:\n  bridge-node audit forks data/witness --to proofs\n\nA proof is two notes signed by the log's key, the submission that brought the second, and the verifier key."
+    )]
+    Forks {
+        /// The witness's folder, live or a copy.
+        folder: PathBuf,
+        /// Write each proof into a folder of its own below this one.
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
+    },
 }
 
 /// What to find.
@@ -91,6 +102,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             key,
         } => verify(&folder, evidence_key.as_deref(), key),
         Command::Search(search) => search.run(),
+        Command::Forks { folder, to } => super::forks::run(&folder, to.as_deref()),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;
             say(format_args!("{value:#}"));

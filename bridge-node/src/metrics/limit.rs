@@ -37,13 +37,17 @@ pub enum Limit {
     LogLinesPerMinute,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
+    /// A submission to the witness was longer than any may be.
+    WitnessRequestBytes,
+    /// A member sent the witness more submissions in a minute than are looked at.
+    WitnessRequestsPerMinute,
 }
 
 // === impl Limit ===
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -58,6 +62,8 @@ impl Limit {
         Self::DiskReserve,
         Self::LogLinesPerMinute,
         Self::RefusalsPerMinute,
+        Self::WitnessRequestBytes,
+        Self::WitnessRequestsPerMinute,
     ];
 
     /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
@@ -77,6 +83,8 @@ impl Limit {
             Self::DiskReserve => "disk_reserve_bytes",
             Self::LogLinesPerMinute => "log_lines_per_minute",
             Self::RefusalsPerMinute => "refusals_per_minute",
+            Self::WitnessRequestBytes => "witness_request_bytes",
+            Self::WitnessRequestsPerMinute => "witness_requests_per_minute",
         }
     }
 
@@ -97,6 +105,8 @@ impl Limit {
             Self::DiskReserve => limits.disk_reserve_bytes,
             Self::LogLinesPerMinute => limits.log_lines_per_minute,
             Self::RefusalsPerMinute => limits.refusals_per_minute,
+            Self::WitnessRequestBytes => limits.witness_request_bytes as u64,
+            Self::WitnessRequestsPerMinute => limits.witness_requests_per_minute,
         }
     }
 

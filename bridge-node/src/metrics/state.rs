@@ -14,6 +14,10 @@ use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
 
+mod witnesses;
+
+use witnesses::WitnessState;
+
 /// Gauges and counters that are set when the text is asked for.
 #[derive(Debug)]
 pub(super) struct State {
@@ -25,6 +29,7 @@ pub(super) struct State {
     connections: Gauge,
     spool: Gauge,
     journal: JournalState,
+    witnesses: WitnessState,
     directory_version: Gauge,
     directory_expires: Gauge,
     certificates: Family<Labels<1>, Gauge>,
@@ -95,6 +100,7 @@ impl State {
             connections: place.plain("tasks", "Connections, exchanges and other work under way"),
             spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
             journal: JournalState::register(&mut place),
+            witnesses: WitnessState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
                 "Version of the directory in force; 0 if there is none",
@@ -147,6 +153,7 @@ impl State {
     async fn read(&self, node: &Node) {
         self.read_work(node).await;
         self.journal.read(node);
+        self.witnesses.read(node);
         self.read_trust(node);
         let free = rustix::fs::statvfs(&node.settings.data_folder)
             .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));

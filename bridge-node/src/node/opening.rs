@@ -4,13 +4,14 @@ use std::sync::Arc;
 
 use bridge_core::leaf::{Side, UnixMillis};
 use bridge_core::quota::Counters;
-use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError};
+use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError, WitnessKey};
 use bridge_signature::Signer;
 
-use super::Vouched;
+use super::{OpenError, Vouched};
 use crate::clock::Clock;
 use crate::replay::Replay;
-use crate::settings::Settings;
+use crate::settings::{Fault, Settings};
+use crate::witness::Witness;
 
 /// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
 const TAIL_MS: u64 = 150_000;
@@ -41,6 +42,23 @@ pub(super) fn open_journal(
         Some(disk) => Journal::open_on(disk, config, keys, signer, (now, on_fatal)),
     }
 }
+
+/// What this node's witness has kept.
+pub(super) fn open_witness(
+    settings: &Settings,
+    key: Option<WitnessKey>,
+) -> Result<Witness, OpenError> {
+    let folder = settings.data_folder.join("witness");
+    let opened = Witness::open(key, &folder, settings.limits.witness_requests_per_minute);
+    opened.map_err(|error| {
+        let place = folder.display().to_string();
+        OpenError(vec![Fault::new(place, error.to_string(), WITNESS_REMEDY)])
+    })
+}
+
+/// A witness that has forgotten would cosign a fork.
+const WITNESS_REMEDY: &str =
+    "make the folder readable to the node's user; never remove it: it says what was cosigned";
 
 pub(super) fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
     use bridge_journal::OpenError as E;

@@ -49,6 +49,10 @@ pub struct Limits {
     pub log_lines_per_minute: u64,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
+    /// The largest submission to this node's witness, bytes.
+    pub witness_request_bytes: usize,
+    /// Submissions of one member that this node's witness looks at in a minute.
+    pub witness_requests_per_minute: u64,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -78,6 +82,8 @@ pub struct RawLimits {
     journal_wait_milliseconds: Option<u64>,
     log_lines_per_minute: Option<u64>,
     refusals_per_minute: Option<u64>,
+    witness_request_bytes: Option<u64>,
+    witness_requests_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -209,6 +215,18 @@ impl Limits {
             refusals_per_minute: limit(
                 "refusals_per_minute",
                 raw.refusals_per_minute,
+                (1, 600, MANY),
+            ),
+            // 63 hashes, a note under the longest origin, and cosignatures of 32 witnesses.
+            witness_request_bytes: size(limit(
+                "witness_request_bytes",
+                raw.witness_request_bytes,
+                (4 * KIB, 16 * KIB, MIB),
+            )),
+            // Ten nodes of a member that submit each second.
+            witness_requests_per_minute: limit(
+                "witness_requests_per_minute",
+                raw.witness_requests_per_minute,
                 (1, 600, MANY),
             ),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
