@@ -97,7 +97,7 @@ fn forged(agency: &Agency, size: u64, root: [u8; 32]) -> Bytes {
 #[tokio::test]
 async fn every_journal_is_cosigned_by_the_others_and_serves_it() {
     let setup = World::with().provider_settings("[witnesses]\nevery_seconds = 1\n");
-    let world = witnessed(setup, 2, 1).await;
+    let world = Box::pin(witnessed(setup, 2, 1)).await;
     let answer = world.consumer.get(PATH).by_key().send().await;
     answer.answered(200);
     // The node's own job does it, without being asked.
@@ -160,7 +160,7 @@ async fn witnesses_that_are_away_stop_nothing_within_the_tolerated_time_and_all_
     let setup = World::with()
         .provider_settings("[witnesses]\nevery_seconds = 3600\n")
         .consumer_settings("[witnesses]\nevery_seconds = 3600\n");
-    let mut world = witnessed(setup, 2, 1).await;
+    let mut world = Box::pin(witnessed(setup, 2, 1)).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
     cosign(&world.provider).await;
     let before = cosigned_size(&world.provider);
@@ -227,7 +227,7 @@ async fn a_witness_answers_strangers_as_the_specification_says_and_within_its_li
         .provider_limit("witness_requests_per_minute = 12")
         .provider_settings("[witnesses]\nevery_seconds = 3600\n")
         .consumer_settings("[witnesses]\nevery_seconds = 3600\n");
-    let mut world = witnessed(setup, 2, 1).await;
+    let mut world = Box::pin(witnessed(setup, 2, 1)).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
     let journal = world.consumer.live().node.journal.clone();
     wait_until("a checkpoint", async || journal.signed().is_some()).await;
@@ -324,7 +324,7 @@ async fn a_witness_answers_strangers_as_the_specification_says_and_within_its_li
 
 #[tokio::test]
 async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
-    let world = witnessed(World::with(), 2, 1).await;
+    let world = Box::pin(witnessed(World::with(), 2, 1)).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
     cosign(&world.consumer).await;
     let size = cosigned_size(&world.consumer);
@@ -406,7 +406,7 @@ async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
 #[tokio::test]
 async fn a_node_whose_witnesses_hold_another_head_says_so() {
     let setup = World::with().consumer_settings("[witnesses]\nevery_seconds = 3600\n");
-    let world = witnessed(setup, 2, 1).await;
+    let world = Box::pin(witnessed(setup, 2, 1)).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
     // Another holder of the key was first at both witnesses.
     for witness in [&world.provider, &world.stranger] {
