@@ -39,4 +39,5 @@ mod rights;
 mod stops;
 mod topology;
 mod upstream;
+mod witnesses;
 mod words;
