@@ -278,6 +278,51 @@ fn where_a_journal_begins_or_ends_an_exchange_is_open() {
 }
 
 #[test]
+fn the_receipt_that_an_answer_bore_is_held_against_the_providers_log() {
+    let log = "exchange.example/AZ/GOV/1001/NODE1/1";
+    let with = |index: u64| format!("{log}#{index}:{}", b64url(&[7; 32]));
+    // The leaf of a request is at twice its number; the last three exchanges are beyond what edges let judge.
+    let ends = Ends::write(300, |number, (consumer, provider)| {
+        let index = match number {
+            0..100 => 2 * number,
+            100 => 77,
+            // The provider has none of it, and one before.
+            101..298 => 2 * number,
+            _ => 2 * number - 2,
+        };
+        let receipt = if number == 299 { 1_000_000 } else { index };
+        consumer[1]
+            .facts
+            .insert("peer_receipt".to_owned(), with(receipt));
+        if number >= 298 {
+            provider.clear();
+        }
+    });
+    let mut plan = ends.plan();
+    plan.edge_ms = 180_000;
+    let (summary, told) = run(&plan);
+    let found = |class: Class| -> Vec<&str> {
+        let of = told.iter().filter(|one| one.class == class);
+        of.map(|one| one.request_id.as_str()).collect()
+    };
+    assert_eq!(
+        found(Class::Differs),
+        [request_id(100).to_string()],
+        "{told:?}"
+    );
+    let differs = told.iter().find(|one| one.class == Class::Differs).unwrap();
+    assert_eq!(differs.differs[0].field, "peer_receipt");
+    assert_eq!(
+        (&differs.differs[0].consumer, &differs.differs[0].provider),
+        (&format!("{log}#77"), &format!("{log}#200"))
+    );
+    // A leaf that the log has is named whatever the edges are; one beyond it may still come.
+    assert_eq!(found(Class::Missing), [request_id(298).to_string()]);
+    assert_eq!(found(Class::Open), [request_id(299).to_string()]);
+    assert_eq!(summary.matched, 297);
+}
+
+#[test]
 fn a_journal_that_does_not_verify_is_said_and_is_no_clean_result() {
     let ends = Ends::write(300, |_, _| {});
     assert!(ends.reconcile().0.is_clean());
