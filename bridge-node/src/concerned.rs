@@ -172,9 +172,9 @@ pub async fn ask(node: &Arc<Node>, peer: &NodeId, asked: Asked) -> Result<Bytes,
     let view = node.watch.view(node.clock.now_s());
     let view = view.map_err(|refusal| refusal.to_string())?;
     let known = view.addresses(peer.member()).into_iter();
-    let (to, authority) = known
-        .map(|(address, record)| (address, record.name.clone()))
-        .find(|(address, _)| address.node == *peer)
+    let mut known = known.map(|(address, record)| (address, record.name.clone(), &record.journal));
+    let (to, authority, vkey) = known
+        .find(|(address, _, _)| address.node == *peer)
         .ok_or("the directory has no such node")?;
     let mut line = node.peers.line(&to).await.map_err(|error| words(&error))?;
     let request = Request::get(format!("{LEAVES}?{}", asked.query()))
@@ -194,6 +194,9 @@ pub async fn ask(node: &Arc<Node>, peer: &NodeId, asked: Asked) -> Result<Bytes,
     let body = tokio::time::timeout(node.settings.limits.exchange_timeout, reading).await;
     let body = body.map_err(|_elapsed| "no answer in time".to_owned())??;
     node.peers.keep(line);
+    if !body.starts_with(format!("{vkey}\n").as_bytes()) {
+        return Err("it shows another verifier key than the directory lists".to_owned());
+    }
     Ok(body)
 }
 

@@ -104,6 +104,30 @@ const AUDIT: [Line; 3] = [
         "bridge-node audit verify data/journal --evidence-key keys/evidence.key",
     ),
 ];
+const RECONCILE: [Line; 3] = [
+    (
+        "config/README.md",
+        "bridge-node audit fetch AZ/GOV/2001/NODE1 --out theirs.leaves --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node audit reconcile data/journal theirs.leaves",
+    ),
+    (
+        "config/README.md",
+        "bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves",
+    ),
+];
+const MIRROR: [Line; 2] = [
+    (
+        "config/README.md",
+        "bridge-node audit mirror data/journal mirror",
+    ),
+    (
+        "config/README.md",
+        "bridge-node audit verify mirror --key VKEY",
+    ),
+];
 const RECEIPT: Line = (
     "config/README.md",
     "bridge-node audit receipt verify receipt.json --key VKEY",
@@ -222,6 +246,8 @@ fn every_command_of_every_document_is_known_here() {
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
+        .chain(RECONCILE)
+        .chain(MIRROR)
         .chain(STOP)
         .chain(MAINTENANCE)
         .chain(PROBE)
@@ -335,6 +361,32 @@ fn the_operators_guide_runs_a_node_and_reads_its_journal() {
     assert!(live.contains(": verified: "), "{live}");
     node.stop();
     type_in(&population.folder, AUDIT[2], &[]);
+}
+
+#[test]
+fn the_operators_guide_reconciles_two_journals_and_mirrors_one() {
+    let world = World::new();
+    let population = guide_folder(&world);
+    let nodes = (population.start(), world.tax().start());
+    let said = |line: Line| type_in(&population.folder, line, &[]);
+    assert!(said(RECONCILE[0]).contains("theirs.leaves: 3 leaves of "));
+    let told = said(RECONCILE[1]);
+    assert!(
+        told.ends_with("1 matched, 1 explained, 0 open, 0 missing, 0 differ\n"),
+        "{told}"
+    );
+    assert_eq!(said(RECONCILE[2]), "for-2001.leaves: 2 leaves\n");
+    said(MIRROR[0]);
+    let key = vkey(&population);
+    let verified = type_in(&population.folder, MIRROR[1], &[("VKEY", &key)]);
+    assert!(verified.contains(": verified mirror: "), "{verified}");
+    drop(nodes);
+}
+
+/// The verifier key of an agency's journal.
+fn vkey(agency: &Agency) -> String {
+    let origin = fs::read_to_string(agency.folder.join("data/journal/origin")).unwrap();
+    origin.lines().nth(1).unwrap().to_owned()
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod demo;
 mod documents;
 mod keys;
 mod nodes;
+mod reconcile;
 mod restart;
 mod settings;
 mod shell;

@@ -18,10 +18,10 @@ const USAGE: &str = "\
 usage: bridge-fill LEAVES FOLDER [--side consumer|provider] [--without N] [--evidence] [--kill]
        bridge-fill reopen FOLDER
 
-fills FOLDER/journal with LEAVES leaves of one end of exchanges, two each, and prints what they cost; the other end of the
+fills FOLDER/journal, or adds to it, with LEAVES leaves of one end of exchanges, two each, and prints what they cost; the other end of the
 same exchanges comes of --side. --without leaves one exchange out, counted from 0. Leaves have the fields of a
 real exchange, about 600 bytes, and with --evidence a sealed message of 2 KiB beside each answer; nothing is signed but
-checkpoints. --kill ends like a killed process. reopen says how long opening takes.";
+checkpoints. --kill ends like a killed process. reopen says how long opening takes, and reading a day.";
 
 /// What goes wrong here ends the program with one sentence; nothing reacts to its kind.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -33,6 +33,7 @@ const STEP_MS: u64 = 17;
 const START_MS: u64 = 1_770_000_000_000;
 /// The provider's clock is ahead.
 const SKEW_MS: u64 = 1500;
+const DAY_MS: u64 = 86_400_000;
 /// Length of a body, bytes.
 const BODY_BYTES: usize = 2048;
 
@@ -87,7 +88,7 @@ struct Plan {
 }
 
 async fn fill(folder: &Path, plan: &Plan) -> Result<(), Failure> {
-    let keys = Keys::make(folder, plan.side)?;
+    let keys = Keys::read(folder).or_else(|_absent| Keys::make(folder, plan.side))?;
     let journal = keys.open(folder)?;
     let body = Bytes::from(vec![b'7'; BODY_BYTES]);
     let (began, busy) = (Instant::now(), processor_us()?);
@@ -128,9 +129,16 @@ async fn reopen(folder: &Path) -> Result<(), Failure> {
     let keys = Keys::read(folder)?;
     let began = Instant::now();
     let journal = keys.open(folder)?;
+    let opened = began.elapsed();
+    // What a node does for its quotas and its memory of replays.
+    let began = Instant::now();
+    let since = journal.head().newest.0.saturating_sub(DAY_MS);
+    let mut seen = 0;
+    journal.each_leaf_since(UnixMillis(since), &mut |_, _| seen += 1)?;
     say(format_args!(
-        "{} leaves opened in {} ms",
+        "{} leaves opened in {} ms; {seen} of the last day read in {} ms",
         journal.head().size,
+        opened.as_millis(),
         began.elapsed().as_millis()
     ));
     journal.close().await?;

@@ -249,6 +249,16 @@ pub(crate) fn open(folder: &Path, name: &str) -> Result<(File, u64), FolderFault
     Ok((File::open(&path).map_err(unreadable)?, seen.len()))
 }
 
+/// Reads a regular file without keeping it, so that the system has it in memory when it is judged.
+pub(crate) fn warm(path: &Path) {
+    let seen = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+    let file = seen.and_then(|_| File::open(path).ok());
+    let mut room = vec![0; WARM_BYTES];
+    if let Some(mut file) = file {
+        while file.read(&mut room).is_ok_and(|read| read > 0) {}
+    }
+}
+
 /// Reads a whole file of at most `limit` bytes.
 pub(crate) fn read(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, FolderFault> {
     let (file, length) = open(folder, name)?;
@@ -265,6 +275,9 @@ pub(crate) fn read(folder: &Path, name: &str, limit: u64) -> Result<Vec<u8>, Fol
 
 /// How many levels of tiles a tree of 2^53 leaves has.
 pub(crate) const TILE_LEVELS: usize = 7;
+
+/// How much is read at once ahead of the judging.
+const WARM_BYTES: usize = 1 << 20;
 
 /// How many names in `segments` are looked at.
 const FILES_LIMIT: usize = 4_000_000;

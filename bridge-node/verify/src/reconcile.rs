@@ -85,6 +85,8 @@ pub struct Source {
     pub member: String,
     /// Leaves of exchanges that were taken.
     pub leaves: u64,
+    /// Leaves of the log that were read without a gap; 0 for a leaves file, which need not show all.
+    pub size: u64,
     /// Time of the first leaf, Unix milliseconds.
     pub from_ms: u64,
     /// Time of the newest leaf.
@@ -248,8 +250,11 @@ fn read(
         };
         let mut at = |at: Progress| step(at.leaves);
         let read = verify_each(path, &options, &mut at, &mut |seen| taking.see(seen));
-        read.map(|_report| None)
-            .map_err(|findings| findings.iter().map(Finding::to_string).collect())
+        read.map(|report| Claimed {
+            size: report.leaves,
+            times_ms: None,
+        })
+        .map_err(|findings| findings.iter().map(Finding::to_string).collect())
     } else {
         let mut read = 0;
         let mut see = |seen: Seen<'_>| {
@@ -261,7 +266,10 @@ fn read(
         };
         let vkey = shown_vkey(path).and_then(|shown| wanted(&plan.vkeys, &shown));
         match read_leaves(path, vkey.as_deref(), &mut see) {
-            Ok(log) => Ok(Some((log.from_ms, log.to_ms))),
+            Ok(log) => Ok(Claimed {
+                size: 0,
+                times_ms: Some((log.from_ms, log.to_ms)),
+            }),
             Err(LeavesFault::Unreadable(why)) => {
                 return Err(ReconcileError::Work(io::Error::other(format!(
                     "{}: {why}",
@@ -292,6 +300,13 @@ fn shown_vkey(path: &Path) -> Option<String> {
 fn wanted(vkeys: &[String], shown: &str) -> Option<String> {
     let name = |key: &str| key.split('+').next().unwrap_or_default().to_owned();
     vkeys.iter().find(|vkey| name(vkey) == name(shown)).cloned()
+}
+
+/// What a source that verifies says of itself.
+#[derive(Default)]
+struct Claimed {
+    size: u64,
+    times_ms: Option<(u64, u64)>,
 }
 
 /// What is taken of one source.
@@ -343,7 +358,7 @@ impl Taking<'_> {
     fn end(
         self,
         path: &Path,
-        claimed: Result<Option<(u64, u64)>, Vec<String>>,
+        claimed: Result<Claimed, Vec<String>>,
     ) -> Result<Source, ReconcileError> {
         if let Some(error) = self.failed {
             return Err(error.into());
@@ -357,14 +372,15 @@ impl Taking<'_> {
         let seen = self.times_ms.unwrap_or_default();
         let (claimed, faults) = match claimed {
             Ok(claimed) => (claimed, Vec::new()),
-            Err(faults) => (None, faults),
+            Err(faults) => (Claimed::default(), faults),
         };
-        let (from_ms, to_ms) = claimed.unwrap_or(seen);
+        let (from_ms, to_ms) = claimed.times_ms.unwrap_or(seen);
         Ok(Source {
             path: path.to_owned(),
             member: names.join("/"),
             origin,
             leaves: self.leaves,
+            size: claimed.size,
             from_ms,
             to_ms,
             faults,

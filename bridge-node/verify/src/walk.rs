@@ -151,6 +151,11 @@ impl Walk<'_> {
         let mut bytes = 0_u64;
         for (position, first) in firsts.iter().enumerate() {
             let following = firsts.len() - position - 1;
+            // While this segment is judged, the next one comes from the disk.
+            let ahead = firsts.get(position + 1).map(|next| {
+                let path = self.folder.join(beside_name(*next, "segment"));
+                std::thread::spawn(move || folder::warm(&path))
+            });
             let read = self.segment(*first, following, &mut |leaves, read| {
                 progress(Progress {
                     leaves,
@@ -158,6 +163,8 @@ impl Walk<'_> {
                     bytes_total,
                 });
             });
+            // It only hastens what is read and judged anyway.
+            drop(ahead.map(std::thread::JoinHandle::join));
             bytes = bytes.saturating_add(read);
             progress(Progress {
                 leaves: self.next,

@@ -179,6 +179,13 @@ impl<'a> Judge<'a> {
     fn unheard(&self, consumer: &End<'_>, other: &str) -> Verdict {
         if let Some(leaf) = find(consumer, "response-received") {
             let told = "the consumer has a signed answer, the provider has nothing";
+            if let Some(place) = receipt(leaf).filter(|place| self.is_read(place)) {
+                let why = format!("{told}: {place}, which its answer names, is another leaf");
+                return Verdict {
+                    missing_at: Some(Side::Provider),
+                    ..Verdict::new(Class::Missing, why)
+                };
+            }
             return self.missing(Side::Provider, other, leaf.leaf.time, told);
         }
         if find(consumer, "request-sent").is_none() {
@@ -249,6 +256,7 @@ impl<'a> Judge<'a> {
                 if received.get("outcome") == b"late" {
                     differs.retain(|pair| pair.field != "outcome");
                 }
+                differs.extend(self.receipt_differs(received, provider));
                 if !differs.is_empty() {
                     return Verdict::differs("the ends tell the answer differently", differs);
                 }
@@ -267,6 +275,32 @@ impl<'a> Judge<'a> {
                 self.missing(Side::Provider, &other, received.leaf.time, told)
             }
         }
+    }
+
+    /// Holds the receipt that an answer bore against the provider's leaf.
+    fn receipt_differs(&self, received: &Fields<'_>, provider: &End<'_>) -> Option<FieldPair> {
+        let named = receipt(received).filter(|place| self.is_read(place))?;
+        let is_it =
+            |(_, fields): &&(&Record, Fields<'_>)| fields.get("kind") == b"request-received";
+        let held = provider.iter().find(is_it);
+        let held = held
+            .map(|(record, _)| self.place(record))
+            .unwrap_or_default();
+        (named != held).then_some(FieldPair {
+            field: "peer_receipt",
+            consumer: named,
+            provider: held,
+        })
+    }
+
+    /// Whether a place `{origin}#{index}` is in a journal that was read without a gap.
+    fn is_read(&self, place: &str) -> bool {
+        let Some((origin, index)) = place.rsplit_once('#') else {
+            return false;
+        };
+        let index: u64 = index.parse().unwrap_or(u64::MAX);
+        let has = |source: &Source| source.origin == origin && index < source.size;
+        self.sources.iter().any(has)
     }
 
     /// An end that began and says nothing of how it ended.
@@ -308,6 +342,15 @@ fn name(side: Side) -> &'static str {
         Side::Consumer => "consumer",
         Side::Provider => "provider",
     }
+}
+
+/// The place that the receipt of an answer names: `{origin}#{index}`.
+fn receipt(received: &Fields<'_>) -> Option<String> {
+    let facts = received.leaf.facts.iter();
+    let mut named = facts.filter(|(name, _)| name.plain() == Some(b"peer_receipt"));
+    let text = named.next()?.1.decoded().into_owned();
+    let text = String::from_utf8(text).ok()?;
+    text.rsplit_once(':').map(|(place, _hash)| place.to_owned())
 }
 
 /// The last leaf of a kind: an answer that came late stands behind the refusal.

@@ -3,13 +3,16 @@
 use std::fs;
 
 use bridge_core::leaf::{Kind, UnixMillis};
+use bridge_journal::PageQuery;
 use bridge_verify::{
     Chosen, Class, LeavesFault, LeavesWriter, Options, ReconcileError, Seen, Step, read_leaves,
     reconcile, verify_each,
 };
 
 use crate::model::{b64url, hash};
-use crate::two_ends::{Ends, Leaves, START_MS, STEP_MS, ending, request_id, run};
+use crate::two_ends::{
+    Ends, Leaves, START_MS, STEP_MS, ending, exchange, open, record, request_id, run,
+};
 
 #[test]
 fn one_suppressed_of_ten_thousand_is_named_exactly() {
@@ -275,6 +278,51 @@ fn where_a_journal_begins_or_ends_an_exchange_is_open() {
 }
 
 #[test]
+fn the_receipt_that_an_answer_bore_is_held_against_the_providers_log() {
+    let log = "exchange.example/AZ/GOV/1001/NODE1/1";
+    let with = |index: u64| format!("{log}#{index}:{}", b64url(&[7; 32]));
+    // The leaf of a request is at twice its number; the last three exchanges are beyond what edges let judge.
+    let ends = Ends::write(300, |number, (consumer, provider)| {
+        let index = match number {
+            0..100 => 2 * number,
+            100 => 77,
+            // The provider has none of it, and one before.
+            101..298 => 2 * number,
+            _ => 2 * number - 2,
+        };
+        let receipt = if number == 299 { 1_000_000 } else { index };
+        consumer[1]
+            .facts
+            .insert("peer_receipt".to_owned(), with(receipt));
+        if number >= 298 {
+            provider.clear();
+        }
+    });
+    let mut plan = ends.plan();
+    plan.edge_ms = 180_000;
+    let (summary, told) = run(&plan);
+    let found = |class: Class| -> Vec<&str> {
+        let of = told.iter().filter(|one| one.class == class);
+        of.map(|one| one.request_id.as_str()).collect()
+    };
+    assert_eq!(
+        found(Class::Differs),
+        [request_id(100).to_string()],
+        "{told:?}"
+    );
+    let differs = told.iter().find(|one| one.class == Class::Differs).unwrap();
+    assert_eq!(differs.differs[0].field, "peer_receipt");
+    assert_eq!(
+        (&differs.differs[0].consumer, &differs.differs[0].provider),
+        (&format!("{log}#77"), &format!("{log}#200"))
+    );
+    // A leaf that the log has is named whatever the edges are; one beyond it may still come.
+    assert_eq!(found(Class::Missing), [request_id(298).to_string()]);
+    assert_eq!(found(Class::Open), [request_id(299).to_string()]);
+    assert_eq!(summary.matched, 297);
+}
+
+#[test]
 fn a_journal_that_does_not_verify_is_said_and_is_no_clean_result() {
     let ends = Ends::write(300, |_, _| {});
     assert!(ends.reconcile().0.is_clean());
@@ -407,6 +455,102 @@ fn a_leaves_file_reconciles_as_the_journal_it_was_made_of() {
         told.iter()
             .any(|one| one.request_id == request_id(77).to_string())
     );
+}
+
+/// The pages of a running journal, one behind the other, as a leaves file.
+fn pages(journal: &bridge_journal::Journal, since_ms: u64, leaves: u64, bytes: usize) -> Vec<u8> {
+    let member = "AZ/GOV/2001".parse().unwrap();
+    let mut query = PageQuery {
+        member: &member,
+        from: 0,
+        size: None,
+        since_ms,
+        leaves,
+        bytes,
+    };
+    let mut out = format!("bridge-leaves-v1\n{}\nAZ/GOV/2001\n", journal.vkey()).into_bytes();
+    loop {
+        let page = journal.concerned(&query).unwrap().unwrap();
+        if query.size.is_none() {
+            out.extend_from_slice(&u32::try_from(page.checkpoint.len()).unwrap().to_be_bytes());
+            out.extend_from_slice(&page.checkpoint);
+        }
+        assert!(page.next > query.from && page.next - query.from <= leaves);
+        assert!(page.items.len() < bytes + 4096, "{}", page.items.len());
+        out.extend_from_slice(&page.items);
+        (query.from, query.size) = (page.next, Some(page.size));
+        if page.next == page.size {
+            out.push(0);
+            out.extend_from_slice(&page.times_ms.0.to_be_bytes());
+            out.extend_from_slice(&page.times_ms.1.to_be_bytes());
+            assert!(
+                journal.concerned(&query).unwrap().is_none(),
+                "nothing beyond"
+            );
+            return out;
+        }
+    }
+}
+
+#[test]
+fn pages_of_any_size_of_a_running_journal_make_the_same_leaves_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .build()
+        .unwrap();
+    let journal = open(&folder.path().join("journal"), "1001");
+    let leaves = (0..1200).flat_map(|number| {
+        let (_, mut provider) = exchange(number);
+        for leaf in &mut provider {
+            // Of two others one has the same name with a letter more.
+            let client = match number % 5 {
+                0 | 3 => "AZ/GOV/2001/TAX",
+                1 => "AZ/GOV/20012/TAX",
+                _ => "AZ/LEA/3001/APPEALS",
+            };
+            leaf.client = Some(client.parse().unwrap());
+        }
+        provider
+    });
+    runtime.block_on(record(&journal, leaves.collect()));
+    // The last checkpoint covers everything once the journal is closed; it can still be read.
+    runtime.block_on(journal.close()).unwrap();
+    let file = folder.path().join("leaves");
+    let read = |bytes: &[u8]| {
+        fs::write(&file, bytes).unwrap();
+        let mut shown = Vec::new();
+        let log = read_leaves(&file, Some(journal.vkey()), &mut |seen| {
+            if let Seen::Leaf { bytes, .. } = seen {
+                shown.push(bytes.to_vec());
+            }
+        });
+        (log.unwrap(), shown)
+    };
+    let (log, whole) = read(&pages(&journal, 0, 1 << 20, 64 << 20));
+    assert_eq!((log.leaves, whole.len()), (960, 960));
+    assert!(log.size >= 2400 && log.to_ms > log.from_ms, "{log:?}");
+    for (leaves, bytes) in [
+        (1, 1 << 20),
+        (7, 1 << 20),
+        (256, 1 << 20),
+        (1000, 1 << 14),
+        (5000, 1),
+    ] {
+        let (again, shown) = read(&pages(&journal, 0, leaves, bytes));
+        assert!(
+            (again, shown) == (log.clone(), whole.clone()),
+            "{leaves} {bytes}"
+        );
+    }
+    // Segments that ended before are proved and not shown.
+    let (_, some) = read(&pages(
+        &journal,
+        START_MS + 1000 * STEP_MS,
+        1 << 20,
+        1 << 26,
+    ));
+    assert!(some.len() >= 160 && some.len() < 960, "{}", some.len());
+    assert!(whole.ends_with(&some));
 }
 
 #[test]

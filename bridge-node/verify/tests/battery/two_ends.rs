@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis, nonce_mark};
 use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys};
@@ -149,6 +150,13 @@ pub(crate) fn run(plan: &Plan) -> (Summary, Vec<Exchange>) {
 }
 
 async fn write(folder: &Path, member: &str, leaves: Vec<Leaf>) -> String {
+    let journal = open(folder, member);
+    record(&journal, leaves).await;
+    journal.close().await.unwrap();
+    journal.vkey().to_owned()
+}
+
+pub(crate) fn open(folder: &Path, member: &str) -> Journal {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
     let keys = JournalKeys {
         checkpoint_pkcs8: Zeroizing::new(pkcs8.as_ref().to_vec()),
@@ -158,15 +166,16 @@ async fn write(folder: &Path, member: &str, leaves: Vec<Leaf>) -> String {
         FileSigner::from_pkcs8(Algorithm::Ed25519, pkcs8.as_ref(), "k".to_owned()).unwrap();
     let origin = format!("exchange.example/AZ/GOV/{member}/NODE1/1");
     let mut config = JournalConfig::new(folder, origin);
-    config.segment_bytes = 4 << 20;
-    let (journal, _) = Journal::open(
-        config,
-        keys,
-        Arc::new(signer),
-        UnixMillis(START_MS),
-        Box::new(|error| panic!("{error:?}")),
-    )
-    .unwrap();
+    // Small, so that there are several; large enough to be written fast.
+    config.segment_bytes = 512 << 10;
+    config.checkpoint_every = Duration::from_millis(5);
+    let on_fatal = Box::new(|error: &_| panic!("{error:?}"));
+    let now = UnixMillis(START_MS);
+    let opened = Journal::open(config, keys, Arc::new(signer), now, on_fatal);
+    opened.unwrap().0
+}
+
+pub(crate) async fn record(journal: &Journal, leaves: Vec<Leaf>) {
     for some in leaves.chunks(500) {
         let mut writing = tokio::task::JoinSet::new();
         for leaf in some.iter().cloned() {
@@ -177,6 +186,4 @@ async fn write(folder: &Path, member: &str, leaves: Vec<Leaf>) -> String {
             written.unwrap();
         }
     }
-    journal.close().await.unwrap();
-    journal.vkey().to_owned()
 }
