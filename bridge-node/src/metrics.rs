@@ -19,6 +19,7 @@ mod lap;
 mod limit;
 mod process;
 mod state;
+mod time;
 
 pub use lap::{Lap, Step};
 pub use limit::Limit;

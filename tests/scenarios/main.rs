@@ -35,6 +35,7 @@ mod processes;
 mod replays;
 mod rights;
 mod stops;
+mod time;
 mod topology;
 mod upstream;
 mod words;

@@ -104,7 +104,7 @@ pub use error::{
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{NoteError, vkey};
-pub use stamps::{KeptStamp, StampError};
+pub use stamps::{KeptStamp, StampError, imprint};
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
+use super::time::TimeState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
@@ -25,6 +26,7 @@ pub(super) struct State {
     connections: Gauge,
     spool: Gauge,
     journal: JournalState,
+    time: TimeState,
     directory_version: Gauge,
     directory_expires: Gauge,
     certificates: Family<Labels<1>, Gauge>,
@@ -95,6 +97,7 @@ impl State {
             connections: place.plain("tasks", "Connections, exchanges and other work under way"),
             spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
             journal: JournalState::register(&mut place),
+            time: TimeState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
                 "Version of the directory in force; 0 if there is none",
@@ -132,6 +135,7 @@ impl State {
     }
 
     pub(super) fn fill(&self) {
+        self.time.fill();
         for side in [Side::Consumer, Side::Provider] {
             drop(self.under_way.get_or_create(&[("side", side.as_str())]));
             drop(self.places.get_or_create(&[("side", side.as_str())]));
@@ -148,6 +152,9 @@ impl State {
         self.read_work(node).await;
         self.journal.read(node);
         self.read_trust(node);
+        if let Some(stamping) = &node.stamping {
+            self.time.read(stamping);
+        }
         let free = rustix::fs::statvfs(&node.settings.data_folder)
             .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         self.disk_free.set(gauge(free));
@@ -246,23 +253,28 @@ impl JournalState {
 }
 
 /// Registers and hands out.
-struct Place<'a>(&'a mut Registry);
+pub(super) struct Place<'a>(&'a mut Registry);
 
 impl Place<'_> {
-    fn plain<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+    pub(super) fn plain<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
         let metric = M::default();
         self.0.register(name, help, metric.clone());
         metric
     }
 
-    fn unit<M: Metric + Clone + Default>(&mut self, name: &str, help: &str, unit: Unit) -> M {
+    pub(super) fn unit<M: Metric + Clone + Default>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Unit,
+    ) -> M {
         let metric = M::default();
         self.0.register_with_unit(name, help, unit, metric.clone());
         metric
     }
 }
 
-fn gauge(value: u64) -> i64 {
+pub(super) fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

@@ -49,6 +49,10 @@ pub struct Limits {
     pub log_lines_per_minute: u64,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
+    /// Largest answer of a time-stamping authority, bytes.
+    pub stamp_bytes: usize,
+    /// How long a time-stamping authority may take to answer.
+    pub stamp_timeout: Duration,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -78,6 +82,8 @@ pub struct RawLimits {
     journal_wait_milliseconds: Option<u64>,
     log_lines_per_minute: Option<u64>,
     refusals_per_minute: Option<u64>,
+    stamp_bytes: Option<u64>,
+    stamp_seconds: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -211,6 +217,14 @@ impl Limits {
                 raw.refusals_per_minute,
                 (1, 600, MANY),
             ),
+            // A token with the certificates of its chain has 2 to 8 KiB.
+            stamp_bytes: size(limit(
+                "stamp_bytes",
+                raw.stamp_bytes,
+                (4 * KIB, 64 * KIB, MIB),
+            )),
+            // Authorities answer within a second; the next one is asked after this.
+            stamp_timeout: seconds(limit("stamp_seconds", raw.stamp_seconds, (1, 10, 120))),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
         }
