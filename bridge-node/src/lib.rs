@@ -35,6 +35,7 @@ pub mod running;
 pub mod server;
 pub mod settings;
 pub mod shares;
+pub mod stamping;
 pub mod tls;
 pub mod watch;
 

@@ -14,9 +14,11 @@ use bridge_core::identity::{NodeId, SubsystemId};
 mod limits;
 mod parts;
 pub mod raw;
+mod time;
 mod told;
 
 pub use limits::{Limits, RawLimits};
+pub use time::{Time, TimeAuthority};
 pub use told::{ErrorStatus, ErrorTypes, Told};
 
 /// Everything a node was told, checked.
@@ -62,6 +64,8 @@ pub struct Settings {
     pub services: Vec<Service>,
     /// Groups that only this node knows.
     pub local_groups: BTreeMap<String, BTreeSet<SubsystemId>>,
+    /// Who stamps the journal; nobody if it is not given.
+    pub time: Option<Box<Time>>,
     /// Limits on everything a stranger can send.
     pub limits: Limits,
 }

@@ -37,6 +37,7 @@ mod receipts;
 mod replays;
 mod rights;
 mod stops;
+mod time;
 mod topology;
 mod upstream;
 mod words;

@@ -221,6 +221,11 @@ impl Agency {
         }
     }
 
+    /// Adds TOML to the settings of its next start.
+    pub fn add_settings(&mut self, toml: &str) {
+        self.plan.more.push_str(toml);
+    }
+
     /// Writes a contract file.
     pub fn write_contract(&self, terms: &Terms) {
         let path = self

@@ -35,6 +35,10 @@ pub enum Limit {
     DiskReserve,
     /// Log lines of a minute were left out.
     LogLinesPerMinute,
+    /// An authority's answer was longer than any may be.
+    StampBytes,
+    /// An authority did not answer in time.
+    StampSeconds,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
     /// So many receipts of other nodes waited to be proven that no more were read.
@@ -45,7 +49,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: [Self; 17] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -59,6 +63,8 @@ impl Limit {
         Self::Spool,
         Self::DiskReserve,
         Self::LogLinesPerMinute,
+        Self::StampBytes,
+        Self::StampSeconds,
         Self::RefusalsPerMinute,
         Self::ReceiptsPending,
     ];
@@ -79,6 +85,8 @@ impl Limit {
             Self::Spool => "spool",
             Self::DiskReserve => "disk_reserve_bytes",
             Self::LogLinesPerMinute => "log_lines_per_minute",
+            Self::StampBytes => "stamp_bytes",
+            Self::StampSeconds => "stamp_seconds",
             Self::RefusalsPerMinute => "refusals_per_minute",
             Self::ReceiptsPending => "receipts_pending",
         }
@@ -100,6 +108,8 @@ impl Limit {
             Self::Spool => limits.spool_node_bytes,
             Self::DiskReserve => limits.disk_reserve_bytes,
             Self::LogLinesPerMinute => limits.log_lines_per_minute,
+            Self::StampBytes => limits.stamp_bytes as u64,
+            Self::StampSeconds => limits.stamp_timeout.as_secs(),
             Self::RefusalsPerMinute => limits.refusals_per_minute,
             Self::ReceiptsPending => limits.receipts_pending as u64,
         }

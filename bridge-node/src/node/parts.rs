@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::contracts::Contracts;
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
+use crate::stamping::Stamping;
 use crate::tls::{TlsIdentity, consumer_server, peer_of, peer_server};
 
 /// The parts that files give: read by `check-config` and by `run` alike.
@@ -32,6 +33,7 @@ pub struct Parts {
     pub(super) keys: JournalKeys,
     /// Use and end (Unix seconds) of each certificate of the node.
     pub(super) certificates: Vec<(&'static str, u64)>,
+    pub(super) stamping: Option<Box<Stamping>>,
     pub(super) journal_disk: Option<Arc<dyn Disk>>,
     /// Time.
     pub clock: Clock,
@@ -104,6 +106,7 @@ impl Parts {
             "keys: evidence.key",
             read_secret_file(&folder.join("evidence.key")),
         );
+        let stamping = keep(&mut faults, "time", Stamping::open(settings));
         let root = keep(
             &mut faults,
             "directory.root",
@@ -139,6 +142,7 @@ impl Parts {
                 contracts: contracts?,
                 registries: registries?,
                 directory_root: root?,
+                stamping: stamping?,
                 keys: JournalKeys {
                     checkpoint_pkcs8: checkpoint?,
                     evidence: evidence?,
