@@ -13,6 +13,7 @@ pub mod clock;
 pub mod command;
 pub mod contracts;
 pub mod disk;
+pub mod dossier;
 pub mod exchange;
 pub mod fetch;
 pub mod framing;

@@ -17,6 +17,7 @@ mod cutting;
 mod directory;
 mod disk;
 mod disks;
+mod dossier;
 mod drain;
 mod edge;
 mod faults;

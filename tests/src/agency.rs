@@ -122,6 +122,8 @@ impl Agency {
             now_s,
         );
         issue(authority, Profile::Web, None, &keys.join("web"), now_s);
+        let seal = Some(CertificateName::Member(member.clone()));
+        issue(authority, Profile::Seal, seal, &keys.join("seal"), now_s);
         issue(
             authority,
             Profile::Caller,

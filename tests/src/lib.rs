@@ -17,6 +17,7 @@ pub mod agency;
 pub mod answer;
 pub mod ask;
 pub mod claims;
+pub mod container;
 pub mod fuzz;
 pub mod golden;
 pub mod hostile;

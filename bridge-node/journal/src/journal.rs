@@ -17,7 +17,7 @@ use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally, rece
 use crate::error::{CloseError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
 use crate::note::Checkpoint;
-use crate::proof::{Proof, prove};
+use crate::proof::{Proof, prove, prove_under};
 use crate::reader::SegmentReader;
 use crate::search::{each_from, each_since, search};
 use crate::shared::Shared;
@@ -237,6 +237,24 @@ impl Journal {
     /// Standard: C2SP tlog-tiles.
     pub fn log_file(&self, path: &str) -> Result<Option<Bytes>, ReadError> {
         log_file(&self.inner.shared, path)
+    }
+
+    /// Proves that a leaf is under a checkpoint of this log that was kept elsewhere; `None` if it is not, or the note is none
+    /// of this log's.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    pub fn prove_under(&self, index: u64, note: &[u8]) -> Result<Option<Proof>, ReadError> {
+        let shared = &*self.inner.shared;
+        match shared.verifier.open(note) {
+            Ok(checkpoint) if checkpoint.size <= self.head().size => {
+                prove_under(shared, index, (checkpoint, note))
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Writes the receipt of a leaf: `{origin}#{index}:{base64url of the leaf hash}`.

@@ -114,10 +114,10 @@ impl Sealer {
         ];
         // The distinguished encoding of a set.
         attributes.sort();
-        let signed = attributes.concat();
+        let content = attributes.concat();
         let signature = self
             .pair
-            .sign(&SystemRandom::new(), &write(SET, &[&signed]))
+            .sign(&SystemRandom::new(), &write(SET, &[&content]))
             .map_err(|_unspecified| SealError::Sign)?;
         let sha_256 = write(SEQUENCE, &[&write_oid(SHA_256)]);
         let signer = write(
@@ -129,7 +129,7 @@ impl Sealer {
                     &[bearing.issuer, &write(INTEGER, &[bearing.serial])],
                 ),
                 &sha_256,
-                &write(CONTEXT_0, &[&signed]),
+                &write(CONTEXT_0, &[&content]),
                 &write(SEQUENCE, &[&write_oid(ECDSA_SHA_256)]),
                 &octets(signature.as_ref()),
             ],
@@ -165,7 +165,7 @@ pub fn check_seal(trust: &Trust, seal: &[u8], content: &[u8]) -> Result<Sealed, 
     let bearing = Bearing::of(certificate).ok_or(SealError::NotBound)?;
     let meant = signed.attribute(SIGNING_CERTIFICATE_V2);
     let id = certificate_id(certificate, &bearing);
-    if !meant.is_some_and(|value| write(SEQUENCE, &[value.value()]) == id) {
+    if meant.is_none_or(|value| write(SEQUENCE, &[value.value()]) != id) {
         return Err(SealError::NotBound);
     }
     let time: der::asn1::UtcTime = signed
@@ -239,9 +239,10 @@ mod tests {
 
     fn order(profile: Profile) -> Order {
         let member = MemberId::new("AZ", "GOV", "1001").unwrap();
-        let name = match profile {
-            Profile::Seal => CertificateName::Member(member),
-            _ => CertificateName::Node(member.node("NODE1").unwrap()),
+        let name = if profile == Profile::Seal {
+            CertificateName::Member(member)
+        } else {
+            CertificateName::Node(member.node("NODE1").unwrap())
         };
         Order {
             profile,
