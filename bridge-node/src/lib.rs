@@ -11,7 +11,10 @@ pub mod admin;
 pub mod callers;
 pub mod clock;
 pub mod command;
+pub mod concerned;
 pub mod contracts;
+pub mod cosigning;
+mod descriptors;
 pub mod disk;
 pub mod dossier;
 pub mod exchange;
@@ -39,6 +42,7 @@ pub mod shares;
 pub mod stamping;
 pub mod tls;
 pub mod watch;
+pub mod witness;
 
 /// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
 pub const WIRE_VERSION: u32 = 1;

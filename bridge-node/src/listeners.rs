@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
+use crate::concerned;
 use crate::exchange::{
     About, Arrival, Reader, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
@@ -23,6 +24,7 @@ use crate::payload::{Outgoing, Payload};
 use crate::receipts;
 use crate::server::{Connection, Handler};
 use crate::stamping;
+use crate::witness;
 
 /// The consumer interface.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub struct NodeInterface(pub Arc<Node>);
 pub struct Health(pub Arc<Node>);
 
 const LOG_PREFIX: &str = "/log/";
+const WITNESS_PREFIX: &str = "/witness/";
 const LIST_CLIENTS: &str = "/listClients";
 
 impl Handler for ConsumerInterface {
@@ -147,6 +150,9 @@ impl Handler for NodeInterface {
         let reader = Reader::of(&node.settings, request.headers());
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
+        } else if let Some(path) = request.uri().path().strip_prefix(WITNESS_PREFIX) {
+            let path = path.to_owned();
+            witness::answer(&node, &connection, request, &path).await
         } else {
             let arrival = Arrival::new(connection, request, reader);
             match node.admit(Side::Provider) {
@@ -191,15 +197,26 @@ async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply 
     refuse_peer(&node, refused).await
 }
 
-/// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
+/// Checkpoint, tiles and entries, to any node of the directory; leaves with proofs, to whom they concern.
+///
+/// Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
     let reader = Reader::of(&node.settings, request.headers());
     let refuse = |refusal| About::new(Side::Provider, reader).refuse(refusal);
     let known = edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| node.peer_of(connection, &view));
-    if let Err(refusal) = known {
-        return refuse_peer(node, refuse(refusal)).await;
+    let peer = match known {
+        Ok(peer) => peer,
+        Err(refusal) => return refuse_peer(node, refuse(refusal)).await,
+    };
+    if request.method() == Method::GET && request.uri().path() == concerned::LEAVES {
+        let query = request.uri().query().unwrap_or_default();
+        return match concerned::answer(node, &peer, query).await {
+            Ok(Some(page)) => body(200, "application/octet-stream", page),
+            Ok(None) => status(404),
+            Err(refusal) => refuse_peer(node, refuse(refusal)).await,
+        };
     }
     let path = request
         .uri()
@@ -297,6 +314,10 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
     if let Some(stamping) = &node.stamping {
         reasons.extend(stamping.reasons(node.clock.now()));
     }
+    if let Err(refusal) = node.cosigning.check(node.clock.now()) {
+        reasons.push(refusal.to_string());
+    }
+    reasons.extend(contradicted(node));
     reasons.extend(node.forgotten.clone());
     if let Some(met) = node.orders.standing().maintenance(None, node.clock.now()) {
         let until = both_clocks(met.window.until);
@@ -305,7 +326,21 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
     reasons
 }
 
-/// What officers ordered, for information: a node with stops is ready for the rest.
+/// More witnesses than may lie hold another head of this node's journal.
+fn contradicted(node: &Node) -> Option<String> {
+    let names = node.cosigning.contradicting();
+    let view = node.watch.newest()?;
+    let own = view.directory().node(&node.settings.node)?;
+    let faulty = own.witnessing.as_ref()?.faulty as usize;
+    (names.len() > faulty).then(|| {
+        format!(
+            "witnesses hold another head of this journal, so another node writes it or its data is old: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// What officers ordered and which logs forked, for information: a node with stops is ready for the rest.
 fn add_orders(node: &Node, told: &mut serde_json::Value) {
     let standing = node.orders.standing();
     let stopped: Vec<String> = standing
@@ -317,7 +352,12 @@ fn add_orders(node: &Node, told: &mut serde_json::Value) {
         .announced(node.clock.now())
         .map(|one| one.words(&own))
         .collect();
-    for (name, list) in [("stopped", stopped), ("maintenance", maintenance)] {
+    let lists = [
+        ("stopped", stopped),
+        ("maintenance", maintenance),
+        ("forked_logs", node.witness.forked()),
+    ];
+    for (name, list) in lists {
         if !list.is_empty() {
             told[name] = list.into();
         }

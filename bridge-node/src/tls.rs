@@ -137,6 +137,20 @@ fn peer_client_with(
     Ok(config)
 }
 
+/// The client side towards web servers whose certificates are from the given authorities.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if rustls refuses the settings.
+pub fn web_client(roots: rustls::RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 fn forbid_resumption(config: &mut ServerConfig) {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;

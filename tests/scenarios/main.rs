@@ -41,4 +41,5 @@ mod stops;
 mod time;
 mod topology;
 mod upstream;
+mod witnesses;
 mod words;

@@ -16,6 +16,10 @@ use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
 
+mod witnesses;
+
+use witnesses::WitnessState;
+
 /// Gauges and counters that are set when the text is asked for.
 #[derive(Debug)]
 pub(super) struct State {
@@ -29,6 +33,7 @@ pub(super) struct State {
     journal: JournalState,
     receipts: ReceiptState,
     time: TimeState,
+    witnesses: WitnessState,
     directory_version: Gauge,
     directory_expires: Gauge,
     certificates: Family<Labels<1>, Gauge>,
@@ -101,6 +106,7 @@ impl State {
             journal: JournalState::register(&mut place),
             receipts: ReceiptState::register(&mut place),
             time: TimeState::register(&mut place),
+            witnesses: WitnessState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
                 "Version of the directory in force; 0 if there is none",
@@ -156,6 +162,7 @@ impl State {
         self.read_work(node).await;
         self.journal.read(node);
         self.receipts.read(node);
+        self.witnesses.read(node);
         self.read_trust(node);
         if let Some(stamping) = &node.stamping {
             self.time.read(stamping);

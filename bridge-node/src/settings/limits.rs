@@ -49,6 +49,12 @@ pub struct Limits {
     pub log_lines_per_minute: u64,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
+    /// After how many bytes a page of leaves for another member ends.
+    pub audit_page_bytes: usize,
+    /// How many leaves are looked at for a page.
+    pub audit_page_leaves: u64,
+    /// Pages that one member may ask for in a minute; more are refused.
+    pub audit_pages_per_minute: u64,
     /// How often other nodes' receipts are looked up in their logs.
     pub receipt_check: Duration,
     /// A receipt has to be under a checkpoint of its log in this time.
@@ -59,6 +65,10 @@ pub struct Limits {
     pub stamp_bytes: usize,
     /// How long a time-stamping authority may take to answer.
     pub stamp_timeout: Duration,
+    /// The largest submission to this node's witness, bytes.
+    pub witness_request_bytes: usize,
+    /// Submissions of one member that this node's witness looks at in a minute.
+    pub witness_requests_per_minute: u64,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -88,11 +98,16 @@ pub struct RawLimits {
     journal_wait_milliseconds: Option<u64>,
     log_lines_per_minute: Option<u64>,
     refusals_per_minute: Option<u64>,
+    audit_page_bytes: Option<u64>,
+    audit_page_leaves: Option<u64>,
+    audit_pages_per_minute: Option<u64>,
     receipt_check_seconds: Option<u64>,
     receipt_seconds: Option<u64>,
     receipts_pending: Option<u64>,
     stamp_bytes: Option<u64>,
     stamp_seconds: Option<u64>,
+    witness_request_bytes: Option<u64>,
+    witness_requests_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -206,7 +221,7 @@ impl Limits {
             ),
             // A handshake takes milliseconds: so many at once are a flood.
             strangers: size(limit("strangers", raw.strangers, (1, 512, 100_000))),
-            connections: size(limit("connections", raw.connections, (1, 5000, 100_000))),
+            connections: size(limit("connections", raw.connections, (1, 10_000, 100_000))),
             exchanges: size(limit("exchanges", raw.exchanges, (1, 1024, 100_000))),
             // More than a good disk needs, less than a caller notices: an exchange has four such waits.
             journal_wait: Duration::from_millis(limit(
@@ -225,6 +240,23 @@ impl Limits {
                 "refusals_per_minute",
                 raw.refusals_per_minute,
                 (1, 600, MANY),
+            ),
+            audit_page_bytes: size(limit(
+                "audit_page_bytes",
+                raw.audit_page_bytes,
+                (64 * KIB, 4 * MIB, 64 * MIB),
+            )),
+            // Some tenths of a second of one thread.
+            audit_page_leaves: limit(
+                "audit_page_leaves",
+                raw.audit_page_leaves,
+                (256, 65_536, 1_048_576),
+            ),
+            // Ten million leaves in less than two minutes; each page is a leaf.
+            audit_pages_per_minute: limit(
+                "audit_pages_per_minute",
+                raw.audit_pages_per_minute,
+                (1, 120, MANY),
             ),
             // One look costs a peer two or three requests.
             receipt_check: seconds(limit(
@@ -252,6 +284,18 @@ impl Limits {
             )),
             // Authorities answer within a second; the next one is asked after this.
             stamp_timeout: seconds(limit("stamp_seconds", raw.stamp_seconds, (1, 10, 120))),
+            // 63 hashes, a note under the longest origin, and cosignatures of 32 witnesses.
+            witness_request_bytes: size(limit(
+                "witness_request_bytes",
+                raw.witness_request_bytes,
+                (4 * KIB, 16 * KIB, MIB),
+            )),
+            // Ten nodes of a member that submit each second.
+            witness_requests_per_minute: limit(
+                "witness_requests_per_minute",
+                raw.witness_requests_per_minute,
+                (1, 600, MANY),
+            ),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
         }

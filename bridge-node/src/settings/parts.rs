@@ -13,7 +13,7 @@ use bridge_core::identity::{NodeId, SubsystemId};
 use super::raw::File;
 use super::{
     Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, Told,
-    raw,
+    Witnesses, raw,
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
@@ -33,12 +33,11 @@ pub(super) struct Check<'a> {
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
     let limits = Limits::check(&file.limits.unwrap_or_default(), faults);
+    let witnesses = Witnesses::check(&file.witnesses.unwrap_or_default(), folder, faults);
     let told = Told::check(file.node.as_ref(), file.consumer.as_ref(), faults);
     let mut check = Check { folder, faults };
-    let node = file
-        .node
-        .as_ref()
-        .and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
+    let node = file.node.as_ref();
+    let node = node.and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
     let services = check.services(file.services);
     let callers = check.callers(file.callers);
     let officers = check.officers(&file.officers);
@@ -99,6 +98,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         services,
         local_groups,
         time,
+        witnesses,
         limits,
     })
 }

@@ -91,6 +91,7 @@ pub enum KeyFault {
 /// The key by which a log's checkpoints are checked.
 #[derive(Debug, Clone)]
 pub struct LogKey {
+    vkey: String,
     origin: String,
     id: [u8; 4],
     public: [u8; 32],
@@ -125,10 +126,16 @@ impl LogKey {
         let (origin, id, public) = parse_vkey(vkey, ED25519_ALGORITHM)?;
         check_origin(origin)?;
         Ok(Self {
+            vkey: vkey.to_owned(),
             origin: origin.to_owned(),
             id,
             public,
         })
+    }
+
+    /// The text that was read.
+    pub(crate) fn vkey(&self) -> &str {
+        &self.vkey
     }
 
     /// The log's name.
