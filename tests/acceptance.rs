@@ -130,7 +130,6 @@ const OPEN: &[(u8, &str)] = &[
     (54, "time-stamps"),
     (55, "time-stamps"),
     (57, "archive"),
-    (59, "proofs for third parties"),
     (60, "erasure, change of the evidence key"),
     (62, "registration"),
     (63, "registration"),

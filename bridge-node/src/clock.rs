@@ -55,6 +55,11 @@ impl Clock {
         UnixMillis((self.wall)().max(self.floor_ms.load(Ordering::Relaxed)))
     }
 
+    /// What the wall clock says, whatever the journal holds.
+    pub fn wall_ms(&self) -> u64 {
+        (self.wall)()
+    }
+
     /// Now in whole seconds.
     pub fn now_s(&self) -> u64 {
         self.now().0 / 1000

@@ -23,6 +23,7 @@ use crate::orders::both_clocks;
 use crate::payload::{Outgoing, Payload};
 use crate::receipts;
 use crate::server::{Connection, Handler};
+use crate::stamping;
 use crate::witness;
 
 /// The consumer interface.
@@ -258,8 +259,9 @@ impl Handler for Health {
             "/ready" => {
                 let reasons = unready(&self.0).await;
                 let status = if reasons.is_empty() { 200 } else { 503 };
-                let mut told =
-                    serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons });
+                let mut told = serde_json::json!({
+                    "ready": reasons.is_empty(), "reasons": reasons, "time_stamps": stamping::words(&self.0),
+                });
                 add_orders(&self.0, &mut told);
                 add_alarms(&self.0, &mut told);
                 json(status, &told)
@@ -308,6 +310,9 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
             "the clock is {} s behind the journal's newest leaf: set it right, or, if it is, start once with --trust-clock",
             behind_ms / 1000
         ));
+    }
+    if let Some(stamping) = &node.stamping {
+        reasons.extend(stamping.reasons(node.clock.now()));
     }
     if let Err(refusal) = node.cosigning.check(node.clock.now()) {
         reasons.push(refusal.to_string());

@@ -33,6 +33,7 @@ use crate::replay::Replay;
 use crate::server::{Connection, House};
 use crate::settings::{Fault, Settings};
 use crate::shares::{Share, Shares};
+use crate::stamping::Stamping;
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
 use crate::witness::Witness;
@@ -42,7 +43,9 @@ mod parts;
 
 pub use parts::{Parts, Vouched};
 
-use opening::{create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered};
+use opening::{
+    create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered, resumed,
+};
 
 /// One running node.
 pub struct Node {
@@ -80,6 +83,8 @@ pub struct Node {
     pub forgotten: Option<String>,
     /// How far the newest leaf was ahead of the clock when the operator vouched for the clock.
     pub overruled_ms: Option<u64>,
+    /// Time from outside, if the settings name who stamps.
+    pub stamping: Option<Box<Stamping>>,
     /// The disk of the journal.
     pub disk: Disk,
     /// This node as a witness of others' journals.
@@ -154,7 +159,7 @@ impl Node {
         )
         .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
-        let place = settings.data_folder.join("journal").display().to_string();
+        let folder = settings.data_folder.join("journal").display().to_string();
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -162,11 +167,11 @@ impl Node {
             (clock.now(), on_fatal),
             vouched.moved,
         )
-        .map_err(|error| one(&place, &error, journal_remedy(&error)))?;
+        .map_err(|error| one(&folder, &error, journal_remedy(&error)))?;
         let witness = open_witness(&settings, parts.witness_key)?;
         let overruled_ms = floor(&clock, journal.head().newest, vouched);
         let orders = Orders::read(&journal, clock.now())
-            .map_err(|error| one(&place, &error, ORDERS_REMEDY))?;
+            .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
@@ -193,6 +198,7 @@ impl Node {
             registries: parts.registries,
             signer: parts.signer,
             trust: parts.trust,
+            stamping: resumed(parts.stamping, &journal, clock.now()),
             certificates: parts.certificates,
             counters: counters.map(Mutex::new),
             journal_fault,
@@ -312,12 +318,16 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`NodeFault::Draining`], [`NodeFault::DiskReserve`], [`NodeFault::Overloaded`].
+    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], [`NodeFault::DiskReserve`],
+    /// [`NodeFault::Overloaded`].
     pub fn admit(&self, side: Side) -> Result<Place, Refusal> {
         if self.house.draining.is_cancelled() {
             return Err(Refusal::Node(NodeFault::Draining));
         }
         self.clock.check()?;
+        if let Some(stamping) = &self.stamping {
+            stamping.check(self.clock.now())?;
+        }
         self.cosigning.check(self.clock.now())?;
         if !self.disk.grants(0) {
             return Err(Refusal::Node(NodeFault::DiskReserve));

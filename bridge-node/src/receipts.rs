@@ -18,6 +18,8 @@ mod kept;
 mod ledger;
 mod peer_log;
 
+pub(crate) use peer_log::{PeerLog, Unread};
+
 pub use alarm::Alarm;
 pub use check::keep_checking;
 pub use give::{PATH, give};

@@ -19,7 +19,7 @@ use crate::receipts::keep_checking;
 use crate::server::House;
 use crate::settings::{DirectorySource, Settings};
 use crate::tls::{TlsIdentity, consumer_server, peer_server};
-use crate::{admin, server};
+use crate::{admin, server, stamping};
 
 /// Refusals without a leaf of their own are counted by one leaf in this time.
 const COUNT_EVERY: Duration = Duration::from_mins(1);
@@ -93,6 +93,7 @@ impl Running {
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
         tokio::spawn(keep_count(Arc::clone(&node)));
         tokio::spawn(keep_checking(Arc::clone(&node)));
+        tokio::spawn(stamping::keep(Arc::clone(&node)));
         tokio::spawn(keep_cosigned(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
         Ok(Self {

@@ -14,10 +14,12 @@ use bridge_core::identity::{NodeId, SubsystemId};
 mod limits;
 mod parts;
 pub mod raw;
+mod time;
 mod told;
 mod witnesses;
 
 pub use limits::{Limits, RawLimits};
+pub use time::{Time, TimeAuthority};
 pub use told::{ErrorStatus, ErrorTypes, Told};
 pub use witnesses::{RawWitnesses, Witnesses};
 
@@ -64,6 +66,8 @@ pub struct Settings {
     pub services: Vec<Service>,
     /// Groups that only this node knows.
     pub local_groups: BTreeMap<String, BTreeSet<SubsystemId>>,
+    /// Who stamps the journal; nobody if it is not given.
+    pub time: Option<Box<Time>>,
     /// How checkpoints are cosigned.
     pub witnesses: Witnesses,
     /// Limits on everything a stranger can send.

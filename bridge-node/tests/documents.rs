@@ -64,7 +64,7 @@ const TOUR: [Line; 4] = [
         "target/release/bridge-node contract check demo-data/tax/contracts/tax-person.json",
     ),
 ];
-const KEYS: [Line; 8] = [
+const KEYS: [Line; 9] = [
     (
         "config/README.md",
         "bridge-node certs authority authority --name \"Trial authority\"",
@@ -76,6 +76,10 @@ const KEYS: [Line; 8] = [
     (
         "config/README.md",
         "bridge-node certs issue --authority authority --profile exchange --id AZ/GOV/1001/NODE1 --out keys",
+    ),
+    (
+        "config/README.md",
+        "bridge-node certs issue --authority authority --profile seal --id AZ/GOV/1001 --out keys",
     ),
     (
         "config/README.md",
@@ -126,6 +130,16 @@ const MIRROR: [Line; 2] = [
     (
         "config/README.md",
         "bridge-node audit verify mirror --key VKEY",
+    ),
+];
+const DOSSIER: [Line; 2] = [
+    (
+        "config/README.md",
+        "bridge-node audit export REQUEST-ID --out dossier.asice --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+    ),
+    (
+        "config/README.md",
+        "bridge-node audit verify-dossier dossier.asice --trust trust/anchors.pem",
     ),
 ];
 const RECEIPT: Line = (
@@ -248,6 +262,7 @@ fn every_command_of_every_document_is_known_here() {
         .chain(AUDIT)
         .chain(RECONCILE)
         .chain(MIRROR)
+        .chain(DOSSIER)
         .chain(STOP)
         .chain(MAINTENANCE)
         .chain(PROBE)
@@ -312,6 +327,8 @@ fn the_trial_keys_of_the_operators_guide_work_in_a_node() {
         "exchange.key",
         "exchange.pem",
         "journal.key",
+        "seal.key",
+        "seal.pem",
         "tls.key",
         "tls.pem",
         "web.key",
@@ -320,11 +337,11 @@ fn the_trial_keys_of_the_operators_guide_work_in_a_node() {
     ];
     assert!(made.iter().eq(named), "{made:?}");
     let old = population.setting("api_key_sha256");
-    let new = told[7].lines().nth(1).unwrap().split('"').nth(1).unwrap();
+    let new = told[8].lines().nth(1).unwrap().split('"').nth(1).unwrap();
     population.change(&[(&old, new), ("../trust/anchors.pem", "authority/root.pem")]);
     population.add(&format!(
         "\n[[officers]]\nname = \"officer-1\"\n{}",
-        told[6]
+        told[7]
     ));
     // The trial authority has signed the node's certificates.
     population.check().good();
@@ -357,10 +374,14 @@ fn the_operators_guide_runs_a_node_and_reads_its_journal() {
         .unwrap();
     let shown = type_in(&population.folder, AUDIT[1], &[("REQUEST-ID", id)]);
     assert!(shown.contains("signature_base"), "{shown}");
+    type_in(&population.folder, DOSSIER[0], &[("REQUEST-ID", id)]);
     let live = type_in(&population.folder, AUDIT[2], &[]);
     assert!(live.contains(": verified: "), "{live}");
     node.stop();
     type_in(&population.folder, AUDIT[2], &[]);
+    let anchors = ("trust/anchors.pem", "../trust/anchors.pem");
+    let judged = type_in(&population.folder, DOSSIER[1], &[anchors]);
+    assert!(judged.contains("sealed by AZ/GOV/1001 at "), "{judged}");
 }
 
 #[test]

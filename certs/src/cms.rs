@@ -15,9 +15,11 @@ use crate::certificate::{ReadError, Reading};
 
 mod algorithm;
 mod certificate;
+mod seal;
 
 pub(crate) use algorithm::{Hash, SHA_256};
 pub(crate) use certificate::Bearing;
+pub use seal::{SealError, Sealed, Sealer, check_seal};
 
 /// The most certificates that signed data may bring along.
 pub const CERTIFICATES_LIMIT: usize = 8;

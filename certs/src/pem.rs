@@ -80,7 +80,11 @@ pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>, PemError> {
 }
 
 /// Returns all certificates of a PEM text, in order, as DER.
-pub(crate) fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, PemError> {
+///
+/// # Errors
+///
+/// [`PemError`] if it is not PEM text.
+pub fn certificates(text: &[u8]) -> Result<Vec<Vec<u8>>, PemError> {
     let mut found = Vec::new();
     for section in sections(text) {
         let (kind, der) = section?;

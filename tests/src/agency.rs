@@ -123,6 +123,8 @@ impl Agency {
             now_s,
         );
         issue(authority, Profile::Web, None, &keys.join("web"), now_s);
+        let seal = Some(CertificateName::Member(member.clone()));
+        issue(authority, Profile::Seal, seal, &keys.join("seal"), now_s);
         issue(
             authority,
             Profile::Caller,
@@ -224,6 +226,11 @@ impl Agency {
         for terms in &self.plan.contracts {
             self.write_contract(terms);
         }
+    }
+
+    /// Adds TOML to the settings of its next start.
+    pub fn add_settings(&mut self, toml: &str) {
+        self.plan.more.push_str(toml);
     }
 
     /// Writes a contract file.

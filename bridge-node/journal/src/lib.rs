@@ -112,7 +112,7 @@ pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{Checkpoint, NoteError, Verifier, note_text, origin_of, vkey};
 pub use proof::{LogTile, Proof, ProofPlan};
-pub use stamps::{KeptStamp, StampError};
+pub use stamps::{KeptStamp, StampError, imprint};
 
 #[cfg(test)]
 mod tests;

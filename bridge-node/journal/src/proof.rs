@@ -196,16 +196,25 @@ impl Proof {
 /// Proves that a leaf is under the checkpoint under which proofs are made; `None` if it is not yet.
 pub(crate) fn prove(shared: &Shared, index: u64) -> Result<Option<Proof>, ReadError> {
     let signed = shared.proof_checkpoint();
-    let Some((checkpoint, note)) = signed else {
-        return Ok(None);
-    };
+    match signed {
+        Some((checkpoint, note)) => prove_under(shared, index, (checkpoint, &note)),
+        None => Ok(None),
+    }
+}
+
+/// Proves that a leaf is under one of this log's checkpoints; `None` if it is not.
+pub(crate) fn prove_under(
+    shared: &Shared,
+    index: u64,
+    (checkpoint, note): (Checkpoint, &[u8]),
+) -> Result<Option<Proof>, ReadError> {
     let Some(plan) = ProofPlan::inclusion(index, checkpoint.size) else {
         return Ok(None);
     };
     let hashes = plan.hashes(|tile| shared.tile(tile.id, tile.width))?;
     Ok(hashes.map(|hashes| Proof {
         checkpoint,
-        text: Proof::write(index, &hashes, &String::from_utf8_lossy(&note)),
+        text: Proof::write(index, &hashes, &String::from_utf8_lossy(note)),
     }))
 }
 

@@ -134,8 +134,12 @@ impl Shared {
     }
 
     /// Returns the checkpoint under which proofs are made.
+    ///
+    /// Where witnesses cosign, what they have not cosigned yet proves nothing to those who ask for their signatures.
     pub(crate) fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
-        self.state().checkpoint.clone()
+        let state = self.state();
+        let best = state.cosigned.as_ref().or(state.checkpoint.as_ref());
+        best.cloned()
     }
 
     /// Copies what a reader needs of the segments.

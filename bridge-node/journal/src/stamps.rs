@@ -15,6 +15,7 @@ use crate::error::{Damage, Fault, JournalError, OpenError, ReadError};
 use crate::journal::Journal;
 use crate::note::NoteError;
 use crate::shared::Shared;
+use crate::tree::{Hash, sha256};
 
 /// A checkpoint and an authority's answer about it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,14 +111,14 @@ impl Part {
 }
 
 impl Journal {
-    /// Keeps an authority's answer about a checkpoint, durably. Whether the answer is good is the caller's to know.
+    /// Keeps an authority's answer about a checkpoint, durably; returns how many leaves that covers. Whether the answer is good is the caller's to know.
     ///
     /// It writes files: call it where blocking is allowed, and not twice at a time.
     ///
     /// # Errors
     ///
     /// [`StampError`]; nothing is lost then but this stamp.
-    pub fn keep_stamp(&self, checkpoint: &[u8], response: &[u8]) -> Result<(), StampError> {
+    pub fn keep_stamp(&self, checkpoint: &[u8], response: &[u8]) -> Result<u64, StampError> {
         let shared = self.shared();
         let size = shared
             .verifier
@@ -132,7 +133,7 @@ impl Journal {
             (sizes.contains(&size), sizes.last().copied())
         };
         if known {
-            return write(Part::Again, response);
+            return write(Part::Again, response).map(|()| size);
         }
         shared
             .disk
@@ -143,14 +144,12 @@ impl Journal {
         // crash here: a checkpoint without an answer, which counts for nothing; the next stamp of this size replaces it.
         write(Part::Response, response)?;
         shared.stamps.sizes().insert(size);
-        match newest {
+        if let Some(before) = newest {
             // crash here: it is left; the next start removes it.
-            Some(before) => shared
-                .disk
-                .remove(&Part::Again.path(before))
-                .map_err(StampError::Write),
-            None => Ok(()),
+            let removed = shared.disk.remove(&Part::Again.path(before));
+            removed.map_err(StampError::Write)?;
         }
+        Ok(size)
     }
 
     /// Returns the first stamp over a checkpoint that covers a leaf; `None` if there is none yet.
@@ -180,6 +179,14 @@ impl Journal {
         let newest = shared.stamps.sizes().last().copied();
         newest.map(|size| read(shared, size, true)).transpose()
     }
+}
+
+/// Returns what of a checkpoint is stamped: SHA-256 of its text, without the signature lines. `None` if it is no note.
+///
+/// Cosignatures may come later: what was stamped stays the same.
+pub fn imprint(checkpoint: &[u8]) -> Option<Hash> {
+    let end = checkpoint.windows(2).position(|pair| pair == b"\n\n")?;
+    Some(sha256(&[checkpoint.get(..=end)?]))
 }
 
 /// Reads a stamp, the newest one over this checkpoint or the first.

@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::{no_such_command, reply};
 use crate::concerned::{self, Asked};
+use crate::dossier::{self, DossierError};
 use crate::exchange::Reply;
 use crate::node::Node;
 use crate::settings::Officer;
@@ -27,12 +28,15 @@ pub(super) async fn read(node: &Arc<Node>, officer: &Officer, target: &str) -> R
     let pairs = pairs(query);
     if let Some(id) = path.strip_prefix("/show/") {
         let Ok(id) = Uuid::parse_str(id) else {
-            return reply(
-                400,
-                &json!({ "error": "not a request id", "hint": "give the X-Road-Request-Id, a UUID" }),
-            );
+            return not_an_id();
         };
         return show(node, officer, id).await;
+    }
+    if let Some(id) = path.strip_prefix("/export/") {
+        return match Uuid::parse_str(id) {
+            Ok(id) => export(node, officer, id).await,
+            Err(_not_id) => not_an_id(),
+        };
     }
     match (path, filter(&pairs)) {
         ("/peers", _) => super::probing::peers(node),
@@ -110,6 +114,40 @@ async fn show(node: &Arc<Node>, officer: &Officer, id: Uuid) -> Reply {
         Ok(Err(error)) => reply(500, &json!({ "error": crate::chain(&error) })),
         Err(_panicked) => reply(500, &json!({ "error": "the record cannot be read" })),
     }
+}
+
+async fn export(node: &Arc<Node>, officer: &Officer, id: Uuid) -> Reply {
+    if let Err(reply) = journal_read(node, officer, "export", None, Some(id)).await {
+        return reply;
+    }
+    match dossier::make(node, id).await {
+        Ok(bytes) => reply(200, &json!({ "dossier": STANDARD.encode(bytes) })),
+        Err(error) => {
+            let (status, hint) = match &error {
+                DossierError::Unknown => (404, "search for it first"),
+                DossierError::TooNew => (503, "ask again in a second"),
+                DossierError::SealFiles(_) | DossierError::Seal(_) => (
+                    409,
+                    "put the member's seal.pem and seal.key (P-256) into the keys folder",
+                ),
+                DossierError::Journal(_) | DossierError::Reader => {
+                    (500, "run `bridge-node audit verify`")
+                }
+                DossierError::TooLarge => (500, "read the records with `bridge-node audit show`"),
+            };
+            reply(
+                status,
+                &json!({ "error": crate::chain(&error), "hint": hint }),
+            )
+        }
+    }
+}
+
+fn not_an_id() -> Reply {
+    reply(
+        400,
+        &json!({ "error": "not a request id", "hint": "give the X-Road-Request-Id, a UUID" }),
+    )
 }
 
 /// Whoever reads is read about: the leaf comes first.

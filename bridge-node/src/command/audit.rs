@@ -16,6 +16,7 @@ use uuid::Uuid;
 use super::officer::Access;
 use super::{Failure, hint, say};
 
+mod dossier;
 mod fetch;
 mod leaves;
 mod mirror;
@@ -67,6 +68,16 @@ pub(super) enum Command {
         after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00"
     )]
     Search(Box<Search>),
+    /// Put all that proves one exchange into one file, sealed by the member, for those who have no node.
+    #[command(
+        after_help = "Example:\n  bridge-node audit export 6f1c0b7e-8d5f-4a53-9a43-0d9be5e6a1b2 --out dossier.asice --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nThe file holds personal data by its purpose; only its owner may read it. The keys folder needs the member's seal.pem and seal.key."
+    )]
+    Export(dossier::Export),
+    /// Check a dossier without any node: seal, signatures, certificates, receipts, time-stamp.
+    #[command(
+        after_help = "Example:\n  bridge-node audit verify-dossier dossier.asice --trust anchors.pem\n\nExit code 2: it does not hold; each part that fails is one line."
+    )]
+    VerifyDossier(dossier::Verify),
     /// Show all that is known of one exchange, with its evidence.
     #[command(
         after_help = "Example:\n  bridge-node audit show 6f1c0b7e-8d5f-4a53-9a43-0d9be5e6a1b2 --socket data/admin.sock --officer officer-1 --officer-key officer.key"
@@ -140,6 +151,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Leaves(leaves) => leaves.run(),
         Command::Receipt { command } => receipt::run(&command),
         Command::Search(search) => search.run(),
+        Command::Export(export) => export.run(),
+        Command::VerifyDossier(verify) => verify.run(),
         Command::Forks { folder, to } => super::forks::run(&folder, to.as_deref()),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;

@@ -35,6 +35,10 @@ pub enum Limit {
     DiskReserve,
     /// Log lines of a minute were left out.
     LogLinesPerMinute,
+    /// An authority's answer was longer than any may be.
+    StampBytes,
+    /// An authority did not answer in time.
+    StampSeconds,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
     /// A member asked for more pages of leaves in a minute than it may.
@@ -51,7 +55,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 20] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -65,6 +69,8 @@ impl Limit {
         Self::Spool,
         Self::DiskReserve,
         Self::LogLinesPerMinute,
+        Self::StampBytes,
+        Self::StampSeconds,
         Self::RefusalsPerMinute,
         Self::AuditPagesPerMinute,
         Self::ReceiptsPending,
@@ -88,6 +94,8 @@ impl Limit {
             Self::Spool => "spool",
             Self::DiskReserve => "disk_reserve_bytes",
             Self::LogLinesPerMinute => "log_lines_per_minute",
+            Self::StampBytes => "stamp_bytes",
+            Self::StampSeconds => "stamp_seconds",
             Self::RefusalsPerMinute => "refusals_per_minute",
             Self::AuditPagesPerMinute => "audit_pages_per_minute",
             Self::ReceiptsPending => "receipts_pending",
@@ -112,6 +120,8 @@ impl Limit {
             Self::Spool => limits.spool_node_bytes,
             Self::DiskReserve => limits.disk_reserve_bytes,
             Self::LogLinesPerMinute => limits.log_lines_per_minute,
+            Self::StampBytes => limits.stamp_bytes as u64,
+            Self::StampSeconds => limits.stamp_timeout.as_secs(),
             Self::RefusalsPerMinute => limits.refusals_per_minute,
             Self::AuditPagesPerMinute => limits.audit_pages_per_minute,
             Self::ReceiptsPending => limits.receipts_pending as u64,

@@ -11,6 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::receipts::ReceiptState;
+use super::time::TimeState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
@@ -31,6 +32,7 @@ pub(super) struct State {
     spool: Gauge,
     journal: JournalState,
     receipts: ReceiptState,
+    time: TimeState,
     witnesses: WitnessState,
     directory_version: Gauge,
     directory_expires: Gauge,
@@ -103,6 +105,7 @@ impl State {
             spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
             journal: JournalState::register(&mut place),
             receipts: ReceiptState::register(&mut place),
+            time: TimeState::register(&mut place),
             witnesses: WitnessState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
@@ -141,6 +144,7 @@ impl State {
     }
 
     pub(super) fn fill(&self) {
+        self.time.fill();
         for side in [Side::Consumer, Side::Provider] {
             drop(self.under_way.get_or_create(&[("side", side.as_str())]));
             drop(self.places.get_or_create(&[("side", side.as_str())]));
@@ -160,6 +164,9 @@ impl State {
         self.receipts.read(node);
         self.witnesses.read(node);
         self.read_trust(node);
+        if let Some(stamping) = &node.stamping {
+            self.time.read(stamping);
+        }
         let free = rustix::fs::statvfs(&node.settings.data_folder)
             .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         self.disk_free.set(gauge(free));
@@ -267,7 +274,12 @@ impl Place<'_> {
         metric
     }
 
-    fn unit<M: Metric + Clone + Default>(&mut self, name: &str, help: &str, unit: Unit) -> M {
+    pub(super) fn unit<M: Metric + Clone + Default>(
+        &mut self,
+        name: &str,
+        help: &str,
+        unit: Unit,
+    ) -> M {
         let metric = M::default();
         self.0.register_with_unit(name, help, unit, metric.clone());
         metric

@@ -12,6 +12,7 @@ use super::{OpenError, Vouched};
 use crate::clock::Clock;
 use crate::replay::Replay;
 use crate::settings::{Fault, Settings};
+use crate::stamping::Stamping;
 use crate::witness::Witness;
 
 /// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
@@ -107,6 +108,15 @@ pub(super) fn floor(clock: &Clock, newest: UnixMillis, vouched: Vouched) -> Opti
         clock.disbelieve(newest);
     }
     behind_ms
+}
+
+/// The newest stamp is as old as it was.
+pub(super) fn resumed(
+    stamping: Option<Box<Stamping>>,
+    journal: &Journal,
+    now: UnixMillis,
+) -> Option<Box<Stamping>> {
+    stamping.inspect(|stamping| stamping.resume(journal, now))
 }
 
 /// The memory of replays and quotas comes back from the journal's newest leaves.

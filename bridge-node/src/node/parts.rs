@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::contracts::Contracts;
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
+use crate::stamping::Stamping;
 use crate::tls::{TlsIdentity, consumer_server, peer_of, peer_server};
 
 /// The parts that files give: read by `check-config` and by `run` alike.
@@ -34,6 +35,7 @@ pub struct Parts {
     pub(super) witness_key: Option<WitnessKey>,
     /// Use and end (Unix seconds) of each certificate of the node.
     pub(super) certificates: Vec<(&'static str, u64)>,
+    pub(super) stamping: Option<Box<Stamping>>,
     pub(super) journal_disk: Option<Arc<dyn Disk>>,
     /// Time.
     pub clock: Clock,
@@ -106,6 +108,7 @@ impl Parts {
             "keys: evidence.key",
             read_secret_file(&folder.join("evidence.key")),
         );
+        let stamping = keep(&mut faults, "time", Stamping::open(settings));
         let witness_key = keep(&mut faults, "keys: witness.key", witness_key(settings));
         let root = keep(
             &mut faults,
@@ -142,6 +145,7 @@ impl Parts {
                 contracts: contracts?,
                 registries: registries?,
                 directory_root: root?,
+                stamping: stamping?,
                 keys: JournalKeys {
                     checkpoint_pkcs8: checkpoint?,
                     evidence: evidence?,

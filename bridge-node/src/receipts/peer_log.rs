@@ -4,10 +4,11 @@
 
 use std::collections::HashMap;
 
-use bridge_journal::{LogTile, ProofPlan};
-use bridge_verify::{Checkpoint, LogKey, is_consistent, open_cosigned, root_of_inclusion};
+use bridge_journal::{LogTile, Proof, ProofPlan};
+use bridge_verify::{Checkpoint, Field, LogKey, is_consistent, open_cosigned, root_of_inclusion};
 use http::Request;
 use http_body_util::{BodyExt as _, Limited};
+use serde_json::{Value, json};
 
 use crate::node::Node;
 use crate::payload;
@@ -15,11 +16,12 @@ use crate::peers::PeerAddress;
 use crate::watch::View;
 
 /// The log of a node of the directory.
-pub(super) struct PeerLog<'a> {
+pub(crate) struct PeerLog<'a> {
     node: &'a Node,
     address: PeerAddress,
     authority: String,
     key: LogKey,
+    vkey: String,
     /// Tiles got so far; the checkpoint says which there are, and they never change.
     tiles: HashMap<LogTile, Vec<u8>>,
     fetched: usize,
@@ -27,7 +29,7 @@ pub(super) struct PeerLog<'a> {
 
 /// Why a log cannot be judged now.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum Unread {
+pub(crate) enum Unread {
     /// It is in no directory entry.
     #[error("the directory lists no node with this log")]
     NotListed,
@@ -49,6 +51,8 @@ pub(super) enum Unread {
 const NOTE_BYTES: usize = 64 * 1024;
 /// A full tile, bytes.
 const TILE_BYTES: usize = 256 * 32;
+/// The leaves below a tile, bytes: each has at most 65,535 and its length in two.
+const BUNDLE_BYTES: usize = 256 * 65_537;
 /// Tiles that are read of one log in one look: half a million receipts' worth.
 const TILES: usize = 2048;
 
@@ -56,7 +60,7 @@ const TILES: usize = 2048;
 
 impl<'a> PeerLog<'a> {
     /// Finds the node whose log this is.
-    pub(super) fn find(node: &'a Node, view: &View, origin: &str) -> Result<Self, Unread> {
+    pub(crate) fn find(node: &'a Node, view: &View, origin: &str) -> Result<Self, Unread> {
         let members = view.directory().members.iter();
         let listed = members.flat_map(|member| view.addresses(&member.id));
         for (address, entry) in listed {
@@ -68,12 +72,18 @@ impl<'a> PeerLog<'a> {
                     address,
                     authority: entry.name.clone(),
                     key,
+                    vkey: entry.journal.clone(),
                     tiles: HashMap::new(),
                     fetched: 0,
                 });
             }
         }
         Err(Unread::NotListed)
+    }
+
+    /// Its verifier key, as the directory has it.
+    pub(crate) fn vkey(&self) -> &str {
+        &self.vkey
     }
 
     /// Its checkpoint of this moment, with the note.
@@ -134,6 +144,30 @@ impl<'a> PeerLog<'a> {
         Ok((root == Some(under.root)).then_some(hashes))
     }
 
+    /// A leaf that this log gave a receipt of, with its proof under the checkpoint of this moment: what a receipt file holds of
+    /// one leaf. `None` if no checkpoint covers it yet, or it is not there.
+    pub(crate) async fn receipt(&mut self, text: &str) -> Result<Option<Value>, Unread> {
+        let Some(field) = Field::parse(text) else {
+            return Ok(None);
+        };
+        let (checkpoint, note) = self.checkpoint().await?;
+        let Some(plan) = ProofPlan::inclusion(field.index, checkpoint.size) else {
+            return Ok(None);
+        };
+        let tile = LogTile::of_leaf(field.index, checkpoint.size);
+        let path = tile.path().replacen("tile/0/", "tile/entries/", 1);
+        let bundle = self.get(&path, BUNDLE_BYTES).await?;
+        let leaf = nth_entry(&bundle, field.index % 256).ok_or(Unread::NotGiven(path))?;
+        let proof = self.proof(&plan).await?.unwrap_or_default();
+        let file = json!({
+            "receipt": text,
+            "leaf": String::from_utf8_lossy(leaf),
+            "proof": Proof::write(field.index, &proof, &note),
+        });
+        let root = root_of_inclusion(field.index, checkpoint.size, &field.leaf_hash, &proof);
+        Ok((root == Some(checkpoint.root)).then_some(file))
+    }
+
     async fn proof(&mut self, plan: &ProofPlan) -> Result<Option<Vec<[u8; 32]>>, Unread> {
         for tile in plan.tiles() {
             self.tile(tile).await?;
@@ -182,4 +216,18 @@ impl<'a> PeerLog<'a> {
         }
         Ok(body.to_bytes().to_vec())
     }
+}
+
+/// A leaf of an entry bundle: each stands behind its length in two bytes.
+fn nth_entry(bundle: &[u8], number: u64) -> Option<&[u8]> {
+    let mut rest = bundle;
+    for _ in 0..number {
+        rest = entry(rest)?.1;
+    }
+    Some(entry(rest)?.0)
+}
+
+fn entry(bundle: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (length, rest) = bundle.split_first_chunk::<2>()?;
+    rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))
 }

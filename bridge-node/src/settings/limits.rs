@@ -61,6 +61,10 @@ pub struct Limits {
     pub receipt_within: Duration,
     /// Receipts of other nodes that wait to be proven; more are read when some are.
     pub receipts_pending: usize,
+    /// Largest answer of a time-stamping authority, bytes.
+    pub stamp_bytes: usize,
+    /// How long a time-stamping authority may take to answer.
+    pub stamp_timeout: Duration,
     /// The largest submission to this node's witness, bytes.
     pub witness_request_bytes: usize,
     /// Submissions of one member that this node's witness looks at in a minute.
@@ -100,6 +104,8 @@ pub struct RawLimits {
     receipt_check_seconds: Option<u64>,
     receipt_seconds: Option<u64>,
     receipts_pending: Option<u64>,
+    stamp_bytes: Option<u64>,
+    stamp_seconds: Option<u64>,
     witness_request_bytes: Option<u64>,
     witness_requests_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
@@ -270,6 +276,14 @@ impl Limits {
                 raw.receipts_pending,
                 (16, 100_000, MANY),
             )),
+            // A token with the certificates of its chain has 2 to 8 KiB.
+            stamp_bytes: size(limit(
+                "stamp_bytes",
+                raw.stamp_bytes,
+                (4 * KIB, 64 * KIB, MIB),
+            )),
+            // Authorities answer within a second; the next one is asked after this.
+            stamp_timeout: seconds(limit("stamp_seconds", raw.stamp_seconds, (1, 10, 120))),
             // 63 hashes, a note under the longest origin, and cosignatures of 32 witnesses.
             witness_request_bytes: size(limit(
                 "witness_request_bytes",

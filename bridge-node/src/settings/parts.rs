@@ -26,7 +26,7 @@ const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Standard: RFC 1035 §2.3.4.
 const MAX_DOMAIN_BYTES: usize = 253;
 
-struct Check<'a> {
+pub(super) struct Check<'a> {
     folder: &'a Path,
     faults: &'a mut Vec<Fault>,
 }
@@ -36,10 +36,8 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let witnesses = Witnesses::check(&file.witnesses.unwrap_or_default(), folder, faults);
     let told = Told::check(file.node.as_ref(), file.consumer.as_ref(), faults);
     let mut check = Check { folder, faults };
-    let node = file
-        .node
-        .as_ref()
-        .and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
+    let node = file.node.as_ref();
+    let node = node.and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
     let services = check.services(file.services);
     let callers = check.callers(file.callers);
     let officers = check.officers(&file.officers);
@@ -68,6 +66,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let contracts = file
         .contracts
         .map(|c| check.existing("contracts.folder", &c.folder));
+    let time = file.time.map(|raw| Box::new(check.time(&raw)));
     let node_section = file.node?;
     check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
@@ -98,6 +97,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         contracts_folder: contracts?,
         services,
         local_groups,
+        time,
         witnesses,
         limits,
     })
@@ -109,11 +109,11 @@ const SUBSYSTEM_FORM: &str = "write INSTANCE/CLASS/MEMBER/SUBSYSTEM, each part p
 // === impl Check ===
 
 impl Check<'_> {
-    fn fault(&mut self, place: &str, what: impl Into<String>, remedy: &str) {
+    pub(super) fn fault(&mut self, place: &str, what: impl Into<String>, remedy: &str) {
         self.faults.push(Fault::new(place, what, remedy));
     }
 
-    fn parse<T: FromStr>(&mut self, place: &str, text: &str, form: &str) -> Option<T>
+    pub(super) fn parse<T: FromStr>(&mut self, place: &str, text: &str, form: &str) -> Option<T>
     where
         T::Err: std::fmt::Display,
     {
@@ -126,7 +126,7 @@ impl Check<'_> {
         }
     }
 
-    fn existing(&mut self, place: &str, path: &str) -> PathBuf {
+    pub(super) fn existing(&mut self, place: &str, path: &str) -> PathBuf {
         let full = self.folder.join(path);
         if !full.exists() {
             self.fault(

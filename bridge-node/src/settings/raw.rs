@@ -24,6 +24,8 @@ pub struct File {
     pub admin: Option<Admin>,
     /// `[contracts]`
     pub contracts: Option<Contracts>,
+    /// `[time]`
+    pub time: Option<Time>,
     /// `[witnesses]`
     pub witnesses: Option<super::witnesses::RawWitnesses>,
     /// `[limits]`
@@ -64,6 +66,13 @@ section!(/// For officers and operators.
     Admin { socket: Option<String>, health_listen: Option<String> });
 section!(/// Contract files.
     Contracts { folder: String });
+section!(/// Who stamps the journal.
+Time {
+    trust: String, authorities: Vec<TimeAuthority>, every_seconds: Option<u64>, tolerated_gap_seconds: Option<u64>,
+    clock_alarm_seconds: Option<u64>, clock_refuse_seconds: Option<u64>, accuracy_seconds: Option<u64>,
+});
+section!(/// A time-stamping authority.
+    TimeAuthority { url: String, policy: Option<String>, anchors: Option<String> });
 section!(/// An information system.
     Caller { name: String, subsystems: Vec<String>, certificate: Option<String>, api_key_sha256: Option<String> });
 section!(/// An officer.
@@ -76,7 +85,7 @@ Service {
     openapi: Option<String>, timeout_seconds: Option<u64>,
 });
 
-const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, witnesses, limits, \
+const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, witnesses, limits, \
                         local_groups, callers, officers, services";
 
 /// Reads the text; every unknown key, every missing and every wrongly typed section becomes a fault.
@@ -102,6 +111,7 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
             "peer" => file.peer = section(&key, value, faults),
             "admin" => file.admin = section(&key, value, faults),
             "contracts" => file.contracts = section(&key, value, faults),
+            "time" => file.time = section(&key, value, faults),
             "witnesses" => file.witnesses = section(&key, value, faults),
             "limits" => file.limits = section(&key, value, faults),
             "local_groups" => file.local_groups = section(&key, value, faults),

@@ -210,6 +210,13 @@ impl Agency {
             &keys_folder,
             "exchange",
         )?;
+        let seal_name = Some(CertificateName::Member(agency.node()?.member().clone()));
+        certs::issue(
+            authority,
+            &order(Profile::Seal, seal_name, member, Vec::new()),
+            &keys_folder,
+            "seal",
+        )?;
         let web = order(
             Profile::Web,
             None,

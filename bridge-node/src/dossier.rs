@@ -1,0 +1,35 @@
+//! Dossiers: all that proves one exchange, in one file, for those who have neither the node nor its programs.
+//!
+//! A dossier is an ASiC-E container: the messages of both directions as they were signed, the signatures, the certificates,
+//! receipts of both ends with their proofs, time-stamps, a description for programs and a page for people. A list of all of it
+//! bears the seal of the member that made it. Each part proves by itself; the seal says who put them together.
+//!
+//! Personal data is in it by purpose: it is evidence of what was said.
+//!
+//! Standard: ETSI EN 319 162-1 §4.4.
+
+mod evidence;
+mod judge;
+mod make;
+mod manifest;
+mod summary;
+mod zip;
+
+pub use judge::judge;
+pub use make::{DossierError, make};
+pub use zip::ZipFault;
+
+/// The two messages of an exchange.
+const MESSAGES: [&str; 2] = ["request", "answer"];
+/// The description for programs.
+const DESCRIPTION: &str = "dossier.json";
+/// The page for people.
+const SUMMARY: &str = "summary.html";
+/// The receipts of the node that made the dossier.
+const OWN_RECEIPTS: &str = "receipts/own.json";
+/// Those of the other node.
+const PEER_RECEIPTS: &str = "receipts/peer.json";
+/// Authorities above the certificates, for whoever trusts a root only.
+const AUTHORITIES: &str = "certificates/authorities.pem";
+/// The time-stamp over a checkpoint that covers both leaves.
+const STAMP: &str = "stamps/time.tsr";

@@ -1,0 +1,364 @@
+//! Puts a dossier together from the journal, the directory in force, the peer's log, and the member's seal.
+
+use std::sync::Arc;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bridge_certs::cms::{SealError, Sealer};
+use bridge_certs::{read_key_file, read_pem_certificates};
+use bridge_core::leaf::{Kind, Leaf, Side};
+use bridge_journal::{KeptStamp, ReadError, Shown};
+use ring::digest::{SHA256, digest};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use super::zip::Entry;
+use super::{
+    AUTHORITIES, DESCRIPTION, MESSAGES, OWN_RECEIPTS, PEER_RECEIPTS, STAMP, SUMMARY, evidence,
+    manifest, summary, zip,
+};
+use crate::node::Node;
+use crate::receipts::{PEER_RECEIPT, PeerLog};
+use crate::watch::View;
+
+/// Why a dossier can't be made.
+#[derive(Debug, thiserror::Error)]
+pub enum DossierError {
+    /// No such exchange.
+    #[error("the journal has no exchange with this id")]
+    Unknown,
+    /// Its leaves are too new.
+    #[error("no checkpoint covers the exchange yet: ask again in a second")]
+    TooNew,
+    /// The journal can't be read.
+    #[error("the journal cannot be read")]
+    Journal(#[from] ReadError),
+    /// The seal's files can't be used.
+    #[error("{0}")]
+    SealFiles(String),
+    /// The seal can't be made.
+    #[error("the seal cannot be made")]
+    Seal(#[from] SealError),
+    /// The file would be too large.
+    #[error("the dossier would be larger than a container can be")]
+    TooLarge,
+    /// A task failed.
+    #[error("the journal's reader failed")]
+    Reader,
+}
+
+/// What the journal has of an exchange.
+struct Kept {
+    /// Of one end of the exchange, oldest first.
+    records: Vec<Shown>,
+    receipts: Vec<Value>,
+    stamp: Option<(KeptStamp, Vec<String>)>,
+}
+
+/// The files gathered so far, and what is not among them.
+#[derive(Default)]
+struct Parts {
+    entries: Vec<Entry>,
+    absent: Vec<String>,
+}
+
+// === impl Parts ===
+
+impl Parts {
+    fn add(&mut self, name: impl Into<String>, bytes: impl Into<Vec<u8>>) {
+        self.entries.push(Entry {
+            name: name.into(),
+            bytes: bytes.into(),
+        });
+    }
+
+    fn lack(&mut self, name: &str, why: &str) {
+        self.absent.push(format!("{name}: {why}"));
+    }
+}
+
+/// Makes the dossier of an exchange.
+///
+/// # Errors
+///
+/// [`DossierError`]. What another node or an authority does not give is not in it, and it says so.
+pub async fn make(node: &Arc<Node>, id: Uuid) -> Result<Vec<u8>, DossierError> {
+    let sealer = sealer(node)?;
+    let shared = Arc::clone(node);
+    let kept = tokio::task::spawn_blocking(move || kept(&shared, id));
+    let kept = kept.await.map_err(|_panicked| DossierError::Reader)??;
+    let view = node.watch.newest();
+    let mut parts = Parts::default();
+    let messages = messages(node, view.as_deref(), &kept.records, &mut parts);
+    parts.add(AUTHORITIES, authorities(node));
+    let own = json!({
+        "request_id": id.to_string(), "key": node.journal.vkey(), "receipts": kept.receipts,
+    });
+    parts.add(OWN_RECEIPTS, pretty(&own));
+    let peer_key = peer_receipt(node, view.as_deref(), (id, &kept.records), &mut parts).await;
+    match kept.stamp {
+        Some((stamp, proofs)) => {
+            for (name, proof) in MESSAGES.iter().zip(proofs) {
+                parts.add(format!("stamps/{name}.tlog-proof"), proof);
+            }
+            parts.add(STAMP, stamp.response);
+        }
+        None => parts.lack(STAMP, "no time-stamp covers the exchange yet"),
+    }
+    let now_s = node.clock.now_s();
+    let description = json!({
+        "v": 1,
+        "request_id": id.to_string(),
+        "node": node.settings.node.to_string(),
+        "member": node.settings.node.member().to_string(),
+        "made": bridge_certs::Moment(now_s).to_string(),
+        "exchange": exchange(&kept.records),
+        "messages": messages,
+        "logs": { "own": node.journal.vkey(), "peer": peer_key },
+        "absent": parts.absent,
+    });
+    let page = summary::page(&description, &parts.entries);
+    parts.add(DESCRIPTION, pretty(&description));
+    parts.add(SUMMARY, page);
+    container(parts.entries, &sealer, now_s)
+}
+
+fn container(parts: Vec<Entry>, sealer: &Sealer, now_s: u64) -> Result<Vec<u8>, DossierError> {
+    let manifest = manifest::write(&parts);
+    let seal = sealer.seal(manifest.as_bytes(), now_s)?;
+    let entry = |name: &str, bytes: Vec<u8>| Entry {
+        name: name.to_owned(),
+        bytes,
+    };
+    let mut entries = vec![entry("mimetype", manifest::MIMETYPE.into())];
+    entries.extend(parts);
+    entries.push(entry(manifest::MANIFEST, manifest.into_bytes()));
+    entries.push(entry(manifest::SEAL, seal));
+    zip::write(&entries).ok_or(DossierError::TooLarge)
+}
+
+/// The member's seal: read when it is needed, so that a node that makes no dossiers needs none.
+fn sealer(node: &Node) -> Result<Sealer, DossierError> {
+    let folder = &node.settings.keys_folder;
+    let unusable = |error: &dyn std::error::Error| {
+        DossierError::SealFiles(format!("keys: seal: {}", crate::chain(error)))
+    };
+    let chain = read_pem_certificates(&folder.join("seal.pem")).map_err(|e| unusable(&e))?;
+    let key = read_key_file(&folder.join("seal.key")).map_err(|e| unusable(&e))?;
+    Ok(Sealer::new(&key, chain)?)
+}
+
+/// It reads files: call it where blocking is allowed.
+fn kept(node: &Node, id: Uuid) -> Result<Kept, DossierError> {
+    let journal = &node.journal;
+    let mut records = journal.show(id)?;
+    // A node that asks itself has both ends: what its caller asked is the exchange.
+    let is_consumer = |one: &Shown| one.leaf.side == Some(Side::Consumer);
+    if records.iter().any(is_consumer) {
+        records.retain(|one| one.leaf.side != Some(Side::Provider));
+    }
+    records.retain(|one| one.leaf.side.is_some() || one.leaf.kind == Kind::State);
+    if !records.iter().any(|one| one.leaf.side.is_some()) {
+        return Err(DossierError::Unknown);
+    }
+    let mut receipts = Vec::new();
+    for one in &records {
+        let mut proof = journal.prove(one.index)?;
+        if proof.is_none() {
+            // Witnesses may be silent for long: this node's own word is better than none.
+            let newest = journal.checkpoint().unwrap_or_default();
+            proof = journal.prove_under(one.index, &newest)?;
+        }
+        let proof = proof.ok_or(DossierError::TooNew)?;
+        receipts.push(json!({
+            "receipt": journal.receipt_text(one.index, &one.leaf_bytes),
+            "leaf": String::from_utf8_lossy(&one.leaf_bytes),
+            "proof": proof.text,
+        }));
+    }
+    let found = [message(&records, 0), message(&records, 1)];
+    let indexes: Vec<u64> = found.iter().flatten().map(|one| one.index).collect();
+    let stamp = match indexes.iter().max() {
+        Some(last) => journal.stamp_over(*last)?,
+        None => None,
+    };
+    let stamp = match stamp {
+        None => None,
+        Some(stamp) => {
+            let mut proofs = Vec::new();
+            for index in indexes {
+                let proof = journal.prove_under(index, &stamp.checkpoint)?;
+                proofs.extend(proof.map(|proof| proof.text));
+            }
+            Some((stamp, proofs))
+        }
+    };
+    Ok(Kept {
+        records,
+        receipts,
+        stamp,
+    })
+}
+
+/// The record of the request (0) or of the answer (1).
+fn message(records: &[Shown], which: usize) -> Option<&Shown> {
+    let is_request = |kind: Kind| matches!(kind, Kind::RequestSent | Kind::RequestReceived);
+    let fits = |one: &&Shown| one.leaf.side.is_some() && is_request(one.leaf.kind) == (which == 0);
+    records.iter().find(fits)
+}
+
+/// Adds the messages with their signatures and certificates; returns what there is to say of each.
+fn messages(
+    node: &Node,
+    view: Option<&View>,
+    records: &[Shown],
+    parts: &mut Parts,
+) -> serde_json::Map<String, Value> {
+    let mut told = serde_json::Map::new();
+    for (which, name) in MESSAGES.into_iter().enumerate() {
+        let Some(record) = message(records, which) else {
+            parts.lack(name, "the journal has none");
+            continue;
+        };
+        let Some(kept) = &record.evidence else {
+            parts.lack(
+                name,
+                "the contract keeps no evidence, there was no message, or it was erased",
+            );
+            continue;
+        };
+        let Some(signed) = evidence::read(&kept.base) else {
+            parts.lack(name, "its evidence is not a signed message");
+            continue;
+        };
+        parts.add(format!("{name}/base.txt"), kept.base.clone());
+        parts.add(format!("{name}/signature.bin"), kept.signature.clone());
+        let empty: [u8; 32] = digest(&SHA256, b"").as_ref().try_into().unwrap_or_default();
+        if kept.body.is_empty() && signed.body_digest != Some(empty) {
+            parts.lack(&format!("{name}/body.bin"), "only its digest was kept");
+        } else {
+            parts.add(format!("{name}/body.bin"), kept.body.clone());
+        }
+        let file = format!("certificates/{name}.pem");
+        match certificate(node, view, signed.key_id) {
+            Some(der) => parts.add(&*file, pem(&der)),
+            None => parts.lack(&file, "the directory in force has no key with this id"),
+        }
+        told.insert(
+            name.to_owned(),
+            json!({
+                "key_id": signed.key_id,
+                "created": bridge_certs::Moment(signed.created_s).to_string(),
+                "leaf": record.index,
+            }),
+        );
+    }
+    told
+}
+
+/// A certificate of an exchange key, by its digest: this node's own, or one of the directory.
+fn certificate(node: &Node, view: Option<&View>, key_id: &str) -> Option<Vec<u8>> {
+    let is_it = |der: &Vec<u8>| URL_SAFE_NO_PAD.encode(digest(&SHA256, der)) == key_id;
+    let path = node.settings.keys_folder.join("exchange.pem");
+    let own = read_pem_certificates(&path).unwrap_or_default();
+    own.into_iter().find(is_it).or_else(|| {
+        let (_, key) = view?.directory().exchange_key(key_id)?;
+        key.certificate_der()
+    })
+}
+
+fn authorities(node: &Node) -> String {
+    node.trust.certificates().map(|der| pem(der)).collect()
+}
+
+/// Adds the receipt that the other node gave, with its proof from that node's log; returns the key of that log.
+async fn peer_receipt(
+    node: &Node,
+    view: Option<&View>,
+    (id, records): (Uuid, &[Shown]),
+    parts: &mut Parts,
+) -> Option<String> {
+    let receipt = records
+        .iter()
+        .find_map(|one| one.leaf.facts.get(PEER_RECEIPT));
+    let Some(receipt) = receipt else {
+        parts.lack(PEER_RECEIPTS, "the other node gave none to this one");
+        return None;
+    };
+    let Some(view) = view else {
+        parts.lack(PEER_RECEIPTS, "there is no directory");
+        return None;
+    };
+    let (origin, _) = receipt.rsplit_once('#')?;
+    let found = async {
+        let mut log = PeerLog::find(node, view, origin)?;
+        Ok::<_, crate::receipts::Unread>((log.receipt(receipt).await?, log.vkey().to_owned()))
+    };
+    match found.await {
+        Ok((Some(one), key)) => {
+            let file = json!({ "request_id": id.to_string(), "key": key, "receipts": [one] });
+            parts.add(PEER_RECEIPTS, pretty(&file));
+            Some(key)
+        }
+        Ok((None, key)) => {
+            parts.lack(
+                PEER_RECEIPTS,
+                "the other node's log does not bear out its receipt",
+            );
+            Some(key)
+        }
+        Err(why) => {
+            parts.lack(
+                PEER_RECEIPTS,
+                &format!("the other node's log cannot be read: {why}"),
+            );
+            None
+        }
+    }
+}
+
+/// What the leaves say of the exchange.
+fn exchange(records: &[Shown]) -> Value {
+    let leaves: Vec<&Leaf> = records
+        .iter()
+        .map(|one| &one.leaf)
+        .filter(|leaf| leaf.side.is_some())
+        .collect();
+    let (Some(first), Some(last)) = (leaves.first(), leaves.last()) else {
+        return Value::Null;
+    };
+    let time = |leaf: &Leaf| bridge_certs::Moment(leaf.time.0 / 1000).to_string();
+    json!({
+        "side": first.side.map(Side::as_str),
+        "client": first.client.as_ref().map(ToString::to_string),
+        "service": first.service.as_ref().map(ToString::to_string),
+        "purpose": first.purpose,
+        "legal_basis": first.basis,
+        "contract": first.contract,
+        "begun": time(first),
+        "ended": time(last),
+        "outcome": last.outcome,
+        "status": last.status,
+    })
+}
+
+fn pem(der: &[u8]) -> String {
+    let text = STANDARD.encode(der);
+    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
+    let mut rest = text.as_str();
+    while let Some((line, after)) = rest.split_at_checked(64) {
+        pem.push_str(line);
+        pem.push('\n');
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pem.push_str(rest);
+        pem.push('\n');
+    }
+    pem.push_str("-----END CERTIFICATE-----\n");
+    pem
+}
+
+fn pretty(value: &Value) -> String {
+    format!("{value:#}\n")
+}
