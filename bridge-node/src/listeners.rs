@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
+use crate::concerned;
 use crate::exchange::{
     About, Arrival, Reader, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
@@ -185,15 +186,26 @@ async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply 
     refuse_peer(&node, refused).await
 }
 
-/// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
+/// Checkpoint, tiles and entries, to any node of the directory; leaves with proofs, to whom they concern.
+///
+/// Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
     let reader = Reader::of(&node.settings, request.headers());
     let refuse = |refusal| About::new(Side::Provider, reader).refuse(refusal);
     let known = edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| node.peer_of(connection, &view));
-    if let Err(refusal) = known {
-        return refuse_peer(node, refuse(refusal)).await;
+    let peer = match known {
+        Ok(peer) => peer,
+        Err(refusal) => return refuse_peer(node, refuse(refusal)).await,
+    };
+    if request.method() == Method::GET && request.uri().path() == concerned::LEAVES {
+        let query = request.uri().query().unwrap_or_default();
+        return match concerned::answer(node, &peer, query).await {
+            Ok(Some(page)) => body(200, "application/octet-stream", page),
+            Ok(None) => status(404),
+            Err(refusal) => refuse_peer(node, refuse(refusal)).await,
+        };
     }
     let path = request
         .uri()

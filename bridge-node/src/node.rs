@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::callers::Callers;
 use crate::clock::Clock;
+use crate::concerned::PageShares;
 use crate::contracts::Contracts;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
@@ -85,6 +86,8 @@ pub struct Node {
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
+    /// Pages of leaves that other members ask for.
+    pub page_shares: PageShares,
     /// Log lines about faults of this node's own.
     pub fault_lines: LogShare,
     /// Use and end (Unix seconds) of each certificate of this node.
@@ -185,6 +188,7 @@ impl Node {
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
             refusals: Refusals::new(limits.refusals_per_minute),
+            page_shares: PageShares::new(limits.audit_pages_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,

@@ -10,6 +10,7 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use crate::catalogue::{NoStore, SledStore, Store};
+use crate::concerned::{Page, PageQuery, page};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk};
 use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
@@ -233,6 +234,17 @@ impl Journal {
     /// Standard: C2SP tlog-tiles.
     pub fn log_file(&self, path: &str) -> Result<Option<Bytes>, ReadError> {
         log_file(&self.inner.shared, path)
+    }
+
+    /// Reads one page of the leaves that concern a member, with the hashes that prove them under a checkpoint.
+    ///
+    /// `None` if there is no checkpoint yet, or the page lies beyond it. It reads files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    pub fn concerned(&self, query: &PageQuery<'_>) -> Result<Option<Page>, ReadError> {
+        page(&self.inner.shared, query)
     }
 
     /// Finds the leaves that fit a filter, newest first. Each is compared with the tree.

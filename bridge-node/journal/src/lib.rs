@@ -63,6 +63,7 @@ mod journal;
 
 mod catalogue;
 mod compose;
+mod concerned;
 mod cursor;
 mod disk;
 mod evidence;
@@ -91,6 +92,7 @@ mod tiles;
 mod tree;
 mod unfinished;
 
+pub use concerned::{Page, PageQuery};
 pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,

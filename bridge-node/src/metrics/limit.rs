@@ -41,13 +41,15 @@ pub enum Limit {
     StampSeconds,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
+    /// A member asked for more pages of leaves in a minute than it may.
+    AuditPagesPerMinute,
 }
 
 // === impl Limit ===
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -64,6 +66,7 @@ impl Limit {
         Self::StampBytes,
         Self::StampSeconds,
         Self::RefusalsPerMinute,
+        Self::AuditPagesPerMinute,
     ];
 
     /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
@@ -85,6 +88,7 @@ impl Limit {
             Self::StampBytes => "stamp_bytes",
             Self::StampSeconds => "stamp_seconds",
             Self::RefusalsPerMinute => "refusals_per_minute",
+            Self::AuditPagesPerMinute => "audit_pages_per_minute",
         }
     }
 
@@ -107,6 +111,7 @@ impl Limit {
             Self::StampBytes => limits.stamp_bytes as u64,
             Self::StampSeconds => limits.stamp_timeout.as_secs(),
             Self::RefusalsPerMinute => limits.refusals_per_minute,
+            Self::AuditPagesPerMinute => limits.audit_pages_per_minute,
         }
     }
 

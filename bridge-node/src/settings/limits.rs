@@ -53,6 +53,12 @@ pub struct Limits {
     pub stamp_bytes: usize,
     /// How long a time-stamping authority may take to answer.
     pub stamp_timeout: Duration,
+    /// After how many bytes a page of leaves for another member ends.
+    pub audit_page_bytes: usize,
+    /// How many leaves are looked at for a page.
+    pub audit_page_leaves: u64,
+    /// Pages that one member may ask for in a minute; more are refused.
+    pub audit_pages_per_minute: u64,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -84,6 +90,9 @@ pub struct RawLimits {
     refusals_per_minute: Option<u64>,
     stamp_bytes: Option<u64>,
     stamp_seconds: Option<u64>,
+    audit_page_bytes: Option<u64>,
+    audit_page_leaves: Option<u64>,
+    audit_pages_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -197,7 +206,7 @@ impl Limits {
             ),
             // A handshake takes milliseconds: so many at once are a flood.
             strangers: size(limit("strangers", raw.strangers, (1, 512, 100_000))),
-            connections: size(limit("connections", raw.connections, (1, 5000, 100_000))),
+            connections: size(limit("connections", raw.connections, (1, 10_000, 100_000))),
             exchanges: size(limit("exchanges", raw.exchanges, (1, 1024, 100_000))),
             // More than a good disk needs, less than a caller notices: an exchange has four such waits.
             journal_wait: Duration::from_millis(limit(
@@ -225,6 +234,23 @@ impl Limits {
             )),
             // Authorities answer within a second; the next one is asked after this.
             stamp_timeout: seconds(limit("stamp_seconds", raw.stamp_seconds, (1, 10, 120))),
+            audit_page_bytes: size(limit(
+                "audit_page_bytes",
+                raw.audit_page_bytes,
+                (64 * KIB, 4 * MIB, 64 * MIB),
+            )),
+            // Some tenths of a second of one thread.
+            audit_page_leaves: limit(
+                "audit_page_leaves",
+                raw.audit_page_leaves,
+                (256, 65_536, 1_048_576),
+            ),
+            // Ten million leaves in less than two minutes; each page is a leaf.
+            audit_pages_per_minute: limit(
+                "audit_pages_per_minute",
+                raw.audit_pages_per_minute,
+                (1, 120, MANY),
+            ),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
         }

@@ -91,6 +91,7 @@ pub enum KeyFault {
 /// The key by which a log's checkpoints are checked.
 #[derive(Debug, Clone)]
 pub(crate) struct Key {
+    vkey: String,
     origin: String,
     id: [u8; 4],
     public: [u8; 32],
@@ -134,10 +135,16 @@ impl Key {
             return Err(KeyFault::Id);
         }
         Ok(Self {
+            vkey: vkey.to_owned(),
             origin: origin.to_owned(),
             id: [a, b, c, d],
             public,
         })
+    }
+
+    /// The text that was read.
+    pub(crate) fn vkey(&self) -> &str {
+        &self.vkey
     }
 
     pub(crate) fn origin(&self) -> &str {
