@@ -495,3 +495,73 @@ async fn hostile_answers_are_refused_by_their_reason_and_nothing_of_them_is_kept
     stamp(node).await;
     assert_eq!(kept(&world.consumer), 2);
 }
+
+#[tokio::test]
+async fn officers_see_the_stamped_time_of_an_exchange_and_auditors_check_every_stamp() {
+    let (mut world, authority) = world(BY_HAND).await;
+    first_round(&world.consumer).await;
+    let answer = world.consumer.get(PATH).send().await;
+    let id = answer.request_id().to_string();
+    let records = async |world: &World| {
+        let shown = world.consumer.officer(&["audit", "show", &id]).await.good();
+        let shown: serde_json::Value = serde_json::from_str(&shown).unwrap();
+        shown["records"].as_array().unwrap().clone()
+    };
+    for record in records(&world).await {
+        assert!(record["stamped"].is_null(), "{record}");
+    }
+    stamp_all(&world.consumer).await;
+    let newest = stamping(&world.consumer).newest_ms().unwrap() / 1000;
+    let newest = bridge_certs::Moment(newest).to_string();
+    let shown = records(&world).await;
+    assert!(shown.len() >= 2);
+    for record in shown
+        .iter()
+        .filter(|record| record["leaf"]["kind"] != "audit-read")
+    {
+        assert_eq!(record["stamped"]["time"], newest, "{record}");
+        let file = record["stamped"]["file"].as_str().unwrap();
+        assert!(world.consumer.journal().join(file).exists());
+    }
+    world.consumer.stop().await;
+    drop(authority);
+    let verify = |trust: &Path| {
+        let output = Command::new(bridge_tests::process::program())
+            .args(["audit", "verify"])
+            .arg(world.consumer.journal())
+            .arg("--time-trust")
+            .arg(trust)
+            .output()
+            .unwrap();
+        let said = [output.stdout, output.stderr].concat();
+        (
+            output.status.code().unwrap(),
+            String::from_utf8(said).unwrap(),
+        )
+    };
+    let anchors = world.folder.path().join("anchors.pem");
+    let (code, said) = verify(&anchors);
+    assert_eq!(code, 0, "{said}");
+    assert!(
+        said.contains("time-stamps by trusted authorities, from"),
+        "{said}"
+    );
+    // Another authority's anchors: the imprints hold, the authority is not trusted.
+    let other = world.folder.path().join("strangers");
+    let other = bridge_certs::Authority::create(&other, "Stranger", now_s()).unwrap();
+    let strangers = world.folder.path().join("strangers.pem");
+    std::fs::write(&strangers, other.root_pem()).unwrap();
+    let (code, said) = verify(&strangers);
+    assert!(
+        code == 2 && said.contains("unknown authority"),
+        "{code}: {said}"
+    );
+    // A token that stamps something else.
+    let kept = stamps(&world.consumer);
+    std::fs::copy(kept.last().unwrap(), &kept[0]).unwrap();
+    let (code, said) = verify(&anchors);
+    assert!(
+        code == 2 && said.contains("stamped something else"),
+        "{code}: {said}"
+    );
+}

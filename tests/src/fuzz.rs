@@ -12,7 +12,7 @@ mod small;
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets, in the order of a message's way.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 18] = [
     ("head", bytes::head),
     ("framing", bytes::framing),
     ("target", heads::target),
@@ -22,6 +22,7 @@ pub const TARGETS: [Target; 17] = [
     ("signature", heads::signature),
     ("envelope", heads::envelope),
     ("certificate", bytes::certificate),
+    ("stamp", bytes::stamp),
     ("directory", documents::directory),
     ("metadata", documents::metadata),
     ("contract", documents::contract),

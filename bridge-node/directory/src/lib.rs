@@ -25,7 +25,7 @@
 //! let (keys, repository) = (folder.path().join("keys"), folder.path().join("repository"));
 //! let now = 1_800_000_000;
 //! let publisher = Publisher::create(&keys, &repository, now)?;
-//! let directory = Directory { instance: "AZ".into(), members: vec![], groups: vec![] };
+//! let directory = Directory { instance: "AZ".into(), members: vec![], groups: vec![], witnesses: vec![] };
 //! publisher.publish(&directory, now)?;
 //!
 //! let pinned = publisher.root()?;

@@ -118,6 +118,41 @@ fn what_standards_leave_to_the_authority_is_taken() {
     });
 }
 
+/// The answers of a real authority, OpenSSL (`testdata/stamps`), with keys and digests of each kind.
+#[test]
+fn answers_of_openssl_are_taken_and_its_refusal_is_told() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("testdata/stamps");
+    let read = |name: &str| std::fs::read(folder.join(name)).unwrap();
+    let trust = Trust::from_pem(&read("root.pem")).unwrap();
+    let mut imprint = [0; 32];
+    imprint.copy_from_slice(digest(&SHA256, &read("stamped.txt")).as_ref());
+    let kept = Expected {
+        imprint,
+        nonce: None,
+        policy: None,
+        clock: None,
+        accuracy_ms: 1501,
+    };
+    for name in ["p256.tsr", "p256-sha1.tsr", "p384.tsr", "rsa3072.tsr"] {
+        let stamp = Stamp::check(&trust, &read(name), &kept);
+        let stamp = stamp.unwrap_or_else(|error| panic!("{name}: {}", words(&error)));
+        assert_eq!(stamp.policy, POLICY, "{name}");
+        assert_eq!(stamp.accuracy_ms, Some(1501), "{name}");
+        assert!(stamp.time_ms > 1_795_000_000_000, "{name}");
+        let other = Expected {
+            imprint: [0; 32],
+            ..kept.clone()
+        };
+        let refused = Stamp::check(&trust, &read(name), &other);
+        assert!(matches!(refused, Err(StampError::Imprint)), "{name}");
+    }
+    let rejected = Stamp::check(&trust, &read("rejected.tsr"), &kept).unwrap_err();
+    assert_eq!(
+        words(&rejected),
+        "the authority refused: status 2, unacceptedPolicy"
+    );
+}
+
 #[test]
 fn answers_to_something_else_are_refused() {
     refused("another imprint", "imprint is not of", |forge| {

@@ -6,12 +6,14 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bridge_certs::{Profile, Trust};
+use bridge_certs::stamp::Expected;
+use bridge_certs::{Profile, Stamp, Trust};
 use bridge_core::head::{HeadRules, judge_head};
 use bridge_core::leaf::Leaf;
 use bridge_node::framing::Guarded;
 use bridge_node::pace::Slowest;
 use bridge_verify::{Options, verify};
+use ring::digest::{SHA256, digest};
 use tokio::io::{AsyncRead, ReadBuf};
 
 /// Gives its bytes in pieces of one size.
@@ -139,6 +141,35 @@ fn signed() -> &'static [Vec<u8>] {
         pem.flat_map(|path| bridge_certs::read_pem_certificates(&path).unwrap())
             .collect()
     })
+}
+
+/// What is believed of a time-stamp is what an authority signed.
+pub(super) fn stamp(data: &[u8]) -> bool {
+    static SIGNED: OnceLock<(Trust, Vec<Stamp>)> = OnceLock::new();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../certs/testdata/stamps");
+    let mut imprint = [0; 32];
+    imprint.copy_from_slice(digest(&SHA256, b"stamped\n").as_ref());
+    let expected = Expected {
+        imprint,
+        nonce: None,
+        policy: None,
+        clock: None,
+        accuracy_ms: 5000,
+    };
+    let (trust, signed) = SIGNED.get_or_init(|| {
+        let trust = Trust::from_pem(&std::fs::read(folder.join("root.pem")).unwrap()).unwrap();
+        let files = std::fs::read_dir(&folder).unwrap();
+        let answers = files.map(|entry| std::fs::read(entry.unwrap().path()).unwrap());
+        let stamps = answers.filter_map(|answer| Stamp::check(&trust, &answer, &expected).ok());
+        let stamps: Vec<Stamp> = stamps.collect();
+        assert_eq!(stamps.len(), 4);
+        (trust, stamps)
+    });
+    let Ok(stamp) = Stamp::check(trust, data, &expected) else {
+        return false;
+    };
+    assert!(signed.contains(&stamp), "not what was signed: {stamp:?}");
+    true
 }
 
 /// A leaf has one spelling.
