@@ -182,7 +182,7 @@ impl Agency {
             journal: vkey.to_owned(),
             wire: vec![bridge_node::WIRE_VERSION],
             leaf: vec![1],
-            forms: vec!["plain".to_owned()],
+            forms: ["plain", "batch"].map(str::to_owned).into(),
         }
     }
 

@@ -95,7 +95,9 @@ pub use config::{
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
 };
 pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
-pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Tally};
+pub use entry::{
+    Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Signed, Tally, Unsigned,
+};
 pub use error::{
     CloseError, Damage, Fault, JournalError, Move, OpenError, ReadError, RecordError,
     UnfinishedError,
