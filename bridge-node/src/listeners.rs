@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
+use crate::concerned;
 use crate::exchange::{
     About, Arrival, Reader, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
@@ -20,6 +21,7 @@ use crate::metrics;
 use crate::node::Node;
 use crate::orders::both_clocks;
 use crate::payload::{Outgoing, Payload};
+use crate::receipts;
 use crate::server::{Connection, Handler};
 
 /// The consumer interface.
@@ -46,7 +48,12 @@ impl Handler for ConsumerInterface {
         let node = Arc::clone(&self.0);
         let reader = Reader::of(&node.settings, request.headers());
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
-        let reply = if request.method() == Method::GET
+        let reply = if text.starts_with(receipts::PATH) {
+            match receipts::give(&node, &connection, &request, reader).await {
+                Ok(reply) => reply,
+                Err(refused) => refuse_caller(&node, refused).await,
+            }
+        } else if request.method() == Method::GET
             // Every other target is read once, by its exchange.
             && text.starts_with(LIST_CLIENTS)
             && let Ok(Target::ListClients { instance }) =
@@ -184,15 +191,26 @@ async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply 
     refuse_peer(&node, refused).await
 }
 
-/// Checkpoint, tiles and entries, to any node of the directory. Standard: C2SP tlog-tiles.
+/// Checkpoint, tiles and entries, to any node of the directory; leaves with proofs, to whom they concern.
+///
+/// Standard: C2SP tlog-tiles.
 async fn log_file(node: &Node, connection: &Connection, request: &Request<Incoming>) -> Reply {
     let reader = Reader::of(&node.settings, request.headers());
     let refuse = |refusal| About::new(Side::Provider, reader).refuse(refusal);
     let known = edge(request.extensions(), request.uri(), request.headers())
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| node.peer_of(connection, &view));
-    if let Err(refusal) = known {
-        return refuse_peer(node, refuse(refusal)).await;
+    let peer = match known {
+        Ok(peer) => peer,
+        Err(refusal) => return refuse_peer(node, refuse(refusal)).await,
+    };
+    if request.method() == Method::GET && request.uri().path() == concerned::LEAVES {
+        let query = request.uri().query().unwrap_or_default();
+        return match concerned::answer(node, &peer, query).await {
+            Ok(Some(page)) => body(200, "application/octet-stream", page),
+            Ok(None) => status(404),
+            Err(refusal) => refuse_peer(node, refuse(refusal)).await,
+        };
     }
     let path = request
         .uri()
@@ -238,6 +256,7 @@ impl Handler for Health {
                 let mut told =
                     serde_json::json!({ "ready": reasons.is_empty(), "reasons": reasons });
                 add_orders(&self.0, &mut told);
+                add_alarms(&self.0, &mut told);
                 json(status, &told)
             }
             "/metrics" => match metrics::text(&self.0).await {
@@ -309,6 +328,18 @@ fn add_orders(node: &Node, told: &mut serde_json::Value) {
         if !list.is_empty() {
             told[name] = list.into();
         }
+    }
+}
+
+/// What is wrong with others, for information: no peer can make this node look as if it were not ready.
+fn add_alarms(node: &Node, told: &mut serde_json::Value) {
+    let faults = node.receipts.standing().faults;
+    let words: Vec<String> = faults
+        .iter()
+        .map(|(origin, alarm)| alarm.words(origin))
+        .collect();
+    if !words.is_empty() {
+        told["alarms"] = words.into();
     }
 }
 

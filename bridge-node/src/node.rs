@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use crate::callers::Callers;
 use crate::clock::Clock;
+use crate::concerned::PageShares;
 use crate::contracts::Contracts;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
@@ -24,6 +25,7 @@ use crate::metrics::Limit;
 use crate::orders::Orders;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
+use crate::receipts::Receipts;
 use crate::refusals::Refusals;
 use crate::registries::Registries;
 use crate::replay::Replay;
@@ -82,6 +84,10 @@ pub struct Node {
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
+    /// Pages of leaves that other members ask for.
+    pub page_shares: PageShares,
+    /// How it stands with the receipts that other nodes gave.
+    pub receipts: Receipts,
     /// Log lines about faults of this node's own.
     pub fault_lines: LogShare,
     /// Use and end (Unix seconds) of each certificate of this node.
@@ -153,6 +159,7 @@ impl Node {
         )
         .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
         let watch = Watch::new(client, &parts.trust, &settings.limits, clock.now_s());
+        let place = settings.data_folder.join("journal").display().to_string();
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -160,15 +167,10 @@ impl Node {
             (clock.now(), on_fatal),
             vouched.moved,
         )
-        .map_err(|error| {
-            let place = settings.data_folder.join("journal").display().to_string();
-            one(&place, &error, journal_remedy(&error))
-        })?;
+        .map_err(|error| one(&place, &error, journal_remedy(&error)))?;
         let overruled_ms = floor(&clock, journal.head().newest, vouched);
-        let orders = Orders::read(&journal, clock.now()).map_err(|error| {
-            let place = settings.data_folder.join("journal").display().to_string();
-            one(&place, &error, ORDERS_REMEDY)
-        })?;
+        let orders = Orders::read(&journal, clock.now())
+            .map_err(|error| one(&place, &error, ORDERS_REMEDY))?;
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
@@ -185,7 +187,9 @@ impl Node {
             shares: [(); 2].map(|()| Shares::new(limits.exchanges)),
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
+            receipts: Receipts::default(),
             refusals: Refusals::new(limits.refusals_per_minute),
+            page_shares: PageShares::new(limits.audit_pages_per_minute),
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,

@@ -14,6 +14,7 @@ use crate::command::{Failure, hint};
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
 use crate::node::{Node, Parts};
+use crate::receipts::keep_checking;
 use crate::server::House;
 use crate::settings::{DirectorySource, Settings};
 use crate::tls::{TlsIdentity, consumer_server, peer_server};
@@ -90,6 +91,7 @@ impl Running {
         let addresses = bind_all(&node).await?;
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
         tokio::spawn(keep_count(Arc::clone(&node)));
+        tokio::spawn(keep_checking(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
         Ok(Self {
             node,

@@ -160,6 +160,20 @@ pub fn peer_of(
     trust.check(leaf, &intermediates, Profile::Tls, now_s)
 }
 
+/// The client side towards a web server, which is known by its name.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if TLS can't be set up.
+pub fn web_client(roots: rustls::RootCertStore) -> Result<ClientConfig, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(config)
+}
+
 /// The client side of an information system that shows its certificate to the consumer interface.
 ///
 /// # Errors

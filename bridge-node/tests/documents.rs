@@ -9,7 +9,7 @@ use bridge_node::command::Cli;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::shell::{repository, run, words};
-use crate::world::{Agency, World};
+use crate::world::{Agency, World, receipt_file};
 
 mod example;
 
@@ -100,6 +100,10 @@ const AUDIT: [Line; 3] = [
         "bridge-node audit verify data/journal --evidence-key keys/evidence.key",
     ),
 ];
+const RECEIPT: Line = (
+    "config/README.md",
+    "bridge-node audit receipt verify receipt.json --key VKEY",
+);
 const STOP: [Line; 5] = [
     (
         "config/README.md",
@@ -210,7 +214,7 @@ fn every_command_of_every_document_is_known_here() {
         *line
     });
     let known: BTreeSet<(String, String)> = skipped
-        .chain([INSTALL, RUN, ADAPTER])
+        .chain([INSTALL, RUN, ADAPTER, RECEIPT])
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
@@ -326,6 +330,20 @@ fn the_operators_guide_runs_a_node_and_reads_its_journal() {
     assert!(live.contains(": verified: "), "{live}");
     node.stop();
     type_in(&population.folder, AUDIT[2], &[]);
+}
+
+#[test]
+fn the_operators_guide_checks_a_receipt_with_all_nodes_switched_off() {
+    let world = World::new();
+    let (population, tax) = (guide_folder(&world), world.tax());
+    let key = receipt_file(&population, &tax);
+    let told = type_in(&tax.folder, RECEIPT, &[("VKEY", &key)]);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(
+        lines.iter().all(|line| line.contains(": holds: leaf ")),
+        "{told}"
+    );
 }
 
 #[test]

@@ -7,9 +7,8 @@ use std::path::Path;
 
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
-    Issuer, KeyPair, KeyUsagePurpose, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SanType, SerialNumber,
-    SignatureAlgorithm,
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
+    PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SanType, SerialNumber, SignatureAlgorithm,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -23,10 +22,13 @@ use crate::identity::identity;
 use crate::keyfile::{read_key_file, write_key_file};
 use crate::moment::Moment;
 use crate::pem::{certificates, read_text, section};
-use crate::profile::{HostNames, Profile, Profiles, Purpose, Rules, Usage};
+use crate::profile::{HostNames, Profile, Profiles, Rules};
 use crate::trust::Trust;
 
 mod error;
+mod usages;
+
+use usages::apply;
 
 pub use error::AuthorityError;
 
@@ -201,7 +203,8 @@ impl Authority {
         params.not_before = date(order, order.not_before)?;
         params.not_after = date(order, order.not_after)?;
         params.is_ca = IsCa::ExplicitNoCa;
-        apply(&mut params, rules)?;
+        params.serial_number = Some(serial()?);
+        apply(&mut params, rules);
         let certificate = params.signed_by(&key, &self.issuer)?;
         let chain = section("CERTIFICATE", certificate.der());
         let key_pkcs8 = Zeroizing::new(key.serialize_der());
@@ -255,7 +258,8 @@ impl NewKey {
             | Profile::Tls
             | Profile::Seal
             | Profile::Caller
-            | Profile::Web => Self::P256,
+            | Profile::Web
+            | Profile::TimeStamping => Self::P256,
         }
     }
 
@@ -288,21 +292,9 @@ fn authority_params(
     params.not_after = date(&order, order.not_after)?;
     let authorities_below = u8::from(profile == Profile::Root);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(authorities_below));
-    apply(&mut params, rules)?;
-    Ok((params, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?))
-}
-
-/// Writes what the profile demands, and nothing of what it merely allows.
-fn apply(params: &mut CertificateParams, rules: &Rules) -> Result<(), AuthorityError> {
     params.serial_number = Some(serial()?);
-    params.use_authority_key_identifier_extension = true;
-    params.key_usages = rules
-        .key_usage
-        .iter()
-        .map(|usage| key_usage(*usage))
-        .collect();
-    params.extended_key_usages = rules.extended_key_usage.iter().map(extended).collect();
-    Ok(())
+    apply(&mut params, rules);
+    Ok((params, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?))
 }
 
 /// Sixteen random bytes, of which the first bit is clear: serial numbers are positive and never foreseen.
@@ -333,38 +325,6 @@ fn no_span(order: &Order) -> AuthorityError {
     AuthorityError::NoSpan {
         not_before: Moment(order.not_before),
         not_after: Moment(order.not_after),
-    }
-}
-
-fn key_usage(usage: Usage) -> KeyUsagePurpose {
-    match usage {
-        Usage::DigitalSignature => KeyUsagePurpose::DigitalSignature,
-        Usage::ContentCommitment => KeyUsagePurpose::ContentCommitment,
-        Usage::KeyEncipherment => KeyUsagePurpose::KeyEncipherment,
-        Usage::DataEncipherment => KeyUsagePurpose::DataEncipherment,
-        Usage::KeyAgreement => KeyUsagePurpose::KeyAgreement,
-        Usage::CertSign => KeyUsagePurpose::KeyCertSign,
-        Usage::CrlSign => KeyUsagePurpose::CrlSign,
-        Usage::EncipherOnly => KeyUsagePurpose::EncipherOnly,
-        Usage::DecipherOnly => KeyUsagePurpose::DecipherOnly,
-    }
-}
-
-fn extended(purpose: &Purpose) -> ExtendedKeyUsagePurpose {
-    match purpose {
-        Purpose::Any => ExtendedKeyUsagePurpose::Any,
-        Purpose::ServerAuth => ExtendedKeyUsagePurpose::ServerAuth,
-        Purpose::ClientAuth => ExtendedKeyUsagePurpose::ClientAuth,
-        Purpose::CodeSigning => ExtendedKeyUsagePurpose::CodeSigning,
-        Purpose::EmailProtection => ExtendedKeyUsagePurpose::EmailProtection,
-        Purpose::TimeStamping => ExtendedKeyUsagePurpose::TimeStamping,
-        Purpose::OcspSigning => ExtendedKeyUsagePurpose::OcspSigning,
-        Purpose::DocumentSigning => {
-            ExtendedKeyUsagePurpose::Other(vec![1, 3, 6, 1, 5, 5, 7, 3, 36])
-        }
-        Purpose::Other(oid) => ExtendedKeyUsagePurpose::Other(
-            oid.split('.').filter_map(|arc| arc.parse().ok()).collect(),
-        ),
     }
 }
 

@@ -97,6 +97,8 @@ pub(crate) struct Reading {
     pub(crate) is_authority: bool,
     pub(crate) usages: BTreeSet<Usage>,
     pub(crate) purposes: BTreeSet<Purpose>,
+    /// Whether the purposes are marked critical.
+    pub(crate) purposes_critical: bool,
     pub(crate) uris: Vec<String>,
     /// Subject attributes: object identifier and text.
     pub(crate) attributes: Vec<(String, String)>,
@@ -119,6 +121,7 @@ impl Reading {
         }
         let (uris, host_names) = names(&certificate)?;
         let (algorithm, public_key) = key(certificate.public_key())?;
+        let (purposes, purposes_critical) = purposes(&certificate)?;
         Ok(Self {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
@@ -126,7 +129,8 @@ impl Reading {
             not_after: seconds(certificate.validity().not_after.timestamp()),
             is_authority: is_authority(&certificate)?,
             usages: usages(&certificate)?,
-            purposes: purposes(&certificate)?,
+            purposes,
+            purposes_critical,
             uris,
             attributes: attributes(&certificate),
             host_names,
@@ -187,12 +191,13 @@ fn usages(certificate: &X509Certificate<'_>) -> Result<BTreeSet<Usage>, ReadErro
         .collect())
 }
 
-fn purposes(certificate: &X509Certificate<'_>) -> Result<BTreeSet<Purpose>, ReadError> {
+/// Returns the purposes, and whether they are marked critical.
+fn purposes(certificate: &X509Certificate<'_>) -> Result<(BTreeSet<Purpose>, bool), ReadError> {
     let extension = certificate
         .extended_key_usage()
         .map_err(|_error| ReadError::Malformed("extended key usage"))?;
     let Some(extension) = extension else {
-        return Ok(BTreeSet::new());
+        return Ok((BTreeSet::new(), false));
     };
     let ExtendedKeyUsage {
         any,
@@ -221,7 +226,7 @@ fn purposes(certificate: &X509Certificate<'_>) -> Result<BTreeSet<Purpose>, Read
         text if text == DOCUMENT_SIGNING => Purpose::DocumentSigning,
         text => Purpose::Other(text),
     });
-    Ok(known.chain(other).collect())
+    Ok((known.chain(other).collect(), extension.critical))
 }
 
 /// Returns all URI names, and how many DNS names and addresses stand beside them.

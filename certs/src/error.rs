@@ -169,6 +169,12 @@ pub enum CertificateError {
         /// A purpose that stands and may not.
         extra: Option<Purpose>,
     },
+    /// The extended key usage is the profile's, and not marked critical.
+    #[error("extended key usage must be marked critical for profile {profile}")]
+    ExtendedKeyUsageNotCritical {
+        /// The profile asked for.
+        profile: Profile,
+    },
     /// No DNS name or address where one must stand.
     #[error("profile {profile} needs a DNS name or an IP address, and there is none")]
     NoHostName {

@@ -5,6 +5,7 @@
 //! - a [`Profile`] is what a key is for; `profiles.toml` holds the rules of each, and one key has one;
 //! - [`Trust`] is a set of authorities that judges a certificate for one profile at one time;
 //! - an [`Authority`] issues certificates by the same profiles, for development and small instances;
+//! - a [`Stamp`] is an authority's word on when something was there;
 //! - a key file is read only if nobody else can read it ([`read_key_file`]).
 //!
 //! This crate is **not** a TLS stack: it hands out trust anchors, and the node builds its verifiers around
@@ -35,8 +36,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod asn1;
 pub mod authority;
 pub mod certificate;
+pub mod cms;
 pub mod error;
 mod foreign;
 mod identity;
@@ -44,6 +47,7 @@ pub mod keyfile;
 pub mod moment;
 pub mod pem;
 pub mod profile;
+pub mod stamp;
 pub mod trust;
 
 pub use authority::{Authority, AuthorityError, Issued, NewKey, Order};
@@ -55,4 +59,5 @@ pub use keyfile::{
 pub use moment::Moment;
 pub use pem::{PemError, read_pem_certificates};
 pub use profile::{IdentityKind, Profile, Profiles};
+pub use stamp::{Stamp, StampError};
 pub use trust::{Checked, Trust};

@@ -25,11 +25,13 @@ pub enum Profile {
     Caller,
     /// The server certificate of the consumer interface.
     Web,
+    /// The key with which an authority stamps the time.
+    TimeStamping,
 }
 
 impl Profile {
     /// Every profile, in the order of the file.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Root,
         Self::Issuing,
         Self::Tls,
@@ -37,6 +39,7 @@ impl Profile {
         Self::Seal,
         Self::Caller,
         Self::Web,
+        Self::TimeStamping,
     ];
 
     /// Returns the name of the profile in `profiles.toml`.
@@ -49,6 +52,7 @@ impl Profile {
             Self::Seal => "seal",
             Self::Caller => "caller",
             Self::Web => "web",
+            Self::TimeStamping => "time_stamping",
         }
     }
 
@@ -149,6 +153,25 @@ pub enum Purpose {
     Other(String),
 }
 
+// === impl Purpose ===
+
+impl Purpose {
+    /// The object identifier, dotted.
+    pub(crate) fn oid(&self) -> &str {
+        match self {
+            Self::Any => "2.5.29.37.0",
+            Self::ServerAuth => "1.3.6.1.5.5.7.3.1",
+            Self::ClientAuth => "1.3.6.1.5.5.7.3.2",
+            Self::CodeSigning => "1.3.6.1.5.5.7.3.3",
+            Self::EmailProtection => "1.3.6.1.5.5.7.3.4",
+            Self::TimeStamping => "1.3.6.1.5.5.7.3.8",
+            Self::OcspSigning => "1.3.6.1.5.5.7.3.9",
+            Self::DocumentSigning => "1.3.6.1.5.5.7.3.36",
+            Self::Other(oid) => oid,
+        }
+    }
+}
+
 /// The rules of one profile. The fields are explained at the head of `profiles.toml`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -167,6 +190,9 @@ pub struct Rules {
     pub extended_key_usage: BTreeSet<Purpose>,
     /// Purposes that may stand besides.
     pub extended_key_usage_may: BTreeSet<Purpose>,
+    /// Whether the purposes must be marked critical.
+    #[serde(default)]
+    pub extended_key_usage_critical: bool,
     /// Whether DNS names or IP addresses must stand.
     pub names: HostNames,
     /// Longest life that the authority issues, in days.
@@ -184,6 +210,7 @@ pub struct Profiles {
     seal: Rules,
     caller: Rules,
     web: Rules,
+    time_stamping: Rules,
 }
 
 impl Profiles {
@@ -215,6 +242,7 @@ impl Profiles {
             Profile::Seal => &self.seal,
             Profile::Caller => &self.caller,
             Profile::Web => &self.web,
+            Profile::TimeStamping => &self.time_stamping,
         }
     }
 }

@@ -17,7 +17,11 @@ use crate::foreign::{self, Foreign};
 use crate::identity::identity;
 use crate::moment::Moment;
 use crate::pem::certificates;
-use crate::profile::{HostNames, Profile, Profiles, Rules, Usage};
+use crate::profile::{Profile, Profiles, Rules, Usage};
+
+mod rules;
+
+use rules::check_rules;
 
 /// The most issuers a chain may bring along.
 pub const INTERMEDIATES_LIMIT: usize = 4;
@@ -283,52 +287,6 @@ impl Anchor {
             not_after: reading.not_after,
         })
     }
-}
-
-/// Holds a certificate against its profile, except for the identity.
-fn check_rules(reading: &Reading, rules: &Rules, profile: Profile) -> Result<(), CertificateError> {
-    if reading.is_authority {
-        return Err(CertificateError::AuthorityAsLeaf);
-    }
-    if !rules.keys.contains(&reading.algorithm.family()) {
-        return Err(CertificateError::KeyNotAllowed {
-            found: reading.algorithm,
-            profile,
-        });
-    }
-    let missing = rules.key_usage.difference(&reading.usages).next();
-    let extra = reading
-        .usages
-        .iter()
-        .find(|usage| !rules.key_usage.contains(usage) && !rules.key_usage_may.contains(usage));
-    if missing.is_some() || extra.is_some() {
-        let (missing, extra) = (missing.copied(), extra.copied());
-        return Err(CertificateError::KeyUsage {
-            profile,
-            missing,
-            extra,
-        });
-    }
-    let missing = rules
-        .extended_key_usage
-        .difference(&reading.purposes)
-        .next();
-    let extra = reading.purposes.iter().find(|purpose| {
-        !rules.extended_key_usage.contains(purpose)
-            && !rules.extended_key_usage_may.contains(purpose)
-    });
-    if missing.is_some() || extra.is_some() {
-        let (missing, extra) = (missing.cloned(), extra.cloned());
-        return Err(CertificateError::ExtendedKeyUsage {
-            profile,
-            missing,
-            extra,
-        });
-    }
-    if rules.names == HostNames::Required && reading.host_names == 0 {
-        return Err(CertificateError::NoHostName { profile });
-    }
-    Ok(())
 }
 
 /// Sorts what path validation says into what the reader of the message can act on.

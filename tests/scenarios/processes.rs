@@ -448,3 +448,23 @@ async fn s56_a_full_disk_ends_the_node_before_any_answer_and_it_goes_on_after_a_
         claims::verifies(agency);
     }
 }
+
+#[tokio::test]
+async fn a_node_asks_for_all_open_files_it_may_have_and_says_when_they_are_few() {
+    let mut world = World::with().make().await;
+    for agency in [&mut world.provider, &mut world.consumer] {
+        agency.ports = reserve_ports();
+        agency.write_settings();
+    }
+    let few = Process::run_with(&world.provider, &[], &[("ULIMIT", Path::new("-Sn 256"))]).await;
+    let (now, most) = few.allowed_files();
+    assert!(now == most && now > 256, "{now} of {most}");
+
+    let fewer = Process::run_with(&world.consumer, &[], &[("ULIMIT", Path::new("-n 512"))]).await;
+    assert_eq!(fewer.allowed_files(), (512, 512));
+    assert!(
+        fs::read_to_string(&fewer.log)
+            .unwrap()
+            .contains("raise its limit (LimitNOFILE=")
+    );
+}

@@ -136,8 +136,10 @@ impl Process {
     ) -> Self {
         let log = folder.join("node.log");
         // A write beyond a limit is to be an error, as on a full disk, and not the signal that the kernel adds to it.
+        // ULIMIT is what a test gives to `ulimit`.
+        let script = "trap '' XFSZ; ${ULIMIT:+ulimit $ULIMIT}; exec \"$0\" run --config \"$@\"";
         let child = Command::new("sh")
-            .args(["-c", "trap '' XFSZ; exec \"$0\" run --config \"$@\""])
+            .args(["-c", script])
             .arg(program())
             .arg(config)
             .args(args)
@@ -173,6 +175,17 @@ impl Process {
             .status()
             .unwrap();
         assert!(status.success());
+    }
+
+    /// How many files the system lets it have open: now, and if it asked for more.
+    pub fn allowed_files(&self) -> (u64, u64) {
+        let limits = std::fs::read_to_string(self.proc("limits")).unwrap();
+        let line = limits
+            .lines()
+            .find(|line| line.starts_with("Max open files"));
+        let mut words = line.unwrap().split_whitespace().skip(3);
+        let mut next = || words.next().unwrap().parse().unwrap();
+        (next(), next())
     }
 
     /// The most memory that it has had at a time, KiB.

@@ -95,14 +95,20 @@ fn check_size(
 }
 
 fn check_visible(fields: &HeaderMap) -> Result<(), FieldError> {
-    let is_visible = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~');
+    let is_visible = |byte| matches!(byte, b'\t' | b' '..=b'~');
     match fields
         .iter()
-        .find(|(_, value)| !value.as_bytes().iter().all(is_visible))
+        .find(|(_, value)| !all_bytes(value.as_bytes(), is_visible))
     {
         Some((name, _)) => Err(FieldError::NotVisible { name: shown(name) }),
         None => Ok(()),
     }
+}
+
+/// Says whether all bytes are good. Nearly always they are, so it doesn't stop at the first that is not: a loop without a
+/// way out is compiled to many bytes at once.
+pub(crate) fn all_bytes(bytes: &[u8], is_good: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |good, &byte| good & is_good(byte))
 }
 
 /// Says whether a field belongs to the message protocol or to the bridge.

@@ -5,8 +5,9 @@
 //! whatever could be mended is refused here, and nothing behind this judge is ever asked to choose.
 
 use http::{HeaderName, Method, Uri};
+use memchr::{memchr, memmem};
 
-use crate::fields::FieldError;
+use crate::fields::{FieldError, all_bytes};
 use crate::refusal::{Refusal, RequestFault};
 use crate::target::TargetError;
 
@@ -109,7 +110,7 @@ fn split_lines(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(text);
     std::iter::from_fn(move || {
         let all = rest?;
-        let end = all.windows(2).position(|pair| pair == b"\r\n");
+        let end = memmem::find(all, b"\r\n");
         let (line, behind) = match end {
             Some(end) => (all.get(..end)?, all.get(end + 2..)),
             None => (all, None),
@@ -148,14 +149,13 @@ fn request_line(line: &[u8], http_10: bool) -> Result<bool, Refusal> {
 /// Name and value as they stand in a line. Both are judged without a copy: the library makes its own of what passes.
 fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
     let malformed = || Refusal::Field(FieldError::Line);
-    let colon = line.iter().position(|byte| *byte == b':');
+    let colon = memchr(b':', line);
     let (name, value) = line.split_at(colon.ok_or_else(malformed)?);
-    if name.is_empty() || !name.iter().copied().all(is_token_byte) {
+    if name.is_empty() || !all_bytes(name, is_token_byte) {
         return Err(malformed());
     }
     let value = trim(value.get(1..).unwrap_or_default());
-    let allowed = |byte: &u8| matches!(byte, b'\t' | b' '..=b'~' | 0x80..);
-    if !value.iter().all(allowed) {
+    if !all_bytes(value, |byte| matches!(byte, b'\t' | b' '..=b'~' | 0x80..)) {
         let name = HeaderName::from_bytes(name).map_err(|_too_long| malformed())?;
         let name = crate::fields::shown(&name);
         return Err(Refusal::Field(FieldError::NotVisible { name }));
@@ -165,7 +165,11 @@ fn field(line: &[u8]) -> Result<(&[u8], &[u8]), Refusal> {
 
 /// Standard: RFC 9110 §5.6.2.
 fn is_token_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
+    byte.is_ascii_graphic()
+        && !matches!(
+            byte,
+            b'"' | b'(' | b')' | b',' | b'/' | b':'..=b'@' | b'['..=b']' | b'{' | b'}'
+        )
 }
 
 /// Cuts what may stand around a value: spaces and tabs, nothing else that a library might take for space.

@@ -1,5 +1,6 @@
 //! The handle by which the rest of the node uses its journal.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -10,15 +11,19 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use crate::catalogue::{NoStore, SledStore, Store};
+use crate::concerned::{Page, PageQuery, page};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk};
-use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
+use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally, receipt_text};
 use crate::error::{CloseError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
+use crate::note::Checkpoint;
+use crate::proof::{Proof, prove};
 use crate::reader::SegmentReader;
-use crate::search::{each_since, search};
+use crate::search::{each_from, each_since, search};
 use crate::shared::Shared;
 use crate::station::{Job, Message};
+use crate::tree::leaf_hash;
 
 mod ending;
 mod start;
@@ -173,6 +178,11 @@ impl Journal {
         }
     }
 
+    /// What this handle shares with the station.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+
     /// Returns the state of the tree: durable leaves only.
     pub fn head(&self) -> Head {
         self.inner.shared.state().head
@@ -230,6 +240,40 @@ impl Journal {
         log_file(&self.inner.shared, path)
     }
 
+    /// Reads one page of the leaves that concern a member, with the hashes that prove them under a checkpoint.
+    ///
+    /// `None` if there is no checkpoint yet, or the page lies beyond it. It reads files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    pub fn concerned(&self, query: &PageQuery<'_>) -> Result<Option<Page>, ReadError> {
+        page(&self.inner.shared, query)
+    }
+
+    /// Writes the receipt of a leaf: `{origin}#{index}:{base64url of the leaf hash}`.
+    pub fn receipt_text(&self, index: u64, leaf: &[u8]) -> String {
+        receipt_text(self.origin(), index, &leaf_hash(leaf))
+    }
+
+    /// Returns the checkpoint under which proofs are made, with its note; `None` before the first.
+    pub fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
+        self.inner.shared.proof_checkpoint()
+    }
+
+    /// Proves that a leaf is in this log; `None` while no checkpoint covers it.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    ///
+    /// Standard: C2SP tlog-proof.
+    pub fn prove(&self, index: u64) -> Result<Option<Proof>, ReadError> {
+        prove(&self.inner.shared, index)
+    }
+
     /// Finds the leaves that fit a filter, newest first. Each is compared with the tree.
     ///
     /// It reads files: call it where blocking is allowed.
@@ -279,6 +323,22 @@ impl Journal {
     ) -> Result<(), ReadError> {
         let shared = &*self.inner.shared;
         each_since(shared, &shared.snapshot(), since, see)
+    }
+
+    /// Shows the leaves from an index on, exactly as they stand in the log, oldest first, one at a time, until `see` breaks.
+    ///
+    /// It reads files: call it where blocking is allowed. Memory doesn't grow with the number of leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written; some leaves were shown then.
+    pub fn each_leaf_from(
+        &self,
+        index: u64,
+        see: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let shared = &*self.inner.shared;
+        each_from(shared, &shared.snapshot(), index, see)
     }
 
     /// Returns the leaves not older than `since` with their indexes, oldest first.

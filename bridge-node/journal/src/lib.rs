@@ -63,6 +63,7 @@ mod journal;
 
 mod catalogue;
 mod compose;
+mod concerned;
 mod cursor;
 mod disk;
 mod evidence;
@@ -76,6 +77,7 @@ mod log_path;
 mod mend;
 mod note;
 mod open_segment;
+mod proof;
 mod reader;
 mod recovery;
 mod resume;
@@ -85,11 +87,13 @@ mod seal;
 mod search;
 mod segment;
 mod shared;
+mod stamps;
 mod station;
 mod tiles;
 mod tree;
 mod unfinished;
 
+pub use concerned::{Page, PageQuery};
 pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
@@ -104,7 +108,9 @@ pub use error::{
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{NoteError, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, origin_of, vkey};
+pub use proof::{LogTile, Proof, ProofPlan};
+pub use stamps::{KeptStamp, StampError};
 
 #[cfg(test)]
 mod tests;

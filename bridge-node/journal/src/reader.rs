@@ -230,7 +230,8 @@ impl<'a> SegmentReader<'a> {
         }
     }
 
-    fn hash_in_tree(&mut self, index: u64) -> Result<Hash, ReadError> {
+    /// The hash of a leaf as the tree has it.
+    pub(crate) fn hash_in_tree(&mut self, index: u64) -> Result<Hash, ReadError> {
         let number = index / TILE_WIDTH;
         let at = usize::try_from(index % TILE_WIDTH).unwrap_or(0);
         let in_tile = |tile: &Vec<u8>| Cursor::new(tile.get(at * 32..).unwrap_or_default()).array();

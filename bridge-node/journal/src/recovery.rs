@@ -26,6 +26,7 @@ use crate::resume::resume_after;
 use crate::scan::Progress;
 use crate::segment::FOLDER;
 use crate::shared::{Sealed, Shared, State};
+use crate::stamps::Stamps;
 use crate::tiles::Tiles;
 
 mod folder;
@@ -91,6 +92,7 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
     let moved = home::check(&*disk, first_start, ground.moved)?;
     remove_leftovers(&*disk, &names)?;
     warn_of_lost_secrets(&names);
+    let stamps = Stamps::open(&*disk)?;
     let shown = read_checkpoint(&*disk, &ground.verifier)?;
     let catalogue = Catalogue::new((ground.store)(), ground.verifier.origin(), &ground.evidence);
     let (sealed, rest) =
@@ -115,7 +117,7 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
         disk,
         ground.verifier,
         evidence,
-        catalogue,
+        (catalogue, stamps),
         state,
     ));
     let mut progress = match last {

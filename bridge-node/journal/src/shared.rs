@@ -19,6 +19,7 @@ use crate::log_path::tile_path;
 use crate::note::{Checkpoint, Verifier};
 use crate::rows::{Row, Rows};
 use crate::segment::Part;
+use crate::stamps::Stamps;
 use crate::tiles::{TileId, Tiles};
 use crate::tree::{Hash, TILE_WIDTH};
 
@@ -28,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) verifier: Verifier,
     pub(crate) evidence: WrapKey,
     pub(crate) catalogue: Catalogue,
+    pub(crate) stamps: Stamps,
     state: Mutex<State>,
 }
 
@@ -87,7 +89,7 @@ impl Shared {
         disk: Arc<dyn Disk>,
         verifier: Verifier,
         evidence: WrapKey,
-        catalogue: Catalogue,
+        (catalogue, stamps): (Catalogue, Stamps),
         state: State,
     ) -> Self {
         Self {
@@ -95,6 +97,7 @@ impl Shared {
             verifier,
             evidence,
             catalogue,
+            stamps,
             state: Mutex::new(state),
         }
     }
@@ -120,6 +123,11 @@ impl Shared {
                 open.push(row, time_ms);
             }
         }
+    }
+
+    /// Returns the checkpoint under which proofs are made.
+    pub(crate) fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
+        self.state().checkpoint.clone()
     }
 
     /// Copies what a reader needs of the segments.

@@ -9,4 +9,5 @@ mod life;
 mod lost;
 mod matrix;
 mod reading;
+mod stamps;
 mod support;

@@ -9,7 +9,7 @@ use crate::component::Component;
 use crate::limits::{MAX_BASE_BYTES, MAX_COMPONENTS};
 use crate::message::Message;
 use crate::params::Params;
-use crate::structured::{is_string, printable};
+use crate::structured::{all_bytes, is_string, printable};
 
 /// Holds a signature base and the value that goes into `Signature-Input`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -109,26 +109,25 @@ fn lines(message: &Message<'_>, covered: &[Component<'_>]) -> Result<(Vec<u8>, S
     let mut bytes = Vec::with_capacity(2048);
     let mut list = String::with_capacity(1024);
     list.push('(');
-    let mut identifier = String::with_capacity(64);
     for (position, component) in covered.iter().enumerate() {
         if covered.iter().take(position).any(|one| one == component) {
             return Err(BaseError::Twice(component.to_string()));
         }
-        identifier.clear();
-        component.write(&mut identifier);
-        if !is_string(&identifier) {
-            return Err(BaseError::Name(component.name().to_owned()));
-        }
         if position > 0 {
             list.push(' ');
         }
-        list.push_str(&identifier);
+        let start = list.len();
+        component.write(&mut list);
+        let identifier = list.get(start..).unwrap_or_default();
+        if !is_string(identifier) {
+            return Err(BaseError::Name(component.name().to_owned()));
+        }
         bytes.extend_from_slice(identifier.as_bytes());
         bytes.extend_from_slice(b": ");
         let start = bytes.len();
         message.write(component, &mut bytes)?;
         if !is_value(bytes.get(start..).unwrap_or_default(), component) {
-            return Err(BaseError::NotText(identifier));
+            return Err(BaseError::NotText(identifier.to_owned()));
         }
         bytes.push(b'\n');
         if bytes.len() > MAX_BASE_BYTES {
@@ -231,9 +230,9 @@ impl Base {
 fn is_value(value: &[u8], component: &Component<'_>) -> bool {
     let tabs = !component.name().starts_with('@');
     value.trim_ascii() == value
-        && value
-            .iter()
-            .all(|&byte| matches!(byte, 0x20..=0x7e) || (tabs && byte == b'\t'))
+        && all_bytes(value, |byte| {
+            matches!(byte, 0x20..=0x7e) || (tabs && byte == b'\t')
+        })
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@ use http::HeaderMap;
 
 use crate::base::BaseError;
 use crate::component::Component;
+use crate::structured::all_bytes;
 use crate::{query, structured};
 
 /// Shows a request as its receiver sees it.
@@ -161,7 +162,7 @@ fn write_field(
     out: &mut Vec<u8>,
 ) -> Result<(), BaseError> {
     let name = component.name();
-    if name.bytes().any(|byte| byte.is_ascii_uppercase()) || name.is_empty() {
+    if name.is_empty() || !all_bytes(name.as_bytes(), |byte| !byte.is_ascii_uppercase()) {
         return Err(BaseError::Name(name.to_owned()));
     }
     let mut lines = fields

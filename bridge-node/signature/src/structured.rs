@@ -42,7 +42,7 @@ pub(crate) fn printable(text: String) -> HeaderValue {
 /// Writes a String item. The caller has made sure that the text is one ([`is_string`]), or wants it for people to read.
 pub(crate) fn write_string(text: &str, out: &mut String) {
     out.push('"');
-    if !text.contains(['"', '\\']) {
+    if all_bytes(text.as_bytes(), |byte| !matches!(byte, b'"' | b'\\')) {
         out.push_str(text);
         out.push('"');
         return;
@@ -58,7 +58,13 @@ pub(crate) fn write_string(text: &str, out: &mut String) {
 
 /// Says whether a text can be a String item: printable ASCII.
 pub(crate) fn is_string(text: &str) -> bool {
-    sfv::StringRef::from_str(text).is_ok()
+    all_bytes(text.as_bytes(), |byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Says whether all bytes are good. Nearly always they are, so it doesn't stop at the first that is not: a loop without a
+/// way out is compiled to many bytes at once.
+pub(crate) fn all_bytes(bytes: &[u8], is_good: impl Fn(u8) -> bool) -> bool {
+    bytes.iter().fold(true, |good, &byte| good & is_good(byte))
 }
 
 /// Writes one member of a dictionary, without its key.

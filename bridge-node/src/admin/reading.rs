@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::{no_such_command, reply};
+use crate::concerned::{self, Asked};
 use crate::exchange::Reply;
 use crate::node::Node;
 use crate::settings::Officer;
@@ -39,6 +40,7 @@ pub(super) async fn read(node: &Arc<Node>, officer: &Officer, target: &str) -> R
             [(name, peer)] if name == "peer" => super::probing::look(node, peer).await,
             _ => no_such_command(),
         },
+        ("/leaves", _) => leaves(node, officer, query).await,
         ("/orders", _) => super::orders::standing(node),
         ("/search", Ok(filter)) => search(node, officer, query, filter).await,
         ("/search", Err(error)) => reply(400, &json!({ "error": error })),
@@ -62,6 +64,32 @@ async fn search(node: &Arc<Node>, officer: &Officer, query: &str, filter: Filter
         }
         Ok(Err(error)) => reply(500, &json!({ "error": crate::chain(&error) })),
         Err(_panicked) => reply(500, &json!({ "error": "the search failed" })),
+    }
+}
+
+/// Asks another node for a page of the leaves that concern this member.
+async fn leaves(node: &Arc<Node>, officer: &Officer, query: &str) -> Reply {
+    let parsed = query.strip_prefix("peer=").and_then(|rest| {
+        let (peer, rest) = rest.split_once('&')?;
+        Some((peer.parse().ok()?, Asked::parse(rest)?))
+    });
+    let Some((peer, asked)) = parsed else {
+        return no_such_command();
+    };
+    let mark = URL_SAFE_NO_PAD.encode(digest(&SHA256, query.as_bytes()));
+    if let Err(reply) = journal_read(node, officer, "leaves", Some(mark), None).await {
+        return reply;
+    }
+    let member = node.settings.node.member().to_string();
+    match concerned::ask(node, &peer, asked).await {
+        Ok(page) => reply(
+            200,
+            &json!({ "member": member, "page": STANDARD.encode(page) }),
+        ),
+        Err(why) => reply(
+            502,
+            &json!({ "error": format!("{peer}: {why}"), "hint": "bridge-node probe tells what works towards it" }),
+        ),
     }
 }
 

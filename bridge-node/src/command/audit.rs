@@ -16,15 +16,22 @@ use uuid::Uuid;
 use super::officer::Access;
 use super::{Failure, hint, say};
 
+mod fetch;
+mod leaves;
+mod mirror;
+mod reconcile;
+mod receipt;
+
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
     #[command(
-        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n\nExit code 2: the journal does not verify; each finding is one line."
+        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n  bridge-node audit verify https://log.example.az/1001 --ca authorities.pem --key VKEY\n\nA mirror (an address or a folder with tile/entries) has leaves, tiles and a checkpoint: all of them are checked.\nExit code 2: the journal does not verify; each finding is one line."
     )]
     Verify {
-        /// The journal's folder, live or a copy.
+        /// The journal's folder, live or a copy; or a mirror's folder or address, http or https.
+        #[arg(value_name = "JOURNAL")]
         folder: PathBuf,
         /// Also decrypt and check the evidence.
         #[arg(long, value_name = "FILE")]
@@ -32,6 +39,28 @@ pub(super) enum Command {
         /// The journal's verifier key, as the directory gives it; else the one in the folder is used and printed.
         #[arg(long, value_name = "VKEY")]
         key: Option<String>,
+        /// PEM file of the authorities that vouch for a mirror's web server.
+        #[arg(long, value_name = "FILE")]
+        ca: Option<PathBuf>,
+    },
+    #[command(after_help = "Example:\n  bridge-node audit mirror data/journal /srv/www/log")]
+    Mirror(mirror::Mirror),
+    #[command(
+        after_help = "Example:\n  bridge-node audit fetch AZ/GOV/1001/NODE1 --out theirs.leaves --socket data/admin.sock --officer officer-1 --officer-key officer.key"
+    )]
+    Fetch(Box<fetch::Fetch>),
+    #[command(
+        after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
+    )]
+    Reconcile(Box<reconcile::Reconcile>),
+    #[command(
+        after_help = "Example:\n  bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves"
+    )]
+    Leaves(Box<leaves::Leaves>),
+    /// Check what nodes gave to callers as proof.
+    Receipt {
+        #[command(subcommand)]
+        command: receipt::Command,
     },
     /// Find exchanges.
     #[command(
@@ -86,10 +115,19 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Verify {
+            folder, key, ca, ..
+        } if mirror::is_mirror(&folder) => mirror::verify(&folder, key.as_deref(), ca.as_deref()),
+        Command::Verify {
             folder,
             evidence_key,
             key,
+            ..
         } => verify(&folder, evidence_key.as_deref(), key),
+        Command::Mirror(mirror) => mirror.run(),
+        Command::Fetch(fetch) => fetch.run(),
+        Command::Reconcile(reconcile) => reconcile.run(),
+        Command::Leaves(leaves) => leaves.run(),
+        Command::Receipt { command } => receipt::run(&command),
         Command::Search(search) => search.run(),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;
@@ -103,8 +141,10 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 
 impl Search {
     fn run(self) -> Result<(), Failure> {
-        let millis =
-            |place, text: Option<String>| text.map(|text| millis(place, &text)).transpose();
+        let millis = |place, text: Option<String>| {
+            let moment = text.map(|text| moment(place, &text)).transpose();
+            moment.map(|moment| moment.map(|ms| ms.to_string()))
+        };
         let filters = [
             ("from", millis("--from", self.from)?),
             ("to", millis("--to", self.to)?),
@@ -128,12 +168,7 @@ impl Search {
 
 /// Verifies a folder and says what it found.
 fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Result<(), Failure> {
-    if !folder.is_dir() {
-        return Err(Failure::Failed(hint(
-            &format!("{}: no such folder", folder.display()),
-            "give the journal's folder: `journal` in the node's data folder, or a copy of it",
-        )));
-    }
+    journal_folder(folder)?;
     let evidence_key = evidence_key
         .map(|path| read_secret_file(path).map(|secret| *secret))
         .transpose()
@@ -143,16 +178,8 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
         evidence_key,
         vkey: key,
     };
-    let mut shown = Instant::now();
-    let tty = std::io::stderr().is_terminal();
-    let mut progress = |at: bridge_verify::Progress| {
-        if tty && shown.elapsed() >= PROGRESS_EVERY {
-            shown = Instant::now();
-            // Progress is a courtesy: a closed terminal is no reason to stop.
-            drop(write!(std::io::stderr().lock(), "\r{} leaves", at.leaves));
-        }
-    };
-    match bridge_verify::verify(folder, &options, &mut progress) {
+    let mut progress = Progress::new();
+    match bridge_verify::verify(folder, &options, &mut |at| progress.leaves(at.leaves)) {
         Ok(report) => {
             let evidence = if options.evidence_key.is_some() {
                 format!(", {} evidence records opened", report.evidence_opened)
@@ -170,10 +197,46 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
             }
             Ok(())
         }
-        Err(findings) => {
-            let mut lines = vec![format!("{}: does not verify", folder.display())];
-            lines.extend(findings.iter().map(ToString::to_string));
-            Err(Failure::NotGenuine(lines))
+        Err(findings) => Err(not_genuine(folder, &findings)),
+    }
+}
+
+/// Each finding is one line.
+fn not_genuine(folder: &Path, findings: &[bridge_verify::Finding]) -> Failure {
+    let mut lines = vec![format!("{}: does not verify", folder.display())];
+    lines.extend(findings.iter().map(ToString::to_string));
+    Failure::NotGenuine(lines)
+}
+
+fn journal_folder(folder: &Path) -> Result<(), Failure> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    Err(Failure::Failed(hint(
+        &format!("{}: no such folder", folder.display()),
+        "give the journal's folder: `journal` in the node's data folder, or a copy of it",
+    )))
+}
+
+/// How far a reading is, told on a terminal now and then.
+struct Progress {
+    shown: Instant,
+    is_terminal: bool,
+}
+
+impl Progress {
+    fn new() -> Self {
+        Self {
+            shown: Instant::now(),
+            is_terminal: std::io::stderr().is_terminal(),
+        }
+    }
+
+    fn leaves(&mut self, leaves: u64) {
+        if self.is_terminal && self.shown.elapsed() >= PROGRESS_EVERY {
+            self.shown = Instant::now();
+            // Progress is a courtesy: a closed terminal is no reason to stop.
+            drop(write!(std::io::stderr().lock(), "\r{leaves} leaves"));
         }
     }
 }
@@ -217,10 +280,11 @@ fn time_text(unix_ms: u64) -> String {
         .unwrap_or_else(|| unix_ms.to_string())
 }
 
-fn millis(place: &str, text: &str) -> Result<String, Failure> {
+fn moment(place: &str, text: &str) -> Result<u64, Failure> {
     OffsetDateTime::parse(text, &Rfc3339)
-        .map(|time| (time.unix_timestamp_nanos() / 1_000_000).to_string())
-        .map_err(|_error| {
+        .ok()
+        .and_then(|time| u64::try_from(time.unix_timestamp_nanos() / 1_000_000).ok())
+        .ok_or_else(|| {
             Failure::Usage(hint(
                 &format!("{place}: `{text}` is not a time"),
                 "write RFC 3339 with an offset, as 2026-11-21T09:30:00+04:00",

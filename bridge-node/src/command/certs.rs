@@ -65,6 +65,8 @@ pub(super) enum Kind {
     Web,
     /// An information system's client certificate.
     Caller,
+    /// A time-stamping authority.
+    Time,
 }
 
 const DAY_S: u64 = 86_400;
@@ -158,8 +160,8 @@ fn certificate_name(profile: Kind, id: Option<&str>) -> Result<Option<Certificat
                 .map_err(|error| wrong(format!("--id: {error}")))?;
             Ok(Some(CertificateName::Member(member)))
         }
-        (Kind::Web | Kind::Caller, None) => Ok(None),
-        (Kind::Web | Kind::Caller, Some(_)) => {
+        (Kind::Web | Kind::Caller | Kind::Time, None) => Ok(None),
+        (Kind::Web | Kind::Caller | Kind::Time, Some(_)) => {
             Err(wrong("--id does not belong to this profile".to_owned()))
         }
         (Kind::Tls | Kind::Exchange | Kind::Seal, None) => Err(wrong("--id is missing".to_owned())),
@@ -176,6 +178,7 @@ impl Kind {
             Self::Seal => Profile::Seal,
             Self::Web => Profile::Web,
             Self::Caller => Profile::Caller,
+            Self::Time => Profile::TimeStamping,
         }
     }
 
@@ -186,6 +189,7 @@ impl Kind {
             Self::Seal => "seal",
             Self::Web => "web",
             Self::Caller => "caller",
+            Self::Time => "time",
         }
     }
 }

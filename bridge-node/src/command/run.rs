@@ -6,6 +6,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{Failure, hint};
 use crate::clock::Clock;
+use crate::descriptors;
 use crate::node::{Parts, Vouched};
 use crate::running::Running;
 
@@ -14,6 +15,7 @@ pub(super) fn run(config: &Path, vouched: Vouched) -> Result<(), Failure> {
     let (settings, mut parts) =
         Parts::load(config, Clock::default().now_s()).map_err(Failure::Settings)?;
     parts.vouched = vouched;
+    descriptors::ask_for_all(&settings.limits);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

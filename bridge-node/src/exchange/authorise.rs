@@ -58,7 +58,7 @@ impl Right {
     pub(super) fn reference(&self) -> String {
         match &self.0 {
             Inner::Contract(allowed, _) => allowed.contract.reference().to_owned(),
-            Inner::Metadata => metadata::terms_reference(),
+            Inner::Metadata => metadata::terms_reference().to_owned(),
         }
     }
 
@@ -195,7 +195,7 @@ fn decide_inbound(node: &Node, verified: &VerifiedRequest) -> Result<Right, Refu
         }
         Asked::Metadata { .. } => {
             return Err(Refusal::ContractVersions {
-                ours: Some(metadata::terms_reference()),
+                ours: Some(metadata::terms_reference().to_owned()),
                 theirs: verified.contract.clone(),
             });
         }

@@ -5,6 +5,8 @@
 //!
 //! Departs: X-Road PR-MREST §4, because there every member sees every service.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::identity::{ServiceId, SubsystemId};
@@ -35,11 +37,12 @@ pub const CONTRACTS: &str = "bridge-contracts";
 const CONTRACTS_BYTES: usize = 8 * 1024;
 
 /// What stands in `Bridge-Contract` of a metadata call.
-pub(super) fn terms_reference() -> String {
-    format!(
-        "metadata@{}",
-        URL_SAFE_NO_PAD.encode(digest(&SHA256, TERMS.as_bytes()))
-    )
+pub(super) fn terms_reference() -> &'static str {
+    static REFERENCE: LazyLock<String> = LazyLock::new(|| {
+        let digest = digest(&SHA256, TERMS.as_bytes());
+        format!("metadata@{}", URL_SAFE_NO_PAD.encode(digest))
+    });
+    &REFERENCE
 }
 
 #[derive(Serialize)]

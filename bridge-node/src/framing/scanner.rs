@@ -3,6 +3,7 @@
 use bridge_core::head::{Framing, HeadRules, chunk_size, judge_head, too_large};
 use bridge_core::refusal::Refusal;
 use bridge_core::{fields::FieldError, target::TargetError};
+use memchr::memchr2;
 
 /// Follows the bytes of one direction.
 #[derive(Debug)]
@@ -102,23 +103,35 @@ impl Scanner {
         // One empty line before a request line is allowed. Standard: RFC 9112 §2.2.
         let blank = usize::from(bytes.starts_with(b"\r\n")) * 2;
         let limit = self.rules.bytes.saturating_add(blank);
+        let within = bytes.get(..limit).unwrap_or(bytes);
         let mut at = self.seen.max(blank);
-        while let Some(byte) = bytes.get(at).copied() {
-            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-            if (byte == b'\n') != (before == Some(&b'\r')) || at == blank && byte == b'\r' {
-                return Found::Refused(alone(bytes.get(blank..at).unwrap_or_default()));
-            }
-            at += 1;
-            if at > limit {
-                return Found::Refused(too_large(&self.rules));
+        while let Some(found) = memchr2(b'\r', b'\n', within.get(at..).unwrap_or_default()) {
+            let end = at + found;
+            let before = bytes.get(blank..end).unwrap_or_default();
+            match within.get(end..).unwrap_or_default() {
+                // Its LF is still to come.
+                [b'\r'] if !before.is_empty() => {
+                    self.seen = end;
+                    return self.unfinished(bytes, limit);
+                }
+                [b'\r', b'\n', ..] if !before.is_empty() => at = end + 2,
+                _ => return Found::Refused(alone(before)),
             }
             let head = bytes.get(blank..at).unwrap_or_default();
-            if byte == b'\n' && head.ends_with(b"\r\n\r\n") {
+            if head.ends_with(b"\r\n\r\n") {
                 self.seen = 0;
                 return self.judged(head, at);
             }
         }
-        self.seen = at;
+        self.seen = within.len();
+        self.unfinished(bytes, limit)
+    }
+
+    /// A head whose end has not come yet, unless it is too long already.
+    fn unfinished(&self, bytes: &[u8], limit: usize) -> Found {
+        if bytes.len() > limit {
+            return Found::Refused(too_large(&self.rules));
+        }
         Found::Nothing
     }
 

@@ -37,13 +37,17 @@ pub enum Limit {
     LogLinesPerMinute,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
+    /// A member asked for more pages of leaves in a minute than it may.
+    AuditPagesPerMinute,
+    /// So many receipts of other nodes waited to be proven that no more were read.
+    ReceiptsPending,
 }
 
 // === impl Limit ===
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -58,6 +62,8 @@ impl Limit {
         Self::DiskReserve,
         Self::LogLinesPerMinute,
         Self::RefusalsPerMinute,
+        Self::AuditPagesPerMinute,
+        Self::ReceiptsPending,
     ];
 
     /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
@@ -77,6 +83,8 @@ impl Limit {
             Self::DiskReserve => "disk_reserve_bytes",
             Self::LogLinesPerMinute => "log_lines_per_minute",
             Self::RefusalsPerMinute => "refusals_per_minute",
+            Self::AuditPagesPerMinute => "audit_pages_per_minute",
+            Self::ReceiptsPending => "receipts_pending",
         }
     }
 
@@ -97,6 +105,8 @@ impl Limit {
             Self::DiskReserve => limits.disk_reserve_bytes,
             Self::LogLinesPerMinute => limits.log_lines_per_minute,
             Self::RefusalsPerMinute => limits.refusals_per_minute,
+            Self::AuditPagesPerMinute => limits.audit_pages_per_minute,
+            Self::ReceiptsPending => limits.receipts_pending as u64,
         }
     }
 

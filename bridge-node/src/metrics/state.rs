@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
+use super::receipts::ReceiptState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
@@ -25,6 +26,7 @@ pub(super) struct State {
     connections: Gauge,
     spool: Gauge,
     journal: JournalState,
+    receipts: ReceiptState,
     directory_version: Gauge,
     directory_expires: Gauge,
     certificates: Family<Labels<1>, Gauge>,
@@ -95,6 +97,7 @@ impl State {
             connections: place.plain("tasks", "Connections, exchanges and other work under way"),
             spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
             journal: JournalState::register(&mut place),
+            receipts: ReceiptState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
                 "Version of the directory in force; 0 if there is none",
@@ -136,6 +139,7 @@ impl State {
             drop(self.under_way.get_or_create(&[("side", side.as_str())]));
             drop(self.places.get_or_create(&[("side", side.as_str())]));
         }
+        self.receipts.fill();
         for limit in Limit::ALL {
             drop(self.limits.get_or_create(&[("limit", limit.as_str())]));
         }
@@ -147,6 +151,7 @@ impl State {
     async fn read(&self, node: &Node) {
         self.read_work(node).await;
         self.journal.read(node);
+        self.receipts.read(node);
         self.read_trust(node);
         let free = rustix::fs::statvfs(&node.settings.data_folder)
             .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
@@ -246,10 +251,10 @@ impl JournalState {
 }
 
 /// Registers and hands out.
-struct Place<'a>(&'a mut Registry);
+pub(super) struct Place<'a>(&'a mut Registry);
 
 impl Place<'_> {
-    fn plain<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
+    pub(super) fn plain<M: Metric + Clone + Default>(&mut self, name: &str, help: &str) -> M {
         let metric = M::default();
         self.0.register(name, help, metric.clone());
         metric
@@ -262,7 +267,7 @@ impl Place<'_> {
     }
 }
 
-fn gauge(value: u64) -> i64 {
+pub(super) fn gauge(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
 

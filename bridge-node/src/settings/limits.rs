@@ -51,6 +51,18 @@ pub struct Limits {
     pub known_batches: usize,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
+    /// After how many bytes a page of leaves for another member ends.
+    pub audit_page_bytes: usize,
+    /// How many leaves are looked at for a page.
+    pub audit_page_leaves: u64,
+    /// Pages that one member may ask for in a minute; more are refused.
+    pub audit_pages_per_minute: u64,
+    /// How often other nodes' receipts are looked up in their logs.
+    pub receipt_check: Duration,
+    /// A receipt has to be under a checkpoint of its log in this time.
+    pub receipt_within: Duration,
+    /// Receipts of other nodes that wait to be proven; more are read when some are.
+    pub receipts_pending: usize,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -81,6 +93,12 @@ pub struct RawLimits {
     log_lines_per_minute: Option<u64>,
     known_batches: Option<u64>,
     refusals_per_minute: Option<u64>,
+    audit_page_bytes: Option<u64>,
+    audit_page_leaves: Option<u64>,
+    audit_pages_per_minute: Option<u64>,
+    receipt_check_seconds: Option<u64>,
+    receipt_seconds: Option<u64>,
+    receipts_pending: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -194,7 +212,7 @@ impl Limits {
             ),
             // A handshake takes milliseconds: so many at once are a flood.
             strangers: size(limit("strangers", raw.strangers, (1, 512, 100_000))),
-            connections: size(limit("connections", raw.connections, (1, 5000, 100_000))),
+            connections: size(limit("connections", raw.connections, (1, 10_000, 100_000))),
             exchanges: size(limit("exchanges", raw.exchanges, (1, 1024, 100_000))),
             // More than a good disk needs, less than a caller notices: an exchange has four such waits.
             journal_wait: Duration::from_millis(limit(
@@ -220,6 +238,41 @@ impl Limits {
                 raw.refusals_per_minute,
                 (1, 600, MANY),
             ),
+            audit_page_bytes: size(limit(
+                "audit_page_bytes",
+                raw.audit_page_bytes,
+                (64 * KIB, 4 * MIB, 64 * MIB),
+            )),
+            // Some tenths of a second of one thread.
+            audit_page_leaves: limit(
+                "audit_page_leaves",
+                raw.audit_page_leaves,
+                (256, 65_536, 1_048_576),
+            ),
+            // Ten million leaves in less than two minutes; each page is a leaf.
+            audit_pages_per_minute: limit(
+                "audit_pages_per_minute",
+                raw.audit_pages_per_minute,
+                (1, 120, MANY),
+            ),
+            // One look costs a peer two or three requests.
+            receipt_check: seconds(limit(
+                "receipt_check_seconds",
+                raw.receipt_check_seconds,
+                (1, 30, 3600),
+            )),
+            // A peer's restart takes less, and a lie is not older than this when it is found out.
+            receipt_within: seconds(limit(
+                "receipt_seconds",
+                raw.receipt_seconds,
+                (1, 600, 86_400),
+            )),
+            // About 15 MB, a hundred and sixty exchanges a second of peers that cannot be asked.
+            receipts_pending: size(limit(
+                "receipts_pending",
+                raw.receipts_pending,
+                (16, 100_000, MANY),
+            )),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
         }

@@ -59,6 +59,11 @@ impl<'a> Text<'a> {
         Cow::Owned(out)
     }
 
+    /// The bytes between the quotes, escapes and all.
+    pub(crate) fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
     /// The bytes between the quotes, where the format allows no escape.
     pub(crate) fn plain(&self) -> Option<&'a [u8]> {
         (!self.escaped).then_some(self.raw)
@@ -150,6 +155,37 @@ impl<'a> Cursor<'a> {
         let raw = self.text.get(start..self.at).unwrap_or_default();
         self.at += 1;
         Ok(Text { raw, escaped })
+    }
+
+    /// Takes digits.
+    pub(crate) fn digits(&mut self) -> &'a [u8] {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        self.at += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Passes over an array or object that a strict reader has read before.
+    pub(crate) fn nested(&mut self) -> Result<&'a [u8], SyntaxFault> {
+        let start = self.at;
+        let mut depth = 0_usize;
+        loop {
+            match self.peek() {
+                Some(b'"') => drop(self.string()?),
+                Some(byte) => {
+                    self.at += 1;
+                    match byte {
+                        b'[' | b'{' => depth += 1,
+                        b']' | b'}' => depth = depth.saturating_sub(1),
+                        _ => {}
+                    }
+                }
+                None => return Err(self.fault("the closing bracket")),
+            }
+            if depth == 0 {
+                return Ok(self.text.get(start..self.at).unwrap_or_default());
+            }
+        }
     }
 
     fn escape(&mut self) -> Result<(), SyntaxFault> {

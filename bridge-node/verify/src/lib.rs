@@ -32,7 +32,12 @@ mod frame;
 mod index;
 mod json;
 mod leaf;
+mod leaves;
+mod mirror;
 mod note;
+mod proof;
+mod receipt;
+mod reconcile;
 mod secrets;
 mod segment;
 mod tile;
@@ -45,7 +50,14 @@ pub use folder::FolderFault;
 pub use index::IndexFault;
 pub use json::SyntaxFault;
 pub use leaf::LeafFault;
-pub use note::{KeyFault, NoteFault};
+pub use leaves::{Chosen, LeavesFault, LeavesLog, LeavesWriter, read_leaves};
+pub use mirror::{Fetch, MirrorError, MirrorFault, MirrorReport, MirrorWriter, verify_mirror};
+pub use note::{Checkpoint, Cosigner, KeyFault, LogKey, NoteFault, open_cosigned};
+pub use proof::{Proof, ProofFault, is_consistent, root_of_inclusion};
+pub use receipt::{Field, Receipt, ReceiptFault, Shown, Signers, judge};
+pub use reconcile::{
+    Class, EDGE_MS, Exchange, FieldPair, Plan, ReconcileError, Source, Step, Summary, reconcile,
+};
 pub use secrets::SecretsFault;
 pub use segment::SegmentFault;
 pub use tile::TileFault;
@@ -104,6 +116,29 @@ pub struct Report {
     pub uncommitted_bytes: u64,
 }
 
+/// What a reader of the leaves is shown, in this order.
+#[derive(Debug, Clone, Copy)]
+pub enum Seen<'a> {
+    /// The log, before its leaves.
+    Log {
+        /// Its name.
+        origin: &'a str,
+        /// The key by which it is checked.
+        vkey: &'a str,
+        /// The published checkpoint, a signed note, and how many leaves it covers.
+        published: Option<(&'a [u8], u64)>,
+    },
+    /// A leaf under a commit.
+    Leaf {
+        /// Its number in the log.
+        index: u64,
+        /// Its bytes.
+        bytes: &'a [u8],
+        /// Its hash in the tree.
+        hash: &'a [u8; 32],
+    },
+}
+
 /// How far the reading is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
@@ -132,5 +167,21 @@ pub fn verify(
     options: &Options,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, Vec<Finding>> {
-    walk::run(folder, options, progress)
+    walk::run(folder, options, progress, None)
+}
+
+/// As [`verify`], and shows each leaf once its commit has been read.
+///
+/// What is shown was judged as far as it was read: whether the whole journal holds is known only at the end.
+///
+/// # Errors
+///
+/// As [`verify`]; after damage not all leaves were shown.
+pub fn verify_each(
+    folder: &Path,
+    options: &Options,
+    progress: &mut dyn FnMut(Progress),
+    each: &mut dyn FnMut(Seen<'_>),
+) -> Result<Report, Vec<Finding>> {
+    walk::run(folder, options, progress, Some(each))
 }

@@ -50,15 +50,7 @@ pub enum TileFault {
 ///
 /// Standard: C2SP tlog-tiles.
 pub(crate) fn path(level: usize, number: u64) -> String {
-    let mut groups = vec![format!("{:03}", number % 1000)];
-    let mut rest = number / 1000;
-    while rest > 0 {
-        groups.push(format!("x{:03}", rest % 1000));
-        rest /= 1000;
-    }
-    groups.push(format!("tile/{level}"));
-    groups.reverse();
-    groups.join("/")
+    crate::mirror::path(&level.to_string(), number, TILE_HASHES)
 }
 
 /// Compares one derived tile with its file; true if they are the same.
@@ -94,34 +86,43 @@ pub(crate) fn check(
         return false;
     }
     let (chunks, _) = found.as_chunks::<32>();
-    let mut differ = chunks
-        .iter()
-        .zip(hashes)
-        .enumerate()
-        .filter(|(_, (one, other))| one != other);
-    let Some((entry, _)) = differ.next() else {
+    let Some(fault) = TileFault::compare((level, number), hashes, chunks) else {
         return true;
     };
-    let wrong = differ.count() + 1;
-    let width = u32::try_from(8 * level)
-        .ok()
-        .and_then(|bits| 1_u64.checked_shl(bits))
-        .unwrap_or(0);
-    let leaf = u64::try_from(entry)
-        .unwrap_or(0)
-        .saturating_add(number.saturating_mul(256));
-    let first = leaf.saturating_mul(width);
-    let last = first.saturating_add(width.saturating_sub(1));
-    findings.push(Finding::Tile {
-        file,
-        fault: TileFault::Hash {
+    findings.push(Finding::Tile { file, fault });
+    false
+}
+
+impl TileFault {
+    /// Holds the hashes of a tile against those derived; none if they are the same.
+    pub(crate) fn compare(
+        (level, number): (usize, u64),
+        hashes: &[Hash],
+        found: &[Hash],
+    ) -> Option<Self> {
+        let mut differ = found
+            .iter()
+            .zip(hashes)
+            .enumerate()
+            .filter(|(_, (one, other))| one != other);
+        let (entry, _) = differ.next()?;
+        let wrong = differ.count() + 1;
+        let width = u32::try_from(8 * level)
+            .ok()
+            .and_then(|bits| 1_u64.checked_shl(bits))
+            .unwrap_or(0);
+        let leaf = u64::try_from(entry)
+            .unwrap_or(0)
+            .saturating_add(number.saturating_mul(256));
+        let first = leaf.saturating_mul(width);
+        let last = first.saturating_add(width.saturating_sub(1));
+        Some(Self::Hash {
             entry,
             first,
             last,
             wrong,
-        },
-    });
-    false
+        })
+    }
 }
 
 #[cfg(test)]

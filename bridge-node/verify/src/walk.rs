@@ -8,11 +8,11 @@ use ring::aead::LessSafeKey;
 use crate::bytes::Hash;
 use crate::finding::{Finding, Findings};
 use crate::folder::{self, FolderFault, Layout, beside_name};
-use crate::note::{self, Key, NoteFault, VKEY_LIMIT_BYTES};
+use crate::note::{self, LogKey, NoteFault, VKEY_LIMIT_BYTES};
 use crate::secrets::{SecretsFault, aead_key, slot_offset};
 use crate::segment::SegmentFault;
 use crate::tree::Tree;
-use crate::{Options, Progress, Report};
+use crate::{Options, Progress, Report, Seen};
 
 mod batch;
 mod beside;
@@ -26,7 +26,7 @@ use exchanges::Exchanges;
 /// What is known of the log up to the last commit that was read.
 pub(crate) struct Walk<'a> {
     folder: &'a Path,
-    key: Key,
+    key: LogKey,
     evidence_key: Option<LessSafeKey>,
     layout: Layout,
     findings: Findings,
@@ -50,7 +50,12 @@ pub(crate) struct Walk<'a> {
     indexes: BTreeMap<u64, Indexed>,
     /// Records with an empty slot that no leaf has explained yet, and the segment of each.
     erased: BTreeMap<u64, u64>,
+    /// Who is shown the leaves, if anybody.
+    each: Option<Each<'a>>,
 }
+
+/// Is shown the leaves.
+pub(crate) type Each<'a> = &'a mut dyn FnMut(Seen<'_>);
 
 /// Faults that were reported and that all later places would repeat.
 #[derive(Debug, Default)]
@@ -63,12 +68,12 @@ struct Told {
 struct Published {
     note: Vec<u8>,
     size: u64,
-    seen: Option<Seen>,
+    seen: Option<Shown>,
 }
 
 /// Where the segments hold the published checkpoint.
 #[derive(Debug, Clone, Copy)]
-struct Seen {
+struct Shown {
     /// Which of the checkpoints it is, counted from 1.
     number: u64,
     /// How many segments follow its own.
@@ -76,10 +81,11 @@ struct Seen {
 }
 
 /// Checks a whole folder.
-pub(crate) fn run(
-    folder: &Path,
+pub(crate) fn run<'a>(
+    folder: &'a Path,
     options: &Options,
     progress: &mut dyn FnMut(Progress),
+    mut each: Option<Each<'a>>,
 ) -> Result<Report, Vec<Finding>> {
     let mut findings = Findings::default();
     let Some(key) = read_key(folder, options, &mut findings) else {
@@ -88,6 +94,15 @@ pub(crate) fn run(
     // The published checkpoint first, then the lists, then the segments: a node that writes meanwhile
     // writes in the other order, so that nothing seen early can lack what it rests on.
     let published = read_published(folder, &key, &mut findings);
+    if let Some(each) = &mut each {
+        each(Seen::Log {
+            origin: key.origin(),
+            vkey: key.vkey(),
+            published: published
+                .as_ref()
+                .map(|one| (one.note.as_slice(), one.size)),
+        });
+    }
     let layout = Layout::read(folder, &mut findings);
     let mut walk = Walk {
         folder,
@@ -112,6 +127,7 @@ pub(crate) fn run(
         exchanges: Exchanges::default(),
         indexes: BTreeMap::new(),
         erased: BTreeMap::new(),
+        each,
     };
     walk.segments(progress);
     walk.finish()
@@ -179,7 +195,7 @@ impl Walk<'_> {
         let now = folder::read(self.folder, PUBLISHED, NOTE_LIMIT_BYTES).ok();
         // The file follows the frames from afar while a node works or after it was killed, but it is
         // exchanged before the next segment but one.
-        let late = |seen: Seen| {
+        let late = |seen: Shown| {
             let newer = checkpoints > seen.number;
             newer && (!self.open_ended || seen.following >= SETTLED_AFTER)
         };
@@ -256,12 +272,12 @@ impl Walk<'_> {
 }
 
 /// Finds the key to check by, and that the folder agrees with it.
-fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option<Key> {
+fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option<LogKey> {
     let folder_fault = |fault| Finding::Folder {
         file: ORIGIN.to_owned(),
         fault,
     };
-    let given = match options.vkey.as_deref().map(Key::parse).transpose() {
+    let given = match options.vkey.as_deref().map(LogKey::parse).transpose() {
         Ok(given) => given,
         Err(fault) => {
             findings.push(Finding::Key {
@@ -291,7 +307,7 @@ fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option
     if options.vkey.as_deref().is_some_and(|given| given != *vkey) {
         findings.push(folder_fault(FolderFault::OriginKey));
     }
-    let key = match Key::parse(vkey) {
+    let key = match LogKey::parse(vkey) {
         Ok(key) => key,
         Err(fault) => {
             findings.push(Finding::Key {
@@ -308,7 +324,7 @@ fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option
 }
 
 /// Reads the file `checkpoint`; an absent one is judged when it is known whether there should be one.
-fn read_published(folder: &Path, key: &Key, findings: &mut Findings) -> Option<Published> {
+fn read_published(folder: &Path, key: &LogKey, findings: &mut Findings) -> Option<Published> {
     let note = match folder::read(folder, PUBLISHED, NOTE_LIMIT_BYTES) {
         Ok(note) => note,
         Err(FolderFault::Missing(_)) => return None,

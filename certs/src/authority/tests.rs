@@ -21,7 +21,11 @@ fn order(profile: Profile) -> Order {
             Some(CertificateName::Node(member.node("NODE1").unwrap()))
         }
         Profile::Seal => Some(CertificateName::Member(member)),
-        Profile::Root | Profile::Issuing | Profile::Caller | Profile::Web => None,
+        Profile::Root
+        | Profile::Issuing
+        | Profile::Caller
+        | Profile::Web
+        | Profile::TimeStamping => None,
     };
     let hosts = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let sans = if profile == Profile::Web {

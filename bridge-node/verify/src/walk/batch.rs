@@ -1,5 +1,6 @@
 //! A batch: read first, believed only when its commit has been read.
 
+use crate::Seen;
 use crate::bytes::Hash;
 use crate::frame::{Commit, as_u64};
 use crate::index::{Keys, Run};
@@ -7,7 +8,7 @@ use crate::secrets::Source;
 use crate::segment::SegmentFault;
 use crate::tile;
 use crate::walk::exchanges::{Turn, UNFINISHED_LIMIT};
-use crate::walk::{Seen, Walk};
+use crate::walk::{Shown, Walk};
 
 /// The segment that is being read.
 #[derive(Debug)]
@@ -30,6 +31,8 @@ pub(super) struct Current {
 pub(super) struct Batch {
     pub(super) start: u64,
     pub(super) leaves: Vec<Staged>,
+    /// The bytes of the leaves one after another, kept if somebody is shown them.
+    pub(super) texts: Vec<u8>,
     pub(super) notes: Vec<(Vec<u8>, Option<u64>)>,
     pub(super) seals: usize,
 }
@@ -38,6 +41,8 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Staged {
     pub(super) hash: Hash,
+    /// Bytes of the leaf.
+    pub(super) length: usize,
     pub(super) offset: u64,
     /// None if the leaf can't be read.
     pub(super) read: Option<(u64, Keys)>,
@@ -106,7 +111,12 @@ impl Walk<'_> {
         self.newest_ms = last.map_or(self.newest_ms, |leaf| leaf.read.map(|(time, _)| time));
         self.last_commit = Some(commit.hash);
         self.report.commits = self.report.commits.saturating_add(1);
+        let mut texts = batch.texts.as_slice();
         for staged in &batch.leaves {
+            if let Some((bytes, rest)) = texts.split_at_checked(staged.length) {
+                texts = rest;
+                self.show(staged, bytes);
+            }
             self.take(current, staged);
         }
         for (note, size) in batch.notes {
@@ -193,6 +203,17 @@ impl Walk<'_> {
         first.then_some(SegmentFault::Root { size: held })
     }
 
+    /// Shows the next leaf to whoever asked for the leaves.
+    fn show(&mut self, staged: &Staged, bytes: &[u8]) {
+        if let Some(each) = &mut self.each {
+            each(Seen::Leaf {
+                index: self.next,
+                bytes,
+                hash: &staged.hash,
+            });
+        }
+    }
+
     /// Takes a leaf into the log.
     fn take(&mut self, current: &mut Current, staged: &Staged) {
         let index = self.next;
@@ -264,7 +285,7 @@ impl Walk<'_> {
             .as_mut()
             .filter(|published| published.note == note)
         {
-            published.seen = Some(Seen {
+            published.seen = Some(Shown {
                 number: self.report.checkpoints,
                 following,
             });

@@ -31,6 +31,7 @@ impl Walk<'_> {
         let index = self.next.saturating_add(as_u64(batch.leaves.len()));
         let mut staged = Staged {
             hash: leaf_hash(&frames.leaf),
+            length: frames.leaf.len(),
             offset,
             read: None,
             turn: None,
@@ -69,6 +70,9 @@ impl Walk<'_> {
                 staged.says = says(&leaf);
             }
             Err(fault) => self.leaf_finding(current, &staged, index, fault),
+        }
+        if self.each.is_some() {
+            batch.texts.extend_from_slice(&text);
         }
         frames.leaf = text;
         batch.leaves.push(staged);

@@ -1,0 +1,222 @@
+//! `audit reconcile`: the journals of two members held against each other.
+
+use std::io::{IsTerminal as _, Write as _};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use bridge_verify::{Class, EDGE_MS, Exchange, Plan, Step, Summary};
+use clap::Args;
+use serde_json::json;
+
+use super::super::{Failure, say};
+use super::{PROGRESS_EVERY, moment, time_text};
+
+/// Hold the journals of two members against each other: every exchange has two ends.
+#[derive(Debug, Args)]
+pub(in crate::command) struct Reconcile {
+    /// Journal folders and leaves files of two members, live or copies; all logs that each of them wrote in that time.
+    #[arg(required = true, num_args = 2.., value_name = "JOURNAL")]
+    sources: Vec<PathBuf>,
+    /// A log's verifier key, as the directory gives it; else the one that the log shows is used and printed.
+    #[arg(long = "key", value_name = "VKEY")]
+    keys: Vec<String>,
+    /// Exchanges from this time on, RFC 3339; the journals count as complete from then on.
+    #[arg(long)]
+    from: Option<String>,
+    /// Exchanges until this time, RFC 3339; the journals count as complete until then.
+    #[arg(long)]
+    to: Option<String>,
+    /// How long an exchange may be under way where a journal ends, clocks that differ included.
+    #[arg(long, value_name = "SECONDS", default_value_t = EDGE_MS / 1000)]
+    edge_seconds: u64,
+    /// Where files for sorting are made, as large as the leaves of both; they go when it ends.
+    #[arg(long, value_name = "FOLDER")]
+    work: Option<PathBuf>,
+    /// List what is explained or open too, not only what is missing or differs.
+    #[arg(long)]
+    explained: bool,
+    /// One JSON object a line instead of a table.
+    #[arg(long)]
+    json: bool,
+}
+
+// === impl Reconcile ===
+
+impl Reconcile {
+    pub(super) fn run(self) -> Result<(), Failure> {
+        let at = |place, text: &Option<String>| {
+            text.as_deref().map(|text| moment(place, text)).transpose()
+        };
+        let plan = Plan {
+            from_ms: at("--from", &self.from)?,
+            to_ms: at("--to", &self.to)?,
+            sources: self.sources.clone(),
+            vkeys: self.keys.clone(),
+            edge_ms: self.edge_seconds.saturating_mul(1000),
+            work: self.work.clone().unwrap_or_else(std::env::temp_dir),
+        };
+        let mut progress = self.progress();
+        let summary = bridge_verify::reconcile(&plan, &mut progress, &mut |exchange| {
+            self.tell(exchange);
+        });
+        let summary = summary.map_err(|error| Failure::failed("audit reconcile", &error))?;
+        self.sum_up(&summary);
+        if summary.is_clean() {
+            return Ok(());
+        }
+        let mut lines = Vec::new();
+        for source in &summary.sources {
+            let faults = source.faults.iter();
+            lines.extend(faults.map(|fault| format!("{}: {fault}", source.path.display())));
+        }
+        let findings = summary.missing.saturating_add(summary.differs);
+        if findings > 0 {
+            lines.push(format!("{findings} exchanges do not reconcile"));
+        }
+        Err(Failure::NotGenuine(lines))
+    }
+
+    /// Tells how far it is, on a terminal.
+    fn progress(&self) -> impl FnMut(Step) + use<> {
+        let mut shown = Instant::now();
+        let names: Vec<String> = self
+            .sources
+            .iter()
+            .map(|source| source.display().to_string())
+            .collect();
+        let tty = std::io::stderr().is_terminal();
+        move |step| {
+            if !tty || shown.elapsed() < PROGRESS_EVERY {
+                return;
+            }
+            shown = Instant::now();
+            let text = match step {
+                Step::Reading { source, leaves } => {
+                    let name = names.get(source).map_or("", String::as_str);
+                    format!("{name}: {leaves} leaves")
+                }
+                Step::Comparing { done, all } => format!("comparing: {done} of {all}"),
+            };
+            // Progress is a courtesy: a closed terminal is no reason to stop.
+            drop(write!(std::io::stderr().lock(), "\r{text:<78}"));
+        }
+    }
+
+    fn tell(&self, exchange: &Exchange) {
+        let listed = matches!(exchange.class, Class::Missing | Class::Differs);
+        if self.json {
+            say(to_json(exchange));
+        } else if listed || self.explained {
+            let differs = exchange.differs.iter();
+            let differs = differs.map(|pair| {
+                format!(
+                    "; {}: consumer `{}`, provider `{}`",
+                    pair.field, pair.consumer, pair.provider
+                )
+            });
+            say(format_args!(
+                "{:<19}  {}  {}  {} -> {}  {}{}  [{}]",
+                class_text(exchange),
+                time_text(exchange.time_ms),
+                exchange.request_id,
+                exchange.client,
+                exchange.service,
+                exchange.why,
+                differs.collect::<String>(),
+                exchange.leaves.join(" "),
+            ));
+        }
+    }
+
+    fn sum_up(&self, summary: &Summary) {
+        if self.json {
+            say(summary_json(summary));
+            return;
+        }
+        for source in &summary.sources {
+            let verified = if source.faults.is_empty() {
+                "verified"
+            } else {
+                "DOES NOT VERIFY"
+            };
+            say(format_args!(
+                "{}: {} leaves of exchanges, {} to {}: {verified}",
+                source.origin,
+                source.leaves,
+                time_text(source.from_ms),
+                time_text(source.to_ms),
+            ));
+        }
+        if self.keys.len() < summary.sources.len() {
+            say(
+                "verifier keys were taken from the journals; compare them with the directory or give --key",
+            );
+        }
+        say(format_args!(
+            "{} matched, {} explained, {} open, {} missing, {} differ",
+            summary.matched, summary.explained, summary.open, summary.missing, summary.differs
+        ));
+    }
+}
+
+fn class_text(exchange: &Exchange) -> String {
+    let class = class_name(exchange.class);
+    match exchange.missing_at {
+        Some(side) => format!("{class} at {side}"),
+        None => class.to_owned(),
+    }
+}
+
+fn class_name(class: Class) -> &'static str {
+    match class {
+        Class::Matched => "matched",
+        Class::Explained => "explained",
+        Class::Open => "open",
+        Class::Missing => "missing",
+        Class::Differs => "differs",
+    }
+}
+
+fn to_json(exchange: &Exchange) -> serde_json::Value {
+    let differs: Vec<serde_json::Value> = exchange
+        .differs
+        .iter()
+        .map(|pair| json!({ "field": pair.field, "consumer": pair.consumer, "provider": pair.provider }))
+        .collect();
+    json!({
+        "class": class_name(exchange.class),
+        "request_id": exchange.request_id,
+        "time": time_text(exchange.time_ms),
+        "client": exchange.client,
+        "service": exchange.service,
+        "why": exchange.why,
+        "missing_at": exchange.missing_at,
+        "differs": differs,
+        "leaves": exchange.leaves,
+    })
+}
+
+fn summary_json(summary: &Summary) -> serde_json::Value {
+    let sources: Vec<serde_json::Value> = summary
+        .sources
+        .iter()
+        .map(|source| {
+            json!({
+                "origin": source.origin,
+                "leaves": source.leaves,
+                "from": time_text(source.from_ms),
+                "to": time_text(source.to_ms),
+                "verified": source.faults.is_empty(),
+                "findings": source.faults,
+            })
+        })
+        .collect();
+    json!({
+        "matched": summary.matched,
+        "explained": summary.explained,
+        "open": summary.open,
+        "missing": summary.missing,
+        "differ": summary.differs,
+        "journals": sources,
+    })
+}
