@@ -20,6 +20,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::terms::Terms;
+use crate::token::Token;
 use crate::wait::{now_ms, now_s};
 use crate::world::PROVIDER;
 
@@ -74,6 +75,8 @@ pub struct Agency {
     pub ports: Ports,
     /// What its operator vouches for at the next start.
     pub vouched: Vouched,
+    /// Where its exchange key lies, if not in a file: from the next start on.
+    pub token: Option<Arc<Token>>,
     set_ms: Arc<AtomicU64>,
     plan: Plan,
 }
@@ -147,6 +150,7 @@ impl Agency {
             running: None,
             ports: Ports::default(),
             vouched: Vouched::default(),
+            token: None,
             set_ms: Arc::default(),
             plan: Plan::default(),
             folder,
@@ -294,6 +298,9 @@ impl Agency {
             set => set,
         }));
         parts.vouched = self.vouched;
+        if let Some(token) = &self.token {
+            parts.signer = token.around(parts.signer);
+        }
         let running = Running::open(settings, parts).await;
         let running = running.unwrap_or_else(|failure| panic!("{}", failure.lines().join("\n")));
         let bound = running.addresses;

@@ -28,5 +28,6 @@ pub mod puppet;
 pub mod registry;
 pub mod relay;
 pub mod terms;
+pub mod token;
 pub mod wait;
 pub mod world;

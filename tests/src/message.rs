@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::envelope::Tag;
-use bridge_signature::{FileSigner, Params, Signer as _};
+use bridge_signature::{BatchValue, FileSigner, Params, Signer as _};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -241,15 +241,40 @@ impl Message {
         self.set_param("tag", &format!("\"{tag}\""));
     }
 
-    /// Signs it as it stands, as one of several messages. Standard: RFC 6962 §2.1.
+    /// Signs it as it stands, as one of several messages, of which the others exist as hashes only.
     pub fn sign_in_batch(&mut self, signer: &FileSigner, (count, index): (u32, u32)) {
-        let own = sha256(&[&[0], self.base().as_bytes()]);
+        let own = self.leaf();
         let leaf = |number: u32| match number {
             number if number == index => own,
             number => sha256(&[&number.to_be_bytes()]),
         };
         let leaves: Vec<[u8; 32]> = (0..count).map(leaf).collect();
-        let (root, path) = root_and_path(&leaves, usize::try_from(index).unwrap());
+        self.sign_as_leaf(signer, &leaves, index);
+    }
+
+    /// Signs messages as they stand, all with one signature.
+    pub fn sign_together(messages: &mut [Self], signer: &FileSigner) {
+        let leaves: Vec<[u8; 32]> = messages.iter_mut().map(Self::leaf).collect();
+        for (index, message) in (0..).zip(messages) {
+            message.sign_as_leaf(signer, &leaves, index);
+        }
+    }
+
+    /// By what a node remembers the signature of its batch.
+    pub fn mark(&self, signer: &FileSigner) -> [u8; 32] {
+        let value = BatchValue::parse(self.signature.as_ref().unwrap()).unwrap();
+        let text = value.text(signer.key_id(), self.clone().base().as_bytes());
+        sha256(&[&text, value.signature()])
+    }
+
+    fn leaf(&mut self) -> [u8; 32] {
+        sha256(&[&[0], self.base().as_bytes()])
+    }
+
+    /// Standard: RFC 6962 §2.1.
+    fn sign_as_leaf(&mut self, signer: &FileSigner, leaves: &[[u8; 32]], index: u32) {
+        let count = u32::try_from(leaves.len()).unwrap();
+        let (root, path) = root_and_path(leaves, usize::try_from(index).unwrap());
         let (id, root) = (signer.key_id(), STANDARD.encode(root));
         let text = format!("bridge-batch-v1\n{id}\n{count}\n{root}\n");
         let signature = signer.sign(text.as_bytes()).unwrap();

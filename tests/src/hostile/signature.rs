@@ -167,77 +167,14 @@ fn batch_values() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A message of the batch form, signed by this key, with its value altered in every way.
+/// A message of the batch form, signed by this key, altered in every way.
 pub fn batch_cases(
     tag: &'static str,
     signer: &Arc<FileSigner>,
     (malformed, invalid): (&Expected, &Expected),
 ) -> Vec<Case> {
-    let case = |what: &str, expected: &Expected, alter: fn(&mut Message, &FileSigner)| {
-        let signer = Arc::clone(signer);
-        let name = format!("batch {what}");
-        Case::new(name, Signed::Before, expected.clone(), move |message, _| {
-            message.batch_params(tag);
-            message.sign_in_batch(&signer, (5, 1));
-            alter(message, &signer);
-        })
-    };
-    let value = |what: &str, expected: &Expected, alter: fn(&mut Vec<u8>)| {
-        let signer = Arc::clone(signer);
-        let name = format!("batch value {what}");
-        Case::new(name, Signed::Before, expected.clone(), move |message, _| {
-            message.batch_params(tag);
-            message.sign_in_batch(&signer, (5, 1));
-            alter(message.signature.as_mut().unwrap());
-        })
-    };
-    let mut cases = vec![
-        case("with an algorithm", malformed, |m, signer| {
-            let alg = format!("\"{}\"", signer.algorithm());
-            m.set_param("alg", &alg);
-            m.sign_in_batch(signer, (5, 1));
-        }),
-        case("of one, signed", malformed, |m, signer| {
-            m.sign_in_batch(signer, (1, 0));
-        }),
-        case(
-            "with the signature of the message itself",
-            malformed,
-            |m, signer| {
-                m.sign(signer);
-            },
-        ),
-        case("with the path of another message", invalid, |m, _| {
-            // What was signed is no longer what is sent.
-            let fresh = "\"AAAAAAAAAAAAAAAAAAAAAA\"";
-            m.set_param("nonce", fresh);
-        }),
-        case("under the tag of a lone message", invalid, |m, signer| {
-            let alg = format!("\"{}\"", signer.algorithm());
-            m.set_param("alg", &alg);
-            let plain = m.param("tag").replace("-batch", "");
-            m.set_param("tag", &plain);
-        }),
-        case("of a lone message's base", invalid, |m, signer| {
-            let batch = m.param("tag").to_owned();
-            m.set_param("tag", &batch.replace("-batch", ""));
-            m.sign_in_batch(signer, (5, 1));
-            m.set_param("tag", &batch);
-        }),
-        value("with another number", invalid, |v| v[8] = 2),
-        value("of a larger batch", invalid, |v| v[4] = 6),
-        value("with a hash changed", invalid, |v| v[9] ^= 1),
-        value("with its hashes changed over", invalid, |v| {
-            v[9..73].rotate_left(32);
-        }),
-        value("with a bit of the signature changed", invalid, |v| {
-            *v.last_mut().unwrap() ^= 1;
-        }),
-        value("cut to its signature", malformed, |v| {
-            v.drain(..v.len() - 64);
-        }),
-        value("with a zero after it", malformed, |v| v.push(0)),
-    ];
+    let mut cases = batch_messages(tag, signer, (malformed, invalid));
+    cases.extend(altered_values(tag, signer, (malformed, invalid)));
     cases.extend(batch_values().into_iter().map(|(what, value)| {
         let name = format!("batch value {what}");
         Case::new(
@@ -251,6 +188,84 @@ pub fn batch_cases(
         )
     }));
     cases
+}
+
+fn batch_messages(
+    tag: &'static str,
+    signer: &Arc<FileSigner>,
+    (malformed, invalid): (&Expected, &Expected),
+) -> Vec<Case> {
+    let case = |what: &str, expected: &Expected, alter: fn(&mut Message, &FileSigner)| {
+        let signer = Arc::clone(signer);
+        let name = format!("batch {what}");
+        Case::new(name, Signed::Before, expected.clone(), move |message, _| {
+            message.batch_params(tag);
+            message.sign_in_batch(&signer, (5, 1));
+            alter(message, &signer);
+        })
+    };
+    vec![
+        case("with an algorithm", malformed, |m, signer| {
+            let alg = format!("\"{}\"", signer.algorithm());
+            m.set_param("alg", &alg);
+            m.sign_in_batch(signer, (5, 1));
+        }),
+        case("of one, signed", malformed, |m, signer| {
+            m.sign_in_batch(signer, (1, 0));
+        }),
+        case(
+            "with the signature of the message itself",
+            malformed,
+            |m, signer| m.sign(signer),
+        ),
+        case("with the path of another message", invalid, |m, _| {
+            // What was signed is no longer what is sent.
+            m.set_param("nonce", "\"AAAAAAAAAAAAAAAAAAAAAA\"");
+        }),
+        case("under the tag of a lone message", invalid, |m, signer| {
+            let alg = format!("\"{}\"", signer.algorithm());
+            m.set_param("alg", &alg);
+            let plain = m.param("tag").replace("-batch", "");
+            m.set_param("tag", &plain);
+        }),
+        case("of a lone message's base", invalid, |m, signer| {
+            let batch = m.param("tag").to_owned();
+            m.set_param("tag", &batch.replace("-batch", ""));
+            m.sign_in_batch(signer, (5, 1));
+            m.set_param("tag", &batch);
+        }),
+    ]
+}
+
+fn altered_values(
+    tag: &'static str,
+    signer: &Arc<FileSigner>,
+    (malformed, invalid): (&Expected, &Expected),
+) -> Vec<Case> {
+    let value = |what: &str, expected: &Expected, alter: fn(&mut Vec<u8>)| {
+        let signer = Arc::clone(signer);
+        let name = format!("batch value {what}");
+        Case::new(name, Signed::Before, expected.clone(), move |message, _| {
+            message.batch_params(tag);
+            message.sign_in_batch(&signer, (5, 1));
+            alter(message.signature.as_mut().unwrap());
+        })
+    };
+    vec![
+        value("with another number", invalid, |v| v[8] = 2),
+        value("of a larger batch", invalid, |v| v[4] = 6),
+        value("with a hash changed", invalid, |v| v[9] ^= 1),
+        value("with its hashes changed over", invalid, |v| {
+            v[9..73].rotate_left(32);
+        }),
+        value("with a bit of the signature changed", invalid, |v| {
+            *v.last_mut().unwrap() ^= 1;
+        }),
+        value("cut to its signature", malformed, |v| {
+            v.drain(..v.len() - 64);
+        }),
+        value("with a zero after it", malformed, |v| v.push(0)),
+    ]
 }
 
 /// A good message of a batch: the first, one in the middle, the last, and of the largest batch.
