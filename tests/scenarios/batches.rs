@@ -89,11 +89,7 @@ fn waiting(agency: &Agency) -> u64 {
 fn tags(agency: &Agency, answers: &[Answer], tag: &str) -> usize {
     let ends_so = |answer: &&Answer| {
         let shown = claims::shown(agency, answer.request_id());
-        let own = if agency.subsystem.to_string() == PROVIDER {
-            1
-        } else {
-            0
-        };
+        let own = usize::from(agency.subsystem.to_string() == PROVIDER);
         let base = &shown[own].evidence.as_ref().unwrap().base;
         base.ends_with(format!(";tag=\"{tag}\"").as_bytes())
     };

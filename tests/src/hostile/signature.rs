@@ -216,7 +216,7 @@ fn batch_messages(
         case(
             "with the signature of the message itself",
             malformed,
-            |m, signer| m.sign(signer),
+            Message::sign,
         ),
         case("with the path of another message", invalid, |m, _| {
             // What was signed is no longer what is sent.
