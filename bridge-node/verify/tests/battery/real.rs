@@ -102,7 +102,8 @@ fn entry(number: u64) -> Entry {
     leaf.nonce = Some(bridge_core::leaf::nonce_mark(&[7; 16]));
     leaf.facts.insert("a".to_owned(), "1".to_owned());
     let body = format!("{{\"n\":{number}}}");
-    let plain = base(&body, "bridge-request-v1");
+    let [plain, batch] =
+        ["bridge-request-v1", "bridge-request-batch-v1"].map(|tag| base(&body, tag));
     let mut entry = Entry::of(leaf);
     entry.body = Some(body.into_bytes().into());
     entry.subjects = vec![("fin".to_owned(), "5AB".to_owned())];
@@ -118,8 +119,10 @@ fn entry(number: u64) -> Entry {
         entry.leaf.answer_link = Some(hash(&[b"bridge-link-v1", &signature]));
         (entry.base, entry.signature) = (Some(plain.into_bytes()), Some(signature));
     } else {
-        let batch = Some(base(&body, "bridge-request-batch-v1"));
-        entry.sign = Some(Unsigned { plain, batch });
+        entry.sign = Some(Unsigned {
+            plain,
+            batch: Some(batch),
+        });
         entry.link_as = LinkField::Link;
     }
     entry
