@@ -121,7 +121,6 @@ const OPEN: &[(u8, &str)] = &[
     (41, "keys on tokens"),
     (42, "certificate status"),
     (46, "federation"),
-    (48, "batch signatures"),
     (49, "certificates: requests"),
     (50, "certificates: renewal"),
     (51, "time-stamps"),

@@ -8,6 +8,7 @@
 //! [`settings::Settings`] say what a node was told.
 
 pub mod admin;
+pub mod batches;
 pub mod callers;
 pub mod clock;
 pub mod command;

@@ -158,7 +158,7 @@ impl Node {
             &parts.directory_root,
         )
         .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
-        let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
+        let watch = Watch::new(client, &parts.trust, &settings.limits, clock.now_s());
         let folder = settings.data_folder.join("journal").display().to_string();
         let (journal, opened) = open_journal(
             &settings,

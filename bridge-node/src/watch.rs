@@ -1,6 +1,6 @@
 //! The directory in force: refreshed without a restart, refused when it has expired.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -10,15 +10,19 @@ use bridge_certs::{CertificateError, Checked, KeyAlgorithm, Profile, Trust};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Trusted};
-use bridge_signature::{Algorithm, VerifyingKey};
+use bridge_signature::{Algorithm, Form, VerifyingKey};
 
+use crate::batches::Batches;
 use crate::peers::PeerAddress;
+use crate::settings::Limits;
 
 /// One version of the directory, with its keys ready for use.
 #[derive(Debug)]
 pub struct View {
     trusted: Arc<Trusted>,
     keys: HashMap<String, PeerKey>,
+    /// The nodes that take messages signed in batches.
+    takers: HashSet<NodeId>,
 }
 
 /// A node's exchange key.
@@ -28,6 +32,8 @@ pub struct PeerKey {
     pub node: NodeId,
     /// Verifies with the algorithm of its record; what a message claims is only compared.
     pub verifying: VerifyingKey,
+    /// Its batches that need not be verified again.
+    pub batches: Batches,
     not_before: u64,
     not_after: u64,
 }
@@ -37,6 +43,7 @@ pub struct PeerKey {
 pub struct Watch {
     client: Mutex<Client>,
     trust: Arc<Trust>,
+    known_batches: usize,
     current: ArcSwapOption<View>,
     fault: Mutex<Option<String>>,
 }
@@ -45,11 +52,12 @@ pub struct Watch {
 
 impl Watch {
     /// Starts from what the store on disk holds, if that has not expired.
-    pub fn new(client: Client, trust: Arc<Trust>, now_s: u64) -> Self {
+    pub fn new(client: Client, trust: &Arc<Trust>, limits: &Limits, now_s: u64) -> Self {
         let stored = client.trusted(now_s);
         let watch = Self {
             client: Mutex::new(client),
-            trust,
+            trust: Arc::clone(trust),
+            known_batches: limits.known_batches,
             current: ArcSwapOption::empty(),
             fault: Mutex::default(),
         };
@@ -114,8 +122,11 @@ impl Watch {
 
     fn adopt(&self, trusted: Arc<Trusted>, now_s: u64) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.current
-            .store(Some(Arc::new(View::new(trusted, &self.trust, now_s))));
+        self.current.store(Some(Arc::new(View::new(
+            trusted,
+            (&self.trust, now_s),
+            self.known_batches,
+        ))));
     }
 
     fn note(&self, error: &DirectoryError) {
@@ -126,10 +137,10 @@ impl Watch {
 // === impl View ===
 
 impl View {
-    fn new(trusted: Arc<Trusted>, trust: &Trust, now_s: u64) -> Self {
+    fn new(trusted: Arc<Trusted>, (trust, now_s): (&Trust, u64), known_batches: usize) -> Self {
         let mut keys = HashMap::new();
         for (node, key) in exchange_keys(&trusted) {
-            match PeerKey::read(&node, key, trust, now_s) {
+            match PeerKey::read(&node, key, (trust, now_s), known_batches) {
                 Ok((key_id, key)) => {
                     keys.insert(key_id, key);
                 }
@@ -137,7 +148,12 @@ impl View {
                 Err(why) => tracing::warn!(%node, why, "exchange key of the directory is not used"),
             }
         }
-        Self { trusted, keys }
+        let takers = takers(&trusted).collect();
+        Self {
+            trusted,
+            keys,
+            takers,
+        }
     }
 
     /// The directory itself.
@@ -158,6 +174,11 @@ impl View {
     /// The exchange key with this id.
     pub fn exchange_key(&self, key_id: &str) -> Option<&PeerKey> {
         self.keys.get(key_id)
+    }
+
+    /// Whether a node takes messages of this form.
+    pub fn takes(&self, node: &NodeId, form: Form) -> bool {
+        form == Form::Plain || self.takers.contains(node)
     }
 
     /// The nodes that speak for a member, in the directory's order.
@@ -210,8 +231,8 @@ impl PeerKey {
     fn read(
         node: &NodeId,
         record: &ExchangeKey,
-        trust: &Trust,
-        now_s: u64,
+        (trust, now_s): (&Trust, u64),
+        known_batches: usize,
     ) -> Result<(String, Self), String> {
         let der = STANDARD
             .decode(&record.certificate)
@@ -238,6 +259,7 @@ impl PeerKey {
         let key = Self {
             node: node.clone(),
             verifying,
+            batches: Batches::new(known_batches),
             not_before: checked.not_before,
             not_after: checked.not_after,
         };
@@ -253,6 +275,16 @@ fn exchange_keys(trusted: &Trusted) -> impl Iterator<Item = (NodeId, &ExchangeKe
                 .iter()
                 .filter_map(move |key| Some((id.clone()?, key)))
         })
+    })
+}
+
+fn takers(trusted: &Trusted) -> impl Iterator<Item = NodeId> {
+    trusted.directory.members.iter().flat_map(|member| {
+        let nodes = member.nodes.iter().filter(|node| {
+            let mut forms = node.forms.iter();
+            forms.any(|form| form == Form::Batch.as_str())
+        });
+        nodes.filter_map(|node| member.id.node(&node.code).ok())
     })
 }
 

@@ -8,6 +8,7 @@ mod defaults;
 mod options;
 mod overload;
 mod setup;
+mod token;
 mod upstream;
 
 use options::Options;
@@ -19,6 +20,7 @@ usage: bridge-bench setup FOLDER
        bridge-bench load ADDRESS TARGET [--seconds N] [--connections N] [--field NAME:VALUE]...
        bridge-bench idle PID ADDRESS TARGET [--connections N] [--field NAME:VALUE]...
        bridge-bench overload ADDRESS TARGET --seconds N [--field NAME:VALUE]...
+       bridge-bench token SETTINGS PER_SECOND
 
 setup     makes authority, keys, directory, contract and settings of two nodes, the certificates of
           the nginx pair, and FOLDER/bench.env with every address
@@ -29,7 +31,9 @@ load      asks for TARGET over kept connections, each waiting for its answer, an
 idle      asks for TARGET once on each of many connections, keeps them open, and prints how much memory
           process PID has then
 overload  measures the most that ADDRESS answers, offers three times as much in an open loop, and prints
-          how much of the most was still answered; fails if any answer is neither good nor a refusal";
+          how much of the most was still answered; fails if any answer is neither good nor a refusal
+token     runs the node of a settings file with a key that makes so many signatures a second, until SIGTERM;
+          then prints how many it made and how many messages they sign";
 
 /// Length of the upstream's answer, bytes.
 const ANSWER_BYTES: usize = 2048;
@@ -55,6 +59,10 @@ fn run() -> Result<(), Failure> {
         Options::Wait { address, target } => {
             runtime()?.block_on(client::wait(address, target.as_deref()))?;
         }
+        Options::Token {
+            settings,
+            per_second,
+        } => runtime()?.block_on(token::serve(&settings, per_second))?,
         Options::Load(plan) => say(runtime()?.block_on(client::load(plan))?),
         Options::Overload(plan) => say(runtime()?.block_on(overload::overload(plan))?),
         Options::Idle { plan, pid } => say(runtime()?.block_on(client::idle(&plan, pid))?),

@@ -22,6 +22,10 @@ pub(crate) enum Options {
         address: SocketAddr,
         target: Option<String>,
     },
+    Token {
+        settings: PathBuf,
+        per_second: u32,
+    },
     Load(Plan),
     Overload(Plan),
     Idle {
@@ -61,6 +65,10 @@ impl Options {
             "wait" => Self::Wait {
                 address: next("ADDRESS")?.parse()?,
                 target: words.next(),
+            },
+            "token" => Self::Token {
+                settings: next("SETTINGS")?.into(),
+                per_second: next("PER_SECOND")?.parse()?,
             },
             "load" => {
                 let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);

@@ -233,7 +233,7 @@ fn listed_node(
         journal,
         wire: vec![bridge_node::WIRE_VERSION],
         leaf: vec![1],
-        forms: vec!["plain".to_owned()],
+        forms: ["plain", "batch"].map(str::to_owned).into(),
         witness: None,
         witnessing: None,
     })

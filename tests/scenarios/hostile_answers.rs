@@ -8,7 +8,7 @@ use bridge_tests::claims;
 use bridge_tests::golden;
 use bridge_tests::hostile::{
     Case, Expected, Field, GARBLED, Op, PRESENT, Said, Signed, batch_cases, components, fields,
-    row, signature_lines,
+    good_batches, row, signature_lines,
 };
 use bridge_tests::message::{Message, Start};
 use bridge_tests::puppet::Puppet;
@@ -209,7 +209,6 @@ fn parameter_cases(world: &World) -> Vec<Case> {
     };
     let unknown = || refused("signature_verification");
     let algorithm = || refused("unsupported_algorithm");
-    let form = || refused("unsupported_signature_form");
     let mut cases = Vec::new();
     for name in ["created", "expires", "nonce", "alg", "keyid", "tag"] {
         cases.extend(both(
@@ -271,15 +270,15 @@ fn parameter_cases(world: &World) -> Vec<Case> {
                 "of a batch",
                 "tag",
                 "\"bridge-answer-batch-v1\"",
-                form(),
-                form(),
+                malformed(),
+                malformed(),
             ),
             set(
                 "of a batch of requests",
                 "tag",
                 "\"bridge-request-batch-v1\"",
-                form(),
-                form(),
+                malformed(),
+                malformed(),
             ),
         ]
         .concat(),
@@ -461,10 +460,10 @@ async fn s29_every_field_of_a_valid_answer_altered_in_turn() {
     cases.extend(frame_cases());
     cases.extend(parameter_cases(&world));
     cases.extend(replay_cases());
-    cases.extend(batch_cases(
-        "bridge-answer-batch-v1",
-        &refused("unsupported_signature_form"),
-    ));
+    let signer = Arc::new(Puppet::of(&world.stranger).signer);
+    let batch = "bridge-answer-batch-v1";
+    cases.extend(good_batches(batch, &signer));
+    cases.extend(batch_cases(batch, &signer, (&malformed(), &invalid())));
     let form = both(
         "tag of a refusal",
         (invalid(), refused("invalid_response")),
@@ -569,10 +568,9 @@ async fn s31_every_field_of_a_valid_refusal_altered_in_turn() {
     cases.push(unsigned("both signature fields removed", false));
     cases.extend(parameter_cases(&world));
     cases.extend(replay_cases());
-    cases.extend(batch_cases(
-        "bridge-answer-batch-v1",
-        &refused("unsupported_signature_form"),
-    ));
+    let signer = Arc::new(Puppet::of(&world.stranger).signer);
+    let batch = "bridge-answer-batch-v1";
+    cases.extend(batch_cases(batch, &signer, (&malformed(), &invalid())));
     let taken = format!("403 {DENIED}; request-sent -, response-received {DENIED}");
     let came = run(&mut world, refusal, cases).await;
     judge(&world, "hostile-refusals.txt", &taken, &came);

@@ -10,6 +10,7 @@
 
 mod answers;
 mod basic;
+mod batches;
 mod callers;
 mod clocks;
 mod copies;

@@ -21,6 +21,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use crate::terms::Terms;
+use crate::token::Token;
 use crate::wait::{now_ms, now_s};
 use crate::world::PROVIDER;
 
@@ -75,6 +76,8 @@ pub struct Agency {
     pub ports: Ports,
     /// What its operator vouches for at the next start.
     pub vouched: Vouched,
+    /// Where its exchange key lies, if not in a file: from the next start on.
+    pub token: Option<Arc<Token>>,
     set_ms: Arc<AtomicU64>,
     plan: Plan,
 }
@@ -151,6 +154,7 @@ impl Agency {
             running: None,
             ports: Ports::default(),
             vouched: Vouched::default(),
+            token: None,
             set_ms: Arc::default(),
             plan: Plan::default(),
             folder,
@@ -187,7 +191,7 @@ impl Agency {
             journal: vkey.to_owned(),
             wire: vec![bridge_node::WIRE_VERSION],
             leaf: vec![1],
-            forms: vec!["plain".to_owned()],
+            forms: ["plain", "batch"].map(str::to_owned).into(),
             witness: None,
             witnessing: None,
         }
@@ -306,6 +310,9 @@ impl Agency {
             set => set,
         }));
         parts.vouched = self.vouched;
+        if let Some(token) = &self.token {
+            parts.signer = token.around(parts.signer);
+        }
         let running = Running::open(settings, parts).await;
         let running = running.unwrap_or_else(|failure| panic!("{}", failure.lines().join("\n")));
         let bound = running.addresses;

@@ -12,7 +12,7 @@ mod small;
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets, in the order of a message's way.
-pub const TARGETS: [Target; 18] = [
+pub const TARGETS: [Target; 19] = [
     ("head", bytes::head),
     ("framing", bytes::framing),
     ("target", heads::target),
@@ -20,6 +20,7 @@ pub const TARGETS: [Target; 18] = [
     ("fields", heads::fields),
     ("digest", heads::digest),
     ("signature", heads::signature),
+    ("batch", bytes::batch),
     ("envelope", heads::envelope),
     ("certificate", bytes::certificate),
     ("stamp", bytes::stamp),

@@ -11,7 +11,7 @@ use crate::message::Message;
 
 mod signature;
 
-pub use signature::{batch_cases, signature_lines};
+pub use signature::{batch_cases, good_batches, signature_lines};
 
 /// What a hostile hand does to a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -30,5 +30,6 @@ pub mod registry;
 pub mod relay;
 pub mod terms;
 pub mod time_authority;
+pub mod token;
 pub mod wait;
 pub mod world;

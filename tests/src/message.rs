@@ -9,7 +9,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::envelope::Tag;
-use bridge_signature::{FileSigner, Params, Signer as _};
+use bridge_signature::{BatchValue, FileSigner, Params, Signer as _};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -231,14 +231,67 @@ impl Message {
 
     /// Signs it as it stands.
     pub fn sign(&mut self, signer: &FileSigner) {
+        let base = self.base();
+        self.signature = Some(signer.sign(base.as_bytes()).unwrap());
+    }
+
+    /// Gives it the parameters of the batch form.
+    pub fn batch_params(&mut self, tag: &str) {
+        self.params.retain(|(name, _)| name != "alg");
+        self.set_param("tag", &format!("\"{tag}\""));
+    }
+
+    /// Signs it as it stands, as one of several messages, of which the others exist as hashes only.
+    pub fn sign_in_batch(&mut self, signer: &FileSigner, (count, index): (u32, u32)) {
+        let own = self.leaf();
+        let leaf = |number: u32| match number {
+            number if number == index => own,
+            number => sha256(&[&number.to_be_bytes()]),
+        };
+        let leaves: Vec<[u8; 32]> = (0..count).map(leaf).collect();
+        self.sign_as_leaf(signer, &leaves, index);
+    }
+
+    /// Signs messages as they stand, all with one signature.
+    pub fn sign_together(messages: &mut [Self], signer: &FileSigner) {
+        let leaves: Vec<[u8; 32]> = messages.iter_mut().map(Self::leaf).collect();
+        for (index, message) in (0..).zip(messages) {
+            message.sign_as_leaf(signer, &leaves, index);
+        }
+    }
+
+    /// By what a node remembers the signature of its batch.
+    pub fn mark(&self, signer: &FileSigner) -> [u8; 32] {
+        let value = BatchValue::parse(self.signature.as_ref().unwrap()).unwrap();
+        let text = value.text(signer.key_id(), self.clone().base().as_bytes());
+        sha256(&[&text, value.signature()])
+    }
+
+    fn leaf(&mut self) -> [u8; 32] {
+        sha256(&[&[0], self.base().as_bytes()])
+    }
+
+    /// Standard: RFC 6962 §2.1.
+    fn sign_as_leaf(&mut self, signer: &FileSigner, leaves: &[[u8; 32]], index: u32) {
+        let count = u32::try_from(leaves.len()).unwrap();
+        let (root, path) = root_and_path(leaves, usize::try_from(index).unwrap());
+        let (id, root) = (signer.key_id(), STANDARD.encode(root));
+        let text = format!("bridge-batch-v1\n{id}\n{count}\n{root}\n");
+        let signature = signer.sign(text.as_bytes()).unwrap();
+        let numbers = [count.to_be_bytes(), index.to_be_bytes()].concat();
+        self.signature = Some([&[1][..], &numbers, &path.concat(), &signature].concat());
+    }
+
+    /// The text that is signed; from now on it covers what it covers now.
+    fn base(&mut self) -> String {
         let covered = self.components();
         let mut base = String::new();
         for component in &covered {
             writeln!(base, "{component}: {}", self.value(component)).unwrap();
         }
         write!(base, "\"@signature-params\": {}", self.input(&covered)).unwrap();
-        self.signature = Some(signer.sign(base.as_bytes()).unwrap());
         self.covered = Some(covered);
+        base
     }
 
     /// Turns the signature into ordinary lines, to be altered like others.
@@ -316,6 +369,29 @@ impl Message {
         }
         value
     }
+}
+
+/// The root of a tree, and the path from one of its leaves.
+fn root_and_path(leaves: &[[u8; 32]], index: usize) -> ([u8; 32], Vec<[u8; 32]>) {
+    if let [leaf] = leaves {
+        return (*leaf, Vec::new());
+    }
+    let half = leaves.len().next_power_of_two() / 2;
+    let (left, right) = leaves.split_at(half);
+    let (left, left_path) = root_and_path(left, index.min(half - 1));
+    let (right, right_path) = root_and_path(right, index.saturating_sub(half));
+    let (mut path, sibling) = if index < half {
+        (left_path, right)
+    } else {
+        (right_path, left)
+    };
+    path.push(sibling);
+    (sha256(&[&[1], &left, &right]), path)
+}
+
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let digest = ring::digest::digest(&ring::digest::SHA256, &parts.concat());
+    digest.as_ref().try_into().unwrap()
 }
 
 fn is(name: &str, other: &str) -> bool {

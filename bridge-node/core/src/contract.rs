@@ -44,6 +44,7 @@ pub struct Contract {
     hours: Option<Hours>,
     evidence: EvidenceMode,
     is_read_only: bool,
+    demands_plain_signatures: bool,
     start: UnixMillis,
     end: UnixMillis,
     contact: String,
@@ -170,6 +171,11 @@ impl Contract {
     /// Tells whether only GET, HEAD and OPTIONS are allowed, whatever an endpoint says.
     pub fn is_read_only(&self) -> bool {
         self.is_read_only
+    }
+
+    /// Tells whether each request and answer must be signed on its own, as RFC 9421 says, and none in a batch.
+    pub fn demands_plain_signatures(&self) -> bool {
+        self.demands_plain_signatures
     }
 
     /// Returns the first moment at which the contract allows anything.

@@ -4,6 +4,9 @@
 //! exactly the one that the message demands, so whatever a reader takes from a message was signed. It proves nothing by
 //! itself: [`Envelope::verify`] does, with the key that the directory names for [`Envelope::key_id`].
 //!
+//! A message is signed on its own ([`Form::Plain`]) or with others ([`Form::Batch`]): the tag says which, so the one never
+//! passes for the other.
+//!
 //! A sender sets **all** fields first, `Date` too: a field that a server adds afterwards is not covered and refused.
 //!
 //! ```
@@ -41,7 +44,9 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_signature::{Algorithm, Message, Params, VerifyingKey, parse_signature};
+use bridge_signature::{
+    Algorithm, BatchValue, Form, KnownBatches, Message, Params, VerifyingKey, parse_signature,
+};
 use ring::digest::{Context, SHA256};
 
 mod covered;
@@ -64,9 +69,6 @@ pub const LIFETIME_S: u64 = 60;
 /// How far ahead of this node's clock a peer's may be, seconds.
 pub const AHEAD_S: u64 = 30;
 
-/// The tags of messages that were signed together as one tree. Known, so that they are refused by name.
-const BATCH_TAGS: [&str; 2] = ["bridge-request-batch-v1", "bridge-answer-batch-v1"];
-
 /// Says what a signature is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Tag {
@@ -83,8 +85,10 @@ pub enum Tag {
 pub struct Envelope {
     /// The name of the exchange key: base64url SHA-256 of its certificate.
     pub key_id: String,
-    /// The algorithm that the message claims; [`Envelope::verify`] compares it with the key's record.
-    pub algorithm: Algorithm,
+    /// Whether it was signed on its own or in a batch.
+    pub form: Form,
+    /// The algorithm that the message claims; [`Envelope::verify`] compares it with the key's record. The batch form claims none.
+    pub algorithm: Option<Algorithm>,
     /// When it was signed, Unix seconds by the peer's clock.
     pub created: u64,
     /// Until when it counts on the wire, Unix seconds.
@@ -109,14 +113,25 @@ impl Tag {
         }
     }
 
-    fn read(text: &str) -> Result<Self, EnvelopeError> {
-        if BATCH_TAGS.contains(&text) {
-            return Err(EnvelopeError::BatchForm);
+    /// Returns the text of the parameter `tag` in the batch form; refusals have none.
+    pub const fn batch_str(self) -> Option<&'static str> {
+        match self {
+            Self::Request => Some("bridge-request-batch-v1"),
+            Self::Answer => Some("bridge-answer-batch-v1"),
+            Self::Refusal => None,
         }
-        [Self::Request, Self::Answer, Self::Refusal]
-            .into_iter()
-            .find(|tag| tag.as_str() == text)
-            .ok_or_else(|| EnvelopeError::UnknownTag(text.to_owned()))
+    }
+
+    fn read(text: &str) -> Result<(Self, Form), EnvelopeError> {
+        for tag in [Self::Request, Self::Answer, Self::Refusal] {
+            if tag.as_str() == text {
+                return Ok((tag, Form::Plain));
+            }
+            if tag.batch_str() == Some(text) {
+                return Ok((tag, Form::Batch));
+            }
+        }
+        Err(EnvelopeError::UnknownTag(text.to_owned()))
     }
 
     fn fits(self, message: &Message<'_>) -> bool {
@@ -145,6 +160,15 @@ pub fn params(
     }
 }
 
+/// Makes the parameters of the same signature in the batch form; nothing for a tag that has none.
+pub fn batch_params(tag: Tag, plain: &Params) -> Option<Params> {
+    Some(Params {
+        alg: None,
+        tag: Some(tag.batch_str()?.to_owned()),
+        ..plain.clone()
+    })
+}
+
 /// Reads the signature of a message and checks everything about it that needs no key and no clock.
 ///
 /// # Errors
@@ -154,11 +178,15 @@ pub fn params(
 /// Standard: RFC 9421 §3.2.
 pub fn open(message: &Message<'_>) -> Result<Envelope, EnvelopeError> {
     let received = parse_signature(message.fields(), LABEL)?;
-    let tag = Tag::read(text("tag", received.params.tag.as_deref())?)?;
+    let (tag, form) = Tag::read(text("tag", received.params.tag.as_deref())?)?;
     if !tag.fits(message) {
         return Err(EnvelopeError::TagOfOtherMessage(tag));
     }
-    let algorithm = text("alg", received.params.alg.as_deref())?.parse()?;
+    let algorithm = match (form, received.params.alg.as_deref()) {
+        (Form::Plain, claimed) => Some(text("alg", claimed)?.parse()?),
+        (Form::Batch, None) => None,
+        (Form::Batch, Some(_)) => return Err(EnvelopeError::BatchAlgorithm),
+    };
     let created = received
         .params
         .created
@@ -178,8 +206,12 @@ pub fn open(message: &Message<'_>) -> Result<Envelope, EnvelopeError> {
     check_covered(message, &received)?;
     let base = received.base(message)?.into_bytes();
     let signature = received.signature;
+    if form == Form::Batch {
+        BatchValue::parse(&signature)?;
+    }
     Ok(Envelope {
         key_id,
+        form,
         algorithm,
         created,
         expires,
@@ -196,12 +228,32 @@ impl Envelope {
     /// # Errors
     /// [`EnvelopeError::AlgorithmOfOtherKey`] and [`EnvelopeError::NotGenuine`].
     pub fn verify(&self, key: &VerifyingKey) -> Result<(), EnvelopeError> {
-        if key.algorithm() != self.algorithm {
-            let (claimed, recorded) = (self.algorithm, key.algorithm());
+        self.verify_among(key, None)
+    }
+
+    /// Verifies as [`Envelope::verify`] does, but the signature of a batch that is known not again.
+    ///
+    /// # Errors
+    /// As [`Envelope::verify`].
+    pub fn verify_among(
+        &self,
+        key: &VerifyingKey,
+        known: Option<&dyn KnownBatches>,
+    ) -> Result<(), EnvelopeError> {
+        if let Some(claimed) = self.algorithm
+            && claimed != key.algorithm()
+        {
+            let recorded = key.algorithm();
             return Err(EnvelopeError::AlgorithmOfOtherKey { claimed, recorded });
         }
-        key.verify(&self.base, &self.signature)
-            .map_err(EnvelopeError::NotGenuine)
+        match self.form {
+            Form::Plain => key.verify(&self.base, &self.signature),
+            Form::Batch => {
+                let value = BatchValue::parse(&self.signature)?;
+                value.verify(key, (&self.key_id, &self.base), known)
+            }
+        }
+        .map_err(EnvelopeError::NotGenuine)
     }
 }
 

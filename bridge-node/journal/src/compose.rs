@@ -1,12 +1,11 @@
-//! Makes the frame of an entry: message signed, evidence sealed, leaf completed.
+//! Makes the frame of an entry whose message is signed: evidence sealed, leaf completed.
 
 use bridge_core::leaf::{EvidenceMode, Leaf, UnixMillis};
-use bridge_signature::Signer;
 use bytes::Bytes;
 use ring::rand::SecureRandom;
 
 use crate::config::EVIDENCE_BODY_BYTES;
-use crate::entry::{Entry, LinkField};
+use crate::entry::{Entry, LinkField, Signed};
 use crate::error::RecordError;
 use crate::evidence::{Place, Plain, RecordSecret};
 use crate::frame::{FrameKind, begin_frame, end_frame};
@@ -18,7 +17,7 @@ use crate::tree::{Hash, leaf_hash, sha256};
 pub(crate) struct Draft {
     pub(crate) leaf: Leaf,
     /// The signature made here.
-    pub(crate) made: Option<Vec<u8>>,
+    pub(crate) made: Option<Signed>,
     message: Option<(Vec<u8>, Vec<u8>)>,
     body: Option<Bytes>,
     subjects: Vec<(String, String)>,
@@ -33,11 +32,11 @@ pub(crate) struct Setting<'a> {
 }
 
 impl Draft {
-    /// Signs what is to be signed and decides what is kept as evidence.
-    pub(crate) fn new(entry: Entry, signer: &dyn Signer) -> Result<Self, RecordError> {
+    /// Takes an entry, with its base and signature if it was signed here, and decides what is kept as evidence.
+    pub(crate) fn new(entry: Entry, made: Option<(Vec<u8>, Signed)>) -> Result<Self, RecordError> {
         let Entry {
             mut leaf,
-            sign,
+            sign: _,
             link_as,
             base,
             signature,
@@ -45,20 +44,17 @@ impl Draft {
             subjects,
             mode,
         } = entry;
-        let mut made = None;
-        let message = match (sign, base, signature) {
-            (Some(base), None, None) => {
-                let signature = signer.sign(&base).map_err(RecordError::Sign)?;
-                let link = Some(link(&signature));
+        let (message, made) = match (made, base, signature) {
+            (Some((base, signed)), None, None) => {
+                let link = Some(link(&signed.value));
                 match link_as {
                     LinkField::Link => leaf.link = link,
                     LinkField::AnswerLink => leaf.answer_link = link,
                 }
-                made = Some(signature.clone());
-                Some((base, signature))
+                (Some((base, signed.value.clone())), Some(signed))
             }
-            (None, Some(base), Some(signature)) => Some((base, signature)),
-            (None, None, None) => None,
+            (None, Some(base), Some(signature)) => (Some((base, signature)), None),
+            (None, None, None) => (None, None),
             (Some(_), _, _) => return Err(RecordError::TwoMessages),
             (None, _, _) => return Err(RecordError::NoMessage),
         };

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
+use bridge_signature::{Base, Form};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -18,8 +19,8 @@ use crate::evidence::Evidence;
 pub struct Entry {
     /// The facts. Time, link, mode, evidence and subjects are filled in by the journal.
     pub leaf: Leaf,
-    /// The signature base of the message to sign.
-    pub sign: Option<Vec<u8>>,
+    /// The message to sign.
+    pub sign: Option<Unsigned>,
     /// Which field of the leaf takes the link of the signature made.
     pub link_as: LinkField,
     /// The signature base of the message received.
@@ -51,6 +52,32 @@ impl Entry {
     }
 }
 
+/// A message to sign, in each form that its receiver takes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unsigned {
+    /// The base that is signed if the message is signed on its own.
+    pub plain: Base,
+    /// The base that is signed if the message is signed with others; `None` if it must not be.
+    pub batch: Option<Base>,
+}
+
+impl From<Base> for Unsigned {
+    fn from(plain: Base) -> Self {
+        Self { plain, batch: None }
+    }
+}
+
+/// A signature made by the journal's station.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Signed {
+    /// Whether the message was signed on its own or with others.
+    pub form: Form,
+    /// What goes into `Signature-Input`.
+    pub input: String,
+    /// The signature's bytes.
+    pub value: Vec<u8>,
+}
+
 /// The field of a leaf that takes the link of a signature made here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkField {
@@ -68,7 +95,7 @@ pub struct Receipt {
     /// The leaf's hash in the tree.
     pub leaf_hash: [u8; 32],
     /// The signature made, if one was asked for.
-    pub signature: Option<Vec<u8>>,
+    pub signature: Option<Signed>,
     /// `{origin}#{index}:{base64url of the leaf hash}`.
     pub text: String,
     /// The time in the leaf.
@@ -117,6 +144,10 @@ pub struct Tally {
     pub sealed_segments: u64,
     /// Entries that wait for the station.
     pub waiting: u64,
+    /// Signatures that the exchange key made.
+    pub signatures: u64,
+    /// Messages that they sign; more than signatures where messages were signed together.
+    pub signed_messages: u64,
 }
 
 /// What to search for: leaves that fit all that is given.

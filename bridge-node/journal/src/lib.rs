@@ -103,7 +103,9 @@ pub use config::{
 pub use consistency::{PROOF_LIMIT, is_consistent};
 pub use cosignature::{Witness, WitnessKey};
 pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
-pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Tally};
+pub use entry::{
+    Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Signed, Tally, Unsigned,
+};
 pub use error::{
     CloseError, CosignedError, Damage, Fault, JournalError, Move, OpenError, ReadError,
     RecordError, UnfinishedError,

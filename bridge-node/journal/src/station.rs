@@ -1,6 +1,6 @@
 //! The station: the one thread that writes, from an entry to its receipt.
 //!
-//! 1. It takes all entries that wait, signs their messages and makes their frames.
+//! 1. It takes all entries that wait, signs their messages as one batch (a lone one plainly) and makes their frames.
 //! 2. It appends the commit, writes all with one call and makes it durable with one `fdatasync`.
 //! 3. It publishes the leaves to readers and hands out the receipts.
 //! 4. When a segment is full it seals it and begins the next, which the keeper has made ready.
@@ -34,7 +34,10 @@ use crate::shared::{Published, Shared};
 use crate::tree::{Hash, Tree};
 use crate::unfinished::Unfinished;
 
+mod signing;
 mod turn;
+
+use signing::Made;
 
 /// What is sent to the station.
 pub(crate) enum Message {
@@ -94,7 +97,7 @@ pub(crate) struct Batch {
 /// How long entries are gathered when the batch before had several. A lone exchange never waits.
 const GATHERING: Duration = Duration::from_micros(250);
 
-/// The most entries in one batch.
+/// The most entries taken at a time.
 const BATCH_ENTRIES: usize = 256;
 
 /// A batch is written when it has reached this; one entry may exceed it.
@@ -116,8 +119,15 @@ impl Station {
         inbox: &Receiver<Message>,
     ) -> Result<Option<oneshot::Sender<()>>, JournalError> {
         let mut taken = 0;
+        // What must be signed alone, when there was no time for it yet, is the first of what is taken next.
+        let mut jobs = Vec::new();
         loop {
-            let message = match self.next_deadline() {
+            let deadline = if jobs.is_empty() {
+                self.next_deadline()
+            } else {
+                Some(Instant::now())
+            };
+            let message = match deadline {
                 Some(deadline) => {
                     inbox.recv_timeout(deadline.saturating_duration_since(Instant::now()))
                 }
@@ -126,26 +136,34 @@ impl Station {
             let mut message = match message {
                 Ok(message) => Some(message),
                 Err(RecvTimeoutError::Timeout) => None,
-                Err(RecvTimeoutError::Disconnected) => return Ok(None),
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.stage_all(jobs)?;
+                    self.flush()?;
+                    return Ok(None);
+                }
             };
             if message.is_some() && taken > 1 {
                 // Others were under way a moment ago: they share this write and sync instead of paying for their own.
                 thread::sleep(GATHERING);
             }
-            taken = 0;
             while let Some(next) = message {
                 match next {
-                    Message::Record(job) => self.stage(*job)?,
-                    Message::Unfinished(reply) => self.tell_unfinished(reply)?,
+                    Message::Record(job) => jobs.push(*job),
+                    Message::Unfinished(reply) => {
+                        self.stage_all(std::mem::take(&mut jobs))?;
+                        self.tell_unfinished(reply)?;
+                    }
                     Message::Close(reply) => {
+                        self.stage_all(jobs)?;
                         self.flush()?;
                         return Ok(Some(reply));
                     }
                 }
-                taken += 1;
-                let room = taken < BATCH_ENTRIES && self.batch.bytes.len() < BATCH_BYTES;
+                let room = jobs.len() < BATCH_ENTRIES;
                 message = room.then(|| inbox.try_recv().ok()).flatten();
             }
+            taken = jobs.len();
+            jobs = self.stage_some(jobs)?;
             while let Some(done) = self.keeper.poll()? {
                 self.take_over(done)?;
             }
@@ -165,8 +183,28 @@ impl Station {
         Ok(())
     }
 
+    /// Puts entries into the batch, however long their signatures take.
+    fn stage_all(&mut self, mut jobs: Vec<Job>) -> Result<(), JournalError> {
+        while !jobs.is_empty() {
+            jobs = self.stage_some(jobs)?;
+        }
+        Ok(())
+    }
+
+    /// Puts entries into the batch; returns those for whose signatures there was no time.
+    fn stage_some(&mut self, jobs: Vec<Job>) -> Result<Vec<Job>, JournalError> {
+        let (signed, postponed) = self.sign(jobs);
+        for (job, made) in signed {
+            self.stage(job, made)?;
+            if self.batch.bytes.len() >= BATCH_BYTES {
+                self.flush()?;
+            }
+        }
+        Ok(postponed)
+    }
+
     /// Puts an entry into the batch, or tells its sender why not.
-    fn stage(&mut self, job: Job) -> Result<(), JournalError> {
+    fn stage(&mut self, job: Job, made: Made) -> Result<(), JournalError> {
         let Job {
             mut entry,
             reply,
@@ -174,7 +212,10 @@ impl Station {
         } = job;
         let time_ms = entry.leaf.time.0.max(self.newest_ms);
         entry.leaf.time = UnixMillis(time_ms);
-        let mut draft = match Draft::new(entry, &*self.signer) {
+        let draft = made
+            .map_err(RecordError::Sign)
+            .and_then(|made| Draft::new(entry, made));
+        let mut draft = match draft {
             Ok(draft) => draft,
             Err(refused) => {
                 answer(reply, Err(refused));
@@ -190,7 +231,7 @@ impl Station {
         };
         match staged {
             Ok(leaf_hash) => {
-                let receipt = self.place(&draft, leaf_hash);
+                let receipt = self.place(&mut draft, leaf_hash);
                 self.batch.waiting.push((reply, receipt, place));
             }
             Err(refused) => answer(reply, Err(refused)),
@@ -224,7 +265,7 @@ impl Station {
     }
 
     /// Gives the leaf whose frame was written last its place in the tree.
-    fn place(&mut self, draft: &Draft, leaf_hash: Hash) -> Receipt {
+    fn place(&mut self, draft: &mut Draft, leaf_hash: Hash) -> Receipt {
         let index = self.tree.size();
         let placed = &mut self.batch.placed;
         self.tree
@@ -235,7 +276,7 @@ impl Station {
         Receipt {
             index,
             leaf_hash,
-            signature: draft.made.clone(),
+            signature: draft.made.take(),
             text: receipt_text(origin, index, &leaf_hash),
             time: draft.leaf.time,
         }

@@ -1,5 +1,6 @@
 //! The journal as a whole: its life, its crashes, its readers, its damage.
 
+mod batches;
 mod bytes;
 mod crash;
 mod damage;

@@ -16,6 +16,8 @@ use crate::structured::{all_bytes, is_string, printable};
 pub struct Base {
     bytes: Vec<u8>,
     input: String,
+    /// Where the parameters begin in `input`, behind the list of what is covered.
+    params_at: usize,
 }
 
 /// Why no signature base can be made.
@@ -82,8 +84,9 @@ pub fn signature_base(
     let mut written = String::with_capacity(256);
     params.write(&mut written)?;
     let (bytes, mut input) = lines(message, covered)?;
+    let params_at = input.len();
     input.push_str(&written);
-    with_params(bytes, input)
+    with_params(bytes, input, params_at)
 }
 
 /// Makes the base with a signature-params value that is already written.
@@ -92,8 +95,8 @@ pub(crate) fn base_with_input(
     covered: &[Component<'_>],
     input: String,
 ) -> Result<Base, BaseError> {
-    let (bytes, _list) = lines(message, covered)?;
-    with_params(bytes, input)
+    let (bytes, list) = lines(message, covered)?;
+    with_params(bytes, input, list.len())
 }
 
 /// Writes the line of each component, and the list of their identifiers.
@@ -135,14 +138,21 @@ fn lines(message: &Message<'_>, covered: &[Component<'_>]) -> Result<(Vec<u8>, S
     Ok((bytes, list))
 }
 
-fn with_params(mut bytes: Vec<u8>, input: String) -> Result<Base, BaseError> {
-    bytes.extend_from_slice(b"\"@signature-params\": ");
+fn with_params(mut bytes: Vec<u8>, input: String, params_at: usize) -> Result<Base, BaseError> {
+    bytes.extend_from_slice(PARAMS_LINE);
     bytes.extend_from_slice(input.as_bytes());
     if bytes.len() > MAX_BASE_BYTES {
         return Err(BaseError::TooLarge);
     }
-    Ok(Base { bytes, input })
+    Ok(Base {
+        bytes,
+        input,
+        params_at,
+    })
 }
+
+/// How the last line of a base begins.
+const PARAMS_LINE: &[u8] = b"\"@signature-params\": ";
 
 /// Writes the two fields that carry a signature: `Signature-Input` and `Signature`.
 ///
@@ -151,14 +161,26 @@ fn with_params(mut bytes: Vec<u8>, input: String) -> Result<Base, BaseError> {
 /// constant of the program, not a stranger's text.
 ///
 /// Standard: RFC 9421 §4.1, §4.2.
-#[expect(clippy::expect_used, reason = "a label is a constant of the program")]
 pub fn signature_fields(label: &str, base: &Base, signature: &[u8]) -> (HeaderValue, HeaderValue) {
+    signature_fields_of(label, &base.input, signature)
+}
+
+/// Writes the two fields of what [`Base::input`] has given.
+///
+/// # Panics
+/// As [`signature_fields`].
+#[expect(clippy::expect_used, reason = "a label is a constant of the program")]
+pub fn signature_fields_of(
+    label: &str,
+    input: &str,
+    signature: &[u8],
+) -> (HeaderValue, HeaderValue) {
     let key = sfv::KeyRef::from_str(label)
         .expect("a label is a key")
         .as_str();
     let encoded = STANDARD.encode(signature);
     (
-        printable(format!("{key}={}", base.input)),
+        printable(format!("{key}={input}")),
         printable(format!("{key}=:{encoded}:")),
     )
 }
@@ -172,6 +194,30 @@ impl Base {
     /// Gives the bytes that are signed.
     pub fn into_bytes(self) -> Vec<u8> {
         self.bytes
+    }
+
+    /// Gives the bytes that are signed, and what [`Self::input`] returns.
+    pub fn into_parts(self) -> (Vec<u8>, String) {
+        (self.bytes, self.input)
+    }
+
+    /// Makes the base of the same message with other parameters.
+    ///
+    /// # Errors
+    /// [`BaseError::Parameter`] and [`BaseError::TooLarge`].
+    pub fn with_params(&self, params: &Params) -> Result<Self, BaseError> {
+        let (list, old) = self
+            .input
+            .split_at_checked(self.params_at)
+            .unwrap_or_default();
+        let mut input = String::with_capacity(self.input.len());
+        input.push_str(list);
+        params.write(&mut input)?;
+        let tail = PARAMS_LINE.len() + list.len() + old.len();
+        let lines = self.bytes.len().saturating_sub(tail);
+        let mut bytes = Vec::with_capacity(self.bytes.len());
+        bytes.extend_from_slice(self.bytes.get(..lines).unwrap_or_default());
+        with_params(bytes, input, self.params_at)
     }
 
     /// Returns the covered components and parameters: the member's value in `Signature-Input`.

@@ -47,6 +47,9 @@ pub enum SignError {
     /// Signing itself failed.
     #[error("signing failed: {0}")]
     Failed(String),
+    /// So many messages can't be signed as one batch.
+    #[error("{0} messages can not be signed as one batch")]
+    Count(usize),
 }
 
 /// Why bytes are not a public key.

@@ -43,6 +43,7 @@
 
 mod algorithm;
 mod base;
+mod batch;
 mod component;
 mod digest;
 mod key;
@@ -55,7 +56,8 @@ mod received;
 mod structured;
 
 pub use algorithm::{Algorithm, UnknownAlgorithm};
-pub use base::{Base, BaseError, signature_base, signature_fields};
+pub use base::{Base, BaseError, signature_base, signature_fields, signature_fields_of};
+pub use batch::{BatchError, BatchValue, Form, KnownBatches, sign_batch};
 pub use component::Component;
 pub use digest::{
     BodyDigest, DigestError, content_digest_field, content_digest_of, parse_content_digest,

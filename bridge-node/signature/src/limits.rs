@@ -14,3 +14,6 @@ pub const MAX_BASE_BYTES: usize = 256 * 1024;
 
 /// Bytes of a received `Content-Digest` value: every registered algorithm at once fits.
 pub const MAX_DIGEST_FIELD_BYTES: usize = 1024;
+
+/// Messages of one batch: a path has 12 hashes then.
+pub const MAX_BATCH: u32 = 4096;

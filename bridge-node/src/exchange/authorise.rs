@@ -18,7 +18,7 @@ use super::about::{About, Refused};
 use super::enter::{Asked, Entered};
 use super::metadata;
 use super::ordered;
-use super::verify::VerifiedRequest;
+use super::verify::{VerifiedRequest, allowed};
 use crate::contracts::{KnownGroups, is_party};
 use crate::node::Node;
 use crate::peers::{Line, PeerAddress, PeerError};
@@ -83,6 +83,14 @@ impl Right {
         match &self.0 {
             Inner::Contract(allowed, _) => Some(allowed),
             Inner::Metadata => None,
+        }
+    }
+
+    /// Whether the contract wants each message signed on its own.
+    pub(super) fn demands_plain_signatures(&self) -> bool {
+        match &self.0 {
+            Inner::Contract(allowed, _) => allowed.contract.demands_plain_signatures(),
+            Inner::Metadata => false,
         }
     }
 
@@ -160,11 +168,13 @@ pub(super) fn inbound(
     node: &Node,
     mut verified: VerifiedRequest,
 ) -> Result<AuthorisedRequest, Refused> {
-    match decide_inbound(node, &verified) {
-        Ok(right) => {
-            right.note(&mut verified.about);
-            Ok(AuthorisedRequest { verified, right })
-        }
+    let decided = decide_inbound(node, &verified).and_then(|right| {
+        right.note(&mut verified.about);
+        allowed(&right, &verified.envelope).map_err(Refusal::PeerRequest)?;
+        Ok(right)
+    });
+    match decided {
+        Ok(right) => Ok(AuthorisedRequest { verified, right }),
         Err(refusal) => Err(verified.about.refuse(refusal).proved(verified.proof())),
     }
 }

@@ -6,8 +6,7 @@ use bridge_core::envelope::Envelope;
 use bridge_core::leaf::{EvidenceMode, Leaf};
 use bridge_core::refusal::{ContractName, Denial, Refusal, ServiceFault};
 use bridge_core::subject::subjects;
-use bridge_journal::{Entry, LinkField};
-use bridge_signature::Base;
+use bridge_journal::{Entry, LinkField, Unsigned};
 use bytes::Bytes;
 
 use super::authorise::Right;
@@ -16,7 +15,7 @@ use crate::payload::Payload;
 
 pub(super) fn signing(
     leaf: Leaf,
-    base: &Base,
+    sign: Unsigned,
     link_as: LinkField,
     payload: &Payload,
     subjects: Vec<(String, String)>,
@@ -24,7 +23,7 @@ pub(super) fn signing(
 ) -> Entry {
     Entry {
         leaf,
-        sign: Some(base.bytes().to_vec()),
+        sign: Some(sign),
         link_as,
         base: None,
         signature: None,

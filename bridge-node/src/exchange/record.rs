@@ -9,7 +9,8 @@ use bridge_core::envelope::{Tag, link};
 use bridge_core::identity::NodeId;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, coarse_size, nonce_mark};
 use bridge_core::refusal::{NodeFault, Refusal};
-use bridge_journal::{Entry, LinkField, Receipt};
+use bridge_journal::{Entry, LinkField, Receipt, Signed};
+use bridge_signature::Form;
 use http::HeaderMap;
 
 use super::about::{About, Refused};
@@ -87,18 +88,21 @@ pub(super) async fn request(
         authority,
         fields,
     };
-    let base = request_base(node, &head, &nonce).map_err(|refusal| about.refuse(refusal))?;
+    let may_batch = may_batch(&view, line.node(), &right);
+    let unsigned =
+        request_base(node, &head, &nonce, may_batch).map_err(|refusal| about.refuse(refusal))?;
     let found = request_subjects(&right, &entered.asked, &entered.payload)
         .map_err(|refusal| about.refuse(refusal))?;
     let mode = evidence_mode(&right, &entered.payload);
     let mut leaf = about.leaf(Kind::RequestSent, node.clock.now());
     leaf.decision = Some(true);
-    let entry = signing(leaf, &base, LinkField::Link, &entered.payload, found, mode);
-    let receipt = write(node, entry, &about).await?;
-    let signature = receipt.signature.clone().unwrap_or_default();
-    about.link = Some(link(&signature));
+    let link_as = LinkField::Link;
+    let entry = signing(leaf, unsigned, link_as, &entered.payload, found, mode);
+    let mut receipt = write(node, entry, &about).await?;
     about.begun = true;
-    add_signature(&mut head.fields, &base, &signature);
+    let signed = signature_of(&mut receipt).map_err(|refusal| about.refuse(refusal))?;
+    about.link = Some(link(&signed.value));
+    add_signature(&mut head.fields, &signed);
     let value = SignedRequest {
         head,
         asked: entered.asked,
@@ -210,6 +214,7 @@ pub(super) async fn answer(
     }
     let draft = Draft {
         tag: Tag::Answer,
+        may_batch: may_batch(&verified.view, &verified.peer, &value.right),
         status: served.status,
         fields,
         payload,
@@ -241,6 +246,8 @@ pub(super) fn maintenance_told(node: &Node, about: &About) -> Option<String> {
 /// An answer that has to be signed and journaled.
 pub(super) struct Draft {
     pub(super) tag: Tag,
+    /// Whether it may be signed together with others.
+    pub(super) may_batch: bool,
     pub(super) status: u16,
     pub(super) fields: HeaderMap,
     pub(super) payload: Payload,
@@ -258,6 +265,7 @@ pub(super) async fn sign_answer(
 ) -> Result<(SignedAnswer, Receipt), Refused> {
     let Draft {
         tag,
+        may_batch,
         status,
         mut fields,
         payload,
@@ -266,15 +274,13 @@ pub(super) async fn sign_answer(
         mode,
     } = draft;
     answer_fields(about, (head, request_body), &payload, &mut fields);
-    let base =
-        answer_base(node, tag, (status, &fields), head).map_err(|refusal| about.refuse(refusal))?;
-    let entry = signing(leaf, &base, LinkField::AnswerLink, &payload, subjects, mode);
-    let receipt = write(node, entry, about).await?;
-    add_signature(
-        &mut fields,
-        &base,
-        &receipt.signature.clone().unwrap_or_default(),
-    );
+    let unsigned = answer_base(node, tag, (status, &fields), head, may_batch)
+        .map_err(|refusal| about.refuse(refusal))?;
+    let link_as = LinkField::AnswerLink;
+    let entry = signing(leaf, unsigned, link_as, &payload, subjects, mode);
+    let mut receipt = write(node, entry, about).await?;
+    let signed = signature_of(&mut receipt).map_err(|refusal| about.refuse(refusal))?;
+    add_signature(&mut fields, &signed);
     Ok((
         SignedAnswer {
             status,
@@ -283,6 +289,17 @@ pub(super) async fn sign_answer(
         },
         receipt,
     ))
+}
+
+/// Whether a message to this node, under this right, may be signed together with others.
+fn may_batch(view: &View, receiver: &NodeId, right: &Right) -> bool {
+    view.takes(receiver, Form::Batch) && !right.demands_plain_signatures()
+}
+
+/// Takes the signature that the journal was asked for.
+fn signature_of(receipt: &mut Receipt) -> Result<Signed, Refusal> {
+    let signed = receipt.signature.take();
+    signed.ok_or(Refusal::Node(NodeFault::Signing))
 }
 
 /// Writes one entry; the journal's trouble is this node's fault and nobody else's.

@@ -136,6 +136,7 @@ async fn signed(
     let payload = content(&proof.head.method, status, payload);
     let draft = Draft {
         tag: Tag::Refusal,
+        may_batch: false,
         status,
         fields,
         payload,

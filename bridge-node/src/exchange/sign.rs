@@ -1,10 +1,14 @@
 //! What is signed, and how it stands on the wire: heads, signature bases, the fields that every message carries.
 
-use bridge_core::envelope::{LABEL, Tag, answer_components, params, request_components};
+use bridge_core::envelope::{
+    LABEL, Tag, answer_components, batch_params, params, request_components,
+};
 use bridge_core::fields::{request_hash, secrets_field};
 use bridge_core::refusal::{NodeFault, Refusal};
+use bridge_journal::{Signed, Unsigned};
 use bridge_signature::{
-    AnswerView, Base, Message, RequestView, content_digest_field, signature_base, signature_fields,
+    AnswerView, BaseError, Component, Message, Params, RequestView, content_digest_field,
+    signature_base, signature_fields_of,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
@@ -42,12 +46,13 @@ impl RequestHead {
     }
 }
 
-/// The signature base of a request, over all its fields.
+/// The signature base of a request, over all its fields; also in the batch form if it may have that.
 pub(super) fn request_base(
     node: &Node,
     head: &RequestHead,
     nonce: &[u8; 16],
-) -> Result<Base, Refusal> {
+    may_batch: bool,
+) -> Result<Unsigned, Refusal> {
     let covered = request_components(&head.fields);
     let params = params(
         Tag::Request,
@@ -56,7 +61,8 @@ pub(super) fn request_base(
         node.clock.now_s(),
         nonce,
     );
-    signature_base(&Message::Request(head.view()), &covered, &params).map_err(|e| cannot_sign(&e))
+    let message = Message::Request(head.view());
+    unsigned(&message, &covered, (Tag::Request, &params), may_batch).map_err(|e| cannot_sign(&e))
 }
 
 /// The signature base of an answer or refusal, over all its fields and the request that it belongs to.
@@ -65,7 +71,8 @@ pub(super) fn answer_base(
     tag: Tag,
     (status, fields): (u16, &HeaderMap),
     request: &RequestHead,
-) -> Result<Base, Refusal> {
+    may_batch: bool,
+) -> Result<Unsigned, Refusal> {
     let params = params(
         tag,
         node.signer.key_id(),
@@ -79,7 +86,23 @@ pub(super) fn answer_base(
         fields,
         request: request.view(),
     };
-    signature_base(&Message::Answer(view), &covered, &params).map_err(|e| cannot_sign(&e))
+    let message = Message::Answer(view);
+    unsigned(&message, &covered, (tag, &params), may_batch).map_err(|e| cannot_sign(&e))
+}
+
+/// The base in each form: which of them is signed, the station knows when it sees what else waits for the key.
+fn unsigned(
+    message: &Message<'_>,
+    covered: &[Component<'_>],
+    (tag, params): (Tag, &Params),
+    may_batch: bool,
+) -> Result<Unsigned, BaseError> {
+    let plain = signature_base(message, covered, params)?;
+    let params = batch_params(tag, params).filter(|_| may_batch);
+    let batch = params
+        .map(|params| plain.with_params(&params))
+        .transpose()?;
+    Ok(Unsigned { plain, batch })
 }
 
 /// Fields of a request that its answer and its refusal repeat.
@@ -160,7 +183,7 @@ pub(super) fn protect(fields: &mut HeaderMap, payload: &Payload) {
     }
 }
 
-fn cannot_sign(error: &bridge_signature::BaseError) -> Refusal {
+fn cannot_sign(error: &BaseError) -> Refusal {
     tracing::error!(%error, "a message cannot be signed");
     Refusal::Node(NodeFault::Signing)
 }
@@ -174,8 +197,8 @@ pub(super) fn fresh_nonce() -> Result<[u8; 16], Refusal> {
 }
 
 /// Puts the signature on the message.
-pub(super) fn add_signature(fields: &mut HeaderMap, base: &Base, signature: &[u8]) {
-    let (input, value) = signature_fields(LABEL, base, signature);
+pub(super) fn add_signature(fields: &mut HeaderMap, signed: &Signed) {
+    let (input, value) = signature_fields_of(LABEL, &signed.input, &signed.value);
     fields.insert("signature-input", input);
     fields.insert("signature", value);
 }

@@ -9,12 +9,13 @@ use bridge_core::fields::{CallerFields, FieldError, check_secrets, read_caller_f
 use bridge_core::identity::{MemberId, NodeId, SubsystemId};
 use bridge_core::leaf::nonce_mark;
 use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
-use bridge_signature::{Message, ParseError, parse_content_digest};
+use bridge_signature::{Form, Message, ParseError, parse_content_digest};
 use http::{HeaderMap, Method};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
+use super::authorise::Right;
 use super::enter::{Asked, PeerEntered, collect};
 use super::sign::RequestHead;
 use crate::node::Node;
@@ -43,6 +44,8 @@ pub(super) struct VerifiedRequest {
     pub(super) envelope: Envelope,
     pub(super) payload: Payload,
     pub(super) view: Arc<View>,
+    /// The node that asks, and takes the answer.
+    pub(super) peer: NodeId,
     pub(super) about: About,
 }
 
@@ -116,6 +119,7 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
         envelope,
         payload,
         view,
+        peer,
         about,
     })
 }
@@ -148,6 +152,7 @@ fn genuine_head(
     if envelope.tag != Tag::Request {
         return Err(fault(PeerFault::SignatureMalformed));
     }
+    taken(node, view, &envelope).map_err(fault)?;
     genuine(view, &envelope, now_s, peer.member()).map_err(fault)?;
     Ok(envelope)
 }
@@ -198,6 +203,23 @@ fn admit(node: &Node, id: Uuid, envelope: &Envelope, now_s: u64) -> Result<(), R
     }
 }
 
+/// The form of the signature is one that the directory says this node takes.
+fn taken(node: &Node, view: &View, envelope: &Envelope) -> Result<(), PeerFault> {
+    if view.takes(&node.settings.node, envelope.form) {
+        return Ok(());
+    }
+    Err(PeerFault::Form)
+}
+
+/// The form of a genuine signature is one that the contract allows: whoever judges the evidence of such a contract later
+/// needs to know RFC 9421 and nothing of batches.
+pub(super) fn allowed(right: &Right, envelope: &Envelope) -> Result<(), PeerFault> {
+    if envelope.form == Form::Batch && right.demands_plain_signatures() {
+        return Err(PeerFault::Form);
+    }
+    Ok(())
+}
+
 /// The key is in the directory, of this member, valid now, of this algorithm, and the signature is its own.
 fn genuine(
     view: &View,
@@ -211,11 +233,15 @@ fn genuine(
     if !key.valid_at(now_s) {
         return Err(PeerFault::KeyNotValid);
     }
-    if key.verifying.algorithm() != envelope.algorithm {
+    let recorded = key.verifying.algorithm();
+    if envelope
+        .algorithm
+        .is_some_and(|claimed| claimed != recorded)
+    {
         return Err(PeerFault::Algorithm);
     }
     envelope
-        .verify(&key.verifying)
+        .verify_among(&key.verifying, Some(&key.batches))
         .map_err(|_invalid| PeerFault::SignatureInvalid)?;
     if key.node.member() != member {
         return Err(PeerFault::TieOfConnection);
@@ -248,9 +274,10 @@ fn envelope_fault(error: &EnvelopeError) -> PeerFault {
     match error {
         EnvelopeError::Form(ParseError::Missing(_)) => PeerFault::SignatureMissing,
         EnvelopeError::NotCovered(_) | EnvelopeError::CoversOther(_) => PeerFault::Coverage,
-        EnvelopeError::BatchForm => PeerFault::Form,
         EnvelopeError::UnknownAlgorithm(_) => PeerFault::Algorithm,
         EnvelopeError::Form(_)
+        | EnvelopeError::BatchAlgorithm
+        | EnvelopeError::BatchValue(_)
         | EnvelopeError::MissingParameter(_)
         | EnvelopeError::ParameterForm { .. }
         | EnvelopeError::UnknownTag(_)

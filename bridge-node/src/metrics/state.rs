@@ -55,6 +55,8 @@ struct JournalState {
     commits: Counter,
     written: Counter,
     syncing: Counter<f64, AtomicU64>,
+    signatures: Counter,
+    signed: Counter,
 }
 
 /// The certificates that a node has, as [`Node::certificates`] names them.
@@ -243,6 +245,11 @@ impl JournalState {
                 "Time spent making batches durable",
                 Unit::Seconds,
             ),
+            signatures: place.plain("signatures", "Signatures that the exchange key made"),
+            signed: place.plain(
+                "signed_messages",
+                "Messages that those signatures sign, several each when several wait",
+            ),
         }
     }
 
@@ -261,6 +268,12 @@ impl JournalState {
             .inner()
             .store(tally.written_bytes, Ordering::Relaxed);
         set_seconds(&self.syncing, tally.syncing.as_secs_f64());
+        for (counter, count) in [
+            (&self.signatures, tally.signatures),
+            (&self.signed, tally.signed_messages),
+        ] {
+            counter.inner().store(count, Ordering::Relaxed);
+        }
     }
 }
 

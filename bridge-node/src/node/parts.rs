@@ -24,7 +24,8 @@ use crate::tls::{TlsIdentity, consumer_server, peer_of, peer_server};
 
 /// The parts that files give: read by `check-config` and by `run` alike.
 pub struct Parts {
-    pub(super) signer: Arc<dyn Signer>,
+    /// The exchange key, wherever it lies.
+    pub signer: Arc<dyn Signer>,
     pub(super) trust: Arc<Trust>,
     pub(super) tls: TlsIdentity,
     pub(super) contracts: Contracts,

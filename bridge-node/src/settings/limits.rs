@@ -47,6 +47,8 @@ pub struct Limits {
     pub journal_wait: Duration,
     /// Log lines about strangers, and about faults of this node's own, in a minute; more are counted.
     pub log_lines_per_minute: u64,
+    /// Batches of one peer's key whose signature is not verified again.
+    pub known_batches: usize,
     /// Refusals of one member that get leaves of their own in a minute; more are summed.
     pub refusals_per_minute: u64,
     /// After how many bytes a page of leaves for another member ends.
@@ -97,6 +99,7 @@ pub struct RawLimits {
     exchanges: Option<u64>,
     journal_wait_milliseconds: Option<u64>,
     log_lines_per_minute: Option<u64>,
+    known_batches: Option<u64>,
     refusals_per_minute: Option<u64>,
     audit_page_bytes: Option<u64>,
     audit_page_leaves: Option<u64>,
@@ -235,6 +238,12 @@ impl Limits {
                 raw.log_lines_per_minute,
                 (1, 600, MANY),
             ),
+            // A busy peer signs some hundred batches a second, and the messages of one arrive within that time.
+            known_batches: size(limit(
+                "known_batches",
+                raw.known_batches,
+                (2, 1024, 100_000),
+            )),
             // Ten a second tell what is wrong; a loop that retries needs no more evidence than that.
             refusals_per_minute: limit(
                 "refusals_per_minute",

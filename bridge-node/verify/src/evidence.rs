@@ -43,6 +43,11 @@ pub enum EvidenceFault {
         "the evidence has a signature, but the leaf has no link to it: the two ends' leaves can't be matched"
     )]
     NoLink,
+    /// The signature does not have the form that its base names.
+    #[error(
+        "the signature does not have the form that the tag in its base names: no key can have made it"
+    )]
+    Value,
     /// The signature base does not cover the body's digest.
     #[error(
         "the signature base has no `content-digest` by sha-256: the signature does not speak for the body"
@@ -86,6 +91,7 @@ pub(crate) fn check(
     }
     let plain = Plain::parse(plain).ok_or(EvidenceFault::Form)?;
     plain.check_link(leaf)?;
+    plain.check_value()?;
     plain.check_body(leaf.mode)
 }
 
@@ -116,6 +122,20 @@ impl<'a> Plain<'a> {
         Err(EvidenceFault::Link { field })
     }
 
+    /// A tag of the protocol says what the signature is: 64 bytes, or a value of the batch form.
+    fn check_value(&self) -> Result<(), EvidenceFault> {
+        let is_right = match tag(self.base) {
+            Some("bridge-request-v1" | "bridge-answer-v1" | "bridge-refusal-v1") => {
+                self.signature.len() == SIGNATURE_BYTES
+            }
+            Some("bridge-request-batch-v1" | "bridge-answer-batch-v1") => {
+                is_batch_value(self.signature).is_some()
+            }
+            Some(_) | None => true,
+        };
+        is_right.then_some(()).ok_or(EvidenceFault::Value)
+    }
+
     fn check_body(&self, mode: Option<Mode>) -> Result<(), EvidenceFault> {
         if mode == Some(Mode::Digest) && !self.body.is_empty() {
             return Err(EvidenceFault::BodyKept);
@@ -144,6 +164,46 @@ fn content_digest(base: &[u8]) -> Option<Hash> {
         .find_map(|member| member.trim().strip_prefix("sha-256=:"))?;
     let value = value.strip_suffix(':')?;
     STANDARD.decode(value).ok()?.try_into().ok()
+}
+
+/// Takes the tag out of the last line of a signature base. Standard: RFC 9421 §2.5.
+fn tag(base: &[u8]) -> Option<&str> {
+    let line = base.rsplit(|byte| *byte == b'\n').next()?;
+    let line = str::from_utf8(line.strip_prefix(b"\"@signature-params\": ")?).ok()?;
+    let (_, tag) = line.rsplit_once(";tag=\"")?;
+    tag.split('"').next()
+}
+
+/// Length in bytes of a signature, by either algorithm.
+const SIGNATURE_BYTES: usize = 64;
+
+/// Reads 0x01 ‖ n u32 ‖ i u32 ‖ the path of leaf i in a tree of n ‖ a signature. Standard: RFC 6962 §2.1.1.
+fn is_batch_value(value: &[u8]) -> Option<()> {
+    let (numbers, rest) = value.strip_prefix(&[1])?.split_first_chunk::<8>()?;
+    let (count, index) = numbers.split_first_chunk::<4>()?;
+    let count = u32::from_be_bytes(*count);
+    let index = u32::from_be_bytes(*index.first_chunk()?);
+    if !(2..=4096).contains(&count) || index >= count {
+        return None;
+    }
+    let hashes = path_length(index, count);
+    (rest.len() == 32 * hashes + SIGNATURE_BYTES).then_some(())
+}
+
+/// Halves the tree as its definition does.
+fn path_length(mut index: u32, mut count: u32) -> usize {
+    let mut length = 0;
+    while count > 1 {
+        let left = count.next_power_of_two() / 2;
+        if index < left {
+            count = left;
+        } else {
+            index -= left;
+            count -= left;
+        }
+        length += 1;
+    }
+    length
 }
 
 /// Derives 32 bytes from a record secret.
@@ -205,6 +265,51 @@ mod tests {
             Err(EvidenceFault::NoDigest)
         );
         assert_eq!(plain(b"", b"x").check_body(Some(Mode::Full)), Ok(()));
+    }
+
+    #[test]
+    fn a_signature_has_the_form_that_its_tag_names() {
+        let judge = |tag: &str, signature: &[u8]| {
+            let base = format!("\"@method\": GET\n\"@signature-params\": ();tag=\"{tag}\"");
+            let base = base.as_bytes();
+            let body = b"";
+            let plain = Plain {
+                base,
+                signature,
+                body,
+            };
+            plain.check_value().is_ok()
+        };
+        let batch = |count: u32, index: u32, rest: usize| {
+            let mut value = [&[1][..], &count.to_be_bytes(), &index.to_be_bytes()].concat();
+            value.resize(9 + rest, 7);
+            value
+        };
+        for (tag, is_batch) in [
+            ("bridge-request-v1", false),
+            ("bridge-answer-v1", false),
+            ("bridge-refusal-v1", false),
+            ("bridge-request-batch-v1", true),
+            ("bridge-answer-batch-v1", true),
+        ] {
+            assert_eq!(judge(tag, &[7; 64]), !is_batch, "{tag}");
+            for (value, is_value) in [
+                (batch(2, 0, 96), true),
+                (batch(7, 6, 128), true),
+                (batch(7, 5, 160), true),
+                (batch(4096, 0, 448), true),
+                (batch(7, 6, 160), false),
+                (batch(7, 6, 129), false),
+                (batch(7, 7, 160), false),
+                (batch(1, 0, 64), false),
+                (batch(4097, 0, 480), false),
+                (vec![1; 9], false),
+                (Vec::new(), false),
+            ] {
+                assert_eq!(judge(tag, &value), is_batch && is_value, "{tag} {value:?}");
+            }
+        }
+        assert!(judge("of-something-else", b""));
     }
 
     #[test]

@@ -6,12 +6,15 @@ use std::sync::OnceLock;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use bridge_certs::stamp::Expected;
 use bridge_certs::{Profile, Stamp, Trust};
 use bridge_core::head::{HeadRules, judge_head};
 use bridge_core::leaf::Leaf;
 use bridge_node::framing::Guarded;
 use bridge_node::pace::Slowest;
+use bridge_signature::BatchValue;
 use bridge_verify::{Options, verify};
 use ring::digest::{SHA256, digest};
 use tokio::io::{AsyncRead, ReadBuf};
@@ -49,6 +52,44 @@ struct Judged {
     /// For each of the first heads that was passed on, whether it is refused.
     refused: Vec<bool>,
     broken: bool,
+}
+
+/// A value of the batch form has one spelling, and leads to the root that the tree's definition gives.
+pub(super) fn batch(data: &[u8]) -> bool {
+    let Ok(value) = BatchValue::parse(data) else {
+        return false;
+    };
+    let number = |at: usize| u32::from_be_bytes(data[at..at + 4].try_into().unwrap());
+    let (count, index) = (number(1), number(5));
+    let (path, signature) = data[9..].split_at(data.len() - 9 - 64);
+    let path: Vec<&[u8]> = path.chunks(32).collect();
+    let root = root_above(sha256(&[&[0], b"base"]), (index, count), &path);
+    let root = STANDARD.encode(root);
+    let text = format!("bridge-batch-v1\nkey\n{count}\n{root}\n");
+    assert_eq!(value.text("key", b"base"), text.into_bytes());
+    assert_eq!(value.signature(), signature);
+    true
+}
+
+/// Standard: RFC 6962 §2.1.
+fn root_above(leaf: [u8; 32], (index, count): (u32, u32), path: &[&[u8]]) -> [u8; 32] {
+    let Some((sibling, path)) = path.split_last() else {
+        assert_eq!(count, 1, "the path is too short");
+        return leaf;
+    };
+    assert!(count > 1, "the path is too long");
+    let half = count.next_power_of_two() / 2;
+    if index < half {
+        sha256(&[&[1], &root_above(leaf, (index, half), path), sibling])
+    } else {
+        let right = root_above(leaf, (index - half, count - half), path);
+        sha256(&[&[1], sibling, &right])
+    }
+}
+
+fn sha256(parts: &[&[u8]]) -> [u8; 32] {
+    let digest = digest(&SHA256, &parts.concat());
+    digest.as_ref().try_into().unwrap()
 }
 
 /// Bytes are judged the same however they arrive; what is in order is passed on unchanged.

@@ -1,5 +1,9 @@
 //! Alterations of the two fields that carry a signature.
 
+use std::sync::Arc;
+
+use bridge_signature::{FileSigner, Signer as _};
+
 use super::{Case, Expected, Signed};
 use crate::message::Message;
 
@@ -136,7 +140,7 @@ fn der(signature: &[u8]) -> Vec<u8> {
     [&[0x30, u8::try_from(both.len()).unwrap()], both.as_slice()].concat()
 }
 
-/// What is wrong with a value of the batch form, and the value. Standard: RFC 6962 §2.1.
+/// What is wrong with a value of the batch form, and the value; its parts are of the right kind and mean nothing.
 fn batch_values() -> Vec<(&'static str, Vec<u8>)> {
     let value = |version: u8, count: u32, index: u32, hashes: usize, signature: usize| {
         let mut bytes = vec![version];
@@ -146,7 +150,6 @@ fn batch_values() -> Vec<(&'static str, Vec<u8>)> {
         bytes
     };
     vec![
-        ("well made", value(1, 8, 3, 3, 64)),
         ("of one message", value(1, 1, 0, 0, 64)),
         ("of no message", value(1, 0, 0, 0, 64)),
         ("of too many messages", value(1, 4097, 0, 13, 64)),
@@ -164,15 +167,117 @@ fn batch_values() -> Vec<(&'static str, Vec<u8>)> {
     ]
 }
 
-/// A message of the batch form with each of these values.
-pub fn batch_cases(tag: &'static str, expected: &Expected) -> Vec<Case> {
-    let case = |(what, value): (&str, Vec<u8>)| {
+/// A message of the batch form, signed by this key, altered in every way.
+pub fn batch_cases(
+    tag: &'static str,
+    signer: &Arc<FileSigner>,
+    (malformed, invalid): (&Expected, &Expected),
+) -> Vec<Case> {
+    let mut cases = batch_messages(tag, signer, (malformed, invalid));
+    cases.extend(altered_values(tag, signer, (malformed, invalid)));
+    cases.extend(batch_values().into_iter().map(|(what, value)| {
         let name = format!("batch value {what}");
+        Case::new(
+            name,
+            Signed::Before,
+            malformed.clone(),
+            move |message, _| {
+                message.batch_params(tag);
+                message.signature = Some(value.clone());
+            },
+        )
+    }));
+    cases
+}
+
+fn batch_messages(
+    tag: &'static str,
+    signer: &Arc<FileSigner>,
+    (malformed, invalid): (&Expected, &Expected),
+) -> Vec<Case> {
+    let case = |what: &str, expected: &Expected, alter: fn(&mut Message, &FileSigner)| {
+        let signer = Arc::clone(signer);
+        let name = format!("batch {what}");
         Case::new(name, Signed::Before, expected.clone(), move |message, _| {
-            message.params.retain(|(name, _)| name != "alg");
-            message.set_param("tag", &format!("\"{tag}\""));
-            message.signature = Some(value.clone());
+            message.batch_params(tag);
+            message.sign_in_batch(&signer, (5, 1));
+            alter(message, &signer);
         })
     };
-    batch_values().into_iter().map(case).collect()
+    vec![
+        case("with an algorithm", malformed, |m, signer| {
+            let alg = format!("\"{}\"", signer.algorithm());
+            m.set_param("alg", &alg);
+            m.sign_in_batch(signer, (5, 1));
+        }),
+        case("of one, signed", malformed, |m, signer| {
+            m.sign_in_batch(signer, (1, 0));
+        }),
+        case(
+            "with the signature of the message itself",
+            malformed,
+            Message::sign,
+        ),
+        case("with the path of another message", invalid, |m, _| {
+            // What was signed is no longer what is sent.
+            m.set_param("nonce", "\"AAAAAAAAAAAAAAAAAAAAAA\"");
+        }),
+        case("under the tag of a lone message", invalid, |m, signer| {
+            let alg = format!("\"{}\"", signer.algorithm());
+            m.set_param("alg", &alg);
+            let plain = m.param("tag").replace("-batch", "");
+            m.set_param("tag", &plain);
+        }),
+        case("of a lone message's base", invalid, |m, signer| {
+            let batch = m.param("tag").to_owned();
+            m.set_param("tag", &batch.replace("-batch", ""));
+            m.sign_in_batch(signer, (5, 1));
+            m.set_param("tag", &batch);
+        }),
+    ]
+}
+
+fn altered_values(
+    tag: &'static str,
+    signer: &Arc<FileSigner>,
+    (malformed, invalid): (&Expected, &Expected),
+) -> Vec<Case> {
+    let value = |what: &str, expected: &Expected, alter: fn(&mut Vec<u8>)| {
+        let signer = Arc::clone(signer);
+        let name = format!("batch value {what}");
+        Case::new(name, Signed::Before, expected.clone(), move |message, _| {
+            message.batch_params(tag);
+            message.sign_in_batch(&signer, (5, 1));
+            alter(message.signature.as_mut().unwrap());
+        })
+    };
+    vec![
+        value("with another number", invalid, |v| v[8] = 2),
+        value("of a larger batch", invalid, |v| v[4] = 6),
+        value("with a hash changed", invalid, |v| v[9] ^= 1),
+        value("with its hashes changed over", invalid, |v| {
+            v[9..73].rotate_left(32);
+        }),
+        value("with a bit of the signature changed", invalid, |v| {
+            *v.last_mut().unwrap() ^= 1;
+        }),
+        value("cut to its signature", malformed, |v| {
+            v.drain(..v.len() - 64);
+        }),
+        value("with a zero after it", malformed, |v| v.push(0)),
+    ]
+}
+
+/// A good message of a batch: the first, one in the middle, the last, and of the largest batch.
+pub fn good_batches(tag: &'static str, signer: &Arc<FileSigner>) -> Vec<Case> {
+    let places = [(2, 0), (2, 1), (5, 4), (7, 3), (4096, 4095)];
+    let case = |(count, index)| {
+        let signer = Arc::clone(signer);
+        let name = format!("batch of {count}, number {index}");
+        Case::new(name, Signed::Before, Expected::Taken, move |message, _| {
+            message.batch_params(tag);
+            message.sign_in_batch(&signer, (count, index));
+        })
+    };
+    places.map(case).into()
 }

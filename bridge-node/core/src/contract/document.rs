@@ -34,7 +34,7 @@ const LIST_LIMIT: usize = 256;
 /// The longest title or contact, in characters.
 const TEXT_LIMIT: usize = 500;
 
-const FIELDS: [&str; 20] = [
+const FIELDS: [&str; 21] = [
     "version",
     "id",
     "title",
@@ -49,6 +49,7 @@ const FIELDS: [&str; 20] = [
     "hours",
     "evidence",
     "read_only",
+    "plain_signatures",
     "sealed",
     "consent",
     "user_token",
@@ -160,6 +161,7 @@ fn read_contract(
         .and_then(|spot| read_subsystem(&spot, faults));
     let service = read_service(form, provider.as_ref(), faults);
     let is_read_only = read_flag(form, "read_only", faults);
+    let demands_plain_signatures = read_flag(form, "plain_signatures", faults);
     for (name, remedy) in NOT_ENFORCEABLE {
         refuse_flag(form, name, remedy, faults);
     }
@@ -192,6 +194,7 @@ fn read_contract(
         hours: hours?,
         evidence: evidence?,
         is_read_only,
+        demands_plain_signatures,
         start: start?,
         end: end?,
         contact: contact?,

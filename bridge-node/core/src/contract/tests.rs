@@ -41,6 +41,19 @@ fn fault(place: &str, value: Option<Value>) -> ContractFault {
 }
 
 #[test]
+fn plain_signatures_are_demanded_only_by_a_contract_that_says_so() {
+    let demands = |value: Option<Value>| {
+        let contract = changed("/contract/plain_signatures", value).expect("a contract");
+        contract.demands_plain_signatures()
+    };
+    assert!(!demands(None));
+    assert!(!demands(Some(json!(false))));
+    assert!(demands(Some(json!(true))));
+    let wrong = fault("/contract/plain_signatures", Some(json!("yes")));
+    assert!(matches!(wrong.fault, Fault::Form { .. }));
+}
+
+#[test]
 fn a_contract_says_what_its_file_says() {
     let contract = load(PENSION.as_bytes()).expect("contract");
     assert_eq!(contract.id(), "pension-1");

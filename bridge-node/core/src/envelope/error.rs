@@ -1,6 +1,8 @@
 //! Why a message's signature is refused.
 
-use bridge_signature::{Algorithm, BaseError, ParseError, UnknownAlgorithm, VerifyError};
+use bridge_signature::{
+    Algorithm, BaseError, BatchError, ParseError, UnknownAlgorithm, VerifyError,
+};
 use thiserror::Error;
 
 use super::{AHEAD_S, LIFETIME_S, Tag};
@@ -25,9 +27,12 @@ pub enum EnvelopeError {
     /// A tag of another protocol, or of a version or form that is not spoken here.
     #[error("the signature tag {0:?} is not known")]
     UnknownTag(String),
-    /// A tag of the batch form, which is not taken here.
-    #[error("the signature has the batch form, which is not taken here")]
-    BatchForm,
+    /// A message of the batch form claims an algorithm.
+    #[error("the signature has the batch form, which has no parameter alg")]
+    BatchAlgorithm,
+    /// A message of the batch form has a value of another form.
+    #[error("the signature's value is not of the batch form")]
+    BatchValue(#[from] BatchError),
     /// A request's tag on an answer, or an answer's on a request.
     #[error("the signature tag {} belongs to another kind of message", .0.as_str())]
     TagOfOtherMessage(Tag),

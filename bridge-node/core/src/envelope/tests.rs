@@ -1,6 +1,6 @@
 use bridge_signature::{
-    AnswerView, Component, FileSigner, RequestView, Signer, content_digest_field,
-    content_digest_of, signature_base, signature_fields,
+    AnswerView, Component, FileSigner, RequestView, Signer, VerifyError, content_digest_field,
+    content_digest_of, sign_batch, signature_base, signature_fields,
 };
 use http::{HeaderMap, HeaderName, HeaderValue};
 use proptest::prelude::*;
@@ -320,6 +320,72 @@ fn covering_less_or_more_is_refused() {
     }
 }
 
+/// A request and an answer, signed as one batch of requests and one of answers.
+fn batched(signer: &FileSigner) -> [Exchange; 2] {
+    let mut exchanges = [unsigned_request(), answer(signer, Tag::Answer)];
+    for (exchange, tag) in exchanges.iter_mut().zip([Tag::Request, Tag::Answer]) {
+        let plain = params(tag, signer.key_id(), signer.algorithm(), CREATED, &[9; 16]);
+        let params = batch_params(tag, &plain).expect("a batch form");
+        let covered = exchange.covered();
+        let base = signature_base(&exchange.message(), &covered, &params).expect("a base");
+        let values = sign_batch(signer, &[b"another", base.bytes(), b"a third"]).expect("signed");
+        let (input, value) = signature_fields(LABEL, &base, &values[1]);
+        exchange.fields().insert("signature-input", input);
+        exchange.fields().insert("signature", value);
+    }
+    exchanges
+}
+
+#[test]
+fn a_message_of_a_batch_opens_and_verifies() {
+    let signer = signer();
+    for (exchange, tag) in batched(&signer).iter().zip([Tag::Request, Tag::Answer]) {
+        let envelope = exchange.open().expect("an envelope");
+        assert_eq!((envelope.tag, envelope.form), (tag, Form::Batch));
+        assert_eq!(envelope.algorithm, None);
+        assert!(envelope.verify(&key(&signer)).is_ok());
+        let another = envelope.verify(&key(&self::signer()));
+        assert!(matches!(another, Err(EnvelopeError::NotGenuine(_))));
+    }
+    let plain = params(Tag::Refusal, "k", Algorithm::Ed25519, CREATED, &[9; 16]);
+    assert_eq!(batch_params(Tag::Refusal, &plain), None);
+}
+
+#[test]
+fn neither_form_passes_for_the_other() {
+    let signer = signer();
+    let [mut request, _] = batched(&signer);
+    let batch = request.request.clone();
+    let mut plain = self::request(&signer);
+    // The value of the one under the parameters of the other.
+    request
+        .request
+        .insert("signature", plain.request["signature"].clone());
+    assert!(matches!(request.open(), Err(EnvelopeError::BatchValue(_))));
+    plain
+        .request
+        .insert("signature", batch["signature"].clone());
+    let envelope = plain.open().expect("of the right form");
+    let refused = envelope.verify(&key(&signer));
+    assert!(matches!(
+        refused,
+        Err(EnvelopeError::NotGenuine(VerifyError::Length { .. }))
+    ));
+    // A batch value of this very message under a plain tag: the tag stands in the base.
+    let mut relabelled = batch["signature-input"].to_str().expect("text").to_owned();
+    relabelled = relabelled.replace("request-batch-v1", "request-v1");
+    let input = relabelled.replace(";tag=", ";alg=\"ed25519\";tag=");
+    set(&mut request.request, "signature-input", &input);
+    request
+        .request
+        .insert("signature", batch["signature"].clone());
+    let refused = request
+        .open()
+        .expect("of the right form")
+        .verify(&key(&signer));
+    assert!(matches!(refused, Err(EnvelopeError::NotGenuine(_))));
+}
+
 #[test]
 fn an_answer_belongs_to_one_request() {
     let signer = signer();
@@ -414,10 +480,14 @@ fn parameters_of_another_form_are_refused() {
         let refused = refused_with(|params| params.expires = Some(expires));
         assert!(matches!(refused, EnvelopeError::Lifetime { .. }));
     }
-    for tag in BATCH_TAGS {
-        let refused = refused_with(|params| params.tag = Some(tag.to_owned()));
-        assert!(matches!(refused, EnvelopeError::BatchForm));
-    }
+    let batch = Tag::Request.batch_str().map(str::to_owned);
+    let refused = refused_with(|params| params.tag.clone_from(&batch));
+    assert!(matches!(refused, EnvelopeError::BatchAlgorithm));
+    let refused = refused_with(|params| (params.tag, params.alg) = (batch, None));
+    assert!(
+        matches!(refused, EnvelopeError::BatchValue(_)),
+        "a plain value"
+    );
     for tag in ["bridge-request-v2", ""] {
         let refused = refused_with(|params| params.tag = Some(tag.to_owned()));
         assert!(matches!(refused, EnvelopeError::UnknownTag(found) if found == tag));

@@ -124,8 +124,8 @@ impl PeerFault {
                 "imza sahələri düzgün tərtib olunmayıb"
             ),
             Self::Form => words!(
-                "its signature has the batch form, which this node does not take",
-                "imza toplu formadadır, bu qovşaq isə həmin formanı qəbul etmir"
+                "its signature has the batch form, which is not taken here",
+                "imza toplu formadadır, burada isə həmin forma qəbul edilmir"
             ),
             Self::Coverage => words!(
                 "its signature does not cover exactly what it must",
@@ -211,8 +211,8 @@ impl PeerFault {
             ),
             Self::Form => (
                 words!(
-                    "forms of signatures in the directory",
-                    "kataloqda göstərilən imza formaları"
+                    "forms of signatures in the directory and in the contract",
+                    "kataloqda və müqavilədə göstərilən imza formaları"
                 ),
                 words!("the plain form", "adi formadan istifadə etmək"),
             ),

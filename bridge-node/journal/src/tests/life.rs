@@ -5,10 +5,10 @@ use std::sync::atomic::Ordering;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
-
+use bridge_signature::Form;
 use uuid::Uuid;
 
-use super::support::{Bench, NOW, ORIGIN, answer, body, check, leaf, request};
+use super::support::{Bench, NOW, ORIGIN, answer, base, body, check, leaf, request};
 use crate::disk::memory::{Crash, Failure, MemoryDisk, Operation};
 use crate::note::NoteKey;
 use crate::tree::sha256;
@@ -68,7 +68,10 @@ async fn a_message_is_signed_and_linked() {
     let (bench, disk) = (Bench::new(), MemoryDisk::default());
     let (journal, _) = bench.open(&disk).expect("opens");
     let receipt = journal.record(answer(5, 10)).await.expect("recorded");
-    let signature = receipt.signature.expect("a signature");
+    let made = receipt.signature.expect("a signature");
+    assert_eq!(made.form, Form::Plain, "a lone message");
+    assert_eq!(made.input, base("plain", 5).input());
+    let signature = made.value;
     let shown = journal
         .show(Uuid::from_u128(5))
         .expect("readable")
@@ -84,7 +87,7 @@ async fn a_message_is_signed_and_linked() {
     let evidence = shown.evidence.expect("kept");
     assert_eq!(
         (evidence.base, evidence.signature),
-        (b"\"@status\": 200\n5".to_vec(), signature)
+        (base("plain", 5).into_bytes(), signature)
     );
     assert_eq!(evidence.body, body(5, 10));
 }
@@ -145,7 +148,7 @@ async fn an_entry_that_cannot_be_recorded_concerns_no_other() {
     let (journal, _) = bench.open(&disk).expect("opens");
     let record = async |entry| journal.record(entry).await.expect_err("refused");
     let both = Entry {
-        sign: Some(b"base".to_vec()),
+        sign: Some(base("plain", 1).into()),
         ..request(1, 1)
     };
     assert!(matches!(record(both).await, RecordError::TwoMessages));

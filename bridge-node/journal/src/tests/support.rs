@@ -7,8 +7,12 @@ use std::time::Duration;
 
 use bridge_core::identity::MemberId;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
-use bridge_signature::{Algorithm, FileSigner, Signer};
+use bridge_signature::{
+    Algorithm, AnswerView, Base, Component, FileSigner, Message, Params, RequestView, Signer,
+    signature_base,
+};
 use bytes::Bytes;
+use http::HeaderMap;
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 use uuid::Uuid;
@@ -151,7 +155,7 @@ pub(super) fn request(exchange: u128, body_bytes: usize) -> Entry {
 pub(super) fn answer(exchange: u128, body_bytes: usize) -> Entry {
     Entry {
         leaf: leaf(Kind::ResponseSigned, exchange),
-        sign: Some(format!("\"@status\": 200\n{exchange}").into_bytes()),
+        sign: Some(base("plain", exchange).into()),
         link_as: LinkField::AnswerLink,
         base: None,
         signature: None,
@@ -159,6 +163,31 @@ pub(super) fn answer(exchange: u128, body_bytes: usize) -> Entry {
         subjects: Vec::new(),
         mode: EvidenceMode::Full,
     }
+}
+
+/// The base of an answer, in the form that the tag says.
+pub(super) fn base(tag: &str, exchange: u128) -> Base {
+    let mut fields = HeaderMap::new();
+    let number = exchange.to_string().parse().expect("a value");
+    fields.insert("exchange", number);
+    let request = RequestView {
+        method: "GET",
+        target: "/",
+        authority: "a.example",
+        scheme: "https",
+        fields: &HeaderMap::new(),
+    };
+    let answer = AnswerView {
+        status: 200,
+        fields: &fields,
+        request,
+    };
+    let covered = ["@status", "exchange"].map(Component::new);
+    let params = Params {
+        tag: Some(tag.to_owned()),
+        ..Params::default()
+    };
+    signature_base(&Message::Answer(answer), &covered, &params).expect("a base")
 }
 
 pub(super) fn body(exchange: u128, bytes: usize) -> Bytes {

@@ -107,7 +107,7 @@ fn change_nonce(case: &mut Case) {
     );
 }
 
-fn new_signer(algorithm: Algorithm) -> Result<FileSigner, Fault> {
+pub(crate) fn new_signer(algorithm: Algorithm) -> Result<FileSigner, Fault> {
     let random = SystemRandom::new();
     let pkcs8 = match algorithm {
         Algorithm::Ed25519 => Ed25519KeyPair::generate_pkcs8(&random),

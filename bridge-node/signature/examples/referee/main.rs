@@ -3,11 +3,13 @@
 //! ```text
 //! cargo run -p bridge-signature --example referee -- write DIR    # then: verify.py DIR
 //! cargo run -p bridge-signature --example referee -- read DIR     # after: sign.py DIR KEY.pem
+//! cargo run -p bridge-signature --example referee -- write-batches FILE | read-batches FILE    # with batch.py
 //! ```
 //!
 //! `read` prints one line a case and ends with 1 if a case is judged otherwise than it expects. The scripts, and a script
 //! that runs both directions, are in `tests/referees/rfc9421`; the form of a case is described in `cases.rs`.
 
+mod batches;
 mod cases;
 mod made;
 
@@ -28,7 +30,11 @@ fn main() -> Result<ExitCode, Fault> {
     {
         ["write", folder] => write(Path::new(folder)),
         ["read", folder] => read(Path::new(folder)),
-        _ => Err("usage: referee write DIR | read DIR".into()),
+        ["write-batches", file] => batches::write(Path::new(file)).map(|()| ExitCode::SUCCESS),
+        ["read-batches", file] => read_batches(Path::new(file)),
+        _ => Err(
+            "usage: referee write DIR | read DIR | write-batches FILE | read-batches FILE".into(),
+        ),
     }
 }
 
@@ -60,6 +66,24 @@ fn read(folder: &Path) -> Result<ExitCode, Fault> {
             case.name, case.expect
         )?;
     }
+    Ok(if wrong == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn read_batches(file: &Path) -> Result<ExitCode, Fault> {
+    let judged = batches::read(file)?;
+    let mut out = std::io::stdout().lock();
+    let mut wrong = usize::from(judged.is_empty());
+    for message in &judged {
+        if message.is_valid != message.is_expected_valid {
+            wrong += 1;
+            writeln!(out, "WRONG {}", message.name)?;
+        }
+    }
+    writeln!(out, "{} messages of batches, {wrong} wrong", judged.len())?;
     Ok(if wrong == 0 {
         ExitCode::SUCCESS
     } else {

@@ -325,3 +325,35 @@ fn fields_carry_base_and_signature() {
     assert_eq!(input, r#"sig-1=("@method");created=7"#);
     assert_eq!(signature, "sig-1=:AAEC:");
 }
+
+#[test]
+fn other_parameters_change_nothing_but_the_last_line() {
+    let mut fields = HeaderMap::new();
+    fields.insert("date", HeaderValue::from_static("x) ;alg=\"a\""));
+    let message = Message::Request(RequestView {
+        method: "GET",
+        target: "/",
+        authority: "a.example",
+        scheme: "https",
+        fields: &fields,
+    });
+    let covered = [Component::new("@method"), Component::new("date")];
+    let first = Params {
+        alg: Some("ed25519".to_owned()),
+        tag: Some("a)b".to_owned()),
+        ..Params::default()
+    };
+    let second = Params {
+        keyid: Some("k".to_owned()),
+        ..Params::default()
+    };
+    let made = |params| signature_base(&message, &covered, params).expect("a base");
+    assert_eq!(made(&first).with_params(&second), Ok(made(&second)));
+    assert_eq!(made(&second).with_params(&first), Ok(made(&first)));
+    let unwritable = Params {
+        tag: Some("\n".to_owned()),
+        ..Params::default()
+    };
+    let refused = made(&first).with_params(&unwritable);
+    assert_eq!(refused, Err(BaseError::Parameter("tag")));
+}

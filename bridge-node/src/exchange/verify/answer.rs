@@ -11,7 +11,7 @@ use bridge_signature::{AnswerView, Message, parse_content_digest};
 use http::{HeaderMap, HeaderValue};
 use serde::Deserialize;
 
-use super::{envelope_fault, fresh, genuine, version};
+use super::{allowed, envelope_fault, fresh, genuine, taken, version};
 use crate::exchange::about::Refused;
 use crate::exchange::forward::RawAnswer;
 use crate::exchange::record::{Journaled, SignedRequest};
@@ -126,6 +126,7 @@ fn judge_answer_head(
     if envelope.tag == Tag::Request {
         return Err(fault(PeerFault::SignatureMalformed));
     }
+    taken(node, &sent.view, &envelope).map_err(fault)?;
     let provider = sent.asked.provider().member();
     let key = genuine(&sent.view, &envelope, now_s, provider).map_err(|tie| {
         fault(if tie == PeerFault::TieOfConnection {
@@ -137,6 +138,7 @@ fn judge_answer_head(
     if key != sent.peer {
         return Err(fault(PeerFault::TieOfProvider));
     }
+    allowed(&sent.right, &envelope).map_err(fault)?;
     check_secrets(fields).map_err(|_differs| fault(PeerFault::Coverage))?;
     fresh(&envelope, now_s).map_err(fault)?;
     consistent(sent, fields)?;

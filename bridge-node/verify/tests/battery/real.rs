@@ -8,9 +8,12 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
-use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, LinkField, OpenError};
-use bridge_signature::{Algorithm, FileSigner};
+use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, LinkField, OpenError, Unsigned};
+use bridge_signature::{
+    Algorithm, Base, Component, FileSigner, Message, Params, RequestView, signature_base,
+};
 use bridge_verify::{Options, verify};
+use http::HeaderMap;
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 use zeroize::Zeroizing;
@@ -99,10 +102,8 @@ fn entry(number: u64) -> Entry {
     leaf.nonce = Some(bridge_core::leaf::nonce_mark(&[7; 16]));
     leaf.facts.insert("a".to_owned(), "1".to_owned());
     let body = format!("{{\"n\":{number}}}");
-    let digest = STANDARD.encode(hash(&[body.as_bytes()]));
-    let base = format!(
-        "\"@method\": GET\n\"content-digest\": sha-256=:{digest}:\n\"@signature-params\": ()"
-    );
+    let [plain, batch] =
+        ["bridge-request-v1", "bridge-request-batch-v1"].map(|tag| base(&body, tag));
     let mut entry = Entry::of(leaf);
     entry.body = Some(body.into_bytes().into());
     entry.subjects = vec![("fin".to_owned(), "5AB".to_owned())];
@@ -116,11 +117,38 @@ fn entry(number: u64) -> Entry {
         let signature = hash(&[&number.to_be_bytes()]).repeat(2);
         entry.leaf.link = Some(hash(&[b"bridge-link-v1", &[1; 64]]));
         entry.leaf.answer_link = Some(hash(&[b"bridge-link-v1", &signature]));
-        (entry.base, entry.signature) = (Some(base.into_bytes()), Some(signature));
+        (entry.base, entry.signature) = (Some(plain.into_bytes()), Some(signature));
     } else {
-        (entry.sign, entry.link_as) = (Some(base.into_bytes()), LinkField::Link);
+        entry.sign = Some(Unsigned {
+            plain,
+            batch: Some(batch),
+        });
+        entry.link_as = LinkField::Link;
     }
     entry
+}
+
+/// The signature base of a request with that body.
+fn base(body: &str, tag: &str) -> Base {
+    let digest = STANDARD.encode(hash(&[body.as_bytes()]));
+    let mut fields = HeaderMap::new();
+    fields.insert(
+        "content-digest",
+        format!("sha-256=:{digest}:").parse().unwrap(),
+    );
+    let request = RequestView {
+        method: "GET",
+        target: "/",
+        authority: "a.example",
+        scheme: "https",
+        fields: &fields,
+    };
+    let covered = ["@method", "content-digest"].map(Component::new);
+    let params = Params {
+        tag: Some(tag.to_owned()),
+        ..Params::default()
+    };
+    signature_base(&Message::Request(request), &covered, &params).unwrap()
 }
 
 /// Records a run of entries, several at a time.

@@ -79,7 +79,7 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         journal: journal_vkey(&origin, &keys_folder)?,
         wire: vec![crate::WIRE_VERSION],
         leaf: vec![1],
-        forms: vec!["plain".to_owned()],
+        forms: ["plain", "batch"].map(str::to_owned).into(),
         witness: Some(witness_vkey(&agency.witness_name(), &keys_folder)?),
         witnessing: None,
     };
