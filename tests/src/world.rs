@@ -43,11 +43,11 @@ pub struct World {
     /// The registry behind the provider's node.
     pub registry: Registry,
     /// Holds the register.
-    pub provider: Agency,
+    pub provider: Box<Agency>,
     /// Asks.
-    pub consumer: Agency,
+    pub consumer: Box<Agency>,
     /// Is in the directory and has no node.
-    pub stranger: Agency,
+    pub stranger: Box<Agency>,
 }
 
 /// What a scenario wants of a world.
@@ -243,9 +243,9 @@ impl Setup {
             publisher,
             groups,
             registry,
-            provider,
-            consumer,
-            stranger,
+            provider: Box::new(provider),
+            consumer: Box::new(consumer),
+            stranger: Box::new(stranger),
         }
     }
 

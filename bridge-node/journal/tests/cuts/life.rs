@@ -10,8 +10,11 @@ use bridge_journal::{
     Entry, Journal, JournalConfig, JournalKeys, LinkField, OpenError, Receipt,
     SMALLEST_SEGMENT_BYTES,
 };
-use bridge_signature::{Algorithm, FileSigner, Signer};
+use bridge_signature::{
+    Algorithm, Base, Component, FileSigner, Message, Params, RequestView, Signer, signature_base,
+};
 use bridge_verify::{Options, Report, verify};
+use http::HeaderMap;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
@@ -203,20 +206,33 @@ fn body(number: u64, bytes: usize) -> Vec<u8> {
     text.into_iter().cycle().take(bytes).collect()
 }
 
+/// What is signed of a message with this body.
+fn base(body: &[u8]) -> Base {
+    let content = STANDARD.encode(digest(&SHA256, body));
+    let mut fields = HeaderMap::new();
+    let digest = format!("sha-256=:{content}:");
+    fields.insert("content-digest", digest.parse().unwrap());
+    let request = RequestView {
+        method: "GET",
+        target: "/",
+        authority: "node-1.example",
+        scheme: "https",
+        fields: &fields,
+    };
+    let covered = ["@method", "content-digest"].map(Component::new);
+    signature_base(&Message::Request(request), &covered, &Params::default()).unwrap()
+}
+
 fn entry(number: u64, body: &[u8]) -> Entry {
     let mut leaf = Leaf::new(Kind::RequestSent, UnixMillis(START_MS + number));
     leaf.request_id = Some(Uuid::from_u128(u128::from(number)));
     leaf.side = Some(Side::Consumer);
     leaf.client = Some("AZ/GOV/2001/TAX".parse().unwrap());
     leaf.service = Some("AZ/GOV/1001/POPULATION/person".parse().unwrap());
-    let content = STANDARD.encode(digest(&SHA256, body));
-    let base = format!(
-        "\"@method\": GET\n\"content-digest\": sha-256=:{content}:\n\"@signature-params\": ()"
-    );
     let mut entry = Entry::of(leaf);
     entry.body = Some(body.to_vec().into());
     entry.subjects = vec![("fin".to_owned(), format!("FIN{number}"))];
     entry.mode = EvidenceMode::Full;
-    (entry.sign, entry.link_as) = (Some(base.into_bytes()), LinkField::Link);
+    (entry.sign, entry.link_as) = (Some(base(body).into()), LinkField::Link);
     entry
 }
