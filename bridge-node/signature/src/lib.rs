@@ -9,6 +9,8 @@
 //! The nouns: a [`Message`] is a request or an answer with its request; a [`Component`] names one covered part of it; the
 //! [`Base`] is the exact text that is signed; [`Received`] is a signature as it came, before any key has judged it.
 //!
+//! Beside the standard there is the batch form, one signature for many messages ([`sign_batch`], [`BatchValue`]).
+//!
 //! Stricter than the standard on purpose: one signature a message, one spelling of its fields (the strict serialisation
 //! of RFC 9651 §4), no unknown parameter, limits on everything a stranger can send ([`limits`]).
 //!
