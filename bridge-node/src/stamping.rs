@@ -240,6 +240,20 @@ pub fn words(node: &Node) -> String {
     stamping.map_or_else(nobody, |stamping| stamping.words())
 }
 
+/// The stamped time of a stamp that was kept, RFC 3339.
+///
+/// # Errors
+///
+/// Why it proves no time, for people.
+pub fn time_of(node: &Node, kept: &KeptStamp) -> Result<String, String> {
+    let stamping = node.stamping.as_ref();
+    let stamping = stamping.ok_or("the settings trust no time-stamping authority")?;
+    match check_kept(&stamping.trust, kept) {
+        Ok(stamp) => Ok(Moment(stamp.time_ms / 1000).to_string()),
+        Err(error) => Err(crate::chain(&error)),
+    }
+}
+
 /// Checks a stamp of the journal whole: by its own time, because question and clock of then are gone.
 ///
 /// # Errors

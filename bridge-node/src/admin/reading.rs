@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{Kind, Leaf, UnixMillis};
-use bridge_journal::{Entry, Filter, Shown};
+use bridge_journal::{Entry, Filter, ReadError, Shown};
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 use uuid::Uuid;
@@ -17,6 +17,7 @@ use crate::dossier::{self, DossierError};
 use crate::exchange::Reply;
 use crate::node::Node;
 use crate::settings::Officer;
+use crate::stamping;
 
 /// Hits that one search may return.
 const MOST_HITS: usize = 10_000;
@@ -101,16 +102,17 @@ async fn show(node: &Arc<Node>, officer: &Officer, id: Uuid) -> Reply {
     if let Err(reply) = journal_read(node, officer, "show", None, Some(id)).await {
         return reply;
     }
-    let journal = node.journal.clone();
-    match tokio::task::spawn_blocking(move || journal.show(id)).await {
-        Ok(Ok(shown)) => {
-            let origin = node.journal.origin();
-            let records: Vec<Value> = shown
-                .iter()
-                .map(|record| shown_json(origin, record))
-                .collect();
-            reply(200, &json!({ "records": records }))
-        }
+    let reading = Arc::clone(node);
+    let read = move || {
+        let shown = reading.journal.show(id)?.into_iter();
+        let records = shown.map(|record| {
+            let stamp = stamped(&reading, record.index)?;
+            Ok(shown_json(reading.journal.origin(), &record, &stamp))
+        });
+        records.collect::<Result<Vec<Value>, ReadError>>()
+    };
+    match tokio::task::spawn_blocking(read).await {
+        Ok(Ok(records)) => reply(200, &json!({ "records": records })),
         Ok(Err(error)) => reply(500, &json!({ "error": crate::chain(&error) })),
         Err(_panicked) => reply(500, &json!({ "error": "the record cannot be read" })),
     }
@@ -242,7 +244,19 @@ fn leaf_json(leaf: &Leaf) -> Value {
     }
 }
 
-fn shown_json(origin: &str, record: &Shown) -> Value {
+/// The stamped time of a leaf: that of the first stamp over it. Null until there is one.
+fn stamped(node: &Node, index: u64) -> Result<Value, ReadError> {
+    let Some(kept) = node.journal.stamp_over(index)? else {
+        return Ok(Value::Null);
+    };
+    let file = format!("stamps/{:020}.tsr", kept.size);
+    Ok(match stamping::time_of(node, &kept) {
+        Ok(time) => json!({ "time": time, "file": file }),
+        Err(error) => json!({ "error": error, "file": file }),
+    })
+}
+
+fn shown_json(origin: &str, record: &Shown, stamp: &Value) -> Value {
     let evidence = record.evidence.as_ref().map(|evidence| {
         let body = match std::str::from_utf8(&evidence.body) {
             Ok(text) => json!({ "text": text }),
@@ -258,6 +272,7 @@ fn shown_json(origin: &str, record: &Shown) -> Value {
         "index": record.index,
         "leaf": serde_json::from_slice::<Value>(&record.leaf_bytes).unwrap_or(Value::Null),
         "receipt": format!("{origin}#{}:{}", record.index, URL_SAFE_NO_PAD.encode(record.leaf_hash)),
+        "stamped": stamp,
         "evidence": evidence,
     })
 }

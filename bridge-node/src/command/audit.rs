@@ -22,13 +22,14 @@ mod leaves;
 mod mirror;
 mod receipt;
 mod reconcile;
+mod stamps;
 
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
     #[command(
-        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n  bridge-node audit verify https://log.example.az/1001 --ca authorities.pem --key VKEY\n\nA mirror (an address or a folder with tile/entries) has leaves, tiles and a checkpoint: all of them are checked.\nExit code 2: the journal does not verify; each finding is one line."
+        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key --time-trust trust/time.pem\n  bridge-node audit verify https://log.example.az/1001 --ca authorities.pem --key VKEY\n\nA mirror (an address or a folder with tile/entries) has leaves, tiles and a checkpoint: all of them are checked.\nExit code 2: the journal does not verify; each finding is one line."
     )]
     Verify {
         /// The journal's folder, live or a copy; or a mirror's folder or address, http or https.
@@ -40,6 +41,9 @@ pub(super) enum Command {
         /// The journal's verifier key, as the directory gives it; else the one in the folder is used and printed.
         #[arg(long, value_name = "VKEY")]
         key: Option<String>,
+        /// Also check every time-stamp: PEM file of the authorities of time-stamping authorities.
+        #[arg(long, value_name = "FILE")]
+        time_trust: Option<PathBuf>,
         /// PEM file of the authorities that vouch for a mirror's web server.
         #[arg(long, value_name = "FILE")]
         ca: Option<PathBuf>,
@@ -143,8 +147,12 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             folder,
             evidence_key,
             key,
+            time_trust,
             ..
-        } => verify(&folder, evidence_key.as_deref(), key),
+        } => {
+            verify(&folder, evidence_key.as_deref(), key)?;
+            time_trust.map_or(Ok(()), |trust| stamps::check(&folder, &trust))
+        }
         Command::Mirror(mirror) => mirror.run(),
         Command::Fetch(fetch) => fetch.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
@@ -215,6 +223,12 @@ fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Re
                 "{}: verified: {} leaves, {} checkpoints{evidence}",
                 report.origin, report.leaves, report.checkpoints
             ));
+            if report.stamps > 0 {
+                say(format_args!(
+                    "{} time-stamps over {} leaves",
+                    report.stamps, report.stamped_leaves
+                ));
+            }
             if !trusted {
                 say(
                     "the verifier key was taken from the folder; compare it with the directory or give --key",

@@ -85,6 +85,83 @@ fn all_faults_are_told_at_once_with_place_and_remedy() {
 }
 
 #[test]
+fn what_stamps_the_journal_is_checked_whole() {
+    let time = |lines: &str, authority: &str| {
+        format!("{GOOD}[time]\ntrust = \".\"\n{lines}\n[[time.authorities]]\n{authority}\n")
+    };
+    let good = "url = \"http://time.example/stamp\"";
+    let settings = Settings::parse(&time("", good), Path::new(".")).unwrap();
+    let told = settings.time.unwrap();
+    assert_eq!(
+        [
+            told.every,
+            told.tolerated_gap,
+            told.clock_alarm,
+            told.clock_refuse,
+            told.accuracy
+        ]
+        .map(|time| time.as_secs()),
+        [60, 14_400, 5, 60, 2]
+    );
+    for (lines, authority, place) in [
+        (
+            "",
+            "url = \"ftp://time.example\"",
+            "time.authorities[0].url: is no address",
+        ),
+        (
+            "",
+            "url = \"/stamp\"",
+            "time.authorities[0].url: is no address",
+        ),
+        ("", "url = \"http://a b\"", "time.authorities[0].url"),
+        (
+            "",
+            "url = \"https://time.example\"",
+            "time.authorities[0].anchors: is missing",
+        ),
+        (
+            "",
+            "url = \"http://a\"\nanchors = \".\"",
+            "time.authorities[0].anchors: is not used",
+        ),
+        (
+            "",
+            "url = \"http://a\"\npolicy = \"one\"",
+            "time.authorities[0].policy",
+        ),
+        (
+            "every_seconds = 0",
+            good,
+            "time.every_seconds: 0 is out of range",
+        ),
+        (
+            "every_seconds = 14400",
+            good,
+            "time.tolerated_gap_seconds: is not above",
+        ),
+        (
+            "clock_refuse_seconds = 5",
+            good,
+            "time.clock_refuse_seconds: is not above",
+        ),
+        ("accuracy_seconds = 0", good, "time.accuracy_seconds"),
+        ("often = 1", good, "time.often: no such key"),
+    ] {
+        let told = faults(&time(lines, authority));
+        assert!(
+            matches!(&told[..], [one] if one.starts_with(place)),
+            "{place}: {told:#?}"
+        );
+    }
+    let none = faults(&format!("{GOOD}[time]\ntrust = \".\"\nauthorities = []\n"));
+    assert!(
+        matches!(&none[..], [one] if one.starts_with("time.authorities: is empty")),
+        "{none:?}"
+    );
+}
+
+#[test]
 fn how_refusals_are_told_is_chosen_by_word() {
     let told = |text: &str| Settings::parse(text, Path::new(".")).map(|settings| settings.told);
     let default = Told {

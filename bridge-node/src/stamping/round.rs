@@ -18,6 +18,10 @@ use crate::node::Node;
 /// Stamps checkpoints until the node drains.
 pub async fn keep(node: Arc<Node>) {
     let Some(stamping) = &node.stamping else {
+        tracing::warn!(
+            code = "nothing_stamped",
+            "the settings name no time-stamping authority: nothing is stamped"
+        );
         return;
     };
     loop {

@@ -24,6 +24,7 @@ fn example_folder() -> tempfile::TempDir {
         "trust/anchors.pem",
         "trust/foreign.toml",
         "trust/root.json",
+        "trust/time.pem",
         "population.db",
     ] {
         fs::write(folder.path().join(name), "").unwrap();
@@ -87,8 +88,16 @@ fn the_example_settings_load_and_their_comments_are_the_defaults() {
         (1, 1, 1)
     );
 
-    // The services again, without the keys that have a default.
-    let defaulted = ["published =", "check =", "timeout_seconds ="];
+    // The services and the authorities again, without the keys that have a default.
+    let defaulted = [
+        "published =",
+        "check =",
+        "timeout_seconds =",
+        "every_seconds =",
+        "tolerated_gap_seconds =",
+        "clock_",
+        "accuracy_seconds =",
+    ];
     let short: Vec<String> = uncommented()
         .lines()
         .filter(|line| !defaulted.iter().any(|key| line.starts_with(key)))
@@ -99,6 +108,8 @@ fn the_example_settings_load_and_their_comments_are_the_defaults() {
         format!("{:?}", full.services),
         format!("{:?}", short.services)
     );
+    assert!(bare.time.is_none() && full.time.is_some());
+    assert_eq!(format!("{:?}", full.time), format!("{:?}", short.time));
     assert!(matches!(full.services[0].source, Source::Sql { .. }));
     assert!(matches!(full.services[1].source, Source::Http { .. }));
 }

@@ -7,6 +7,7 @@ use crate::leaf::LeafFault;
 use crate::note::{KeyFault, NoteFault};
 use crate::secrets::SecretsFault;
 use crate::segment::SegmentFault;
+use crate::stamp::StampFault;
 use crate::tile::TileFault;
 
 /// One thing that is wrong in a journal folder; its text is one sentence for an auditor.
@@ -73,6 +74,14 @@ pub enum Finding {
         offset: u64,
         /// What is wrong.
         fault: NoteFault,
+    },
+    /// A time-stamp, or the checkpoint beside it.
+    #[error("{file}: {fault}")]
+    Stamp {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        fault: StampFault,
     },
     /// A tile on disk.
     #[error("{file}: {fault}")]

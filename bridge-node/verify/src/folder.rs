@@ -65,6 +65,10 @@ pub(crate) struct Layout {
     pub(crate) keys: BTreeSet<u64>,
     pub(crate) secrets: BTreeSet<u64>,
     pub(crate) indexes: BTreeSet<u64>,
+    /// Sizes whose checkpoints are stamped.
+    pub(crate) stamps: BTreeSet<u64>,
+    /// Those of them that were stamped again.
+    pub(crate) stamped_again: BTreeSet<u64>,
     /// Highest number of a tile file at each level.
     pub(crate) tiles: Vec<Option<u64>>,
 }
@@ -77,6 +81,9 @@ impl Layout {
             ..Self::default()
         };
         layout.list_segments(folder, findings);
+        if folder.join("stamps").is_dir() {
+            layout.list_stamps(folder, findings);
+        }
         for level in 0..TILE_LEVELS {
             let name = format!("tile/{level}");
             if folder.join(&name).is_dir() {
@@ -97,14 +104,6 @@ impl Layout {
                 });
                 break;
             }
-            let number = |stem: &str| {
-                let canonical = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
-                if canonical {
-                    stem.parse::<u64>().ok()
-                } else {
-                    None
-                }
-            };
             let set = match name.split_once('.') {
                 Some((_, "segment")) => &mut self.segments,
                 Some((_, "key")) => &mut self.keys,
@@ -143,6 +142,23 @@ impl Layout {
                     file,
                     fault: FolderFault::NoSegment,
                 });
+            }
+        }
+    }
+
+    /// Lists the time-stamps. A checkpoint without a stamp is what a crash may leave, and counts for nothing.
+    fn list_stamps(&mut self, folder: &Path, findings: &mut Findings) {
+        for name in names(folder, "stamps", findings).take(FILES_LIMIT) {
+            let size = name.split_once('.').and_then(|(stem, _)| number(stem));
+            match (size, name.split_once('.')) {
+                (Some(size), Some((_, "tsr"))) => drop(self.stamps.insert(size)),
+                (Some(size), Some((_, "again"))) => drop(self.stamped_again.insert(size)),
+                (Some(_), Some((_, "checkpoint"))) => {}
+                _ if is_unfinished(&name) => {}
+                _ => findings.push(Finding::Folder {
+                    file: format!("stamps/{name}"),
+                    fault: FolderFault::Stranger,
+                }),
             }
         }
     }
@@ -197,6 +213,12 @@ impl Layout {
             }
         }
     }
+}
+
+/// Reads a number as file names have it.
+fn number(stem: &str) -> Option<u64> {
+    let canonical = stem.len() == 20 && stem.bytes().all(|byte| byte.is_ascii_digit());
+    canonical.then(|| stem.parse().ok()).flatten()
 }
 
 /// Name of a file beside the segments.

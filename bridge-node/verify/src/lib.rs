@@ -40,6 +40,7 @@ mod receipt;
 mod reconcile;
 mod secrets;
 mod segment;
+mod stamp;
 mod tile;
 mod tree;
 mod walk;
@@ -60,6 +61,7 @@ pub use reconcile::{
 };
 pub use secrets::SecretsFault;
 pub use segment::SegmentFault;
+pub use stamp::StampFault;
 pub use tile::TileFault;
 
 /// What is known of the journal from elsewhere.
@@ -102,6 +104,10 @@ pub struct Report {
     pub checkpoints: u64,
     /// Leaves under the newest of them; the rest is only as safe as the disk.
     pub signed_leaves: u64,
+    /// Time-stamps over those checkpoints whose imprint is right; whether their authorities may be believed is judged elsewhere.
+    pub stamps: u64,
+    /// Leaves under the newest stamped checkpoint.
+    pub stamped_leaves: u64,
     /// Tile files that were compared.
     pub tiles: u64,
     /// Index runs that were derived again and compared.

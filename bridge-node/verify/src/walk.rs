@@ -19,6 +19,7 @@ mod beside;
 mod exchanges;
 mod segment;
 mod stage;
+mod stamps;
 
 use beside::Indexed;
 use exchanges::Exchanges;
@@ -174,6 +175,7 @@ impl Walk<'_> {
             self.erased_finding(index, first);
         }
         self.finish_published();
+        self.finish_stamps();
         if self.tree_known {
             self.layout
                 .check_tiles(self.tree.size(), &mut self.findings);

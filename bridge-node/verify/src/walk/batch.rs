@@ -280,6 +280,9 @@ impl Walk<'_> {
     fn take_note(&mut self, note: &[u8], size: Option<u64>, following: usize) {
         self.report.checkpoints = self.report.checkpoints.saturating_add(1);
         self.newest_note_size = size.unwrap_or(self.newest_note_size);
+        if let Some(size) = size {
+            self.stamps_over(note, size);
+        }
         if let Some(published) = self
             .published
             .as_mut()

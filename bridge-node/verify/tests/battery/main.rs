@@ -28,5 +28,6 @@ mod own;
 mod real;
 mod reconciling;
 mod segments;
+mod stamps;
 mod two_ends;
 mod writer;

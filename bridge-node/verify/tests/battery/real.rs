@@ -21,16 +21,16 @@ use crate::writer::ORIGIN;
 
 const EVIDENCE_KEY: [u8; 32] = [0x24; 32];
 
-const START_MS: u64 = 1_770_000_000_000;
+pub(crate) const START_MS: u64 = 1_770_000_000_000;
 
 /// The keys of a node that is started several times.
-struct Node {
+pub(crate) struct Node {
     checkpoint: Vec<u8>,
     signer: Arc<FileSigner>,
 }
 
 impl Node {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let pkcs8 = || {
             Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
                 .unwrap()
@@ -44,7 +44,7 @@ impl Node {
         }
     }
 
-    fn open(&self, folder: &Path, now: u64) -> Journal {
+    pub(crate) fn open(&self, folder: &Path, now: u64) -> Journal {
         let mut config = JournalConfig::new(folder, ORIGIN);
         // Small, so that segments follow one another within a start too.
         config.segment_bytes = 128 << 10;
