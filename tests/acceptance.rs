@@ -267,7 +267,6 @@ const UNPROVOKED: &[(&str, &str)] = &[
     ("idempotency_key_reused", "idempotency"),
     ("outcome_unknown", "idempotency"),
     ("ocsp_failed", "certificate status"),
-    ("timestamping_failed", "time-stamps"),
     ("cannot_create_signature", "keys on tokens"),
 ];
 

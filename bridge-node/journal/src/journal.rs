@@ -15,16 +15,14 @@ use crate::concerned::{Page, PageQuery, page};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::consistency::consistency;
 use crate::disk::{Disk, FolderDisk, replace_file};
-use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally, receipt_text};
+use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
 use crate::error::{CloseError, CosignedError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
 use crate::note::Checkpoint;
-use crate::proof::{Proof, prove, prove_under};
 use crate::reader::SegmentReader;
 use crate::search::{each_from, each_since, search};
 use crate::shared::{COSIGNED, Shared};
 use crate::station::{Job, Message};
-use crate::tree::leaf_hash;
 
 mod ending;
 mod start;
@@ -288,29 +286,6 @@ impl Journal {
         log_file(&self.inner.shared, path)
     }
 
-    /// Proves that a leaf is under a checkpoint of this log that was kept elsewhere; `None` if it is not, or the note is none
-    /// of this log's.
-    ///
-    /// It may read files: call it where blocking is allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if files can't be read or aren't as they were written.
-    pub fn prove_under(&self, index: u64, note: &[u8]) -> Result<Option<Proof>, ReadError> {
-        let shared = &*self.inner.shared;
-        match shared.verifier.open(note) {
-            Ok(checkpoint) if checkpoint.size <= self.head().size => {
-                prove_under(shared, index, (checkpoint, note))
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Writes the receipt of a leaf: `{origin}#{index}:{base64url of the leaf hash}`.
-    pub fn receipt_text(&self, index: u64, leaf: &[u8]) -> String {
-        receipt_text(self.origin(), index, &leaf_hash(leaf))
-    }
-
     /// Reads one page of the leaves that concern a member, with the hashes that prove them under a checkpoint.
     ///
     /// `None` if there is no checkpoint yet, or the page lies beyond it. It reads files: call it where blocking is allowed.
@@ -320,24 +295,6 @@ impl Journal {
     /// [`ReadError`] if files can't be read or aren't as they were written.
     pub fn concerned(&self, query: &PageQuery<'_>) -> Result<Option<Page>, ReadError> {
         page(&self.inner.shared, query)
-    }
-
-    /// Returns the checkpoint under which proofs are made, with its note; `None` before the first.
-    pub fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
-        self.inner.shared.proof_checkpoint()
-    }
-
-    /// Proves that a leaf is in this log; `None` while no checkpoint covers it.
-    ///
-    /// It may read files: call it where blocking is allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if files can't be read or aren't as they were written.
-    ///
-    /// Standard: C2SP tlog-proof.
-    pub fn prove(&self, index: u64) -> Result<Option<Proof>, ReadError> {
-        prove(&self.inner.shared, index)
     }
 
     /// Finds the leaves that fit a filter, newest first. Each is compared with the tree.

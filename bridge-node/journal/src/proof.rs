@@ -11,13 +11,16 @@ use std::ops::Range;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 
+use crate::entry::receipt_text;
 use crate::error::ReadError;
+use crate::journal::Journal;
 use crate::log_path::tile_path;
 use crate::note::Checkpoint;
 use crate::shared::Shared;
 use crate::tiles::TileId;
-use crate::tree::{Hash, TILE_HEIGHT, TILE_WIDTH, hashes_at, node_hash, subtree_root};
+use crate::tree::{Hash, TILE_HEIGHT, TILE_WIDTH, hashes_at, leaf_hash, node_hash, subtree_root};
 
 /// The hashes of a tile that a tree of some size has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -190,6 +193,49 @@ impl Proof {
         text.push('\n');
         text.push_str(note);
         text
+    }
+}
+
+impl Journal {
+    /// Proves that a leaf is under a checkpoint of this log that was kept elsewhere; `None` if it is not, or the note is none
+    /// of this log's.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    pub fn prove_under(&self, index: u64, note: &[u8]) -> Result<Option<Proof>, ReadError> {
+        let shared = self.shared();
+        match shared.verifier.open(note) {
+            Ok(checkpoint) if checkpoint.size <= self.head().size => {
+                prove_under(shared, index, (checkpoint, note))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes the receipt of a leaf: `{origin}#{index}:{base64url of the leaf hash}`.
+    pub fn receipt_text(&self, index: u64, leaf: &[u8]) -> String {
+        receipt_text(self.origin(), index, &leaf_hash(leaf))
+    }
+
+    /// Returns the checkpoint under which proofs are made, with its note; `None` before the first.
+    pub fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
+        self.shared().proof_checkpoint()
+    }
+
+    /// Proves that a leaf is in this log; `None` while no checkpoint covers it.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    ///
+    /// Standard: C2SP tlog-proof.
+    pub fn prove(&self, index: u64) -> Result<Option<Proof>, ReadError> {
+        prove(self.shared(), index)
     }
 }
 

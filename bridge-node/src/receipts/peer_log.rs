@@ -42,6 +42,9 @@ pub(crate) enum Unread {
     /// Its checkpoint is not signed by its key.
     #[error("its checkpoint does not hold: {0}")]
     NotSigned(#[from] bridge_verify::NoteFault),
+    /// It has not covered the leaf yet.
+    #[error("no checkpoint of it covers the leaf yet")]
+    NotYet,
     /// Enough for one look.
     #[error("more tiles are needed than are read at a time")]
     TooMany,
@@ -145,15 +148,13 @@ impl<'a> PeerLog<'a> {
     }
 
     /// A leaf that this log gave a receipt of, with its proof under the checkpoint of this moment: what a receipt file holds of
-    /// one leaf. `None` if no checkpoint covers it yet, or it is not there.
+    /// one leaf. `None` if another leaf is there.
     pub(crate) async fn receipt(&mut self, text: &str) -> Result<Option<Value>, Unread> {
         let Some(field) = Field::parse(text) else {
             return Ok(None);
         };
         let (checkpoint, note) = self.checkpoint().await?;
-        let Some(plan) = ProofPlan::inclusion(field.index, checkpoint.size) else {
-            return Ok(None);
-        };
+        let plan = ProofPlan::inclusion(field.index, checkpoint.size).ok_or(Unread::NotYet)?;
         let tile = LogTile::of_leaf(field.index, checkpoint.size);
         let path = tile.path().replacen("tile/0/", "tile/entries/", 1);
         let bundle = self.get(&path, BUNDLE_BYTES).await?;
