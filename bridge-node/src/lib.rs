@@ -13,6 +13,7 @@ pub mod clock;
 pub mod command;
 pub mod concerned;
 pub mod contracts;
+pub mod cosigning;
 mod descriptors;
 pub mod disk;
 pub mod exchange;
@@ -29,6 +30,7 @@ pub mod pace;
 pub mod payload;
 pub mod peers;
 pub mod probe;
+pub mod receipts;
 pub mod refusals;
 pub mod registries;
 pub mod replay;
@@ -39,6 +41,7 @@ pub mod shares;
 pub mod stamping;
 pub mod tls;
 pub mod watch;
+pub mod witness;
 
 /// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
 pub const WIRE_VERSION: u32 = 1;

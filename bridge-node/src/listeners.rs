@@ -21,8 +21,10 @@ use crate::metrics;
 use crate::node::Node;
 use crate::orders::both_clocks;
 use crate::payload::{Outgoing, Payload};
+use crate::receipts;
 use crate::server::{Connection, Handler};
 use crate::stamping;
+use crate::witness;
 
 /// The consumer interface.
 #[derive(Debug)]
@@ -37,6 +39,7 @@ pub struct NodeInterface(pub Arc<Node>);
 pub struct Health(pub Arc<Node>);
 
 const LOG_PREFIX: &str = "/log/";
+const WITNESS_PREFIX: &str = "/witness/";
 const LIST_CLIENTS: &str = "/listClients";
 
 impl Handler for ConsumerInterface {
@@ -48,7 +51,12 @@ impl Handler for ConsumerInterface {
         let node = Arc::clone(&self.0);
         let reader = Reader::of(&node.settings, request.headers());
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
-        let reply = if request.method() == Method::GET
+        let reply = if text.starts_with(receipts::PATH) {
+            match receipts::give(&node, &connection, &request, reader).await {
+                Ok(reply) => reply,
+                Err(refused) => refuse_caller(&node, refused).await,
+            }
+        } else if request.method() == Method::GET
             // Every other target is read once, by its exchange.
             && text.starts_with(LIST_CLIENTS)
             && let Ok(Target::ListClients { instance }) =
@@ -142,6 +150,9 @@ impl Handler for NodeInterface {
         let reader = Reader::of(&node.settings, request.headers());
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
+        } else if let Some(path) = request.uri().path().strip_prefix(WITNESS_PREFIX) {
+            let path = path.to_owned();
+            witness::answer(&node, &connection, request, &path).await
         } else {
             let arrival = Arrival::new(connection, request, reader);
             match node.admit(Side::Provider) {
@@ -252,6 +263,7 @@ impl Handler for Health {
                     "ready": reasons.is_empty(), "reasons": reasons, "time_stamps": stamping::words(&self.0),
                 });
                 add_orders(&self.0, &mut told);
+                add_alarms(&self.0, &mut told);
                 json(status, &told)
             }
             "/metrics" => match metrics::text(&self.0).await {
@@ -302,6 +314,10 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
     if let Some(stamping) = &node.stamping {
         reasons.extend(stamping.reasons(node.clock.now()));
     }
+    if let Err(refusal) = node.cosigning.check(node.clock.now()) {
+        reasons.push(refusal.to_string());
+    }
+    reasons.extend(contradicted(node));
     reasons.extend(node.forgotten.clone());
     if let Some(met) = node.orders.standing().maintenance(None, node.clock.now()) {
         let until = both_clocks(met.window.until);
@@ -310,7 +326,21 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
     reasons
 }
 
-/// What officers ordered, for information: a node with stops is ready for the rest.
+/// More witnesses than may lie hold another head of this node's journal.
+fn contradicted(node: &Node) -> Option<String> {
+    let names = node.cosigning.contradicting();
+    let view = node.watch.newest()?;
+    let own = view.directory().node(&node.settings.node)?;
+    let faulty = own.witnessing.as_ref()?.faulty as usize;
+    (names.len() > faulty).then(|| {
+        format!(
+            "witnesses hold another head of this journal, so another node writes it or its data is old: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// What officers ordered and which logs forked, for information: a node with stops is ready for the rest.
 fn add_orders(node: &Node, told: &mut serde_json::Value) {
     let standing = node.orders.standing();
     let stopped: Vec<String> = standing
@@ -322,10 +352,27 @@ fn add_orders(node: &Node, told: &mut serde_json::Value) {
         .announced(node.clock.now())
         .map(|one| one.words(&own))
         .collect();
-    for (name, list) in [("stopped", stopped), ("maintenance", maintenance)] {
+    let lists = [
+        ("stopped", stopped),
+        ("maintenance", maintenance),
+        ("forked_logs", node.witness.forked()),
+    ];
+    for (name, list) in lists {
         if !list.is_empty() {
             told[name] = list.into();
         }
+    }
+}
+
+/// What is wrong with others, for information: no peer can make this node look as if it were not ready.
+fn add_alarms(node: &Node, told: &mut serde_json::Value) {
+    let faults = node.receipts.standing().faults;
+    let words: Vec<String> = faults
+        .iter()
+        .map(|(origin, alarm)| alarm.words(origin))
+        .collect();
+    if !words.is_empty() {
+        told["alarms"] = words.into();
     }
 }
 

@@ -18,6 +18,7 @@ use prometheus_client::registry::{Registry, Unit};
 mod lap;
 mod limit;
 mod process;
+mod receipts;
 mod state;
 mod time;
 

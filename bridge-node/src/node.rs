@@ -18,6 +18,7 @@ use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::concerned::PageShares;
 use crate::contracts::Contracts;
+use crate::cosigning::Cosigning;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
 use crate::log_share::LogShare;
@@ -25,6 +26,7 @@ use crate::metrics::Limit;
 use crate::orders::Orders;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
+use crate::receipts::Receipts;
 use crate::refusals::Refusals;
 use crate::registries::Registries;
 use crate::replay::Replay;
@@ -34,13 +36,16 @@ use crate::shares::{Share, Shares};
 use crate::stamping::Stamping;
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
+use crate::witness::Witness;
 
 mod opening;
 mod parts;
 
 pub use parts::{Parts, Vouched};
 
-use opening::{floor, journal_remedy, open_journal, remembered, resumed};
+use opening::{
+    create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered, resumed,
+};
 
 /// One running node.
 pub struct Node {
@@ -82,12 +87,18 @@ pub struct Node {
     pub stamping: Option<Box<Stamping>>,
     /// The disk of the journal.
     pub disk: Disk,
+    /// This node as a witness of others' journals.
+    pub witness: Witness,
+    /// How far its own journal is cosigned.
+    pub cosigning: Cosigning,
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
     pub refusals: Refusals,
     /// Pages of leaves that other members ask for.
     pub page_shares: PageShares,
+    /// How it stands with the receipts that other nodes gave.
+    pub receipts: Receipts,
     /// Log lines about faults of this node's own.
     pub fault_lines: LogShare,
     /// Use and end (Unix seconds) of each certificate of this node.
@@ -140,26 +151,15 @@ impl Node {
         parts: Parts,
         (journal_fault, on_fatal): (Arc<OnceLock<String>>, bridge_journal::OnFatal),
     ) -> Result<(Arc<Self>, Opened), OpenError> {
-        let one = |place: &str, error: &dyn std::error::Error, remedy: &str| {
-            OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
-        };
         let (clock, vouched) = (parts.clock, parts.vouched);
-        let spool = settings.data_folder.join("spool");
-        std::fs::create_dir_all(&spool).map_err(|error| {
-            let place = format!("node.data_folder: {}", spool.display());
-            one(
-                &place,
-                &error,
-                "give a folder that the node's user may write to",
-            )
-        })?;
+        let spool = create_spool(&settings.data_folder)?;
         let client = Client::open(
             &settings.data_folder.join("directory"),
             &parts.directory_root,
         )
         .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
         let watch = Watch::new(client, Arc::clone(&parts.trust), clock.now_s());
-        let folder = settings.data_folder.join("journal").display().to_string();
+        let place = settings.data_folder.join("journal").display().to_string();
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -167,10 +167,11 @@ impl Node {
             (clock.now(), on_fatal),
             vouched.moved,
         )
-        .map_err(|error| one(&folder, &error, journal_remedy(&error)))?;
+        .map_err(|error| one(&place, &error, journal_remedy(&error)))?;
+        let witness = open_witness(&settings, parts.witness_key)?;
         let overruled_ms = floor(&clock, journal.head().newest, vouched);
         let orders = Orders::read(&journal, clock.now())
-            .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
+            .map_err(|error| one(&place, &error, ORDERS_REMEDY))?;
         let (replay, counters, forgotten) = remembered(&journal, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
@@ -187,8 +188,11 @@ impl Node {
             shares: [(); 2].map(|()| Shares::new(limits.exchanges)),
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
+            receipts: Receipts::default(),
             refusals: Refusals::new(limits.refusals_per_minute),
             page_shares: PageShares::new(limits.audit_pages_per_minute),
+            cosigning: Cosigning::new(settings.witnesses.tolerated),
+            witness,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,
@@ -292,6 +296,7 @@ impl Node {
 
     /// Begins a new minute of log lines.
     pub fn refill_log_lines(&self) {
+        self.witness.refill();
         for lines in [&*self.house.stranger_lines, &self.fault_lines] {
             if lines.refill() {
                 self.house.metrics.reached(Limit::LogLinesPerMinute);
@@ -323,6 +328,7 @@ impl Node {
         if let Some(stamping) = &self.stamping {
             stamping.check(self.clock.now())?;
         }
+        self.cosigning.check(self.clock.now())?;
         if !self.disk.grants(0) {
             return Err(Refusal::Node(NodeFault::DiskReserve));
         }

@@ -8,7 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::shell::{Said, run};
-use crate::world::{Agency, World};
+use crate::world::{Agency, World, receipt_file};
 
 const PERSON: &str = "AZ/GOV/1001/POPULATION/person";
 const REFUSED: &str = "server.clientproxy.access_denied";
@@ -281,4 +281,63 @@ fn verify_tells_a_wrong_path_or_key_file_from_a_forged_journal() {
     with("nowhere").bad(1, &["nowhere: can't be opened"]);
     with("keys/journal.key").bad(1, &["keys/journal.key: not 32 bytes in base64"]);
     with("../population/keys/evidence.key").bad(2, &["can't be opened with the evidence key"]);
+}
+
+#[test]
+fn receipt_verify_names_what_does_not_hold() {
+    let world = World::new();
+    let tax = world.tax();
+    let key = receipt_file(&world.population(), &tax);
+    let path = tax.folder.join("receipt.json");
+    let good = fs::read_to_string(&path).unwrap();
+    let file: Value = serde_json::from_str(&good).unwrap();
+    let field = file["receipts"][1]["receipt"].as_str().unwrap();
+    let verify = |more: &[&str]| {
+        let arguments = [&["audit", "receipt", "verify", "receipt.json"], more].concat();
+        run(&tax.folder, &arguments)
+    };
+    verify(&["--key", &key, "--receipt", field]).good();
+    let told = verify(&[]).good();
+    assert!(
+        told.contains("taken from the file; compare it with the directory"),
+        "{told}"
+    );
+
+    let other = field.replace('#', "#1");
+    verify(&["--receipt", &other]).bad(2, &[&other, "the file has no such receipt"]);
+    verify(&["--quorum", "1"]).bad(2, &["cosignatures: 0 of the known witnesses"]);
+    verify(&["--key", "x"]).bad(64, &["--key"]);
+    let origin = key.split('+').next().unwrap();
+    let altered: [(&str, &str, &str); 6] = [
+        ("request-sent", "request-went", "leaf: its hash is "),
+        ("index ", "index 1", "proof: it is of leaf "),
+        (&format!("\\u2014 {origin} "), "\\u2014 x ", "checkpoint: "),
+        (
+            "c2sp.org/tlog-proof@v1",
+            "c2sp.org/tlog-proof@v2",
+            "proof: ",
+        ),
+        (
+            "\"request_id\":\"",
+            "\"request_id\":\"0",
+            "leaf: it is of another exchange",
+        ),
+        (
+            &format!("{origin}#"),
+            "other.example/AZ/GOV/1/N/1#",
+            "receipt: it is of the log ",
+        ),
+    ];
+    for (part, by, told) in altered {
+        let part = part.replace("\\u2014", "\u{2014}");
+        assert!(good.contains(&part), "{part}");
+        fs::write(
+            &path,
+            good.replacen(&part, &by.replace("\\u2014", "\u{2014}"), 1),
+        )
+        .unwrap();
+        verify(&["--key", &key]).bad(2, &["receipt.json: does not hold", told]);
+    }
+    fs::write(&path, "{}").unwrap();
+    verify(&[]).bad(1, &["not a receipt file"]);
 }

@@ -9,7 +9,7 @@ use bridge_node::command::Cli;
 use clap::{CommandFactory as _, Parser as _};
 
 use crate::shell::{repository, run, words};
-use crate::world::{Agency, World};
+use crate::world::{Agency, World, receipt_file};
 
 mod example;
 
@@ -64,7 +64,7 @@ const TOUR: [Line; 4] = [
         "target/release/bridge-node contract check demo-data/tax/contracts/tax-person.json",
     ),
 ];
-const KEYS: [Line; 7] = [
+const KEYS: [Line; 8] = [
     (
         "config/README.md",
         "bridge-node certs authority authority --name \"Trial authority\"",
@@ -82,6 +82,10 @@ const KEYS: [Line; 7] = [
         "bridge-node certs issue --authority authority --profile web --san 127.0.0.1 --out keys",
     ),
     ("config/README.md", "bridge-node key journal keys"),
+    (
+        "config/README.md",
+        "bridge-node key witness keys --name agency.example/AZ/GOV/1001/NODE1/witness",
+    ),
     ("config/README.md", "bridge-node key officer officer.key"),
     ("config/README.md", "bridge-node key api"),
 ];
@@ -100,6 +104,10 @@ const AUDIT: [Line; 3] = [
         "bridge-node audit verify data/journal --evidence-key keys/evidence.key",
     ),
 ];
+const RECEIPT: Line = (
+    "config/README.md",
+    "bridge-node audit receipt verify receipt.json --key VKEY",
+);
 const STOP: [Line; 5] = [
     (
         "config/README.md",
@@ -210,7 +218,7 @@ fn every_command_of_every_document_is_known_here() {
         *line
     });
     let known: BTreeSet<(String, String)> = skipped
-        .chain([INSTALL, RUN, ADAPTER])
+        .chain([INSTALL, RUN, ADAPTER, RECEIPT])
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
@@ -282,14 +290,15 @@ fn the_trial_keys_of_the_operators_guide_work_in_a_node() {
         "tls.pem",
         "web.key",
         "web.pem",
+        "witness.key",
     ];
     assert!(made.iter().eq(named), "{made:?}");
     let old = population.setting("api_key_sha256");
-    let new = told[6].lines().nth(1).unwrap().split('"').nth(1).unwrap();
+    let new = told[7].lines().nth(1).unwrap().split('"').nth(1).unwrap();
     population.change(&[(&old, new), ("../trust/anchors.pem", "authority/root.pem")]);
     population.add(&format!(
         "\n[[officers]]\nname = \"officer-1\"\n{}",
-        told[5]
+        told[6]
     ));
     // The trial authority has signed the node's certificates.
     population.check().good();
@@ -326,6 +335,20 @@ fn the_operators_guide_runs_a_node_and_reads_its_journal() {
     assert!(live.contains(": verified: "), "{live}");
     node.stop();
     type_in(&population.folder, AUDIT[2], &[]);
+}
+
+#[test]
+fn the_operators_guide_checks_a_receipt_with_all_nodes_switched_off() {
+    let world = World::new();
+    let (population, tax) = (guide_folder(&world), world.tax());
+    let key = receipt_file(&population, &tax);
+    let told = type_in(&tax.folder, RECEIPT, &[("VKEY", &key)]);
+    let lines: Vec<&str> = told.lines().collect();
+    assert_eq!(lines.len(), 2, "{told}");
+    assert!(
+        lines.iter().all(|line| line.contains(": holds: leaf ")),
+        "{told}"
+    );
 }
 
 #[test]

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::nodes::Node;
-use crate::shell::{BOUND, Said, run};
+use crate::shell::{BOUND, Said, run, wait_for};
 
 /// Three agencies that have exchanged something and are at rest.
 pub(crate) struct World {
@@ -209,4 +209,23 @@ pub(crate) fn get(address: &str, path: &str, fields: &str) -> std::io::Result<An
         head: head.to_ascii_lowercase(),
         body: body.to_owned(),
     })
+}
+
+/// Makes an exchange, keeps its receipt as `receipt.json` in the caller's folder, stops both nodes. Returns the key of its log.
+pub(crate) fn receipt_file(provider: &Agency, caller: &Agency) -> String {
+    let key = caller.new_api_key();
+    let nodes = (provider.start(), caller.start());
+    let purpose = ("tax-assessment", "tax-code-23");
+    let answer = caller.ask(&key, "/r1/AZ/GOV/1001/POPULATION/person/MBXEHTV", purpose);
+    assert_eq!(answer.status, 200, "{}", answer.body);
+    let (_, id) = answer.head.split_once("x-road-request-id: ").unwrap();
+    let path = format!("/receipts/{}", id.lines().next().unwrap());
+    let given = wait_for("a checkpoint covers the exchange", || {
+        Some(caller.ask(&key, &path, purpose)).filter(|answer| answer.status == 200)
+    });
+    nodes.0.stop();
+    nodes.1.stop();
+    fs::write(caller.folder.join("receipt.json"), &given.body).unwrap();
+    let file: Value = serde_json::from_str(&given.body).unwrap();
+    file["key"].as_str().unwrap().to_owned()
 }

@@ -103,7 +103,9 @@ fn meaning_rule(name: &'static str, op: Op) -> Expected {
             | "x-road-service"
             | "x-road-id"
             | "x-road-request-id"
-            | "x-road-request-hash",
+            | "x-road-request-hash"
+            // The receipt is of the answering node's own log.
+            | "bridge-peer-receipt",
             _,
         ) => refused("inconsistent_response"),
         ("content-digest", Op::Removed) => malformed(),
@@ -310,7 +312,8 @@ fn replay_cases() -> Vec<Case> {
 fn answer_to(got: &Got, puppet: &Puppet, what: (Tag, u16), body: &str) -> Message {
     let mut message = Message::answer_to(got, puppet, what, body);
     message.set("x-ordinary", "1");
-    let receipt = "journal.example/AZ/LEA/3001/NODE1/1#7:AAAA";
+    let receipt =
+        "journal.example/AZ/LEA/3001/NODE1/1#7:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     message.set("bridge-peer-receipt", receipt);
     message
 }
@@ -509,6 +512,10 @@ async fn s31_every_field_of_a_valid_refusal_altered_in_turn() {
     own.push(field("x-road-error", "server.serverproxy.internal_error"));
     cases.extend(fields(&own, &PRESENT, |name, op, signed| {
         let same = name == "x-road-error" && op == Op::Swapped;
+        // What is refused before it is journaled has no receipt.
+        if (name, op, signed) == ("bridge-peer-receipt", Op::Removed, Signed::Anew) {
+            return Some(Expected::Taken);
+        }
         field_rule(name, op, signed).filter(|_| !same)
     }));
     let form = || refused("invalid_response");

@@ -71,11 +71,11 @@ async fn overload(setup: Setup, (status, code): (u16, &str)) {
 #[tokio::test]
 async fn a_consumers_node_offered_three_times_its_capacity_serves_as_many_and_refuses_the_rest() {
     let setup = World::with().consumer_limit(&format!("exchanges = {EXCHANGES}"));
-    overload(setup, (503, "server.clientproxy.overloaded")).await;
+    Box::pin(overload(setup, (503, "server.clientproxy.overloaded"))).await;
 }
 
 #[tokio::test]
 async fn a_providers_node_offered_three_times_its_capacity_serves_as_many_and_refuses_the_rest() {
     let setup = World::with().provider_limit(&format!("exchanges = {EXCHANGES}"));
-    overload(setup, (502, "server.clientproxy.service_failed")).await;
+    Box::pin(overload(setup, (502, "server.clientproxy.service_failed"))).await;
 }

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, NewKey, Order, Profile, Trust, write_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, MemberId, NodeId, SubsystemId};
 use bridge_directory::{ExchangeKey, Member, Node, Subsystem};
+use bridge_journal::WitnessKey;
 use bridge_node::clock::Clock;
 use bridge_node::node::{Parts, Vouched};
 use bridge_node::running::Running;
@@ -130,6 +131,7 @@ impl Agency {
             now_s,
         );
         let journal = ed25519(&keys.join("journal.key"));
+        let witness = WitnessKey::new(&witness_name(&member), &ed25519(&keys.join("witness.key")));
         ed25519(&folder.join("officer.key"));
         write_secret_file(&keys.join("evidence.key"), &random()).unwrap();
         let origin = format!("journal.example/{member}/NODE1/1");
@@ -158,6 +160,7 @@ impl Agency {
             &bridge_journal::vkey(&origin, &journal).unwrap(),
             now_s,
         ));
+        agency.entry.nodes[0].witness = Some(witness.unwrap().public().vkey());
         agency
     }
 
@@ -183,6 +186,8 @@ impl Agency {
             wire: vec![bridge_node::WIRE_VERSION],
             leaf: vec![1],
             forms: vec!["plain".to_owned()],
+            witness: None,
+            witnessing: None,
         }
     }
 
@@ -335,6 +340,11 @@ impl Agency {
     pub fn journal(&self) -> PathBuf {
         self.folder.join("data/journal")
     }
+}
+
+/// The name of the witness key of a member's node.
+pub fn witness_name(member: &MemberId) -> String {
+    format!("journal.example/{member}/NODE1/witness")
 }
 
 /// A node's entry for an exchange certificate that was valid at a time.

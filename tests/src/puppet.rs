@@ -29,6 +29,7 @@ use crate::agency::{Agency, random};
 use crate::answer::Answer;
 use crate::wait::{BOUND, now_s};
 
+pub mod log;
 pub mod server;
 
 /// A member's keys in the scenario's hands.
@@ -40,6 +41,8 @@ pub struct Puppet {
     pub tls: PathBuf,
     /// The subsystem it speaks for.
     pub client: String,
+    /// The receipt that its answers bear.
+    pub receipt: String,
 }
 
 /// A request that a puppet sends.
@@ -81,10 +84,12 @@ pub struct Sent {
 impl Puppet {
     /// Takes the keys of an agency.
     pub fn of(agency: &Agency) -> Self {
+        let origin = agency.entry.nodes[0].journal.split('+').next().unwrap();
         Self {
             signer: signer(&agency.folder.join("keys/exchange")),
             tls: agency.folder.join("keys/tls"),
             client: agency.subsystem.to_string(),
+            receipt: format!("{origin}#0:{}", URL_SAFE_NO_PAD.encode([0; 32])),
         }
     }
 

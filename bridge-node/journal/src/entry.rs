@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
 use bytes::Bytes;
@@ -71,6 +73,11 @@ pub struct Receipt {
     pub text: String,
     /// The time in the leaf.
     pub time: UnixMillis,
+}
+
+/// Writes `{origin}#{index}:{base64url of the leaf hash}`.
+pub(crate) fn receipt_text(origin: &str, index: u64, leaf_hash: &[u8; 32]) -> String {
+    format!("{origin}#{index}:{}", URL_SAFE_NO_PAD.encode(leaf_hash))
 }
 
 /// What was found when the journal was opened.

@@ -1,5 +1,6 @@
 //! The handle by which the rest of the node uses its journal.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
@@ -12,14 +13,18 @@ use uuid::Uuid;
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::concerned::{Page, PageQuery, page};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
-use crate::disk::{Disk, FolderDisk};
-use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
-use crate::error::{CloseError, OpenError, ReadError, RecordError, UnfinishedError};
+use crate::consistency::consistency;
+use crate::disk::{Disk, FolderDisk, replace_file};
+use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally, receipt_text};
+use crate::error::{CloseError, CosignedError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
+use crate::note::Checkpoint;
+use crate::proof::{Proof, prove};
 use crate::reader::SegmentReader;
-use crate::search::{each_since, search};
-use crate::shared::Shared;
+use crate::search::{each_from, each_since, search};
+use crate::shared::{COSIGNED, Shared};
 use crate::station::{Job, Message};
+use crate::tree::leaf_hash;
 
 mod ending;
 mod start;
@@ -223,6 +228,53 @@ impl Journal {
             .map(|(_, note)| note.clone())
     }
 
+    /// Returns the newest checkpoint with its note: what witnesses are asked to cosign. `None` before the first.
+    pub fn signed(&self) -> Option<(Checkpoint, Bytes)> {
+        self.inner.shared.state().checkpoint.clone()
+    }
+
+    /// Returns the newest checkpoint that enough witnesses have cosigned, with its note.
+    pub fn cosigned(&self) -> Option<(Checkpoint, Bytes)> {
+        self.inner.shared.state().cosigned.clone()
+    }
+
+    /// Keeps a checkpoint of this log with the cosignatures of enough witnesses, as the file `cosigned`; an older one
+    /// than it has is not kept. Who has enough is for the caller to say.
+    ///
+    /// It writes a file: call it where blocking is allowed, and not twice at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignedError`] if the note is not a checkpoint of this log, or can't be written.
+    ///
+    /// Standard: C2SP tlog-cosignature.
+    pub fn keep_cosigned(&self, note: Bytes) -> Result<(), CosignedError> {
+        let shared = &*self.inner.shared;
+        let checkpoint = shared.verifier.open(&note)?;
+        let newer = |(held, _): &(Checkpoint, Bytes)| held.size < checkpoint.size;
+        if !shared.state().cosigned.as_ref().is_none_or(newer) {
+            return Ok(());
+        }
+        // crash here: the file before or this one; the witnesses are asked again for what is newer.
+        replace_file(&*shared.disk, "", COSIGNED, &note).map_err(CosignedError::Write)?;
+        shared.state().cosigned = Some((checkpoint, note));
+        Ok(())
+    }
+
+    /// Proves that the tree of `old` leaves is the beginning of that of `new`; `None` if the journal has not so many
+    /// leaves, or `old` is not between 1 and `new`.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    ///
+    /// Standard: RFC 6962 §2.1.2.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Option<Vec<[u8; 32]>>, ReadError> {
+        consistency(&self.inner.shared, old, new)
+    }
+
     /// Returns what a path under `/log/` names: `checkpoint`, `tile/…` or `tile/entries/…`.
     ///
     /// `None` if the path is misspelled in any way, or names what no checkpoint covers yet.
@@ -245,6 +297,29 @@ impl Journal {
     /// [`ReadError`] if files can't be read or aren't as they were written.
     pub fn concerned(&self, query: &PageQuery<'_>) -> Result<Option<Page>, ReadError> {
         page(&self.inner.shared, query)
+    }
+
+    /// Writes the receipt of a leaf: `{origin}#{index}:{base64url of the leaf hash}`.
+    pub fn receipt_text(&self, index: u64, leaf: &[u8]) -> String {
+        receipt_text(self.origin(), index, &leaf_hash(leaf))
+    }
+
+    /// Returns the checkpoint under which proofs are made, with its note; `None` before the first.
+    pub fn proof_checkpoint(&self) -> Option<(Checkpoint, Bytes)> {
+        self.inner.shared.proof_checkpoint()
+    }
+
+    /// Proves that a leaf is in this log; `None` while no checkpoint covers it.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    ///
+    /// Standard: C2SP tlog-proof.
+    pub fn prove(&self, index: u64) -> Result<Option<Proof>, ReadError> {
+        prove(&self.inner.shared, index)
     }
 
     /// Finds the leaves that fit a filter, newest first. Each is compared with the tree.
@@ -296,6 +371,22 @@ impl Journal {
     ) -> Result<(), ReadError> {
         let shared = &*self.inner.shared;
         each_since(shared, &shared.snapshot(), since, see)
+    }
+
+    /// Shows the leaves from an index on, exactly as they stand in the log, oldest first, one at a time, until `see` breaks.
+    ///
+    /// It reads files: call it where blocking is allowed. Memory doesn't grow with the number of leaves.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written; some leaves were shown then.
+    pub fn each_leaf_from(
+        &self,
+        index: u64,
+        see: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), ReadError> {
+        let shared = &*self.inner.shared;
+        each_from(shared, &shared.snapshot(), index, see)
     }
 
     /// Returns the leaves not older than `since` with their indexes, oldest first.

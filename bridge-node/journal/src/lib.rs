@@ -64,6 +64,8 @@ mod journal;
 mod catalogue;
 mod compose;
 mod concerned;
+mod consistency;
+mod cosignature;
 mod cursor;
 mod disk;
 mod evidence;
@@ -77,6 +79,7 @@ mod log_path;
 mod mend;
 mod note;
 mod open_segment;
+mod proof;
 mod reader;
 mod recovery;
 mod resume;
@@ -97,15 +100,18 @@ pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
 };
+pub use consistency::{PROOF_LIMIT, is_consistent};
+pub use cosignature::{Witness, WitnessKey};
 pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
 pub use entry::{Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Tally};
 pub use error::{
-    CloseError, Damage, Fault, JournalError, Move, OpenError, ReadError, RecordError,
-    UnfinishedError,
+    CloseError, CosignedError, Damage, Fault, JournalError, Move, OpenError, ReadError,
+    RecordError, UnfinishedError,
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{NoteError, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, note_text, origin_of, vkey};
+pub use proof::{LogTile, Proof, ProofPlan};
 pub use stamps::{KeptStamp, StampError, imprint};
 
 #[cfg(test)]

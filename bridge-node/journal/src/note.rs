@@ -16,9 +16,9 @@ pub(crate) struct NoteKey {
     verifier: Verifier,
 }
 
-/// What checks a checkpoint: the origin and the public key.
+/// What checks a log's checkpoints: its origin and its public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Verifier {
+pub struct Verifier {
     origin: String,
     public: [u8; 32],
     id: [u8; 4],
@@ -26,9 +26,11 @@ pub(crate) struct Verifier {
 
 /// A statement about the tree: this many leaves, this root.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Checkpoint {
-    pub(crate) size: u64,
-    pub(crate) root: Hash,
+pub struct Checkpoint {
+    /// Leaves of the tree.
+    pub size: u64,
+    /// Its root.
+    pub root: Hash,
 }
 
 /// Why a key, a name or a note can't be used.
@@ -48,9 +50,14 @@ pub enum NoteError {
     /// The note is of another log.
     #[error("the note is of the log {0:?}")]
     OtherOrigin(String),
-    /// No signature line of ours verifies.
+    /// No signature line is by the log's key, or one that claims to be does not verify.
     #[error("the note has no valid signature of this log's key")]
     Signature,
+    /// The text isn't a verifier key of the kind asked for.
+    #[error(
+        "the verifier key is not `name+8 hex digits+base64` of an Ed25519 key for this purpose"
+    )]
+    Vkey,
 }
 
 /// The longest origin: it has to fit a segment's header with room to spare.
@@ -69,12 +76,7 @@ impl NoteKey {
     ///
     /// [`NoteError::Key`] if it isn't an Ed25519 key, [`NoteError::Origin`] if no key can bear the name.
     pub(crate) fn new(origin: &str, pkcs8: &[u8]) -> Result<Self, NoteError> {
-        let visible = origin
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'+');
-        if origin.is_empty() || origin.len() > ORIGIN_LIMIT || !visible {
-            return Err(NoteError::Origin(origin.to_owned()));
-        }
+        check_name(origin)?;
         // A key without the public half inside is as good: ring derives it.
         let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(pkcs8)
             .map_err(|_rejected| NoteError::Key)?;
@@ -83,7 +85,7 @@ impl NoteKey {
             .as_ref()
             .try_into()
             .map_err(|_length| NoteError::Key)?;
-        let id = key_id(origin, &public);
+        let id = key_id(origin, ED25519_TYPE, &public);
         let verifier = Verifier {
             origin: origin.to_owned(),
             public,
@@ -111,42 +113,71 @@ impl NoteKey {
 }
 
 impl Verifier {
+    /// Reads a log's verifier key.
+    ///
+    /// # Errors
+    ///
+    /// [`NoteError::Vkey`] if it isn't one of a log.
+    pub fn parse(vkey: &str) -> Result<Self, NoteError> {
+        let (origin, public) = named_key(vkey, ED25519_TYPE)?;
+        Ok(Self {
+            origin: origin.to_owned(),
+            public,
+            id: key_id(origin, ED25519_TYPE, &public),
+        })
+    }
+
     /// Returns the origin, which is the key's name too.
-    pub(crate) fn origin(&self) -> &str {
+    pub fn origin(&self) -> &str {
         &self.origin
     }
 
     /// Writes the verifier key: `origin+id+base64(type and public key)`.
-    pub(crate) fn vkey(&self) -> String {
+    pub fn vkey(&self) -> String {
         let mut key = vec![ED25519_TYPE];
         key.extend_from_slice(&self.public);
         let id = u32::from_be_bytes(self.id);
         format!("{}+{id:08x}+{}", self.origin, STANDARD.encode(key))
     }
 
-    /// Reads a note and checks our signature on it.
+    /// Reads a note and checks the log's signature on it.
     ///
     /// Further signatures, of witnesses, are not looked at.
     ///
     /// # Errors
     ///
     /// [`NoteError::Form`], [`NoteError::OtherOrigin`] or [`NoteError::Signature`], whichever is met first.
-    pub(crate) fn open(&self, note: &[u8]) -> Result<Checkpoint, NoteError> {
-        if note.len() > NOTE_LIMIT {
-            return Err(NoteError::Form);
-        }
-        let note = std::str::from_utf8(note).map_err(|_not_text| NoteError::Form)?;
-        let split = note.rfind("\n\n").ok_or(NoteError::Form)?;
-        let text = note.get(..=split).ok_or(NoteError::Form)?;
-        let signatures = note.get(split + 2..).ok_or(NoteError::Form)?;
-        if !signatures.ends_with('\n') {
-            return Err(NoteError::Form);
-        }
+    pub fn open(&self, note: &[u8]) -> Result<Checkpoint, NoteError> {
+        let (text, signatures) = split(note)?;
         let checkpoint = self.parse_text(text)?;
-        if signatures.lines().any(|line| self.verifies(line, text)) {
+        let mut ours = self.own_lines(signatures).peekable();
+        let key = UnparsedPublicKey::new(&ED25519, self.public);
+        let holds = |line: &str| {
+            SignatureLine::parse(line)
+                .is_some_and(|line| key.verify(text.as_bytes(), &line.signature).is_ok())
+        };
+        if ours.peek().is_some() && ours.all(holds) {
             return Ok(checkpoint);
         }
         Err(NoteError::Signature)
+    }
+
+    /// Returns the note with the log's own signature lines alone, ended by a newline.
+    ///
+    /// # Errors
+    ///
+    /// [`NoteError::Form`] if it isn't a note.
+    pub fn alone(&self, note: &[u8]) -> Result<String, NoteError> {
+        let (text, signatures) = split(note)?;
+        let ours = self.own_lines(signatures);
+        Ok(ours.fold(format!("{text}\n"), |note, line| note + line + "\n"))
+    }
+
+    fn own_lines<'a>(&'a self, signatures: &'a str) -> impl Iterator<Item = &'a str> {
+        let own = |line: &SignatureLine<'_>| line.is_by(&self.origin, self.id);
+        signatures
+            .lines()
+            .filter(move |line| SignatureLine::parse(line).as_ref().is_some_and(own))
     }
 
     fn parse_text(&self, text: &str) -> Result<Checkpoint, NoteError> {
@@ -172,20 +203,6 @@ impl Verifier {
             Err(NoteError::Form)
         }
     }
-
-    fn verifies(&self, line: &str, text: &str) -> bool {
-        let signature = line
-            .strip_prefix("\u{2014} ")
-            .and_then(|rest| rest.strip_prefix(self.origin.as_str()))
-            .and_then(|rest| rest.strip_prefix(' '))
-            .and_then(|encoded| STANDARD.decode(encoded).ok());
-        let Some((id, signature)) = signature.as_deref().and_then(|all| all.split_at_checked(4))
-        else {
-            return false;
-        };
-        let key = UnparsedPublicKey::new(&ED25519, self.public);
-        id == self.id && key.verify(text.as_bytes(), signature).is_ok()
-    }
 }
 
 impl Checkpoint {
@@ -206,9 +223,96 @@ pub fn vkey(origin: &str, pkcs8: &[u8]) -> Result<String, NoteError> {
     NoteKey::new(origin, pkcs8).map(|key| key.verifier().vkey())
 }
 
+/// A signature line: `— name base64(key id and signature)`.
+pub(crate) struct SignatureLine<'a> {
+    name: &'a str,
+    id: [u8; 4],
+    pub(crate) signature: Vec<u8>,
+}
+
+impl<'a> SignatureLine<'a> {
+    pub(crate) fn parse(line: &'a str) -> Option<Self> {
+        let (name, value) = line.strip_prefix("\u{2014} ")?.split_once(' ')?;
+        let value = STANDARD.decode(value).ok()?;
+        let (id, signature) = value.split_first_chunk::<4>()?;
+        Some(Self {
+            name,
+            id: *id,
+            signature: signature.to_vec(),
+        })
+    }
+
+    pub(crate) fn is_by(&self, name: &str, id: [u8; 4]) -> bool {
+        self.name == name && self.id == id
+    }
+}
+
+/// Splits a note into the text that is signed, with its last newline, and the signature lines.
+pub(crate) fn split(note: &[u8]) -> Result<(&str, &str), NoteError> {
+    if note.len() > NOTE_LIMIT {
+        return Err(NoteError::Form);
+    }
+    let note = std::str::from_utf8(note).map_err(|_not_text| NoteError::Form)?;
+    let middle = note.rfind("\n\n").ok_or(NoteError::Form)?;
+    let text = note.get(..=middle).ok_or(NoteError::Form)?;
+    let signatures = note.get(middle + 2..).ok_or(NoteError::Form)?;
+    let ended = signatures.ends_with('\n');
+    ended.then_some((text, signatures)).ok_or(NoteError::Form)
+}
+
+/// Reads the origin of a note, whoever signed it.
+///
+/// # Errors
+///
+/// [`NoteError::Form`] if it isn't a note.
+pub fn origin_of(note: &[u8]) -> Result<&str, NoteError> {
+    note_text(note)?.lines().next().ok_or(NoteError::Form)
+}
+
+/// Returns the text of a note that is signed, with its last newline. Its first line is the origin.
+///
+/// # Errors
+///
+/// [`NoteError::Form`] if it isn't a note.
+pub fn note_text(note: &[u8]) -> Result<&str, NoteError> {
+    split(note).map(|(text, _signatures)| text)
+}
+
+/// Reads a verifier key of one type: its name and its public key.
+pub(crate) fn named_key(vkey: &str, kind: u8) -> Result<(&str, [u8; 32]), NoteError> {
+    let mut parts = vkey.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(NoteError::Vkey);
+    };
+    check_name(name).map_err(|_name| NoteError::Vkey)?;
+    let key = STANDARD
+        .decode(key)
+        .map_err(|_not_base64| NoteError::Vkey)?;
+    let Some((found, public)) = key.split_first() else {
+        return Err(NoteError::Vkey);
+    };
+    let public: [u8; 32] = public.try_into().map_err(|_length| NoteError::Vkey)?;
+    let expected = u32::from_be_bytes(key_id(name, kind, &public));
+    if *found != kind || id != format!("{expected:08x}") {
+        return Err(NoteError::Vkey);
+    }
+    Ok((name, public))
+}
+
+/// Holds a key's name to the form of origins.
+pub(crate) fn check_name(name: &str) -> Result<(), NoteError> {
+    let visible = name
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() && byte != b'+');
+    if name.is_empty() || name.len() > ORIGIN_LIMIT || !visible {
+        return Err(NoteError::Origin(name.to_owned()));
+    }
+    Ok(())
+}
+
 /// Returns the first four bytes of the hash that names a key in signature lines.
-fn key_id(origin: &str, public: &[u8; 32]) -> [u8; 4] {
-    let hash = sha256(&[origin.as_bytes(), b"\n", &[ED25519_TYPE], public]);
+pub(crate) fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> [u8; 4] {
+    let hash = sha256(&[name.as_bytes(), b"\n", &[kind], public]);
     let [a, b, c, d, ..] = hash;
     [a, b, c, d]
 }

@@ -1,5 +1,7 @@
 //! Searching: from the newest segment to the oldest, by index where a key is given.
 
+use std::ops::ControlFlow;
+
 use bridge_core::leaf::{Leaf, UnixMillis};
 
 use crate::entry::{Filter, Hit};
@@ -57,6 +59,26 @@ pub(crate) fn each_since(
         for ordinal in start..count {
             let leaf = reader.leaf(ordinal)?;
             see(reader.first + ordinal, &leaf);
+        }
+    }
+    Ok(())
+}
+
+/// Shows the leaves from an index on, as bytes, oldest first, until `see` has seen enough.
+pub(crate) fn each_from(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    from: u64,
+    see: &mut dyn FnMut(u64, &[u8]) -> ControlFlow<()>,
+) -> Result<(), ReadError> {
+    let mut next = from;
+    while let Some(mut reader) = SegmentReader::holding(shared, snapshot, next)? {
+        while reader.has(next) {
+            let (leaf, _hash) = reader.leaf_bytes(next - reader.first)?;
+            if see(next, &leaf).is_break() {
+                return Ok(());
+            }
+            next += 1;
         }
     }
     Ok(())

@@ -14,8 +14,6 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::leaf::UnixMillis;
 use bridge_signature::Signer;
 use bytes::Bytes;
@@ -24,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::compose::{Draft, Setting};
 use crate::disk::SegmentFile;
-use crate::entry::{Entry, Head, Receipt};
+use crate::entry::{Entry, Head, Receipt, receipt_text};
 use crate::error::{JournalError, RecordError};
 use crate::evidence::Place;
 use crate::frame::{FRAME_HEAD_BYTES, FrameKind, push_commit, push_frame};
@@ -238,7 +236,7 @@ impl Station {
             index,
             leaf_hash,
             signature: draft.made.clone(),
-            text: format!("{origin}#{index}:{}", URL_SAFE_NO_PAD.encode(leaf_hash)),
+            text: receipt_text(origin, index, &leaf_hash),
             time: draft.leaf.time,
         }
     }

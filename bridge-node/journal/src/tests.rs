@@ -10,3 +10,4 @@ mod matrix;
 mod reading;
 mod stamps;
 mod support;
+mod witnessed;

@@ -19,6 +19,7 @@ use super::{Failure, hint, say};
 mod fetch;
 mod leaves;
 mod mirror;
+mod receipt;
 mod reconcile;
 mod stamps;
 
@@ -60,6 +61,11 @@ pub(super) enum Command {
         after_help = "Example:\n  bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves"
     )]
     Leaves(Box<leaves::Leaves>),
+    /// Check what nodes gave to callers as proof.
+    Receipt {
+        #[command(subcommand)]
+        command: receipt::Command,
+    },
     /// Find exchanges.
     #[command(
         after_help = "Example:\n  bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX --from 2026-11-21T00:00:00+04:00"
@@ -74,6 +80,17 @@ pub(super) enum Command {
         id: Uuid,
         #[command(flatten)]
         access: Access,
+    },
+    /// Show the journals that this node's witness has seen fork, and write the proofs.
+    #[command(
+        after_help = "Example:\n  bridge-node audit forks data/witness --to proofs\n\nA proof is two notes signed by the log's key, the submission that brought the second, and the verifier key."
+    )]
+    Forks {
+        /// The witness's folder, live or a copy.
+        folder: PathBuf,
+        /// Write each proof into a folder of its own below this one.
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
     },
 }
 
@@ -129,7 +146,9 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Fetch(fetch) => fetch.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Leaves(leaves) => leaves.run(),
+        Command::Receipt { command } => receipt::run(&command),
         Command::Search(search) => search.run(),
+        Command::Forks { folder, to } => super::forks::run(&folder, to.as_deref()),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;
             say(format_args!("{value:#}"));

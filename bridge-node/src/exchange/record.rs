@@ -25,6 +25,7 @@ use super::verify::GenuineAnswer;
 use crate::node::Node;
 use crate::payload::Payload;
 use crate::peers::Line;
+use crate::receipts::PEER_RECEIPT;
 use crate::watch::View;
 
 /// Something whose leaf is durable.
@@ -147,6 +148,10 @@ async fn keep_answer(
     leaf.duration_ms = Some(about.duration_ms());
     leaf.peer_keyid = Some(genuine.envelope.key_id.clone());
     leaf.answer_link = Some(link(&genuine.envelope.signature));
+    if let Some(receipt) = genuine.peer_receipt() {
+        leaf.facts
+            .insert(PEER_RECEIPT.to_owned(), receipt.to_owned());
+    }
     // A refusal concerns nobody, and an answer whose subjects cannot be read was signed all the same: it is kept.
     let subjects = if genuine.is_refusal() {
         Vec::new()

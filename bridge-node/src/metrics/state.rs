@@ -10,10 +10,15 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
+use super::receipts::ReceiptState;
 use super::time::TimeState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
+
+mod witnesses;
+
+use witnesses::WitnessState;
 
 /// Gauges and counters that are set when the text is asked for.
 #[derive(Debug)]
@@ -27,6 +32,8 @@ pub(super) struct State {
     spool: Gauge,
     journal: JournalState,
     time: TimeState,
+    receipts: ReceiptState,
+    witnesses: WitnessState,
     directory_version: Gauge,
     directory_expires: Gauge,
     certificates: Family<Labels<1>, Gauge>,
@@ -98,6 +105,8 @@ impl State {
             spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
             journal: JournalState::register(&mut place),
             time: TimeState::register(&mut place),
+            receipts: ReceiptState::register(&mut place),
+            witnesses: WitnessState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
                 "Version of the directory in force; 0 if there is none",
@@ -140,6 +149,7 @@ impl State {
             drop(self.under_way.get_or_create(&[("side", side.as_str())]));
             drop(self.places.get_or_create(&[("side", side.as_str())]));
         }
+        self.receipts.fill();
         for limit in Limit::ALL {
             drop(self.limits.get_or_create(&[("limit", limit.as_str())]));
         }
@@ -151,6 +161,8 @@ impl State {
     async fn read(&self, node: &Node) {
         self.read_work(node).await;
         self.journal.read(node);
+        self.receipts.read(node);
+        self.witnesses.read(node);
         self.read_trust(node);
         if let Some(stamping) = &node.stamping {
             self.time.read(stamping);

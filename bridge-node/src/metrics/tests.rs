@@ -119,13 +119,15 @@ fn the_dashboard_asks_for_metrics_that_exist_and_for_every_one() {
 #[test]
 fn every_limit_of_the_settings_is_counted_or_said_why_not() {
     // What is no limit on others: how much is kept in memory, what excuses time, when places shrink (`bridge_places` shows it),
-    // how long to drain, how large files and pages are.
+    // how often to look up receipts and when to wonder, how long to drain, how large files and pages are.
     let no_limit = [
         "body_memory_bytes",
         "body_bytes_per_second",
         "journal_wait_milliseconds",
         "audit_page_bytes",
         "audit_page_leaves",
+        "receipt_check_seconds",
+        "receipt_seconds",
         "drain_seconds",
         "segment_bytes",
     ];

@@ -59,6 +59,16 @@ pub struct Limits {
     pub audit_page_leaves: u64,
     /// Pages that one member may ask for in a minute; more are refused.
     pub audit_pages_per_minute: u64,
+    /// How often other nodes' receipts are looked up in their logs.
+    pub receipt_check: Duration,
+    /// A receipt has to be under a checkpoint of its log in this time.
+    pub receipt_within: Duration,
+    /// Receipts of other nodes that wait to be proven; more are read when some are.
+    pub receipts_pending: usize,
+    /// The largest submission to this node's witness, bytes.
+    pub witness_request_bytes: usize,
+    /// Submissions of one member that this node's witness looks at in a minute.
+    pub witness_requests_per_minute: u64,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -93,6 +103,11 @@ pub struct RawLimits {
     audit_page_bytes: Option<u64>,
     audit_page_leaves: Option<u64>,
     audit_pages_per_minute: Option<u64>,
+    receipt_check_seconds: Option<u64>,
+    receipt_seconds: Option<u64>,
+    receipts_pending: Option<u64>,
+    witness_request_bytes: Option<u64>,
+    witness_requests_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -250,6 +265,36 @@ impl Limits {
                 "audit_pages_per_minute",
                 raw.audit_pages_per_minute,
                 (1, 120, MANY),
+            ),
+            // One look costs a peer two or three requests.
+            receipt_check: seconds(limit(
+                "receipt_check_seconds",
+                raw.receipt_check_seconds,
+                (1, 30, 3600),
+            )),
+            // A peer's restart takes less, and a lie is not older than this when it is found out.
+            receipt_within: seconds(limit(
+                "receipt_seconds",
+                raw.receipt_seconds,
+                (1, 600, 86_400),
+            )),
+            // About 15 MB, a hundred and sixty exchanges a second of peers that cannot be asked.
+            receipts_pending: size(limit(
+                "receipts_pending",
+                raw.receipts_pending,
+                (16, 100_000, MANY),
+            )),
+            // 63 hashes, a note under the longest origin, and cosignatures of 32 witnesses.
+            witness_request_bytes: size(limit(
+                "witness_request_bytes",
+                raw.witness_request_bytes,
+                (4 * KIB, 16 * KIB, MIB),
+            )),
+            // Ten nodes of a member that submit each second.
+            witness_requests_per_minute: limit(
+                "witness_requests_per_minute",
+                raw.witness_requests_per_minute,
+                (1, 600, MANY),
             ),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,

@@ -13,7 +13,7 @@ use bridge_core::identity::{NodeId, SubsystemId};
 use super::raw::File;
 use super::{
     Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, Told,
-    raw,
+    Witnesses, raw,
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
@@ -33,6 +33,7 @@ pub(super) struct Check<'a> {
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
     let limits = Limits::check(&file.limits.unwrap_or_default(), faults);
+    let witnesses = Witnesses::check(&file.witnesses.unwrap_or_default(), folder, faults);
     let told = Told::check(file.node.as_ref(), file.consumer.as_ref(), faults);
     let mut check = Check { folder, faults };
     let node = file
@@ -73,10 +74,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let (directory_root, directory_source, directory_refresh) = directory?;
     let (anchors, foreign) = trust?;
     let data_folder = folder.join(&node_section.data_folder);
-    let socket = admin.and_then(|a| a.socket.as_deref());
-    let admin_socket =
-        socket.map_or_else(|| data_folder.join("admin.sock"), |path| folder.join(path));
-    check.socket_path(&admin_socket);
+    let admin_socket = check.admin_socket(&data_folder, admin);
     Some(Settings {
         node: node?,
         log_domain: node_section.log_domain,
@@ -99,6 +97,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         services,
         local_groups,
         time,
+        witnesses,
         limits,
     })
 }
@@ -148,6 +147,16 @@ impl Check<'_> {
                 "write a domain that the agency holds: letters, digits, hyphens, dots",
             );
         }
+    }
+
+    fn admin_socket(&mut self, data_folder: &Path, admin: Option<&raw::Admin>) -> PathBuf {
+        let given = admin.and_then(|admin| admin.socket.as_deref());
+        let path = given.map_or_else(
+            || data_folder.join("admin.sock"),
+            |path| self.folder.join(path),
+        );
+        self.socket_path(&path);
+        path
     }
 
     fn socket_path(&mut self, path: &Path) {

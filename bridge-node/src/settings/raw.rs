@@ -26,6 +26,8 @@ pub struct File {
     pub contracts: Option<Contracts>,
     /// `[time]`
     pub time: Option<Time>,
+    /// `[witnesses]`
+    pub witnesses: Option<super::witnesses::RawWitnesses>,
     /// `[limits]`
     pub limits: Option<super::limits::RawLimits>,
     /// `[local_groups]`
@@ -83,7 +85,7 @@ Service {
     openapi: Option<String>, timeout_seconds: Option<u64>,
 });
 
-const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, limits, \
+const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, witnesses, limits, \
                         local_groups, callers, officers, services";
 
 /// Reads the text; every unknown key, every missing and every wrongly typed section becomes a fault.
@@ -110,6 +112,7 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
             "admin" => file.admin = section(&key, value, faults),
             "contracts" => file.contracts = section(&key, value, faults),
             "time" => file.time = section(&key, value, faults),
+            "witnesses" => file.witnesses = section(&key, value, faults),
             "limits" => file.limits = section(&key, value, faults),
             "local_groups" => file.local_groups = section(&key, value, faults),
             "callers" => file.callers = list(&key, value, faults),

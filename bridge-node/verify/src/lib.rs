@@ -35,6 +35,8 @@ mod leaf;
 mod leaves;
 mod mirror;
 mod note;
+mod proof;
+mod receipt;
 mod reconcile;
 mod secrets;
 mod segment;
@@ -51,7 +53,9 @@ pub use json::SyntaxFault;
 pub use leaf::LeafFault;
 pub use leaves::{Chosen, LeavesFault, LeavesLog, LeavesWriter, read_leaves};
 pub use mirror::{Fetch, MirrorError, MirrorFault, MirrorReport, MirrorWriter, verify_mirror};
-pub use note::{KeyFault, NoteFault};
+pub use note::{Checkpoint, Cosigner, KeyFault, LogKey, NoteFault, open_cosigned};
+pub use proof::{Proof, ProofFault, is_consistent, root_of_inclusion};
+pub use receipt::{Field, Receipt, ReceiptFault, Shown, Signers, judge};
 pub use reconcile::{
     Class, EDGE_MS, Exchange, FieldPair, Plan, ReconcileError, Source, Step, Summary, reconcile,
 };

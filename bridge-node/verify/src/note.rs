@@ -90,54 +90,45 @@ pub enum KeyFault {
 
 /// The key by which a log's checkpoints are checked.
 #[derive(Debug, Clone)]
-pub(crate) struct Key {
+pub struct LogKey {
     vkey: String,
     origin: String,
     id: [u8; 4],
     public: [u8; 32],
 }
 
-/// Size and root that were signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Checkpoint {
-    pub(crate) size: u64,
-    pub(crate) root: Hash,
+/// The key by which a witness's cosignatures are checked.
+#[derive(Debug, Clone)]
+pub struct Cosigner {
+    name: String,
+    id: [u8; 4],
+    public: [u8; 32],
 }
 
-impl Key {
+/// Size and root that were signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Checkpoint {
+    /// Leaves of the tree.
+    pub size: u64,
+    /// Its root.
+    pub root: [u8; 32],
+}
+
+impl LogKey {
     /// Reads a `vkey`.
     ///
+    /// # Errors
+    ///
+    /// [`KeyFault`] if it is not one of a log of this kind.
+    ///
     /// Standard: C2SP signed-note.
-    pub(crate) fn parse(vkey: &str) -> Result<Self, KeyFault> {
-        let mut parts = vkey.splitn(3, '+');
-        let (Some(origin), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(KeyFault::Form);
-        };
-        if vkey.len() > VKEY_LIMIT_BYTES || id.len() != 8 || key.len() != 44 {
-            return Err(KeyFault::Form);
-        }
+    pub fn parse(vkey: &str) -> Result<Self, KeyFault> {
+        let (origin, id, public) = parse_vkey(vkey, ED25519_ALGORITHM)?;
         check_origin(origin)?;
-        let Ok(key) = STANDARD.decode(key) else {
-            return Err(KeyFault::Form);
-        };
-        let Some((&algorithm, public)) = key.split_first() else {
-            return Err(KeyFault::Form);
-        };
-        let Ok(public) = <[u8; 32]>::try_from(public) else {
-            return Err(KeyFault::Algorithm);
-        };
-        if algorithm != ED25519_ALGORITHM {
-            return Err(KeyFault::Algorithm);
-        }
-        let digest = sha256(&[origin.as_bytes(), b"\n", &[algorithm], &public]);
-        let [a, b, c, d, ..] = digest;
-        if id != format!("{a:02x}{b:02x}{c:02x}{d:02x}") {
-            return Err(KeyFault::Id);
-        }
         Ok(Self {
             vkey: vkey.to_owned(),
             origin: origin.to_owned(),
-            id: [a, b, c, d],
+            id,
             public,
         })
     }
@@ -147,15 +138,92 @@ impl Key {
         &self.vkey
     }
 
-    pub(crate) fn origin(&self) -> &str {
+    /// The log's name.
+    pub fn origin(&self) -> &str {
         &self.origin
     }
+}
+
+impl Cosigner {
+    /// Reads the `vkey` of a witness.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFault`] if it is none.
+    ///
+    /// Standard: C2SP tlog-cosignature.
+    pub fn parse(vkey: &str) -> Result<Self, KeyFault> {
+        let (name, id, public) = parse_vkey(vkey, COSIGNATURE_ALGORITHM)?;
+        Ok(Self {
+            name: name.to_owned(),
+            id,
+            public,
+        })
+    }
+
+    /// The witness's name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// When this witness cosigned a checkpoint, Unix seconds; `None` if it did not, or its signature does not hold.
+    pub fn time_on(&self, note: &str) -> Option<u64> {
+        let (text, lines) = note.rsplit_once("\n\n")?;
+        lines.lines().find_map(|line| {
+            let (name, id, value) = signature_line(line)?;
+            let (time, signature) = value.split_first_chunk::<8>()?;
+            let time_s = u64::from_be_bytes(*time);
+            let signed = format!("cosignature/v1\ntime {time_s}\n{text}\n");
+            let key = UnparsedPublicKey::new(&ED25519, self.public);
+            let holds = name == self.name
+                && id == self.id
+                && key.verify(signed.as_bytes(), signature).is_ok();
+            (holds && time_s > 0).then_some(time_s)
+        })
+    }
+}
+
+/// Reads name, id and public key of a `vkey` of one algorithm.
+fn parse_vkey(vkey: &str, wanted: u8) -> Result<(&str, [u8; 4], [u8; 32]), KeyFault> {
+    let mut parts = vkey.splitn(3, '+');
+    let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+        return Err(KeyFault::Form);
+    };
+    if vkey.len() > VKEY_LIMIT_BYTES || name.is_empty() || id.len() != 8 || key.len() != 44 {
+        return Err(KeyFault::Form);
+    }
+    let Ok(key) = STANDARD.decode(key) else {
+        return Err(KeyFault::Form);
+    };
+    let Some((&algorithm, public)) = key.split_first() else {
+        return Err(KeyFault::Form);
+    };
+    let Ok(public) = <[u8; 32]>::try_from(public) else {
+        return Err(KeyFault::Algorithm);
+    };
+    if algorithm != wanted {
+        return Err(KeyFault::Algorithm);
+    }
+    let digest = sha256(&[name.as_bytes(), b"\n", &[algorithm], &public]);
+    let [a, b, c, d, ..] = digest;
+    if id != format!("{a:02x}{b:02x}{c:02x}{d:02x}") {
+        return Err(KeyFault::Id);
+    }
+    Ok((name, [a, b, c, d], public))
+}
+
+/// Takes a signature line apart: name, key id, what follows.
+fn signature_line(line: &str) -> Option<(&str, [u8; 4], Vec<u8>)> {
+    let (name, value) = line.strip_prefix("— ")?.split_once(' ')?;
+    let value = STANDARD.decode(value).ok()?;
+    let (id, rest) = value.split_first_chunk::<4>()?;
+    Some((name, *id, rest.to_vec()))
 }
 
 /// Reads a checkpoint and checks its one signature.
 ///
 /// Standard: C2SP tlog-checkpoint.
-pub(crate) fn open(note: &[u8], key: &Key) -> Result<Checkpoint, NoteFault> {
+pub(crate) fn open(note: &[u8], key: &LogKey) -> Result<Checkpoint, NoteFault> {
     if note.len() > NOTE_LIMIT_BYTES {
         return Err(NoteFault::Form("it is longer than 8192 bytes"));
     }
@@ -163,14 +231,49 @@ pub(crate) fn open(note: &[u8], key: &Key) -> Result<Checkpoint, NoteFault> {
         return Err(NoteFault::Form("it is not UTF-8"));
     };
     let lines: Vec<&str> = text.split('\n').collect();
-    let [origin, size, root, "", line, ""] = lines.as_slice() else {
+    let [_, _, _, "", line, ""] = lines.as_slice() else {
         return Err(NoteFault::Form(
             "it has not exactly three lines, an empty one and one signature",
         ));
     };
-    if *origin != key.origin {
+    open_line(text, line, key)
+}
+
+/// Reads a checkpoint that witnesses may have signed too, and checks the log's own signature.
+///
+/// # Errors
+///
+/// [`NoteFault`] if it is not a checkpoint of this log, or its signature does not hold.
+///
+/// Standard: C2SP tlog-checkpoint. Standard: C2SP tlog-cosignature.
+pub fn open_cosigned(note: &[u8], key: &LogKey) -> Result<Checkpoint, NoteFault> {
+    if note.len() > COSIGNED_LIMIT_BYTES {
+        return Err(NoteFault::Form("it is longer than 65536 bytes"));
+    }
+    let Ok(text) = str::from_utf8(note) else {
+        return Err(NoteFault::Form("it is not UTF-8"));
+    };
+    let lines: Vec<&str> = text.split('\n').collect();
+    let [_, _, _, "", signatures @ .., ""] = lines.as_slice() else {
+        return Err(NoteFault::Form(
+            "it has not three lines, an empty one and signatures",
+        ));
+    };
+    let is_own = |line: &&&str| signature(line, key).is_ok();
+    let own = signatures.iter().find(is_own).or(signatures.first());
+    let own = own.ok_or(NoteFault::Form("it has no signature"))?;
+    open_line(text, own, key)
+}
+
+/// Checks the text of a checkpoint against one of its signature lines.
+fn open_line(text: &str, line: &str, key: &LogKey) -> Result<Checkpoint, NoteFault> {
+    let mut lines = text.split('\n');
+    let (Some(origin), Some(size), Some(root)) = (lines.next(), lines.next(), lines.next()) else {
+        return Err(NoteFault::Form("it has not three lines"));
+    };
+    if origin != key.origin {
         return Err(NoteFault::Origin {
-            found: (*origin).to_owned(),
+            found: origin.to_owned(),
         });
     }
     let size = decimal(size.as_bytes()).ok_or(NoteFault::Form("its size is not a number"))?;
@@ -180,10 +283,9 @@ pub(crate) fn open(note: &[u8], key: &Key) -> Result<Checkpoint, NoteFault> {
         .and_then(|root| Hash::try_from(root).ok())
         .ok_or(NoteFault::Form("its root is not 32 bytes of base64"))?;
     let signature = signature(line, key)?;
-    let signed = text.len().saturating_sub(line.len()).saturating_sub(2);
-    let signed = note.get(..signed).unwrap_or_default();
+    let (signed, _lines) = text.split_once("\n\n").unwrap_or_default();
     if UnparsedPublicKey::new(&ED25519, key.public)
-        .verify(signed, &signature)
+        .verify(format!("{signed}\n").as_bytes(), &signature)
         .is_err()
     {
         return Err(NoteFault::Signature);
@@ -192,21 +294,12 @@ pub(crate) fn open(note: &[u8], key: &Key) -> Result<Checkpoint, NoteFault> {
 }
 
 /// Takes the signature out of its line and checks that it claims to be by `key`.
-fn signature(line: &str, key: &Key) -> Result<[u8; 64], NoteFault> {
+fn signature(line: &str, key: &LogKey) -> Result<[u8; 64], NoteFault> {
     let form = NoteFault::Form("its signature line is not `— name base64`");
-    let Some((name, value)) = line
-        .strip_prefix("— ")
-        .and_then(|rest| rest.split_once(' '))
-    else {
+    let Some((name, id, signature)) = signature_line(line) else {
         return Err(form);
     };
-    let Ok(value) = STANDARD.decode(value) else {
-        return Err(form);
-    };
-    let Some((id, signature)) = value.split_first_chunk::<4>() else {
-        return Err(form);
-    };
-    if name != key.origin || *id != key.id {
+    if name != key.origin || id != key.id {
         let [a, b, c, d] = id;
         return Err(NoteFault::Signer {
             found: format!("{name}+{a:02x}{b:02x}{c:02x}{d:02x}"),
@@ -236,11 +329,17 @@ fn check_origin(origin: &str) -> Result<(), KeyFault> {
 /// The longest note that is read: an origin has at most 2048 bytes, and stands in it twice.
 pub(crate) const NOTE_LIMIT_BYTES: usize = 8192;
 
+/// The longest note with cosignatures that is read.
+const COSIGNED_LIMIT_BYTES: usize = 64 * 1024;
+
 /// The longest verifier key that is read.
 pub(crate) const VKEY_LIMIT_BYTES: usize = 2048 + 64;
 
 /// The algorithm byte of Ed25519 keys in signed notes.
 const ED25519_ALGORITHM: u8 = 1;
+
+/// The algorithm byte of Ed25519 cosignatures with a time.
+const COSIGNATURE_ALGORITHM: u8 = 4;
 
 #[cfg(test)]
 mod tests;

@@ -8,7 +8,7 @@ use ring::aead::LessSafeKey;
 use crate::bytes::Hash;
 use crate::finding::{Finding, Findings};
 use crate::folder::{self, FolderFault, Layout, beside_name};
-use crate::note::{self, Key, NoteFault, VKEY_LIMIT_BYTES};
+use crate::note::{self, LogKey, NoteFault, VKEY_LIMIT_BYTES};
 use crate::secrets::{SecretsFault, aead_key, slot_offset};
 use crate::segment::SegmentFault;
 use crate::tree::Tree;
@@ -27,7 +27,7 @@ use exchanges::Exchanges;
 /// What is known of the log up to the last commit that was read.
 pub(crate) struct Walk<'a> {
     folder: &'a Path,
-    key: Key,
+    key: LogKey,
     evidence_key: Option<LessSafeKey>,
     layout: Layout,
     findings: Findings,
@@ -274,12 +274,12 @@ impl Walk<'_> {
 }
 
 /// Finds the key to check by, and that the folder agrees with it.
-fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option<Key> {
+fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option<LogKey> {
     let folder_fault = |fault| Finding::Folder {
         file: ORIGIN.to_owned(),
         fault,
     };
-    let given = match options.vkey.as_deref().map(Key::parse).transpose() {
+    let given = match options.vkey.as_deref().map(LogKey::parse).transpose() {
         Ok(given) => given,
         Err(fault) => {
             findings.push(Finding::Key {
@@ -309,7 +309,7 @@ fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option
     if options.vkey.as_deref().is_some_and(|given| given != *vkey) {
         findings.push(folder_fault(FolderFault::OriginKey));
     }
-    let key = match Key::parse(vkey) {
+    let key = match LogKey::parse(vkey) {
         Ok(key) => key,
         Err(fault) => {
             findings.push(Finding::Key {
@@ -326,7 +326,7 @@ fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option
 }
 
 /// Reads the file `checkpoint`; an absent one is judged when it is known whether there should be one.
-fn read_published(folder: &Path, key: &Key, findings: &mut Findings) -> Option<Published> {
+fn read_published(folder: &Path, key: &LogKey, findings: &mut Findings) -> Option<Published> {
     let note = match folder::read(folder, PUBLISHED, NOTE_LIMIT_BYTES) {
         Ok(note) => note,
         Err(FolderFault::Missing(_)) => return None,

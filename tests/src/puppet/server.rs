@@ -168,6 +168,7 @@ impl Puppet {
             ("x-road-request-id", got.text("x-road-request-id")),
             ("x-road-request-hash", &hash),
             ("bridge-version", "1"),
+            ("bridge-peer-receipt", &self.receipt),
         ]);
         Draft {
             status,

@@ -68,7 +68,7 @@ fn the_key_id_is_that_of_the_published_example() {
         .decode("ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW")
         .expect("base64");
     let public: [u8; 32] = public[1..].try_into().expect("32 bytes");
-    let id = super::key_id("PeterNeumann", &public);
+    let id = super::key_id("PeterNeumann", super::ED25519_TYPE, &public);
     assert_eq!(u32::from_be_bytes(id), 0xc74f_20a3);
 }
 

@@ -17,7 +17,10 @@ use crate::exchange::forward::RawAnswer;
 use crate::exchange::record::{Journaled, SignedRequest};
 use crate::node::Node;
 use crate::payload::Payload;
+use crate::receipts::is_of_log;
 
+/// The field with the receipt of the answering node.
+const PEER_RECEIPT_FIELD: &str = "bridge-peer-receipt";
 /// How the types of a provider's node begin.
 const PROVIDER_REFUSES: &[u8] = b"server.serverproxy.";
 
@@ -36,6 +39,12 @@ impl GenuineAnswer {
     /// Whether the provider's node refused.
     pub(in crate::exchange) fn is_refusal(&self) -> bool {
         self.envelope.tag == Tag::Refusal
+    }
+
+    /// The receipt that the answering node gave, a leaf of its own log.
+    pub(in crate::exchange) fn peer_receipt(&self) -> Option<&str> {
+        let receipt = self.fields.get(PEER_RECEIPT_FIELD)?;
+        receipt.to_str().ok()
     }
 
     /// `ok`, or the type of the peer's refusal.
@@ -131,10 +140,28 @@ fn judge_answer_head(
     check_secrets(fields).map_err(|_differs| fault(PeerFault::Coverage))?;
     fresh(&envelope, now_s).map_err(fault)?;
     consistent(sent, fields)?;
+    if !has_its_receipt(sent, envelope.tag, fields) {
+        return Err(Refusal::Link(LinkFault::Inconsistent {
+            field: "Bridge-Peer-Receipt",
+        }));
+    }
     if !is_well_formed(envelope.tag, (status, fields)) {
         return Err(Refusal::Link(LinkFault::Malformed));
     }
     Ok(envelope)
+}
+
+/// Whether an answer comes with a receipt of the answering node's own log. A refusal may be older than any leaf.
+fn has_its_receipt(sent: &SignedRequest, tag: Tag, fields: &HeaderMap) -> bool {
+    let Some(receipt) = fields.get(PEER_RECEIPT_FIELD) else {
+        return tag == Tag::Refusal;
+    };
+    let listed = sent.view.directory().node(&sent.peer);
+    receipt
+        .to_str()
+        .ok()
+        .zip(listed)
+        .is_some_and(|(receipt, node)| is_of_log(receipt, &node.journal))
 }
 
 /// Whether it is a final answer and, if it refuses, says so in the way that callers tell refusals by.

@@ -8,7 +8,7 @@ use super::{END, HEIGHT_LIMIT, LEAF, LeavesFault, MAGIC, Row, SUBTREE};
 use crate::Seen;
 use crate::bytes::{Hash, leaf_hash};
 use crate::leaf::Leaf;
-use crate::note::{self, Key, NOTE_LIMIT_BYTES, VKEY_LIMIT_BYTES};
+use crate::note::{self, LogKey, NOTE_LIMIT_BYTES, VKEY_LIMIT_BYTES};
 
 /// What a leaves file was found to be.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ pub fn read_leaves(
     if vkey.is_some_and(|vkey| vkey != own) {
         return Err(LeavesFault::OtherKey);
     }
-    let key = Key::parse(&own)?;
+    let key = LogKey::parse(&own)?;
     let length = usize::try_from(u32::from_be_bytes(file.array()?)).unwrap_or(usize::MAX);
     if length > NOTE_LIMIT_BYTES {
         return Err(LeavesFault::Form("a checkpoint of at most 8192 bytes"));

@@ -4,7 +4,7 @@ use super::{CHECKPOINT, ENTRIES, MirrorFault, path};
 use crate::bytes::{Bytes, Hash, leaf_hash};
 use crate::finding::FINDINGS_LIMIT;
 use crate::leaf::{LEAF_LIMIT_BYTES, Leaf, LeafFault};
-use crate::note::{self, Key, NOTE_LIMIT_BYTES};
+use crate::note::{self, LogKey, NOTE_LIMIT_BYTES};
 use crate::tile::TileFault;
 use crate::tree::{TILE_HASHES, Tree};
 
@@ -85,7 +85,7 @@ impl Check<'_> {
     }
 
     fn run(&mut self, vkey: &str, progress: &mut dyn FnMut(u64, u64)) -> Result<(), MirrorFault> {
-        let key = Key::parse(vkey)?;
+        let key = LogKey::parse(vkey)?;
         let note = self.fetch(CHECKPOINT, NOTE_LIMIT_BYTES)?;
         let checkpoint = note::open(&note, &key)?;
         key.origin().clone_into(&mut self.report.origin);

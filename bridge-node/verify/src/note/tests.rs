@@ -3,7 +3,7 @@ use base64::engine::general_purpose::STANDARD;
 use proptest::prelude::*;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::{Checkpoint, Key, KeyFault, NoteFault, open};
+use super::{Checkpoint, KeyFault, LogKey, NoteFault, open};
 use crate::bytes::sha256;
 
 const ORIGIN: &str = "example.az/AZ/GOV/1001/NODE1/1";
@@ -38,7 +38,7 @@ fn note(size: u64) -> String {
 
 #[test]
 fn a_good_note_opens() {
-    let key = Key::parse(&vkey(ORIGIN)).unwrap();
+    let key = LogKey::parse(&vkey(ORIGIN)).unwrap();
     assert_eq!(key.origin(), ORIGIN);
     assert_eq!(
         open(note(7).as_bytes(), &key),
@@ -51,7 +51,7 @@ fn a_good_note_opens() {
 
 #[test]
 fn each_alteration_of_a_note_has_its_name() {
-    let key = Key::parse(&vkey(ORIGIN)).unwrap();
+    let key = LogKey::parse(&vkey(ORIGIN)).unwrap();
     let good = note(7);
     let fault = |text: String| open(text.as_bytes(), &key).unwrap_err();
     assert_eq!(
@@ -77,37 +77,37 @@ fn each_alteration_of_a_note_has_its_name() {
 #[test]
 fn each_alteration_of_a_key_has_its_name() {
     let good = vkey(ORIGIN);
-    assert!(matches!(Key::parse("a+b"), Err(KeyFault::Form)));
+    assert!(matches!(LogKey::parse("a+b"), Err(KeyFault::Form)));
     assert!(matches!(
-        Key::parse(&good.replacen("NODE1", "NODE2", 1)),
+        LogKey::parse(&good.replacen("NODE1", "NODE2", 1)),
         Err(KeyFault::Id)
     ));
     assert!(matches!(
-        Key::parse(&vkey("a/b/c/d/e/0")),
+        LogKey::parse(&vkey("a/b/c/d/e/0")),
         Err(KeyFault::Origin(_))
     ));
     assert!(matches!(
-        Key::parse(&vkey("a/b/c/d/1")),
+        LogKey::parse(&vkey("a/b/c/d/1")),
         Err(KeyFault::Origin(_))
     ));
     let (name, key) = good.rsplit_once('+').unwrap();
     let mut key = STANDARD.decode(key).unwrap();
     key[0] = 4;
     let other = format!("{name}+{}", STANDARD.encode(key));
-    assert!(matches!(Key::parse(&other), Err(KeyFault::Algorithm)));
+    assert!(matches!(LogKey::parse(&other), Err(KeyFault::Algorithm)));
 }
 
 proptest! {
     #[test]
     fn no_bytes_panic(input: Vec<u8>) {
-        let key = Key::parse(&vkey(ORIGIN)).unwrap();
+        let key = LogKey::parse(&vkey(ORIGIN)).unwrap();
         prop_assert!(open(&input, &key).is_err());
-        let _opened = Key::parse(&String::from_utf8_lossy(&input));
+        let _opened = LogKey::parse(&String::from_utf8_lossy(&input));
     }
 
     #[test]
     fn no_flipped_bit_opens(position: prop::sample::Index, bit in 0..8_u8) {
-        let key = Key::parse(&vkey(ORIGIN)).unwrap();
+        let key = LogKey::parse(&vkey(ORIGIN)).unwrap();
         let mut bytes = note(7).into_bytes();
         let position = position.index(bytes.len());
         bytes[position] ^= 1 << bit;

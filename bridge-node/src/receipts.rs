@@ -1,0 +1,108 @@
+//! Receipts: a node's own, given to those whom they concern, and those of other nodes, held against their logs.
+//!
+//! A receipt names a leaf and its hash. It is worth something once the log that gave it has signed a checkpoint above that
+//! leaf. So callers get proofs from this node ([`give`]), and this node looks for itself whether its peers keep their word
+//! ([`keep_checking`]): a peer's log that drops a leaf, or shows two histories, is found out within minutes, by its victim,
+//! and what it signed stays in this journal.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use bridge_verify::Field;
+use tokio::sync::Semaphore;
+
+mod alarm;
+mod check;
+mod give;
+mod kept;
+mod ledger;
+mod peer_log;
+
+pub use alarm::Alarm;
+pub use check::keep_checking;
+pub use give::{PATH, give};
+
+/// The fact of a leaf that holds the receipt which the answering node gave.
+pub const PEER_RECEIPT: &str = "peer_receipt";
+
+/// What is known of other nodes' receipts, for metrics and `ready`.
+#[derive(Debug)]
+pub struct Receipts {
+    standing: Mutex<Standing>,
+    /// Places for reading receipts.
+    readers: Semaphore,
+}
+
+/// How it stands with the receipts that other nodes gave.
+#[derive(Debug, Clone, Default)]
+pub struct Standing {
+    /// Found under checkpoints of their logs since the start.
+    pub proven: u64,
+    /// Alarms of each kind since the start, by receipts.
+    pub alarms: BTreeMap<Alarm, u64>,
+    /// Not looked up, or not covered by a checkpoint, yet.
+    pub pending: u64,
+    /// What is wrong now, by the log's origin.
+    pub faults: BTreeMap<String, Alarm>,
+}
+
+/// Receipts that are read from the journal at a time: each may look into every segment.
+const READERS: usize = 4;
+
+// === impl Receipts ===
+
+impl Default for Receipts {
+    fn default() -> Self {
+        Self {
+            standing: Mutex::default(),
+            readers: Semaphore::new(READERS),
+        }
+    }
+}
+
+impl Receipts {
+    /// How it stands now.
+    pub fn standing(&self) -> Standing {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.standing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whether a text is a receipt of the log that a verifier key is of, or of another epoch of it: the directory may learn of a
+/// new epoch a little later than the node's first answer tells.
+pub fn is_of_log(receipt: &str, vkey: &str) -> bool {
+    let without_epoch = |origin: &str| origin.rsplit_once('/').map(|(log, _)| log.to_owned());
+    let origin = vkey.split('+').next().unwrap_or_default();
+    Field::parse(receipt).is_some_and(|field| {
+        let log = without_epoch(field.origin);
+        log.is_some() && log == without_epoch(origin)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_of_log;
+
+    #[test]
+    fn a_receipt_is_of_a_log_in_any_epoch_and_of_no_other() {
+        let vkey = "journal.example/AZ/GOV/1001/NODE1/1+01020304+AAAA";
+        let receipt = |origin: &str| format!("{origin}#7:{}", "A".repeat(43));
+        for origin in [
+            "journal.example/AZ/GOV/1001/NODE1/1",
+            "journal.example/AZ/GOV/1001/NODE1/2",
+        ] {
+            assert!(is_of_log(&receipt(origin), vkey), "{origin}");
+        }
+        for origin in [
+            "journal.example/AZ/GOV/1001/NODE2/1",
+            "journal.example/AZ/GOV/1001/NODE1",
+            "1",
+        ] {
+            assert!(!is_of_log(&receipt(origin), vkey), "{origin}");
+        }
+        assert!(!is_of_log("journal.example/AZ/GOV/1001/NODE1/1#7:A", vkey));
+    }
+}

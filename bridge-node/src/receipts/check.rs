@@ -1,0 +1,257 @@
+//! The watch over other nodes' receipts: from time to time, what is not proven yet is looked up in the logs that gave it.
+//!
+//! One checkpoint and a tile for up to 256 receipts are read of each log, so many exchanges cost a few requests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use bridge_journal::LogTile;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use super::alarm::{Alarm, Raised, raise};
+use super::ledger::{Ledger, Log, Pending};
+use super::peer_log::{PeerLog, Unread};
+use super::{kept, ledger};
+use crate::metrics::Limit;
+use crate::node::Node;
+
+/// Logs that are read at a time.
+const LOGS: usize = 8;
+
+/// What a look at one log found.
+struct Examined {
+    origin: String,
+    log: Log,
+    proven: usize,
+    /// Other leaves stand in their places.
+    missing: Vec<Pending>,
+    /// Two checkpoints that contradict each other, or one whose tiles do.
+    forked: Option<(String, String)>,
+    unread: Option<Unread>,
+}
+
+/// Looks until the node drains.
+pub async fn keep_checking(node: Arc<Node>) {
+    let path = node.settings.data_folder.join("receipts");
+    let mut ledger = kept::read(&path, node.journal.origin(), node.journal.head().size);
+    let looks = async {
+        loop {
+            tokio::time::sleep(node.settings.limits.receipt_check).await;
+            look(&node, &mut ledger, &path).await;
+        }
+    };
+    tokio::select! {
+        () = node.house.draining.cancelled() => {}
+        () = looks => {}
+    }
+}
+
+async fn look(node: &Arc<Node>, ledger: &mut Ledger, path: &Path) {
+    let before = (ledger.unproven_from(), ledger.told);
+    read_new(node, ledger).await;
+    let (mut raised, mut proven, mut unread) = (Vec::new(), 0, BTreeMap::new());
+    for examined in examine_all(node, ledger).await {
+        let origin = examined.origin;
+        proven += examined.proven as u64;
+        if let Some(notes) = examined.forked {
+            raised.push(forked(&origin, ledger, examined.log, notes));
+            continue;
+        }
+        if !examined.missing.is_empty() {
+            raised.push(Raised {
+                alarm: Alarm::Missing,
+                origin: origin.clone(),
+                receipts: examined.missing,
+                notes: None,
+            });
+        }
+        if let Some(why) = examined.unread {
+            unread.insert(origin.clone(), why);
+        }
+        ledger.logs.insert(origin, examined.log);
+    }
+    raised.extend(overdue(node, ledger));
+    for (origin, why) in unread {
+        tracing::debug!(origin, %why, "a peer's log cannot be judged now");
+    }
+    tell(node, ledger, proven, &raised).await;
+    if before != (ledger.unproven_from(), ledger.told) || proven > 0 || !raised.is_empty() {
+        // crash before: what was found out is found out again.
+        if let Err(error) = kept::write(path, node.journal.origin(), ledger) {
+            tracing::error!(%error, "what is known of peers' logs cannot be kept");
+        }
+    }
+}
+
+/// Reads what this node's own leaves say since the last look, as far as there is room.
+async fn read_new(node: &Arc<Node>, ledger: &mut Ledger) {
+    let most = node.settings.limits.receipts_pending;
+    loop {
+        let mut room = most.saturating_sub(ledger.pending());
+        if room == 0 {
+            room = ledger.let_go();
+            node.house.metrics.reached(Limit::ReceiptsPending);
+        }
+        let (journal, next) = (node.journal.clone(), ledger.next);
+        let read = tokio::task::spawn_blocking(move || ledger::read(&journal, next, room)).await;
+        match read {
+            Ok(Ok(page)) => {
+                let more = page.more;
+                ledger.take_in(page);
+                if !more {
+                    return;
+                }
+            }
+            Ok(Err(error)) => {
+                tracing::error!(error = %crate::chain(&error), "own leaves cannot be read for receipts");
+                return;
+            }
+            Err(_panicked) => return,
+        }
+    }
+}
+
+/// Looks into every log that has something to prove.
+async fn examine_all(node: &Arc<Node>, ledger: &mut Ledger) -> Vec<Examined> {
+    let places = Arc::new(Semaphore::new(LOGS));
+    let mut looks = JoinSet::new();
+    for (origin, log) in &mut ledger.logs {
+        if log.pending.is_empty() {
+            continue;
+        }
+        let log = Log {
+            pending: std::mem::take(&mut log.pending),
+            seen: log.seen.clone(),
+        };
+        let (node, origin, places) = (Arc::clone(node), origin.clone(), Arc::clone(&places));
+        looks.spawn(async move {
+            let _place = places.acquire().await;
+            let mut examined = Examined {
+                origin,
+                log,
+                proven: 0,
+                missing: Vec::new(),
+                forked: None,
+                unread: None,
+            };
+            examined.unread = examine(&node, &mut examined).await.err();
+            examined
+        });
+    }
+    looks.join_all().await
+}
+
+async fn examine(node: &Node, found: &mut Examined) -> Result<(), Unread> {
+    let view = node.watch.view(node.clock.now_s());
+    let view = view.map_err(|refusal| Unread::NotReached(refusal.to_string()))?;
+    let mut peer = PeerLog::find(node, &view, &found.origin)?;
+    let (newer, signed) = peer.checkpoint().await?;
+    let mut newest = true;
+    if let Some(seen_note) = found.log.seen.clone() {
+        let seen = peer.open(&seen_note)?;
+        if !peer.agree(seen, newer).await? {
+            found.forked = Some((seen_note, signed));
+            return Ok(());
+        }
+        newest = seen.size <= newer.size;
+    }
+    let log = &mut found.log;
+    while let Some((&(first, _), _)) = log.pending.range(..(newer.size, 0)).next() {
+        let Some(hashes) = peer.leaves_beside(first, newer).await? else {
+            let seen = log.seen.clone().unwrap_or_default();
+            found.forked = Some((seen, signed));
+            return Ok(());
+        };
+        let end = (first / 256 + 1).saturating_mul(256).min(newer.size);
+        let later = log.pending.split_off(&(end, 0));
+        for pending in std::mem::replace(&mut log.pending, later).into_values() {
+            if LogTile::leaf_hash(&hashes, pending.index) == Some(pending.leaf_hash) {
+                found.proven += 1;
+            } else {
+                found.missing.push(pending);
+            }
+        }
+    }
+    if newest {
+        log.seen = Some(signed);
+    }
+    Ok(())
+}
+
+/// Nothing that a log with two histories gave can be proven: all of it is told. What was seen first stays what is compared.
+fn forked(origin: &str, ledger: &mut Ledger, log: Log, notes: (String, String)) -> Raised {
+    let known = ledger.logs.entry(origin.to_owned()).or_default();
+    known.seen = log.seen;
+    Raised {
+        alarm: Alarm::Forked,
+        origin: origin.to_owned(),
+        receipts: log.pending.into_values().collect(),
+        notes: Some(notes),
+    }
+}
+
+/// What has waited too long, and was not told yet.
+fn overdue(node: &Node, ledger: &mut Ledger) -> Vec<Raised> {
+    let within = node.settings.limits.receipt_within;
+    let within_ms = u64::try_from(within.as_millis()).unwrap_or(u64::MAX);
+    let now = node.clock.now();
+    let mut raised = Vec::new();
+    for (origin, log) in &mut ledger.logs {
+        let late = log.pending.values_mut();
+        let late = late.filter(|one| !one.told && now.0.saturating_sub(one.time.0) > within_ms);
+        let receipts: Vec<Pending> = late
+            .map(|one| {
+                one.told = true;
+                ledger.told = ledger.told.max(one.own_index + 1);
+                one.clone()
+            })
+            .collect();
+        if !receipts.is_empty() {
+            raised.push(Raised {
+                alarm: Alarm::Overdue,
+                origin: origin.clone(),
+                receipts,
+                notes: None,
+            });
+        }
+    }
+    raised
+}
+
+/// Tells what was found: leaves first, then what metrics and `ready` show.
+async fn tell(node: &Node, ledger: &Ledger, proven: u64, raised: &[Raised]) {
+    let known = node.receipts.standing().faults;
+    for one in raised {
+        let is_new = known.get(&one.origin) < Some(&one.alarm);
+        raise(node, one, is_new).await;
+    }
+    let mut standing = node.receipts.lock();
+    standing.proven += proven;
+    standing.pending = ledger.pending() as u64;
+    for one in raised {
+        *standing.alarms.entry(one.alarm).or_default() += one.receipts.len() as u64;
+        let fault = standing
+            .faults
+            .entry(one.origin.clone())
+            .or_insert(one.alarm);
+        *fault = one.alarm.max(*fault);
+    }
+    // A log that can be read again is as good as before; one that lied is not.
+    let is_late = |origin: &String| {
+        let log = ledger.logs.get(origin);
+        log.is_some_and(|log| log.pending.values().any(|one| one.told))
+    };
+    let ended = |origin: &String, alarm: &Alarm| *alarm == Alarm::Overdue && !is_late(origin);
+    standing.faults.retain(|origin, alarm| {
+        if ended(origin, alarm) {
+            tracing::info!(
+                code = "peer_receipts",
+                origin,
+                "its receipts are proven again"
+            );
+        }
+        !ended(origin, alarm)
+    });
+}
