@@ -72,10 +72,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let (directory_root, directory_source, directory_refresh) = directory?;
     let (anchors, foreign) = trust?;
     let data_folder = folder.join(&node_section.data_folder);
-    let socket = admin.and_then(|a| a.socket.as_deref());
-    let admin_socket =
-        socket.map_or_else(|| data_folder.join("admin.sock"), |path| folder.join(path));
-    check.socket_path(&admin_socket);
+    let admin_socket = check.admin_socket(&data_folder, admin);
     Some(Settings {
         node: node?,
         log_domain: node_section.log_domain,
@@ -148,6 +145,16 @@ impl Check<'_> {
                 "write a domain that the agency holds: letters, digits, hyphens, dots",
             );
         }
+    }
+
+    fn admin_socket(&mut self, data_folder: &Path, admin: Option<&raw::Admin>) -> PathBuf {
+        let given = admin.and_then(|admin| admin.socket.as_deref());
+        let path = given.map_or_else(
+            || data_folder.join("admin.sock"),
+            |path| self.folder.join(path),
+        );
+        self.socket_path(&path);
+        path
     }
 
     fn socket_path(&mut self, path: &Path) {

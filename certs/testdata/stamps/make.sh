@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Makes the answers beside this script: OpenSSL as a time-stamping authority, with keys and digests of several kinds, all under
-# root.pem. What is stamped is `stamped.txt`. Private keys are thrown away.
+# root.pem. What is stamped is `stamped.txt`. rsa3072 brings a second certificate along, which OpenSSL does not put in the order
+# of the distinguished encoding. Private keys are thrown away.
 set -eu
 cd "$(dirname "$0")"
 work=$(mktemp -d)
@@ -23,7 +24,7 @@ default_tsa = own
 [own]
 serial = $work/serial
 signer_cert = $work/time.pem
-certs = root.pem
+$( [ "$1" = rsa3072 ] && echo 'certs = root.pem' )
 signer_key = $work/time.key
 signer_digest = $2
 default_policy = 1.2.3.4.1
