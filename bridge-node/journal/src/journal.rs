@@ -11,7 +11,6 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use crate::catalogue::{NoStore, SledStore, Store};
-use crate::concerned::{Page, PageQuery, page};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::consistency::consistency;
 use crate::disk::{Disk, FolderDisk, replace_file};
@@ -27,6 +26,7 @@ use crate::station::{Job, Message};
 use crate::tree::leaf_hash;
 
 mod ending;
+mod pages;
 mod start;
 
 use start::{start, unfinished};
@@ -288,17 +288,6 @@ impl Journal {
         log_file(&self.inner.shared, path)
     }
 
-    /// Reads one page of the leaves that concern a member, with the hashes that prove them under a checkpoint.
-    ///
-    /// `None` if there is no checkpoint yet, or the page lies beyond it. It reads files: call it where blocking is allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if files can't be read or aren't as they were written.
-    pub fn concerned(&self, query: &PageQuery<'_>) -> Result<Option<Page>, ReadError> {
-        page(&self.inner.shared, query)
-    }
-
     /// Writes the receipt of a leaf: `{origin}#{index}:{base64url of the leaf hash}`.
     pub fn receipt_text(&self, index: u64, leaf: &[u8]) -> String {
         receipt_text(self.origin(), index, &leaf_hash(leaf))
@@ -387,19 +376,6 @@ impl Journal {
     ) -> Result<(), ReadError> {
         let shared = &*self.inner.shared;
         each_from(shared, &shared.snapshot(), index, see)
-    }
-
-    /// Returns the leaves not older than `since` with their indexes, oldest first.
-    ///
-    /// It reads files: call it where blocking is allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if files can't be read or aren't as they were written.
-    pub fn leaves_since(&self, since: UnixMillis) -> Result<Vec<(u64, Leaf)>, ReadError> {
-        let mut leaves = Vec::new();
-        self.each_leaf_since(since, &mut |index, leaf| leaves.push((index, leaf.clone())))?;
-        Ok(leaves)
     }
 }
 
