@@ -316,3 +316,53 @@ fn say(text: impl std::fmt::Display) {
 fn complain(failure: &impl std::fmt::Display) {
     eprintln!("{failure}");
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Bytes that say nothing are bounded: those of leaves, index, secrets, tiles and frames together.
+    #[test]
+    fn an_exchange_takes_its_evidence_and_less_than_three_kibibytes_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let plan = Plan {
+            leaves: 8000,
+            side: Side::Consumer,
+            without: None,
+            evidence: true,
+            kill: false,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        runtime.block_on(fill(folder.path(), &plan)).unwrap();
+        let exchanges = plan.leaves / 2;
+        // Bases, signatures and the answer's body, as they lie beside the two leaves.
+        let evidence = u64::try_from(2 * (700 + 64) + BODY_BYTES).unwrap();
+        let beside = (lengths(&folder.path().join("journal")) / exchanges)
+            .saturating_sub(evidence * 11 / 10);
+        assert!(beside > 1024, "the leaves are there: {beside} bytes");
+        assert!(beside <= 3072, "{beside} bytes");
+    }
+
+    /// Bytes of the files that are sealed: the open segment and the next one are preallocated.
+    fn lengths(folder: &Path) -> u64 {
+        std::fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| {
+                let path = entry.unwrap().path();
+                if path.is_dir() {
+                    return lengths(&path);
+                }
+                let is_open = path.ends_with("spare")
+                    || (path.extension().is_some_and(|kind| kind == "segment")
+                        && !path.with_extension("index").exists());
+                if is_open {
+                    return 0;
+                }
+                path.metadata().unwrap().len()
+            })
+            .sum()
+    }
+}

@@ -11,7 +11,6 @@ use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
 use crate::catalogue::{NoStore, SledStore, Store};
-use crate::concerned::{Page, PageQuery, page};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::consistency::consistency;
 use crate::disk::{Disk, FolderDisk, replace_file};
@@ -25,6 +24,7 @@ use crate::shared::{COSIGNED, Shared};
 use crate::station::{Job, Message};
 
 mod ending;
+mod pages;
 mod start;
 
 use start::{start, unfinished};
@@ -362,19 +362,6 @@ impl Journal {
     ) -> Result<(), ReadError> {
         let shared = &*self.inner.shared;
         each_from(shared, &shared.snapshot(), index, see)
-    }
-
-    /// Returns the leaves not older than `since` with their indexes, oldest first.
-    ///
-    /// It reads files: call it where blocking is allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if files can't be read or aren't as they were written.
-    pub fn leaves_since(&self, since: UnixMillis) -> Result<Vec<(u64, Leaf)>, ReadError> {
-        let mut leaves = Vec::new();
-        self.each_leaf_since(since, &mut |index, leaf| leaves.push((index, leaf.clone())))?;
-        Ok(leaves)
     }
 }
 
