@@ -286,17 +286,6 @@ impl Journal {
         log_file(&self.inner.shared, path)
     }
 
-    /// Reads one page of the leaves that concern a member, with the hashes that prove them under a checkpoint.
-    ///
-    /// `None` if there is no checkpoint yet, or the page lies beyond it. It reads files: call it where blocking is allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if files can't be read or aren't as they were written.
-    pub fn concerned(&self, query: &PageQuery<'_>) -> Result<Option<Page>, ReadError> {
-        page(&self.inner.shared, query)
-    }
-
     /// Finds the leaves that fit a filter, newest first. Each is compared with the tree.
     ///
     /// It reads files: call it where blocking is allowed.
