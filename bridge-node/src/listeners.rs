@@ -24,8 +24,10 @@ use crate::server::{Connection, Handler};
 use crate::stamping;
 use crate::witness;
 
+mod log;
 mod ready;
 
+use log::log_file;
 pub use ready::{own_reasons, unready};
 
 /// The consumer interface.
