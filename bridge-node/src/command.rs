@@ -12,6 +12,7 @@ mod certs;
 mod check;
 mod demo;
 mod directory;
+mod forks;
 mod keys;
 mod maintenance;
 mod officer;

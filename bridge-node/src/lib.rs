@@ -14,6 +14,7 @@ pub mod clock;
 pub mod command;
 pub mod concerned;
 pub mod contracts;
+pub mod cosigning;
 mod descriptors;
 pub mod disk;
 pub mod exchange;
@@ -40,6 +41,7 @@ pub mod settings;
 pub mod shares;
 pub mod tls;
 pub mod watch;
+pub mod witness;
 
 /// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
 pub const WIRE_VERSION: u32 = 1;

@@ -23,6 +23,7 @@ use crate::orders::both_clocks;
 use crate::payload::{Outgoing, Payload};
 use crate::receipts;
 use crate::server::{Connection, Handler};
+use crate::witness;
 
 /// The consumer interface.
 #[derive(Debug)]
@@ -37,6 +38,7 @@ pub struct NodeInterface(pub Arc<Node>);
 pub struct Health(pub Arc<Node>);
 
 const LOG_PREFIX: &str = "/log/";
+const WITNESS_PREFIX: &str = "/witness/";
 const LIST_CLIENTS: &str = "/listClients";
 
 impl Handler for ConsumerInterface {
@@ -147,6 +149,9 @@ impl Handler for NodeInterface {
         let reader = Reader::of(&node.settings, request.headers());
         let reply = if request.uri().path().starts_with(LOG_PREFIX) {
             log_file(&node, &connection, &request).await
+        } else if let Some(path) = request.uri().path().strip_prefix(WITNESS_PREFIX) {
+            let path = path.to_owned();
+            witness::answer(&node, &connection, request, &path).await
         } else {
             let arrival = Arrival::new(connection, request, reader);
             match node.admit(Side::Provider) {
@@ -304,6 +309,10 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
             behind_ms / 1000
         ));
     }
+    if let Err(refusal) = node.cosigning.check(node.clock.now()) {
+        reasons.push(refusal.to_string());
+    }
+    reasons.extend(contradicted(node));
     reasons.extend(node.forgotten.clone());
     if let Some(met) = node.orders.standing().maintenance(None, node.clock.now()) {
         let until = both_clocks(met.window.until);
@@ -312,7 +321,21 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
     reasons
 }
 
-/// What officers ordered, for information: a node with stops is ready for the rest.
+/// More witnesses than may lie hold another head of this node's journal.
+fn contradicted(node: &Node) -> Option<String> {
+    let names = node.cosigning.contradicting();
+    let view = node.watch.newest()?;
+    let own = view.directory().node(&node.settings.node)?;
+    let faulty = own.witnessing.as_ref()?.faulty as usize;
+    (names.len() > faulty).then(|| {
+        format!(
+            "witnesses hold another head of this journal, so another node writes it or its data is old: {}",
+            names.join(", ")
+        )
+    })
+}
+
+/// What officers ordered and which logs forked, for information: a node with stops is ready for the rest.
 fn add_orders(node: &Node, told: &mut serde_json::Value) {
     let standing = node.orders.standing();
     let stopped: Vec<String> = standing
@@ -324,7 +347,12 @@ fn add_orders(node: &Node, told: &mut serde_json::Value) {
         .announced(node.clock.now())
         .map(|one| one.words(&own))
         .collect();
-    for (name, list) in [("stopped", stopped), ("maintenance", maintenance)] {
+    let lists = [
+        ("stopped", stopped),
+        ("maintenance", maintenance),
+        ("forked_logs", node.witness.forked()),
+    ];
+    for (name, list) in lists {
         if !list.is_empty() {
             told[name] = list.into();
         }

@@ -18,6 +18,7 @@ use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::concerned::PageShares;
 use crate::contracts::Contracts;
+use crate::cosigning::Cosigning;
 use crate::disk::Disk;
 use crate::gate::{Gate, Place};
 use crate::log_share::LogShare;
@@ -34,13 +35,14 @@ use crate::settings::{Fault, Settings};
 use crate::shares::{Share, Shares};
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
+use crate::witness::Witness;
 
 mod opening;
 mod parts;
 
 pub use parts::{Parts, Vouched};
 
-use opening::{floor, journal_remedy, open_journal, remembered};
+use opening::{create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered};
 
 /// One running node.
 pub struct Node {
@@ -80,6 +82,10 @@ pub struct Node {
     pub overruled_ms: Option<u64>,
     /// The disk of the journal.
     pub disk: Disk,
+    /// This node as a witness of others' journals.
+    pub witness: Witness,
+    /// How far its own journal is cosigned.
+    pub cosigning: Cosigning,
     /// Places for answers that are waited for after their callers were told that none came.
     pub late: Arc<Semaphore>,
     /// Refusals that leave no leaf of their own.
@@ -140,19 +146,8 @@ impl Node {
         parts: Parts,
         (journal_fault, on_fatal): (Arc<OnceLock<String>>, bridge_journal::OnFatal),
     ) -> Result<(Arc<Self>, Opened), OpenError> {
-        let one = |place: &str, error: &dyn std::error::Error, remedy: &str| {
-            OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
-        };
         let (clock, vouched) = (parts.clock, parts.vouched);
-        let spool = settings.data_folder.join("spool");
-        std::fs::create_dir_all(&spool).map_err(|error| {
-            let place = format!("node.data_folder: {}", spool.display());
-            one(
-                &place,
-                &error,
-                "give a folder that the node's user may write to",
-            )
-        })?;
+        let spool = create_spool(&settings.data_folder)?;
         let client = Client::open(
             &settings.data_folder.join("directory"),
             &parts.directory_root,
@@ -168,6 +163,7 @@ impl Node {
             vouched.moved,
         )
         .map_err(|error| one(&place, &error, journal_remedy(&error)))?;
+        let witness = open_witness(&settings, parts.witness_key)?;
         let overruled_ms = floor(&clock, journal.head().newest, vouched);
         let orders = Orders::read(&journal, clock.now())
             .map_err(|error| one(&place, &error, ORDERS_REMEDY))?;
@@ -190,6 +186,8 @@ impl Node {
             receipts: Receipts::default(),
             refusals: Refusals::new(limits.refusals_per_minute),
             page_shares: PageShares::new(limits.audit_pages_per_minute),
+            cosigning: Cosigning::new(settings.witnesses.tolerated),
+            witness,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,
@@ -292,6 +290,7 @@ impl Node {
 
     /// Begins a new minute of log lines.
     pub fn refill_log_lines(&self) {
+        self.witness.refill();
         for lines in [&*self.house.stranger_lines, &self.fault_lines] {
             if lines.refill() {
                 self.house.metrics.reached(Limit::LogLinesPerMinute);
@@ -319,6 +318,7 @@ impl Node {
             return Err(Refusal::Node(NodeFault::Draining));
         }
         self.clock.check()?;
+        self.cosigning.check(self.clock.now())?;
         if !self.disk.grants(0) {
             return Err(Refusal::Node(NodeFault::DiskReserve));
         }

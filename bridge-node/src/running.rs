@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::command::{Failure, hint};
+use crate::cosigning::keep_cosigned;
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
 use crate::node::{Node, Parts};
@@ -92,6 +93,7 @@ impl Running {
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
         tokio::spawn(keep_count(Arc::clone(&node)));
         tokio::spawn(keep_checking(Arc::clone(&node)));
+        tokio::spawn(keep_cosigned(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
         Ok(Self {
             node,

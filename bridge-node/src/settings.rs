@@ -15,9 +15,11 @@ mod limits;
 mod parts;
 pub mod raw;
 mod told;
+mod witnesses;
 
 pub use limits::{Limits, RawLimits};
 pub use told::{ErrorStatus, ErrorTypes, Told};
+pub use witnesses::{RawWitnesses, Witnesses};
 
 /// Everything a node was told, checked.
 #[derive(Debug, Clone)]
@@ -28,7 +30,7 @@ pub struct Settings {
     pub log_domain: String,
     /// Journal, directory store, admin socket.
     pub data_folder: PathBuf,
-    /// `tls.pem`, `tls.key`, `exchange.pem`, `exchange.key`, `journal.key`, `evidence.key`, `web.pem`, `web.key`.
+    /// `tls.pem`, `tls.key`, `exchange.pem`, `exchange.key`, `journal.key`, `evidence.key`, `witness.key`, `web.pem`, `web.key`.
     pub keys_folder: PathBuf,
     /// PEM file of the certificate authorities that issue node certificates.
     pub anchors: PathBuf,
@@ -62,6 +64,8 @@ pub struct Settings {
     pub services: Vec<Service>,
     /// Groups that only this node knows.
     pub local_groups: BTreeMap<String, BTreeSet<SubsystemId>>,
+    /// How checkpoints are cosigned.
+    pub witnesses: Witnesses,
     /// Limits on everything a stranger can send.
     pub limits: Limits,
 }
@@ -216,6 +220,11 @@ impl Settings {
     /// Every fault found, in the order of the file.
     pub fn parse(text: &str, folder: &Path) -> Result<Self, Vec<Fault>> {
         sound(read(text, folder))
+    }
+
+    /// The name of this node's witness key.
+    pub fn witness_name(&self) -> String {
+        format!("{}/{}/witness", self.log_domain, self.node)
     }
 
     /// The text before the epoch in the journal's origin.

@@ -137,6 +137,20 @@ fn peer_client_with(
     Ok(config)
 }
 
+/// The client side towards web servers whose certificates are from the given authorities.
+///
+/// # Errors
+///
+/// [`TlsError::Tls`] if rustls refuses the settings.
+pub fn web_client(roots: rustls::RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
+    let mut config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    Ok(Arc::new(config))
+}
+
 fn forbid_resumption(config: &mut ServerConfig) {
     config.session_storage = Arc::new(NoServerSessionStorage {});
     config.send_tls13_tickets = 0;
@@ -158,20 +172,6 @@ pub fn peer_of(
         .map_or((&[][..], &[][..]), |(l, r)| (&l[..], r));
     let intermediates: Vec<Vec<u8>> = rest.iter().map(|c| c.to_vec()).collect();
     trust.check(leaf, &intermediates, Profile::Tls, now_s)
-}
-
-/// The client side towards a web server, which is known by its name.
-///
-/// # Errors
-///
-/// [`TlsError::Tls`] if TLS can't be set up.
-pub fn web_client(roots: rustls::RootCertStore) -> Result<ClientConfig, TlsError> {
-    let mut config = ClientConfig::builder_with_provider(provider())
-        .with_protocol_versions(&[&TLS13])?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(config)
 }
 
 /// The client side of an information system that shows its certificate to the consumer interface.

@@ -64,7 +64,7 @@ const TOUR: [Line; 4] = [
         "target/release/bridge-node contract check demo-data/tax/contracts/tax-person.json",
     ),
 ];
-const KEYS: [Line; 7] = [
+const KEYS: [Line; 8] = [
     (
         "config/README.md",
         "bridge-node certs authority authority --name \"Trial authority\"",
@@ -82,6 +82,10 @@ const KEYS: [Line; 7] = [
         "bridge-node certs issue --authority authority --profile web --san 127.0.0.1 --out keys",
     ),
     ("config/README.md", "bridge-node key journal keys"),
+    (
+        "config/README.md",
+        "bridge-node key witness keys --name agency.example/AZ/GOV/1001/NODE1/witness",
+    ),
     ("config/README.md", "bridge-node key officer officer.key"),
     ("config/README.md", "bridge-node key api"),
 ];
@@ -286,14 +290,15 @@ fn the_trial_keys_of_the_operators_guide_work_in_a_node() {
         "tls.pem",
         "web.key",
         "web.pem",
+        "witness.key",
     ];
     assert!(made.iter().eq(named), "{made:?}");
     let old = population.setting("api_key_sha256");
-    let new = told[6].lines().nth(1).unwrap().split('"').nth(1).unwrap();
+    let new = told[7].lines().nth(1).unwrap().split('"').nth(1).unwrap();
     population.change(&[(&old, new), ("../trust/anchors.pem", "authority/root.pem")]);
     population.add(&format!(
         "\n[[officers]]\nname = \"officer-1\"\n{}",
-        told[5]
+        told[6]
     ));
     // The trial authority has signed the node's certificates.
     population.check().good();

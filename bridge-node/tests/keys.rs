@@ -36,6 +36,10 @@ fn what_exists_is_refused_and_stays_as_it_is() {
             "keys/journal.key: can't be made: File exists",
         ),
         (
+            "key witness keys --name a.example/w",
+            "keys/witness.key: can't be made: File exists",
+        ),
+        (
             "key officer officer.key",
             "officer.key: can't be made: File exists",
         ),

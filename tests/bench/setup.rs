@@ -65,6 +65,7 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
         instance: "AZ".to_owned(),
         members: Vec::new(),
         groups: Vec::new(),
+        witnesses: Vec::new(),
     };
     let mut verifier_keys = Vec::new();
     for (party, addresses) in [
@@ -233,6 +234,8 @@ fn listed_node(
         wire: vec![bridge_node::WIRE_VERSION],
         leaf: vec![1],
         forms: ["plain", "batch"].map(str::to_owned).into(),
+        witness: None,
+        witnessing: None,
     })
 }
 

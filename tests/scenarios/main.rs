@@ -40,4 +40,5 @@ mod rights;
 mod stops;
 mod topology;
 mod upstream;
+mod witnesses;
 mod words;

@@ -116,7 +116,7 @@ async fn receipts_of_a_good_peer_are_proven_once_and_that_is_remembered() {
 
 #[tokio::test]
 async fn a_peer_that_drops_a_leaf_it_gave_a_receipt_of_is_found_out() {
-    let (world, log) = with_log(World::with().consumer_limit(OFTEN)).await;
+    let (world, log) = Box::pin(with_log(World::with().consumer_limit(OFTEN))).await;
     let (first, second, third) = (
         exchange(&world).await,
         exchange(&world).await,
@@ -151,7 +151,7 @@ async fn a_peer_that_drops_a_leaf_it_gave_a_receipt_of_is_found_out() {
 
 #[tokio::test]
 async fn a_peer_that_shows_two_histories_is_found_out_and_both_stay_as_it_signed_them() {
-    let (mut world, log) = with_log(World::with().consumer_limit(OFTEN)).await;
+    let (mut world, log) = Box::pin(with_log(World::with().consumer_limit(OFTEN))).await;
     exchange(&world).await;
     log.sign();
     proven(&world.consumer, 1).await;
@@ -187,7 +187,7 @@ async fn a_peer_whose_log_does_not_grow_is_told_of_once_and_forgiven_when_it_doe
     let setup = World::with()
         .consumer_limit(OFTEN)
         .consumer_limit("receipt_seconds = 1");
-    let (mut world, log) = with_log(setup).await;
+    let (mut world, log) = Box::pin(with_log(setup)).await;
     let late = exchange(&world).await;
     alarmed(&world.consumer, "overdue", 1).await;
     assert_eq!(ids(&alarm_leaves(&world.consumer)), [late]);
@@ -211,7 +211,7 @@ async fn many_receipts_cost_few_requests_and_no_more_than_the_limit_wait() {
     let setup = World::with()
         .consumer_limit(OFTEN)
         .consumer_limit("receipts_pending = 16");
-    let (world, log) = with_log(setup).await;
+    let (world, log) = Box::pin(with_log(setup)).await;
     for _ in 0..40 {
         exchange(&world).await;
     }

@@ -12,6 +12,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, NewKey, Order, Profile, Trust, write_key_file, write_secret_file};
 use bridge_core::identity::{CertificateName, MemberId, NodeId, SubsystemId};
 use bridge_directory::{ExchangeKey, Member, Node, Subsystem};
+use bridge_journal::WitnessKey;
 use bridge_node::clock::Clock;
 use bridge_node::node::{Parts, Vouched};
 use bridge_node::running::Running;
@@ -78,7 +79,8 @@ pub struct Agency {
     /// Where its exchange key lies, if not in a file: from the next start on.
     pub token: Option<Arc<Token>>,
     set_ms: Arc<AtomicU64>,
-    plan: Plan,
+    /// Boxed, as futures hold agencies by the dozen.
+    plan: Box<Plan>,
 }
 
 const HOUR_S: u64 = 3600;
@@ -133,6 +135,7 @@ impl Agency {
             now_s,
         );
         let journal = ed25519(&keys.join("journal.key"));
+        let witness = WitnessKey::new(&witness_name(&member), &ed25519(&keys.join("witness.key")));
         ed25519(&folder.join("officer.key"));
         write_secret_file(&keys.join("evidence.key"), &random()).unwrap();
         let origin = format!("journal.example/{member}/NODE1/1");
@@ -152,7 +155,7 @@ impl Agency {
             vouched: Vouched::default(),
             token: None,
             set_ms: Arc::default(),
-            plan: Plan::default(),
+            plan: Box::default(),
             folder,
             member,
             subsystem,
@@ -162,6 +165,7 @@ impl Agency {
             &bridge_journal::vkey(&origin, &journal).unwrap(),
             now_s,
         ));
+        agency.entry.nodes[0].witness = Some(witness.unwrap().public().vkey());
         agency
     }
 
@@ -187,6 +191,8 @@ impl Agency {
             wire: vec![bridge_node::WIRE_VERSION],
             leaf: vec![1],
             forms: ["plain", "batch"].map(str::to_owned).into(),
+            witness: None,
+            witnessing: None,
         }
     }
 
@@ -219,7 +225,7 @@ impl Agency {
 
     /// Takes over a plan; the settings are written when the node starts.
     pub fn plan(&mut self, plan: Plan) {
-        self.plan = plan;
+        *self.plan = plan;
         for terms in &self.plan.contracts {
             self.write_contract(terms);
         }
@@ -337,6 +343,11 @@ impl Agency {
     pub fn journal(&self) -> PathBuf {
         self.folder.join("data/journal")
     }
+}
+
+/// The name of the witness key of a member's node.
+pub fn witness_name(member: &MemberId) -> String {
+    format!("journal.example/{member}/NODE1/witness")
 }
 
 /// A node's entry for an exchange certificate that was valid at a time.

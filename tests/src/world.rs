@@ -5,10 +5,10 @@ use std::fs;
 
 use bridge_certs::Authority;
 use bridge_core::identity::SubsystemId;
-use bridge_directory::{Directory, Group, Publisher};
+use bridge_directory::{Directory, Group, OutsideWitness, Publisher, Witnessing};
 use tempfile::TempDir;
 
-use crate::agency::{Agency, Plan};
+use crate::agency::{Agency, Plan, witness_name};
 use crate::registry::Registry;
 use crate::terms::{Terms, terms};
 use crate::wait::now_s;
@@ -38,6 +38,8 @@ pub struct World {
     pub publisher: Publisher,
     /// The groups of the directory.
     pub groups: Vec<Group>,
+    /// Witnesses in the directory that are no nodes.
+    pub witnesses: Vec<OutsideWitness>,
     /// The registry behind the provider's node.
     pub registry: Registry,
     /// Holds the register.
@@ -55,6 +57,8 @@ pub struct Setup {
     provider: Plan,
     consumer: Plan,
     groups: Vec<Group>,
+    /// Cosignatures that each journal needs of the two other agencies, and how many of these may lie.
+    witnessing: Option<(u32, u32)>,
 }
 
 /// The usual contract between consumer and provider.
@@ -162,6 +166,13 @@ impl Setup {
         self
     }
 
+    /// Has each journal witnessed by the two other agencies; the stranger's node has to be started for its part.
+    #[must_use]
+    pub fn witnessed(mut self, needed: u32, faulty: u32) -> Self {
+        self.witnessing = Some((needed, faulty));
+        self
+    }
+
     /// Where the consumer's node reads the directory.
     #[must_use]
     pub fn consumer_source(mut self, source: &str) -> Self {
@@ -178,7 +189,12 @@ impl Setup {
     }
 
     /// Makes the world; nodes do not run yet.
-    pub async fn make(self) -> World {
+    pub fn make(self) -> impl Future<Output = World> {
+        // Many tests hold it: it shall not make their futures large.
+        Box::pin(self.made())
+    }
+
+    async fn made(self) -> World {
         let now = now_s();
         let folder = tempfile::tempdir().unwrap();
         let root = folder.path();
@@ -195,7 +211,7 @@ impl Setup {
         fs::write(root.join("root.json"), publisher.root().unwrap()).unwrap();
         let registry = Registry::start().await;
         let agency = |subsystem| Agency::create(root, &authority, subsystem, now);
-        let (mut provider, mut consumer, stranger) =
+        let (mut provider, mut consumer, mut stranger) =
             (agency(PROVIDER), agency(CONSUMER), agency(STRANGER));
         let mut plan = self.provider;
         plan.contracts.extend(self.contracts.iter().cloned());
@@ -204,8 +220,24 @@ impl Setup {
         let mut plan = self.consumer;
         plan.contracts.extend(self.contracts);
         consumer.plan(plan);
+        if let Some((needed, faulty)) = self.witnessing {
+            let names =
+                [&provider, &consumer, &stranger].map(|agency| witness_name(&agency.member));
+            for (own, agency) in [&mut provider, &mut consumer, &mut stranger]
+                .into_iter()
+                .enumerate()
+            {
+                let others = names.iter().enumerate().filter(|(other, _)| *other != own);
+                agency.entry.nodes[0].witnessing = Some(Witnessing {
+                    by: others.map(|(_, name)| name.clone()).collect(),
+                    needed,
+                    faulty,
+                });
+            }
+        }
         let groups = self.groups;
         World {
+            witnesses: Vec::new(),
             folder,
             authority,
             publisher,
@@ -262,6 +294,7 @@ impl World {
             instance: "AZ".to_owned(),
             members: agencies.iter().map(|agency| agency.entry.clone()).collect(),
             groups: self.groups.clone(),
+            witnesses: self.witnesses.clone(),
         }
     }
 

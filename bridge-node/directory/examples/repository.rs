@@ -46,5 +46,6 @@ fn directory(name: &str) -> Result<Directory, Box<dyn std::error::Error>> {
         instance: "AZ".into(),
         members: vec![member],
         groups,
+        witnesses: Vec::new(),
     })
 }

@@ -6,8 +6,10 @@ use serde::{Deserialize, Serialize};
 use crate::metadata::sha256;
 
 mod check;
+mod witnessing;
 
 pub use check::{DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES};
+pub use witnessing::{OutsideWitness, WITNESSES_LIMIT, WitnessPlace, Witnessing};
 
 /// The name of the directory among the target files of the metadata.
 pub const DIRECTORY_FILE: &str = "directory.json";
@@ -22,6 +24,9 @@ pub struct Directory {
     pub members: Vec<Member>,
     /// Global groups, none twice.
     pub groups: Vec<Group>,
+    /// Witnesses of journals that are not nodes, none twice.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub witnesses: Vec<OutsideWitness>,
 }
 
 /// An agency.
@@ -70,6 +75,12 @@ pub struct Node {
     pub leaf: Vec<u32>,
     /// Signature forms that it takes; `plain` always.
     pub forms: Vec<String>,
+    /// The verifier key of its cosignatures on others' journals, if it witnesses any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witness: Option<String>,
+    /// Who witnesses its journal, if anybody does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub witnessing: Option<Witnessing>,
 }
 
 /// A key that signs a node's messages.

@@ -49,7 +49,8 @@ mod verified;
 
 pub use client::{Client, DirectoryError};
 pub use directory::{
-    DIRECTORY_FILE, Directory, DirectoryFault, ExchangeKey, Group, Member, Node, Subsystem,
+    DIRECTORY_FILE, Directory, DirectoryFault, ExchangeKey, Group, Member, Node, OutsideWitness,
+    Subsystem, WitnessPlace, Witnessing,
 };
 pub use moment::Moment;
 pub use publisher::{PublishError, Publisher};

@@ -164,6 +164,17 @@ pub enum ReadError {
 #[error("the journal has failed before it was closed")]
 pub struct CloseError;
 
+/// Why a cosigned checkpoint isn't kept. The journal goes on.
+#[derive(Debug, Error)]
+pub enum CosignedError {
+    /// It isn't a checkpoint of this log.
+    #[error(transparent)]
+    Note(#[from] NoteError),
+    /// The file can't be written.
+    #[error("the cosigned checkpoint can't be written")]
+    Write(#[source] io::Error),
+}
+
 /// Why it can't be said which exchanges have not ended.
 #[derive(Debug, Error)]
 pub enum UnfinishedError {

@@ -13,15 +13,16 @@ use uuid::Uuid;
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::concerned::{Page, PageQuery, page};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
-use crate::disk::{Disk, FolderDisk};
+use crate::consistency::consistency;
+use crate::disk::{Disk, FolderDisk, replace_file};
 use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally, receipt_text};
-use crate::error::{CloseError, OpenError, ReadError, RecordError, UnfinishedError};
+use crate::error::{CloseError, CosignedError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
 use crate::note::Checkpoint;
 use crate::proof::{Proof, prove};
 use crate::reader::SegmentReader;
 use crate::search::{each_from, each_since, search};
-use crate::shared::Shared;
+use crate::shared::{COSIGNED, Shared};
 use crate::station::{Job, Message};
 use crate::tree::leaf_hash;
 
@@ -225,6 +226,53 @@ impl Journal {
             .checkpoint
             .as_ref()
             .map(|(_, note)| note.clone())
+    }
+
+    /// Returns the newest checkpoint with its note: what witnesses are asked to cosign. `None` before the first.
+    pub fn signed(&self) -> Option<(Checkpoint, Bytes)> {
+        self.inner.shared.state().checkpoint.clone()
+    }
+
+    /// Returns the newest checkpoint that enough witnesses have cosigned, with its note.
+    pub fn cosigned(&self) -> Option<(Checkpoint, Bytes)> {
+        self.inner.shared.state().cosigned.clone()
+    }
+
+    /// Keeps a checkpoint of this log with the cosignatures of enough witnesses, as the file `cosigned`; an older one
+    /// than it has is not kept. Who has enough is for the caller to say.
+    ///
+    /// It writes a file: call it where blocking is allowed, and not twice at a time.
+    ///
+    /// # Errors
+    ///
+    /// [`CosignedError`] if the note is not a checkpoint of this log, or can't be written.
+    ///
+    /// Standard: C2SP tlog-cosignature.
+    pub fn keep_cosigned(&self, note: Bytes) -> Result<(), CosignedError> {
+        let shared = &*self.inner.shared;
+        let checkpoint = shared.verifier.open(&note)?;
+        let newer = |(held, _): &(Checkpoint, Bytes)| held.size < checkpoint.size;
+        if !shared.state().cosigned.as_ref().is_none_or(newer) {
+            return Ok(());
+        }
+        // crash here: the file before or this one; the witnesses are asked again for what is newer.
+        replace_file(&*shared.disk, "", COSIGNED, &note).map_err(CosignedError::Write)?;
+        shared.state().cosigned = Some((checkpoint, note));
+        Ok(())
+    }
+
+    /// Proves that the tree of `old` leaves is the beginning of that of `new`; `None` if the journal has not so many
+    /// leaves, or `old` is not between 1 and `new`.
+    ///
+    /// It may read files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    ///
+    /// Standard: RFC 6962 §2.1.2.
+    pub fn consistency(&self, old: u64, new: u64) -> Result<Option<Vec<[u8; 32]>>, ReadError> {
+        consistency(&self.inner.shared, old, new)
     }
 
     /// Returns what a path under `/log/` names: `checkpoint`, `tile/…` or `tile/entries/…`.

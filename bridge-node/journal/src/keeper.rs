@@ -15,7 +15,7 @@ use crate::disk::{SegmentFile, replace_file};
 use crate::error::JournalError;
 use crate::seal::{SealJob, seal};
 use crate::segment::{SPARE, fill_with_zeros};
-use crate::shared::{Sealed, Shared};
+use crate::shared::{CHECKPOINT, Sealed, Shared};
 
 /// What the keeper is to do.
 pub(crate) enum Order {
@@ -176,6 +176,6 @@ pub(crate) fn make_spare(
 pub(crate) fn show(shared: &Shared, note: &Bytes) -> Result<(), JournalError> {
     // crash here: the file shows the checkpoint before; the frame has the new one, and the next start
     // shows it.
-    replace_file(&*shared.disk, "", "checkpoint", note)
-        .map_err(JournalError::disk("showing a checkpoint", "checkpoint"))
+    replace_file(&*shared.disk, "", CHECKPOINT, note)
+        .map_err(JournalError::disk("showing a checkpoint", CHECKPOINT))
 }

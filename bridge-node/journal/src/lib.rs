@@ -64,6 +64,8 @@ mod journal;
 mod catalogue;
 mod compose;
 mod concerned;
+mod consistency;
+mod cosignature;
 mod cursor;
 mod disk;
 mod evidence;
@@ -98,17 +100,19 @@ pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
 };
+pub use consistency::{PROOF_LIMIT, is_consistent};
+pub use cosignature::{Witness, WitnessKey};
 pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
 pub use entry::{
     Entry, Filter, Head, Hit, LinkField, Opened, Receipt, Shown, Signed, Tally, Unsigned,
 };
 pub use error::{
-    CloseError, Damage, Fault, JournalError, Move, OpenError, ReadError, RecordError,
-    UnfinishedError,
+    CloseError, CosignedError, Damage, Fault, JournalError, Move, OpenError, ReadError,
+    RecordError, UnfinishedError,
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{Checkpoint, NoteError, Verifier, origin_of, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, note_text, origin_of, vkey};
 pub use proof::{LogTile, Proof, ProofPlan};
 pub use stamps::{KeptStamp, StampError};
 

@@ -1,4 +1,4 @@
-//! What is served under `/log/`: only what the newest checkpoint covers.
+//! What is served under `/log/`: only what the newest checkpoint covers, and of checkpoints the newest cosigned one.
 //!
 //! Standard: C2SP tlog-tiles.
 
@@ -15,10 +15,15 @@ pub(crate) fn log_file(shared: &Shared, path: &str) -> Result<Option<Bytes>, Rea
     let Some(path) = LogPath::parse(path) else {
         return Ok(None);
     };
-    let checkpoint = shared.state().checkpoint.clone();
-    let Some((checkpoint, note)) = checkpoint else {
+    let (newest, cosigned) = {
+        let state = shared.state();
+        (state.checkpoint.clone(), state.cosigned.clone())
+    };
+    let Some((checkpoint, note)) = newest else {
         return Ok(None);
     };
+    // Tiles are there for the newest one, and so for every size before it.
+    let note = cosigned.map_or(note, |(_, note)| note);
     let covered = |level: usize, number: u64, width: u16| {
         let end = number
             .checked_mul(TILE_WIDTH)

@@ -150,17 +150,34 @@ impl Verifier {
     pub fn open(&self, note: &[u8]) -> Result<Checkpoint, NoteError> {
         let (text, signatures) = split(note)?;
         let checkpoint = self.parse_text(text)?;
-        let mut ours = signatures
-            .lines()
-            .filter_map(SignatureLine::parse)
-            .filter(|line| line.is_by(&self.origin, self.id))
-            .peekable();
+        let mut ours = self.own_lines(signatures).peekable();
         let key = UnparsedPublicKey::new(&ED25519, self.public);
-        let is_there = ours.peek().is_some();
-        if is_there && ours.all(|line| key.verify(text.as_bytes(), &line.signature).is_ok()) {
+        let holds = |line: &str| {
+            SignatureLine::parse(line)
+                .is_some_and(|line| key.verify(text.as_bytes(), &line.signature).is_ok())
+        };
+        if ours.peek().is_some() && ours.all(holds) {
             return Ok(checkpoint);
         }
         Err(NoteError::Signature)
+    }
+
+    /// Returns the note with the log's own signature lines alone, ended by a newline.
+    ///
+    /// # Errors
+    ///
+    /// [`NoteError::Form`] if it isn't a note.
+    pub fn alone(&self, note: &[u8]) -> Result<String, NoteError> {
+        let (text, signatures) = split(note)?;
+        let ours = self.own_lines(signatures);
+        Ok(ours.fold(format!("{text}\n"), |note, line| note + line + "\n"))
+    }
+
+    fn own_lines<'a>(&'a self, signatures: &'a str) -> impl Iterator<Item = &'a str> {
+        let own = |line: &SignatureLine<'_>| line.is_by(&self.origin, self.id);
+        signatures
+            .lines()
+            .filter(move |line| SignatureLine::parse(line).as_ref().is_some_and(own))
     }
 
     fn parse_text(&self, text: &str) -> Result<Checkpoint, NoteError> {
@@ -249,8 +266,16 @@ pub(crate) fn split(note: &[u8]) -> Result<(&str, &str), NoteError> {
 ///
 /// [`NoteError::Form`] if it isn't a note.
 pub fn origin_of(note: &[u8]) -> Result<&str, NoteError> {
-    let (text, _signatures) = split(note)?;
-    text.lines().next().ok_or(NoteError::Form)
+    note_text(note)?.lines().next().ok_or(NoteError::Form)
+}
+
+/// Returns the text of a note that is signed, with its last newline. Its first line is the origin.
+///
+/// # Errors
+///
+/// [`NoteError::Form`] if it isn't a note.
+pub fn note_text(note: &[u8]) -> Result<&str, NoteError> {
+    split(note).map(|(text, _signatures)| text)
 }
 
 /// Reads a verifier key of one type: its name and its public key.

@@ -25,7 +25,7 @@ use crate::open_segment::OpenSegment;
 use crate::resume::resume_after;
 use crate::scan::Progress;
 use crate::segment::FOLDER;
-use crate::shared::{Sealed, Shared, State};
+use crate::shared::{CHECKPOINT, COSIGNED, Sealed, Shared, State};
 use crate::stamps::Stamps;
 use crate::tiles::Tiles;
 
@@ -93,7 +93,8 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
     remove_leftovers(&*disk, &names)?;
     warn_of_lost_secrets(&names);
     let stamps = Stamps::open(&*disk)?;
-    let shown = read_checkpoint(&*disk, &ground.verifier)?;
+    let shown = read_checkpoint(&*disk, CHECKPOINT, &ground.verifier)?;
+    let cosigned = read_checkpoint(&*disk, COSIGNED, &ground.verifier)?;
     let catalogue = Catalogue::new((ground.store)(), ground.verifier.origin(), &ground.evidence);
     let (sealed, rest) =
         known_segments(&*disk, &catalogue, &ground.verifier, &names, shown.as_ref())?;
@@ -102,6 +103,7 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
         tally: Tally::default(),
         head: head(&Progress::default()),
         checkpoint: shown.clone(),
+        cosigned: cosigned.clone(),
         tiles: Tiles::default(),
         sealed: Arc::new(
             sealed
@@ -124,7 +126,11 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
         Some(row) => resume_after(&shared, &row)?,
         None => Progress::default(),
     };
-    progress.expected = shown.map(|(checkpoint, _)| checkpoint);
+    // Whoever cosigned a checkpoint holds the journal to it, whichever of the two files is older.
+    let signed = shown.into_iter().chain(cosigned);
+    progress.expected = signed
+        .map(|(checkpoint, _)| checkpoint)
+        .max_by_key(|checkpoint| checkpoint.size);
     let reading = Reading {
         shared: shared.clone(),
         segment_bytes: ground.segment_bytes,

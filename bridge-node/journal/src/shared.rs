@@ -23,6 +23,12 @@ use crate::stamps::Stamps;
 use crate::tiles::{TileId, Tiles};
 use crate::tree::{Hash, TILE_WIDTH};
 
+/// The file of the newest checkpoint.
+pub(crate) const CHECKPOINT: &str = "checkpoint";
+
+/// The file of the newest checkpoint that enough witnesses have cosigned.
+pub(crate) const COSIGNED: &str = "cosigned";
+
 /// Everything station, keeper and readers have in common.
 pub(crate) struct Shared {
     pub(crate) disk: Arc<dyn Disk>,
@@ -37,6 +43,8 @@ pub(crate) struct Shared {
 pub(crate) struct State {
     pub(crate) head: Head,
     pub(crate) checkpoint: Option<(Checkpoint, Bytes)>,
+    /// The newest one that enough witnesses have cosigned.
+    pub(crate) cosigned: Option<(Checkpoint, Bytes)>,
     /// What was written since the start; the rest of it is filled in when it is asked for.
     pub(crate) tally: Tally,
     pub(crate) tiles: Tiles,

@@ -11,3 +11,4 @@ mod matrix;
 mod reading;
 mod stamps;
 mod support;
+mod witnessed;

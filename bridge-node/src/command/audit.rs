@@ -19,8 +19,8 @@ use super::{Failure, hint, say};
 mod fetch;
 mod leaves;
 mod mirror;
-mod reconcile;
 mod receipt;
+mod reconcile;
 
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
@@ -77,6 +77,17 @@ pub(super) enum Command {
         #[command(flatten)]
         access: Access,
     },
+    /// Show the journals that this node's witness has seen fork, and write the proofs.
+    #[command(
+        after_help = "Example:\n  bridge-node audit forks data/witness --to proofs\n\nA proof is two notes signed by the log's key, the submission that brought the second, and the verifier key."
+    )]
+    Forks {
+        /// The witness's folder, live or a copy.
+        folder: PathBuf,
+        /// Write each proof into a folder of its own below this one.
+        #[arg(long, value_name = "FOLDER")]
+        to: Option<PathBuf>,
+    },
 }
 
 /// What to find.
@@ -129,6 +140,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Leaves(leaves) => leaves.run(),
         Command::Receipt { command } => receipt::run(&command),
         Command::Search(search) => search.run(),
+        Command::Forks { folder, to } => super::forks::run(&folder, to.as_deref()),
         Command::Show { id, access } => {
             let value = access.ask(&format!("/show/{id}"))?;
             say(format_args!("{value:#}"));

@@ -21,6 +21,17 @@ pub(super) enum Command {
         /// The node's keys folder.
         folder: PathBuf,
     },
+    /// Make the key by which the node witnesses other journals as FOLDER/witness.key, and print its verifier key.
+    #[command(
+        after_help = "Example:\n  bridge-node key witness keys --name agency.example/AZ/GOV/1001/NODE1/witness\n\nThe name is {node.log_domain}/{node.id}/witness; the verifier key goes into the directory."
+    )]
+    Witness {
+        /// The node's keys folder.
+        folder: PathBuf,
+        /// The key's name.
+        #[arg(long)]
+        name: String,
+    },
     /// Make an officer's key and print its public half for [[officers]].
     #[command(after_help = "Example:\n  bridge-node key officer officer.key")]
     Officer {
@@ -46,6 +57,11 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 path.display()
             ));
         }
+        Command::Witness { folder, name } => {
+            std::fs::create_dir_all(&folder)
+                .map_err(|error| Failure::failed(&folder.display().to_string(), &error))?;
+            say(witness(&folder, &name)?);
+        }
         Command::Officer { file } => {
             let public = ed25519(&file)?;
             say(format_args!("public_key = \"{}\"", STANDARD.encode(public)));
@@ -60,6 +76,18 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// Makes the key file of a witness and returns its verifier key.
+pub(super) fn witness(folder: &std::path::Path, name: &str) -> Result<String, Failure> {
+    let failed = || Failure::Failed("no random numbers".to_owned());
+    let pkcs8 =
+        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
+    let key = bridge_journal::WitnessKey::new(name, pkcs8.as_ref())
+        .map_err(|error| Failure::Usage(format!("--name: {}", crate::chain(&error))))?;
+    write_key_file(&folder.join("witness.key"), pkcs8.as_ref())
+        .map_err(|error| not_made(&error))?;
+    Ok(key.public().vkey())
 }
 
 /// Makes an Ed25519 key file and returns the public key.

@@ -41,13 +41,17 @@ pub enum Limit {
     AuditPagesPerMinute,
     /// So many receipts of other nodes waited to be proven that no more were read.
     ReceiptsPending,
+    /// A submission to the witness was longer than any may be.
+    WitnessRequestBytes,
+    /// A member sent the witness more submissions in a minute than are looked at.
+    WitnessRequestsPerMinute,
 }
 
 // === impl Limit ===
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 18] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -64,6 +68,8 @@ impl Limit {
         Self::RefusalsPerMinute,
         Self::AuditPagesPerMinute,
         Self::ReceiptsPending,
+        Self::WitnessRequestBytes,
+        Self::WitnessRequestsPerMinute,
     ];
 
     /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
@@ -85,6 +91,8 @@ impl Limit {
             Self::RefusalsPerMinute => "refusals_per_minute",
             Self::AuditPagesPerMinute => "audit_pages_per_minute",
             Self::ReceiptsPending => "receipts_pending",
+            Self::WitnessRequestBytes => "witness_request_bytes",
+            Self::WitnessRequestsPerMinute => "witness_requests_per_minute",
         }
     }
 
@@ -107,6 +115,8 @@ impl Limit {
             Self::RefusalsPerMinute => limits.refusals_per_minute,
             Self::AuditPagesPerMinute => limits.audit_pages_per_minute,
             Self::ReceiptsPending => limits.receipts_pending as u64,
+            Self::WitnessRequestBytes => limits.witness_request_bytes as u64,
+            Self::WitnessRequestsPerMinute => limits.witness_requests_per_minute,
         }
     }
 

@@ -15,6 +15,10 @@ use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
 
+mod witnesses;
+
+use witnesses::WitnessState;
+
 /// Gauges and counters that are set when the text is asked for.
 #[derive(Debug)]
 pub(super) struct State {
@@ -27,6 +31,7 @@ pub(super) struct State {
     spool: Gauge,
     journal: JournalState,
     receipts: ReceiptState,
+    witnesses: WitnessState,
     directory_version: Gauge,
     directory_expires: Gauge,
     certificates: Family<Labels<1>, Gauge>,
@@ -100,6 +105,7 @@ impl State {
             spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
             journal: JournalState::register(&mut place),
             receipts: ReceiptState::register(&mut place),
+            witnesses: WitnessState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
                 "Version of the directory in force; 0 if there is none",
@@ -154,6 +160,7 @@ impl State {
         self.read_work(node).await;
         self.journal.read(node);
         self.receipts.read(node);
+        self.witnesses.read(node);
         self.read_trust(node);
         let free = rustix::fs::statvfs(&node.settings.data_folder)
             .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));

@@ -1,16 +1,18 @@
 //! Opening what a node needs of its past: the journal, the time below which it never falls, what was seen.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bridge_core::leaf::{Side, UnixMillis};
 use bridge_core::quota::Counters;
-use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError};
+use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError, WitnessKey};
 use bridge_signature::Signer;
 
-use super::Vouched;
+use super::{OpenError, Vouched};
 use crate::clock::Clock;
 use crate::replay::Replay;
-use crate::settings::Settings;
+use crate::settings::{Fault, Settings};
+use crate::witness::Witness;
 
 /// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
 const TAIL_MS: u64 = 150_000;
@@ -41,6 +43,39 @@ pub(super) fn open_journal(
         Some(disk) => Journal::open_on(disk, config, keys, signer, (now, on_fatal)),
     }
 }
+
+/// A fault of opening, where it lies and what helps.
+pub(super) fn one(place: &str, error: &dyn std::error::Error, remedy: &str) -> OpenError {
+    OpenError(vec![Fault::new(place, crate::chain(error), remedy)])
+}
+
+/// The folder in which bodies are spooled.
+pub(super) fn create_spool(data: &Path) -> Result<PathBuf, OpenError> {
+    let spool = data.join("spool");
+    std::fs::create_dir_all(&spool).map_err(|error| {
+        let place = format!("node.data_folder: {}", spool.display());
+        one(
+            &place,
+            &error,
+            "give a folder that the node's user may write to",
+        )
+    })?;
+    Ok(spool)
+}
+
+/// What this node's witness has kept.
+pub(super) fn open_witness(
+    settings: &Settings,
+    key: Option<WitnessKey>,
+) -> Result<Witness, OpenError> {
+    let folder = settings.data_folder.join("witness");
+    let opened = Witness::open(key, &folder, settings.limits.witness_requests_per_minute);
+    opened.map_err(|error| one(&folder.display().to_string(), &error, WITNESS_REMEDY))
+}
+
+/// A witness that has forgotten would cosign a fork.
+const WITNESS_REMEDY: &str =
+    "make the folder readable to the node's user; never remove it: it says what was cosigned";
 
 pub(super) fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str {
     use bridge_journal::OpenError as E;

@@ -10,7 +10,7 @@ use bridge_certs::{
 };
 use bridge_core::identity::CertificateName;
 use bridge_directory::{Client, DirectoryError};
-use bridge_journal::{Disk, JournalKeys};
+use bridge_journal::{Disk, JournalKeys, WitnessKey};
 use bridge_signature::{Algorithm, FileSigner, Signer};
 
 use super::OpenError;
@@ -31,6 +31,8 @@ pub struct Parts {
     pub(super) registries: Registries,
     pub(super) directory_root: Vec<u8>,
     pub(super) keys: JournalKeys,
+    /// None for a node that witnesses nothing.
+    pub(super) witness_key: Option<WitnessKey>,
     /// Use and end (Unix seconds) of each certificate of the node.
     pub(super) certificates: Vec<(&'static str, u64)>,
     pub(super) journal_disk: Option<Arc<dyn Disk>>,
@@ -105,6 +107,7 @@ impl Parts {
             "keys: evidence.key",
             read_secret_file(&folder.join("evidence.key")),
         );
+        let witness_key = keep(&mut faults, "keys: witness.key", witness_key(settings));
         let root = keep(
             &mut faults,
             "directory.root",
@@ -144,6 +147,7 @@ impl Parts {
                     checkpoint_pkcs8: checkpoint?,
                     evidence: evidence?,
                 },
+                witness_key: witness_key?,
                 journal_disk: None,
                 clock: Clock::default(),
                 vouched: Vouched::default(),
@@ -219,6 +223,17 @@ fn follows(fault: &Fault, known: &Fault) -> bool {
             _ => fault.place == place,
         },
     }
+}
+
+/// The file may be absent: such a node witnesses nothing.
+fn witness_key(settings: &Settings) -> Result<Option<WitnessKey>, String> {
+    let path = settings.keys_folder.join("witness.key");
+    if !path.exists() {
+        return Ok(None);
+    }
+    let pkcs8 = read_key_file(&path).map_err(|error| chain(&error))?;
+    let key = WitnessKey::new(&settings.witness_name(), &pkcs8);
+    key.map(Some).map_err(|error| chain(&error))
 }
 
 fn exchange_signer(

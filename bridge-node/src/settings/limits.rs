@@ -63,6 +63,10 @@ pub struct Limits {
     pub receipt_within: Duration,
     /// Receipts of other nodes that wait to be proven; more are read when some are.
     pub receipts_pending: usize,
+    /// The largest submission to this node's witness, bytes.
+    pub witness_request_bytes: usize,
+    /// Submissions of one member that this node's witness looks at in a minute.
+    pub witness_requests_per_minute: u64,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -99,6 +103,8 @@ pub struct RawLimits {
     receipt_check_seconds: Option<u64>,
     receipt_seconds: Option<u64>,
     receipts_pending: Option<u64>,
+    witness_request_bytes: Option<u64>,
+    witness_requests_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -273,6 +279,18 @@ impl Limits {
                 raw.receipts_pending,
                 (16, 100_000, MANY),
             )),
+            // 63 hashes, a note under the longest origin, and cosignatures of 32 witnesses.
+            witness_request_bytes: size(limit(
+                "witness_request_bytes",
+                raw.witness_request_bytes,
+                (4 * KIB, 16 * KIB, MIB),
+            )),
+            // Ten nodes of a member that submit each second.
+            witness_requests_per_minute: limit(
+                "witness_requests_per_minute",
+                raw.witness_requests_per_minute,
+                (1, 600, MANY),
+            ),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
         }

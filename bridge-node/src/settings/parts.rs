@@ -13,7 +13,7 @@ use bridge_core::identity::{NodeId, SubsystemId};
 use super::raw::File;
 use super::{
     Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, Told,
-    raw,
+    Witnesses, raw,
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
@@ -33,6 +33,7 @@ struct Check<'a> {
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
     let limits = Limits::check(&file.limits.unwrap_or_default(), faults);
+    let witnesses = Witnesses::check(&file.witnesses.unwrap_or_default(), folder, faults);
     let told = Told::check(file.node.as_ref(), file.consumer.as_ref(), faults);
     let mut check = Check { folder, faults };
     let node = file
@@ -97,6 +98,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         contracts_folder: contracts?,
         services,
         local_groups,
+        witnesses,
         limits,
     })
 }

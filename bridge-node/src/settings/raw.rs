@@ -24,6 +24,8 @@ pub struct File {
     pub admin: Option<Admin>,
     /// `[contracts]`
     pub contracts: Option<Contracts>,
+    /// `[witnesses]`
+    pub witnesses: Option<super::witnesses::RawWitnesses>,
     /// `[limits]`
     pub limits: Option<super::limits::RawLimits>,
     /// `[local_groups]`
@@ -74,7 +76,7 @@ Service {
     openapi: Option<String>, timeout_seconds: Option<u64>,
 });
 
-const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, limits, \
+const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, witnesses, limits, \
                         local_groups, callers, officers, services";
 
 /// Reads the text; every unknown key, every missing and every wrongly typed section becomes a fault.
@@ -100,6 +102,7 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
             "peer" => file.peer = section(&key, value, faults),
             "admin" => file.admin = section(&key, value, faults),
             "contracts" => file.contracts = section(&key, value, faults),
+            "witnesses" => file.witnesses = section(&key, value, faults),
             "limits" => file.limits = section(&key, value, faults),
             "local_groups" => file.local_groups = section(&key, value, faults),
             "callers" => file.callers = list(&key, value, faults),

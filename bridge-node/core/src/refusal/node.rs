@@ -23,6 +23,11 @@ pub enum NodeFault {
     CertificateStatus,
     /// The last time-stamp is too old.
     TimeStamps,
+    /// Too few witnesses have cosigned the journal for too long.
+    Unwitnessed {
+        /// Since when, Unix seconds.
+        since_s: u64,
+    },
     /// This node's clock can't be trusted.
     Clock,
     /// This node's TLS certificate is absent, expired or revoked.
@@ -89,7 +94,7 @@ impl NodeFault {
 
     pub(super) fn code(&self) -> Code {
         match self {
-            Self::Journal | Self::DiskReserve => Code::LoggingFailed,
+            Self::Journal | Self::DiskReserve | Self::Unwitnessed { .. } => Code::LoggingFailed,
             Self::DirectoryExpired { .. } | Self::DirectoryMissing => Code::GlobalConfOutdated,
             Self::CertificateStatus => Code::OcspFailed,
             Self::TimeStamps => Code::TimestampingFailed,
@@ -113,6 +118,7 @@ impl NodeFault {
             | Self::DirectoryMissing
             | Self::CertificateStatus
             | Self::TimeStamps
+            | Self::Unwitnessed { .. }
             | Self::Signing
             | Self::SpoolRoom
             | Self::SpoolShare
@@ -171,6 +177,13 @@ impl NodeFault {
                 "The last time-stamp is too old.",
                 "Sonuncu vaxt möhürü çox köhnədir."
             ),
+            Self::Unwitnessed { since_s } => {
+                let since = clock(*since_s);
+                words!(
+                    "Too few witnesses have confirmed this node's journal since {since}.",
+                    "{since} tarixindən bəri bu qovşağın jurnalını kifayət qədər şahid təsdiq etməyib."
+                )
+            }
             Self::Clock => words!(
                 "This node's clock can't be trusted.",
                 "Bu qovşağın saatına etibar etmək olmaz."
@@ -261,6 +274,16 @@ impl NodeFault {
                 words!(
                     "reaching a time-stamping authority",
                     "vaxt möhürü xidməti ilə əlaqəni bərpa etmək"
+                ),
+            ),
+            Self::Unwitnessed { .. } => (
+                words!(
+                    "no witnesses, no exchange",
+                    "şahidlər olmadan mübadilə yoxdur"
+                ),
+                words!(
+                    "reaching the witnesses that the directory assigns",
+                    "kataloqda təyin edilmiş şahidlərlə əlaqəni bərpa etmək"
                 ),
             ),
             Self::Clock => (

@@ -322,6 +322,7 @@ fn node_faults() -> Vec<NodeFault> {
         NodeFault::DirectoryMissing,
         NodeFault::CertificateStatus,
         NodeFault::TimeStamps,
+        NodeFault::Unwitnessed { since_s: MOMENT_S },
         NodeFault::Clock,
         NodeFault::TlsIdentity,
         NodeFault::ExchangeKey,

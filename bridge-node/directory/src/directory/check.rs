@@ -73,7 +73,8 @@ impl Directory {
             .try_for_each(|member| self.check_member(member))?;
         self.groups
             .iter()
-            .try_for_each(|group| self.check_group(group))
+            .try_for_each(|group| self.check_group(group))?;
+        self.check_witnesses()
     }
 
     fn check_member(&self, member: &Member) -> Result<(), DirectoryFault> {

@@ -16,6 +16,8 @@ pub(crate) fn sample() -> Directory {
         wire: vec![1],
         leaf: vec![1],
         forms: vec!["plain".into(), "batch".into()],
+        witness: None,
+        witnessing: None,
     };
     let member = |code: &str, nodes| Member {
         id: MemberId::new("AZ", "GOV", code).unwrap(),
@@ -39,6 +41,7 @@ pub(crate) fn sample() -> Directory {
         instance: "AZ".into(),
         members,
         groups,
+        witnesses: Vec::new(),
     }
 }
 

@@ -99,19 +99,21 @@ pub(super) fn warn_of_lost_secrets(names: &Names) {
     }
 }
 
-/// Reads the checkpoint that was shown last.
+/// Reads the checkpoint that was shown last, or the one that was cosigned last.
 pub(super) fn read_checkpoint(
     disk: &dyn Disk,
+    file: &str,
     verifier: &Verifier,
 ) -> Result<Option<(Checkpoint, Bytes)>, OpenError> {
-    let note = read_whole(disk, "checkpoint").map_err(OpenError::read("checkpoint"))?;
+    let note = read_whole(disk, file).map_err(OpenError::read(file))?;
     let Some(note) = note else { return Ok(None) };
     match verifier.open(&note) {
         Ok(checkpoint) => Ok(Some((checkpoint, Bytes::from(note)))),
         Err(fault) => {
-            // It is a copy of what stands among the frames: whoever could spoil it could as well remove it.
-            let fault = Damage::new("checkpoint", Fault::Note(fault));
-            tracing::warn!(%fault, "the file is made anew from the segments");
+            // Both are made anew: the one from the frames, the other by the witnesses. Whoever could spoil it could as
+            // well remove it.
+            let fault = Damage::new(file, Fault::Note(fault));
+            tracing::warn!(%fault, "the file is made anew");
             Ok(None)
         }
     }

@@ -10,8 +10,11 @@ use bridge_journal::{
     Entry, Journal, JournalConfig, JournalKeys, LinkField, OpenError, Receipt,
     SMALLEST_SEGMENT_BYTES,
 };
-use bridge_signature::{Algorithm, FileSigner, Signer};
+use bridge_signature::{
+    Algorithm, Component, FileSigner, Message, Params, RequestView, Signer, signature_base,
+};
 use bridge_verify::{Options, Report, verify};
+use http::HeaderMap;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
@@ -210,13 +213,22 @@ fn entry(number: u64, body: &[u8]) -> Entry {
     leaf.client = Some("AZ/GOV/2001/TAX".parse().unwrap());
     leaf.service = Some("AZ/GOV/1001/POPULATION/person".parse().unwrap());
     let content = STANDARD.encode(digest(&SHA256, body));
-    let base = format!(
-        "\"@method\": GET\n\"content-digest\": sha-256=:{content}:\n\"@signature-params\": ()"
-    );
+    let mut fields = HeaderMap::new();
+    let value = format!("sha-256=:{content}:").parse().unwrap();
+    fields.insert("content-digest", value);
+    let request = Message::Request(RequestView {
+        method: "GET",
+        target: "/",
+        authority: "a.example",
+        scheme: "https",
+        fields: &fields,
+    });
+    let covered = ["@method", "content-digest"].map(Component::new);
+    let base = signature_base(&request, &covered, &Params::default()).unwrap();
     let mut entry = Entry::of(leaf);
     entry.body = Some(body.to_vec().into());
     entry.subjects = vec![("fin".to_owned(), format!("FIN{number}"))];
     entry.mode = EvidenceMode::Full;
-    (entry.sign, entry.link_as) = (Some(base.into_bytes()), LinkField::Link);
+    (entry.sign, entry.link_as) = (Some(base.into()), LinkField::Link);
     entry
 }

@@ -1,7 +1,6 @@
 //! `audit mirror` writes a log as strangers read it; `audit verify` reads such a mirror from a folder or a web server.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_certs::read_pem_certificates;
@@ -141,7 +140,7 @@ impl Site {
             ("https", Some(ca)) => {
                 let config = crate::tls::web_client(roots(ca)?)
                     .map_err(|error| Failure::failed("--ca", &error))?;
-                Some(Arc::new(config).into())
+                Some(config.into())
             }
             ("https", None) => {
                 return Err(Failure::Usage(hint(

@@ -220,6 +220,7 @@ impl Agency {
         let caller = order(Profile::Caller, None, "information system", Vec::new());
         certs::issue(authority, &caller, &folder.join("callers"), "system")?;
         keys::ed25519(&keys_folder.join("journal.key"))?;
+        keys::witness(&keys_folder, &agency.witness_name())?;
         write_secret_file(&keys_folder.join("evidence.key"), &keys::random()?)
             .map_err(|error| Failure::failed("evidence key", &error))?;
         for (file, text) in CONTRACTS {
@@ -232,6 +233,10 @@ impl Agency {
         format!("{}/NODE1", self.member)
             .parse()
             .map_err(|e| Failure::Failed(format!("node name: {e}")))
+    }
+
+    fn witness_name(&self) -> String {
+        format!("journal.example/{}/NODE1/witness", self.member)
     }
 
     pub(super) fn client(&self) -> String {

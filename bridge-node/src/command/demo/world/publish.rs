@@ -7,7 +7,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Profile, Trust, read_key_file};
 use bridge_core::identity::MemberId;
-use bridge_directory::{Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem};
+use bridge_directory::{
+    Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem, Witnessing,
+};
+use bridge_journal::WitnessKey;
 
 use super::{Agency, write};
 use crate::command::Failure;
@@ -24,9 +27,14 @@ pub(super) fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Resu
         instance: "AZ".to_owned(),
         members: Vec::new(),
         groups: Vec::new(),
+        witnesses: Vec::new(),
     };
     for agency in agencies {
-        directory.members.push(member(agency, &trust, now_s)?);
+        let mut member = member(agency, &trust, now_s)?;
+        for node in &mut member.nodes {
+            node.witnessing = Some(by_the_others(agency, agencies));
+        }
+        directory.members.push(member);
     }
     let authority = agencies[2]
         .client()
@@ -72,6 +80,8 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         wire: vec![crate::WIRE_VERSION],
         leaf: vec![1],
         forms: ["plain", "batch"].map(str::to_owned).into(),
+        witness: Some(witness_vkey(&agency.witness_name(), &keys_folder)?),
+        witnessing: None,
     };
     Ok(Member {
         id,
@@ -82,6 +92,18 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         }],
         nodes: vec![node],
     })
+}
+
+/// Each journal is witnessed by the two other agencies, of which one may lie.
+fn by_the_others(agency: &Agency, agencies: &[Agency; 3]) -> Witnessing {
+    let others = agencies
+        .iter()
+        .filter(|other| other.member != agency.member);
+    Witnessing {
+        by: others.map(Agency::witness_name).collect(),
+        needed: 2,
+        faulty: 1,
+    }
 }
 
 fn leaf(path: &Path) -> Result<Vec<u8>, Failure> {
@@ -97,6 +119,13 @@ fn pin(trust: &Trust, der: &[u8], profile: Profile, now_s: u64) -> Result<String
         .check(der, &[], profile, now_s)
         .map(|checked| URL_SAFE_NO_PAD.encode(checked.spki_sha256))
         .map_err(|error| Failure::failed("certificate", &error))
+}
+
+fn witness_vkey(name: &str, keys_folder: &Path) -> Result<String, Failure> {
+    let failed = |error: &dyn std::error::Error| Failure::failed("witness key", error);
+    let pkcs8 = read_key_file(&keys_folder.join("witness.key")).map_err(|e| failed(&e))?;
+    let key = WitnessKey::new(name, &pkcs8).map_err(|e| failed(&e))?;
+    Ok(key.public().vkey())
 }
 
 fn journal_vkey(origin: &str, keys_folder: &Path) -> Result<String, Failure> {

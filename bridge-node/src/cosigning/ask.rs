@@ -1,0 +1,131 @@
+//! One witness is asked for one cosignature.
+//!
+//! Standard: C2SP tlog-witness.
+
+use std::sync::Arc;
+
+use bridge_journal::{Checkpoint, Witness, note_text};
+use bytes::Bytes;
+
+use super::transport::{Way, submit};
+use crate::node::Node;
+use crate::watch::View;
+use crate::witness::{Submission, decimal};
+
+/// A signature line and the size that it is over.
+pub type Asked = (String, u64);
+
+/// Why a witness did not cosign.
+#[derive(Debug, thiserror::Error)]
+pub enum AskError {
+    /// The directory does not say who it is.
+    #[error("the directory does not list it with a key that can be read")]
+    Unknown,
+    /// It was not reached, or its answer was not HTTP.
+    #[error("it cannot be reached: {0}")]
+    Unreachable(String),
+    /// It did not answer in time.
+    #[error("it did not answer in time")]
+    TimedOut,
+    /// It has cosigned more leaves than this journal has.
+    #[error("it has cosigned {witnessed} leaves, this journal has {held}")]
+    Ahead {
+        /// What it has cosigned.
+        witnessed: u64,
+        /// What is under this node's newest checkpoint.
+        held: u64,
+    },
+    /// It holds another root.
+    #[error("what it has cosigned is not the beginning of this journal")]
+    Inconsistent,
+    /// It answered with another status.
+    #[error("it answered with status {0}")]
+    Status(u16),
+    /// Its answer is none of the specification.
+    #[error("its answer is not a cosignature of its key")]
+    NotGenuine,
+    /// The proof for it cannot be made.
+    #[error("no proof can be made for it")]
+    Proof(#[source] bridge_journal::ReadError),
+}
+
+// === impl AskError ===
+
+impl AskError {
+    /// Whether it holds another head of this journal.
+    pub fn contradicts(&self) -> bool {
+        matches!(self, Self::Ahead { .. } | Self::Inconsistent)
+    }
+}
+
+/// Asks a witness, which has cosigned `known` leaves as far as this node knows, for its cosignature.
+///
+/// # Errors
+///
+/// [`AskError`]
+///
+/// # Cancel safety
+///
+/// The witness may have cosigned and say so when it is asked next.
+pub async fn ask(
+    node: &Arc<Node>,
+    view: &View,
+    name: &str,
+    (checkpoint, signed): (Checkpoint, &Bytes),
+    known: u64,
+) -> Result<Asked, AskError> {
+    let (place, vkey) = view.directory().witness(name).ok_or(AskError::Unknown)?;
+    let witness = Witness::parse(vkey).map_err(|_not_one| AskError::Unknown)?;
+    let way = Way::to(view, &place).ok_or(AskError::Unknown)?;
+    let mut old = known.min(checkpoint.size);
+    let (mut status, mut answer) = send(node, &way, old, (checkpoint, signed)).await?;
+    if status == CONFLICT {
+        let text = std::str::from_utf8(&answer).unwrap_or_default();
+        let size = text.strip_suffix('\n').and_then(decimal);
+        old = size.ok_or(AskError::NotGenuine)?;
+        if old > checkpoint.size {
+            let (witnessed, held) = (old, checkpoint.size);
+            return Err(AskError::Ahead { witnessed, held });
+        }
+        (status, answer) = send(node, &way, old, (checkpoint, signed)).await?;
+    }
+    match status {
+        OK => {}
+        UNPROCESSABLE => return Err(AskError::Inconsistent),
+        other => return Err(AskError::Status(other)),
+    }
+    let text = note_text(signed).map_err(|_form| AskError::NotGenuine)?;
+    let lines = std::str::from_utf8(&answer).map_err(|_not_text| AskError::NotGenuine)?;
+    let (line, _time) = witness.cosigned(text, lines).ok_or(AskError::NotGenuine)?;
+    Ok((line.to_owned(), checkpoint.size))
+}
+
+async fn send(
+    node: &Arc<Node>,
+    way: &Way,
+    old: u64,
+    (checkpoint, signed): (Checkpoint, &Bytes),
+) -> Result<(u16, Bytes), AskError> {
+    let proof = if old == 0 {
+        Vec::new()
+    } else {
+        let journal = node.journal.clone();
+        let proving =
+            tokio::task::spawn_blocking(move || journal.consistency(old, checkpoint.size));
+        let proved = proving.await.map_err(|_panicked| AskError::Inconsistent)?;
+        let proof = proved.map_err(AskError::Proof)?;
+        proof.ok_or(AskError::Inconsistent)?
+    };
+    let submission = Submission {
+        old,
+        proof,
+        note: signed.clone(),
+    };
+    submit(node, way, submission.write())
+        .await
+        .map_err(AskError::Unreachable)
+}
+
+const OK: u16 = 200;
+const CONFLICT: u16 = 409;
+const UNPROCESSABLE: u16 = 422;

@@ -1,0 +1,208 @@
+//! This node as a witness of other nodes' journals: it cosigns a checkpoint only if it continues the one before.
+//!
+//! The size and root of each log are durable before a cosignature over them leaves. Two checkpoints of one log that
+//! can't be of one tree are kept as proof.
+//!
+//! Standard: C2SP tlog-witness.
+
+use std::collections::{BTreeSet, HashMap};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bridge_core::identity::MemberId;
+use bridge_journal::{Checkpoint, Verifier, WitnessKey, is_consistent, note_text};
+use bytes::Bytes;
+use ring::digest::{SHA256, digest};
+
+mod answer;
+mod shelf;
+mod submission;
+
+pub use answer::answer;
+pub use shelf::{Fork, Head, Shelf, origin_hash};
+pub use submission::{Submission, decimal};
+
+/// The witness of a node.
+#[derive(Debug)]
+pub struct Witness {
+    /// None if the node has no witness key: then it witnesses nothing.
+    key: Option<WitnessKey>,
+    folder: PathBuf,
+    /// What was cosigned last, by origin; read from the shelf when it is first asked for.
+    logs: Mutex<HashMap<String, Arc<Mutex<Option<Head>>>>>,
+    forked: Mutex<BTreeSet<String>>,
+    /// Submissions of this minute, by the member that sent them.
+    submitted: Mutex<HashMap<MemberId, u64>>,
+    per_minute: u64,
+    cosigned: AtomicU64,
+}
+
+/// What becomes of a submission.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The signature line.
+    Cosigned(String),
+    /// It is not written as it should be.
+    Malformed,
+    /// No key of the log has signed it.
+    NotSigned,
+    /// It doesn't continue what was cosigned last, whose size this is.
+    Conflict(u64),
+    /// Its proof or root can't be.
+    Inconsistent,
+}
+
+// === impl Witness ===
+
+impl Witness {
+    /// Reads which forks were met. `per_minute` submissions of one member are looked at.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn open(key: Option<WitnessKey>, folder: &Path, per_minute: u64) -> io::Result<Self> {
+        let mut forked = BTreeSet::new();
+        for shelf in Shelf::all(folder)? {
+            if let Some(fork) = shelf.fork()?
+                && let Ok(log) = Verifier::parse(&fork.vkey)
+            {
+                forked.insert(log.origin().to_owned());
+            }
+        }
+        Ok(Self {
+            key,
+            folder: folder.to_owned(),
+            logs: Mutex::default(),
+            forked: Mutex::new(forked),
+            submitted: Mutex::default(),
+            per_minute,
+            cosigned: AtomicU64::new(0),
+        })
+    }
+
+    /// The verifier key of its cosignatures.
+    pub fn vkey(&self) -> Option<String> {
+        self.key.as_ref().map(|key| key.public().vkey())
+    }
+
+    /// The logs that it saw fork.
+    pub fn forked(&self) -> Vec<String> {
+        lock(&self.forked).iter().cloned().collect()
+    }
+
+    /// Cosignatures given since the start.
+    pub fn cosigned(&self) -> u64 {
+        self.cosigned.load(Ordering::Relaxed)
+    }
+
+    /// Whether one more submission of a member is looked at in this minute.
+    pub fn admits(&self, member: &MemberId) -> bool {
+        let mut submitted = lock(&self.submitted);
+        let count = submitted.entry(member.clone()).or_default();
+        *count = count.saturating_add(1);
+        *count <= self.per_minute
+    }
+
+    /// Begins a new minute.
+    pub fn refill(&self) {
+        lock(&self.submitted).clear();
+    }
+
+    /// Judges a submission of a log, and keeps what it says if it is cosigned. Returns a fork if it shows one for the
+    /// first time. `own` says that the log's own node sent it: only its proofs can be held against it.
+    ///
+    /// It writes files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says: nothing is cosigned then.
+    pub fn judge(
+        &self,
+        log: &Verifier,
+        body: &Bytes,
+        (now_s, own): (u64, bool),
+    ) -> io::Result<(Verdict, Option<Fork>)> {
+        let Some((key, submission)) = self.key.as_ref().zip(Submission::parse(body)) else {
+            return Ok((Verdict::Malformed, None));
+        };
+        let checkpoint = match log.open(&submission.note) {
+            Ok(checkpoint) => checkpoint,
+            Err(bridge_journal::NoteError::Signature) => return Ok((Verdict::NotSigned, None)),
+            Err(_) => return Ok((Verdict::Malformed, None)),
+        };
+        if submission.old > checkpoint.size {
+            return Ok((Verdict::Malformed, None));
+        }
+        let kept = Shelf::of(&self.folder, log.origin());
+        let place = Arc::clone(lock(&self.logs).entry(log.origin().to_owned()).or_default());
+        // Nothing else of this log is looked at until this is durable.
+        let mut held = lock(&place);
+        if held.is_none() {
+            *held = kept.head(log)?;
+        }
+        let before = held.as_ref().map_or(EMPTY, |(checkpoint, _)| *checkpoint);
+        let verdict = against(&before, &submission, &checkpoint);
+        let two_roots = before.size == checkpoint.size && before.root != checkpoint.root;
+        let forks =
+            before.size > 0 && (two_roots || (own && verdict == Some(Verdict::Inconsistent)));
+        if let Some((_, held)) = held.as_ref().filter(|_| forks) {
+            let fork = Fork {
+                held: held.clone(),
+                offered: submission.note.clone(),
+                submission: body.clone(),
+                vkey: log.vkey(),
+            };
+            let first = kept.keep_fork(&fork)?;
+            lock(&self.forked).insert(log.origin().to_owned());
+            let verdict = verdict.unwrap_or(Verdict::Inconsistent);
+            return Ok((verdict, first.then_some(fork)));
+        }
+        if let Some(verdict) = verdict {
+            return Ok((verdict, None));
+        }
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let line = key.cosign(note_text(&submission.note).map_err(invalid)?, now_s);
+        let note = log.alone(&submission.note).map_err(invalid)? + &line;
+        kept.keep_head(note.as_bytes())?;
+        *held = Some((checkpoint, Bytes::from(note)));
+        self.cosigned.fetch_add(1, Ordering::Relaxed);
+        Ok((Verdict::Cosigned(line), None))
+    }
+
+    /// The newest cosigned checkpoint of a log, as a note with both signatures.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn head(&self, log: &Verifier) -> io::Result<Option<Head>> {
+        Shelf::of(&self.folder, log.origin()).head(log)
+    }
+}
+
+/// What is wrong with a checkpoint after the one before; `None` if it is to be cosigned.
+fn against(before: &Checkpoint, submission: &Submission, new: &Checkpoint) -> Option<Verdict> {
+    if submission.old != before.size {
+        return Some(Verdict::Conflict(before.size));
+    }
+    let empty = digest(&SHA256, &[]);
+    let (old, proof) = ((before.size, &before.root), &submission.proof);
+    let possible = new.size > 0 || new.root == empty.as_ref();
+    let continues = possible && is_consistent(old, (new.size, &new.root), proof);
+    (!continues).then_some(Verdict::Inconsistent)
+}
+
+/// Nothing was cosigned yet.
+const EMPTY: Checkpoint = Checkpoint {
+    size: 0,
+    root: [0; 32],
+};
+
+/// What is behind each lock is whole between any two statements.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;

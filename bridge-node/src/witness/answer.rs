@@ -1,0 +1,178 @@
+//! `/witness/…` on the node interface: what other nodes submit, and what monitors read.
+//!
+//! Standard: C2SP tlog-witness.
+
+use std::sync::Arc;
+
+use bridge_core::identity::NodeId;
+use bridge_core::leaf::{Kind, Leaf, Side};
+use bridge_core::refusal::{NodeFault, Refusal};
+use bridge_journal::{Entry, Verifier, note_text};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Method, Request};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Incoming;
+
+use super::{Fork, Submission, Verdict, origin_hash};
+use crate::exchange::{About, Reader, Reply, edge, refuse_peer};
+use crate::metrics::Limit;
+use crate::node::Node;
+use crate::payload::Payload;
+use crate::server::Connection;
+use crate::watch::View;
+
+/// Where submissions go, below the prefix.
+const ADD: &str = "add-checkpoint";
+const TEXT: &str = "text/plain; charset=utf-8";
+/// The media type of a size in a 409.
+const SIZE: &str = "text/x.tlog.size";
+
+/// Answers a request below `/witness/`; `path` is the rest.
+pub async fn answer(
+    node: &Arc<Node>,
+    connection: &Connection,
+    request: Request<Incoming>,
+    path: &str,
+) -> Reply {
+    let reader = Reader::of(&node.settings, request.headers());
+    let refuse = |refusal| About::new(Side::Provider, reader).refuse(refusal);
+    let known = edge(request.extensions(), request.uri(), request.headers())
+        .and_then(|()| node.watch.view(node.clock.now_s()))
+        .and_then(|view| Ok((node.peer_of(connection, &view)?, view)));
+    let (peer, view) = match known {
+        Ok(known) => known,
+        Err(refusal) => return refuse_peer(node, refuse(refusal)).await,
+    };
+    if request.uri().query().is_some() {
+        return status(404);
+    }
+    let answered = match (request.method(), path.strip_suffix("/checkpoint")) {
+        (&Method::POST, None) if path == ADD => add(node, &view, &peer, request).await,
+        (&Method::GET, Some(hash)) => newest(node, &view, hash).await,
+        _ => Ok(status(404)),
+    };
+    match answered {
+        Ok(reply) => reply,
+        Err(error) => {
+            tracing::error!(code = "witness_state", %error, "what was cosigned cannot be read or written");
+            refuse_peer(node, refuse(Refusal::Node(NodeFault::Journal))).await
+        }
+    }
+}
+
+async fn add(
+    node: &Arc<Node>,
+    view: &View,
+    peer: &NodeId,
+    request: Request<Incoming>,
+) -> std::io::Result<Reply> {
+    let metrics = &node.house.metrics;
+    if !node.witness.admits(peer.member()) {
+        metrics.reached(Limit::WitnessRequestsPerMinute);
+        return Ok(status(429));
+    }
+    let limit = node.settings.limits.witness_request_bytes;
+    let body = match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => body.to_bytes(),
+        Err(error) if error.is::<LengthLimitError>() => {
+            metrics.reached(Limit::WitnessRequestBytes);
+            return Ok(status(413));
+        }
+        Err(_cut) => return Ok(status(400)),
+    };
+    let Some(submission) = Submission::parse(&body) else {
+        return Ok(status(400));
+    };
+    let origin = note_text(&submission.note)
+        .ok()
+        .and_then(|text| text.lines().next());
+    let Some(origin) = origin else {
+        return Ok(status(400));
+    };
+    let Some((owner, log)) = watched(node, view, |log| log.origin() == origin) else {
+        return Ok(status(404));
+    };
+    let shared = Arc::clone(node);
+    let at = (node.clock.now_s(), owner == *peer);
+    let judging = tokio::task::spawn_blocking(move || shared.witness.judge(&log, &body, at));
+    let (verdict, fork) = judging.await.map_err(std::io::Error::other)??;
+    if let Some(fork) = fork {
+        tell(node, &owner, &fork).await;
+    }
+    Ok(match verdict {
+        Verdict::Cosigned(line) => text(200, TEXT, line),
+        Verdict::Malformed => status(400),
+        Verdict::NotSigned => status(403),
+        Verdict::Conflict(size) => text(409, SIZE, format!("{size}\n")),
+        Verdict::Inconsistent => status(422),
+    })
+}
+
+/// The newest checkpoint of a log that this witness cosigned.
+async fn newest(node: &Arc<Node>, view: &View, hash: &str) -> std::io::Result<Reply> {
+    let Some((_, log)) = watched(node, view, |log| origin_hash(log.origin()) == hash) else {
+        return Ok(status(404));
+    };
+    let shared = Arc::clone(node);
+    let reading = tokio::task::spawn_blocking(move || shared.witness.head(&log));
+    let head = reading.await.map_err(std::io::Error::other)??;
+    Ok(head.map_or_else(|| status(404), |(_, note)| body(200, TEXT, note)))
+}
+
+/// A log that the directory assigns to this node's witness, and whose it is.
+fn watched(
+    node: &Node,
+    view: &View,
+    is_meant: impl Fn(&Verifier) -> bool,
+) -> Option<(NodeId, Verifier)> {
+    let directory = view.directory();
+    let own = directory.node(&node.settings.node)?.witness.clone()?;
+    // A key that the directory doesn't list would cosign for nobody.
+    let key = node.witness.vkey().filter(|vkey| *vkey == own)?;
+    let name = key.split('+').next()?;
+    directory.witnessed_by(name).find_map(|(id, record)| {
+        let log = Verifier::parse(&record.journal).ok()?;
+        is_meant(&log).then_some((id, log))
+    })
+}
+
+/// A fork is told once, in every way there is.
+async fn tell(node: &Node, owner: &NodeId, fork: &Fork) {
+    tracing::error!(code = "witness_fork", log = %owner, "a log has signed two heads that cannot be of one tree; both are kept");
+    let origin = fork.vkey.split('+').next().unwrap_or_default();
+    let mut leaf = Leaf::new(Kind::State, node.clock.now());
+    leaf.facts.insert("fork".to_owned(), origin.to_owned());
+    for (name, note) in [("fork_held", &fork.held), ("fork_offered", &fork.offered)] {
+        let lines = note_text(note).unwrap_or_default().lines().skip(1);
+        let head: Vec<&str> = lines.take(2).collect();
+        leaf.facts.insert(name.to_owned(), head.join(" "));
+    }
+    if let Err(error) = node.journal.record(Entry::of(leaf)).await {
+        tracing::error!(error = %crate::chain(&error), "the fork has no leaf");
+    }
+}
+
+fn status(status: u16) -> Reply {
+    Reply {
+        status,
+        fields: HeaderMap::new(),
+        payload: Payload::from_bytes(Bytes::new()),
+    }
+}
+
+fn text(status: u16, media_type: &'static str, text: String) -> Reply {
+    body(status, media_type, Bytes::from(text))
+}
+
+fn body(status: u16, media_type: &'static str, bytes: Bytes) -> Reply {
+    let mut fields = HeaderMap::new();
+    fields.insert(
+        http::header::CONTENT_TYPE,
+        HeaderValue::from_static(media_type),
+    );
+    Reply {
+        status,
+        fields,
+        payload: Payload::from_bytes(bytes),
+    }
+}
