@@ -79,7 +79,8 @@ pub struct Agency {
     /// Where its exchange key lies, if not in a file: from the next start on.
     pub token: Option<Arc<Token>>,
     set_ms: Arc<AtomicU64>,
-    plan: Plan,
+    /// Boxed, as futures hold agencies by the dozen.
+    plan: Box<Plan>,
 }
 
 const HOUR_S: u64 = 3600;
@@ -156,7 +157,7 @@ impl Agency {
             vouched: Vouched::default(),
             token: None,
             set_ms: Arc::default(),
-            plan: Plan::default(),
+            plan: Box::default(),
             folder,
             member,
             subsystem,
@@ -226,7 +227,7 @@ impl Agency {
 
     /// Takes over a plan; the settings are written when the node starts.
     pub fn plan(&mut self, plan: Plan) {
-        self.plan = plan;
+        *self.plan = plan;
         for terms in &self.plan.contracts {
             self.write_contract(terms);
         }
