@@ -78,6 +78,7 @@ mod log_path;
 mod mend;
 mod note;
 mod open_segment;
+mod past;
 mod reader;
 mod recovery;
 mod resume;
@@ -107,6 +108,7 @@ pub use error::{
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{Checkpoint, NoteError, Verifier, note_text, vkey};
+pub use past::Past;
 
 #[cfg(test)]
 mod tests;

@@ -7,6 +7,7 @@ mod home;
 mod life;
 mod lost;
 mod matrix;
+mod past;
 mod reading;
 mod support;
 mod witnessed;
