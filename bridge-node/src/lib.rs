@@ -14,6 +14,7 @@ pub mod command;
 pub mod contracts;
 pub mod cosigning;
 pub mod disk;
+pub mod epochs;
 pub mod exchange;
 pub mod fetch;
 pub mod framing;

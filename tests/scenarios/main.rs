@@ -19,6 +19,7 @@ mod disk;
 mod disks;
 mod drain;
 mod edge;
+mod epochs;
 mod faults;
 mod hops;
 mod hostile;

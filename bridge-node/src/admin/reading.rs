@@ -51,12 +51,14 @@ async fn search(node: &Arc<Node>, officer: &Officer, query: &str, filter: Filter
     if let Err(reply) = journal_read(node, officer, "search", Some(mark), None).await {
         return reply;
     }
-    let journal = node.journal.clone();
-    match tokio::task::spawn_blocking(move || journal.search(&filter)).await {
+    let history = node.history.clone();
+    match tokio::task::spawn_blocking(move || history.search(&filter)).await {
         Ok(Ok(hits)) => {
             let hits: Vec<Value> = hits
                 .into_iter()
-                .map(|hit| json!({ "index": hit.index, "leaf": leaf_json(&hit.leaf) }))
+                .map(|(origin, hit)| {
+                    json!({ "origin": origin, "index": hit.index, "leaf": leaf_json(&hit.leaf) })
+                })
                 .collect();
             reply(200, &json!({ "hits": hits }))
         }
@@ -69,13 +71,12 @@ async fn show(node: &Arc<Node>, officer: &Officer, id: Uuid) -> Reply {
     if let Err(reply) = journal_read(node, officer, "show", None, Some(id)).await {
         return reply;
     }
-    let journal = node.journal.clone();
-    match tokio::task::spawn_blocking(move || journal.show(id)).await {
+    let history = node.history.clone();
+    match tokio::task::spawn_blocking(move || history.show(id)).await {
         Ok(Ok(shown)) => {
-            let origin = node.journal.origin();
             let records: Vec<Value> = shown
                 .iter()
-                .map(|record| shown_json(origin, record))
+                .map(|(origin, record)| shown_json(origin, record))
                 .collect();
             reply(200, &json!({ "records": records }))
         }

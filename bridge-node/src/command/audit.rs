@@ -19,7 +19,8 @@ use super::{Failure, hint, say};
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
+    /// Re-derive a journal from its files, and the closed ones beside it: every leaf, tree, checkpoint and, with the key,
+    /// every evidence.
     #[command(
         after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key\n\nExit code 2: the journal does not verify; each finding is one line."
     )]
@@ -100,7 +101,13 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             folder,
             evidence_key,
             key,
-        } => verify(&folder, evidence_key.as_deref(), key),
+        } => {
+            verify(&folder, evidence_key.as_deref(), key)?;
+            for folder in earlier(&folder)? {
+                verify(&folder, evidence_key.as_deref(), None)?;
+            }
+            Ok(())
+        }
         Command::Search(search) => search.run(),
         Command::Forks { folder, to } => super::forks::run(&folder, to.as_deref()),
         Command::Show { id, access } => {
@@ -136,6 +143,16 @@ impl Search {
         print_hits(&found, self.json);
         Ok(())
     }
+}
+
+/// The closed logs beside a node's journal, newest first.
+fn earlier(journal: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let Some(data) = journal.parent().filter(|_| journal.ends_with("journal")) else {
+        return Ok(Vec::new());
+    };
+    let closed = crate::epochs::closed(data);
+    let closed = closed.map_err(|error| Failure::failed(&data.display().to_string(), &error))?;
+    Ok(closed.into_iter().rev().map(|(_, folder)| folder).collect())
 }
 
 /// Verifies a folder and says what it found.
