@@ -8,6 +8,7 @@ use crate::node::Vouched;
 use crate::settings::Fault;
 
 mod audit;
+mod backup;
 mod certs;
 mod check;
 mod demo;
@@ -51,6 +52,27 @@ enum Command {
         /// The settings file.
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
+    },
+    /// Copy the journals of a node, running or stopped, without any key.
+    #[command(after_help = "Example:\n  bridge-node backup backups/today --config node.toml")]
+    Backup {
+        /// The folder to make.
+        folder: PathBuf,
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
+    /// Take over the journals of a backup into an empty data folder; the next start begins a new epoch.
+    #[command(after_help = "Example:\n  bridge-node restore backups/today --config node.toml")]
+    Restore {
+        /// The backup's folder.
+        folder: PathBuf,
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+        /// At least this number for the new epoch, if later ones than the backup's were begun and lost.
+        #[arg(long, value_name = "NUMBER")]
+        epoch: Option<u64>,
     },
     /// Start three agencies on this machine and show what the bus does.
     #[command(
@@ -171,6 +193,12 @@ impl Cli {
                 },
             ),
             Command::CheckConfig { config } => check::config(&config),
+            Command::Backup { folder, config } => backup::backup(&config, &folder),
+            Command::Restore {
+                folder,
+                config,
+                epoch,
+            } => backup::restore(&config, &folder, epoch),
             Command::Demo(options) => demo::run(&options),
             Command::Certs { command } => certs::run(command),
             Command::Directory { command } => directory::run(command),

@@ -22,7 +22,7 @@ use crate::watch::View;
 mod ask;
 mod transport;
 
-pub use ask::{AskError, Asked, ask};
+pub use ask::{AskError, Asked, Asker, Log, ask};
 
 /// How far the journal is cosigned, and how each witness answered last.
 #[derive(Debug)]
@@ -206,7 +206,11 @@ pub async fn round(node: &Arc<Node>) {
     if size(node) >= checkpoint.size {
         return;
     }
-    if let Some(cosigned) = gather(node, &view, &witnessing, (checkpoint, signed)).await {
+    let gathered = gather(node, &view, &witnessing, (checkpoint, signed)).await;
+    if node.cosigning.contradicting().len() > witnessing.faulty as usize {
+        node.doubted.cancel();
+    }
+    if let Some(cosigned) = gathered {
         let journal = node.journal.clone();
         let keeping = tokio::task::spawn_blocking(move || journal.keep_cosigned(cosigned));
         match keeping.await {
@@ -227,15 +231,22 @@ async fn gather(
     (checkpoint, signed): (Checkpoint, Bytes),
 ) -> Option<Bytes> {
     let needed = usize::try_from(witnessing.needed).unwrap_or(usize::MAX);
+    let asker = Arc::new(Asker {
+        peers: Arc::clone(&node.peers),
+        web: node.settings.witnesses.tls.clone(),
+        view: Arc::clone(view),
+        log: node.journal.clone(),
+        epoch: node.epoch.get().cloned(),
+    });
     let mut asking = JoinSet::new();
     for name in &witnessing.by {
-        let (node, view) = (Arc::clone(node), Arc::clone(view));
+        let (node, asker) = (Arc::clone(node), Arc::clone(&asker));
         let (name, signed) = (name.clone(), signed.clone());
         asking.spawn(async move {
             let known = node.cosigning.size_at(&name);
             let within = node.settings.witnesses.answer;
-            let asked = ask(&node, &view, &name, (checkpoint, &signed), known);
-            let answered = tokio::time::timeout(within, asked).await;
+            let answer = ask(&asker, &name, (checkpoint, &signed), known);
+            let answered = tokio::time::timeout(within, answer).await;
             let answered = answered.unwrap_or(Err(AskError::TimedOut));
             node.cosigning.see(&name, node.clock.now_s(), &answered);
             answered

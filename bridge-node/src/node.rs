@@ -8,10 +8,11 @@ use bridge_core::identity::{NodeId, ServiceId};
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_core::quota::Counters;
 use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
-use bridge_directory::Client;
 use bridge_journal::{Entry, Journal, Opened, RecordError};
 use bridge_signature::Signer;
+use bytes::Bytes;
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::callers::Callers;
@@ -20,6 +21,7 @@ use crate::concerned::PageShares;
 use crate::contracts::Contracts;
 use crate::cosigning::Cosigning;
 use crate::disk::Disk;
+use crate::epochs::History;
 use crate::gate::{Gate, Place};
 use crate::log_share::LogShare;
 use crate::metrics::Limit;
@@ -44,7 +46,8 @@ mod parts;
 pub use parts::{Parts, Vouched};
 
 use opening::{
-    create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered, resumed,
+    create_spool, floor, journal_remedy, one, open_journal, open_watch, open_witness, remembered,
+    resumed,
 };
 
 /// One running node.
@@ -55,12 +58,18 @@ pub struct Node {
     pub clock: Clock,
     /// The journal's station.
     pub journal: Journal,
+    /// The journal and the closed logs before it.
+    pub history: History,
+    /// Cancelled when more witnesses than may lie hold another head of the journal: it may not be gone on with.
+    pub doubted: CancellationToken,
+    /// The statement that the journal follows another, as witnesses are shown it.
+    pub epoch: OnceLock<Bytes>,
     /// The exchange key.
     pub signer: Arc<dyn Signer>,
     /// Certificate authorities.
     pub trust: Arc<Trust>,
     /// The directory in force.
-    pub watch: Watch,
+    pub watch: Arc<Watch>,
     /// What officers ordered.
     pub orders: Orders,
     /// Contracts in force.
@@ -70,7 +79,7 @@ pub struct Node {
     /// Information systems.
     pub callers: Callers,
     /// Connections to other nodes.
-    pub peers: Peers,
+    pub peers: Arc<Peers>,
     /// What was seen within the freshness window.
     pub replay: Replay,
     /// Room for spooled bodies.
@@ -153,13 +162,10 @@ impl Node {
     ) -> Result<(Arc<Self>, Opened), OpenError> {
         let (clock, vouched) = (parts.clock, parts.vouched);
         let spool = create_spool(&settings.data_folder)?;
-        let client = Client::open(
-            &settings.data_folder.join("directory"),
-            &parts.directory_root,
-        )
-        .map_err(|error| OpenError(vec![parts::root_fault(&error)]))?;
-        let watch = Watch::new(client, &parts.trust, &settings.limits, clock.now_s());
+        let root = &parts.directory_root;
+        let watch = open_watch(&settings, root, &parts.trust, clock.now_s())?;
         let folder = settings.data_folder.join("journal").display().to_string();
+        let evidence = parts.keys.evidence.clone();
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -169,15 +175,16 @@ impl Node {
         )
         .map_err(|error| one(&folder, &error, journal_remedy(&error)))?;
         let witness = open_witness(&settings, parts.witness_key)?;
-        let overruled_ms = floor(&clock, journal.head().newest, vouched);
-        let orders = Orders::read(&journal, clock.now())
+        let history = History::open(&settings, journal.clone(), &evidence);
+        let overruled_ms = floor(&clock, history.newest(), vouched);
+        let orders = Orders::read(&history, clock.now())
             .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
-        let (replay, counters, forgotten) = remembered(&journal, clock.now());
+        let (replay, counters, forgotten) = remembered(&history, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
         let node = Self {
             callers: Callers::new(&settings.callers, Arc::clone(&stranger_lines)),
-            peers: Peers::new(parts.tls, Arc::clone(&parts.trust), limits),
+            peers: Arc::new(Peers::new(parts.tls, Arc::clone(&parts.trust), limits)),
             room: Room::new(
                 spool,
                 (limits.spool_node_bytes, limits.spool_peer_bytes),
@@ -205,6 +212,9 @@ impl Node {
             forgotten,
             overruled_ms,
             clock,
+            doubted: CancellationToken::new(),
+            epoch: OnceLock::new(),
+            history,
             journal,
             orders,
             watch,

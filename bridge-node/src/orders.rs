@@ -11,7 +11,6 @@ use std::sync::Arc;
 use arc_swap::{ArcSwap, Guard};
 use bridge_core::identity::{NodeId, ServiceId};
 use bridge_core::leaf::UnixMillis;
-use bridge_journal::Journal;
 use tokio::sync::Mutex;
 use uuid::Uuid;
 
@@ -22,6 +21,7 @@ pub use change::{Change, Order, OrderFault, Target, Window, both_clocks, parse_m
 pub use kept::{Given, KeptFault, ORDERED, Proof};
 
 use crate::clock::Clock;
+use crate::epochs::History;
 
 /// All orders of a node's officers.
 #[derive(Debug)]
@@ -116,14 +116,14 @@ impl Orders {
     /// # Errors
     ///
     /// [`KeptFault`]: the journal cannot be read, or its orders are not a whole series.
-    pub fn read(journal: &Journal, now: UnixMillis) -> Result<Self, KeptFault> {
+    pub fn read(history: &History, now: UnixMillis) -> Result<Self, KeptFault> {
         let mut standing = Standing::default();
-        for given in kept::read(journal)? {
+        for given in kept::read(history)? {
             standing.apply(given);
         }
         standing.forget_past(now);
         for announcement in &mut standing.announcements {
-            announcement.window.notice = kept::notice(journal, announcement.id)?;
+            announcement.window.notice = kept::notice(history, announcement.id)?;
         }
         Ok(Self {
             standing: ArcSwap::from_pointee(standing),
@@ -148,7 +148,7 @@ impl Orders {
     /// None: run it as a task of its own, or a durable order may not be in force before the next start.
     pub async fn give(
         &self,
-        (journal, clock): (&Journal, &Clock),
+        (history, clock): (&History, &Clock),
         officer: &str,
         order: &Order,
         proof: Proof,
@@ -157,13 +157,14 @@ impl Orders {
         let mut standing = Standing::clone(&self.standing.load());
         standing.forget_past(clock.now());
         order.check(clock.now())?;
-        if kept::is_known(journal, order.id).await? {
+        if kept::is_known(history, order.id).await? {
             return Err(OrderError::Repeated);
         }
         if !standing.changes(&order.change)? {
             return Ok(None);
         }
         let number = standing.number + 1;
+        let journal = &history.journal;
         let given = kept::record(journal, clock.now(), (number, officer), order, proof).await?;
         clock.not_before(given.time);
         standing.apply(given.clone());

@@ -12,6 +12,7 @@ use tokio::sync::mpsc;
 use crate::clock::Clock;
 use crate::command::{Failure, hint};
 use crate::cosigning::keep_cosigned;
+use crate::epochs::{Doubt, begin, close, examine, own_statement};
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
 use crate::node::{Node, Parts};
@@ -19,6 +20,7 @@ use crate::receipts::keep_checking;
 use crate::server::House;
 use crate::settings::{DirectorySource, Settings};
 use crate::tls::{TlsIdentity, consumer_server, peer_server};
+use crate::watch::Watch;
 use crate::{admin, server, stamping};
 
 /// Refusals without a leaf of their own are counted by one leaf in this time.
@@ -28,6 +30,10 @@ const COUNT_EVERY: Duration = Duration::from_mins(1);
 const LAST_ANSWERS: Duration = Duration::from_secs(1);
 /// A node without a journal refuses for so long, lets answers go for as long again, and ends.
 const REFUSING: Duration = Duration::from_secs(1);
+
+/// Two heads of one log are never signed knowingly.
+const DOUBTED: &str =
+    "its witnesses hold another head of it; the next start closes it and begins the next epoch";
 
 /// A node that serves.
 #[derive(Debug)]
@@ -71,7 +77,8 @@ impl Running {
     /// # Errors
     ///
     /// [`Failure::Failed`] if the journal or the directory's store cannot be opened or a listener cannot be bound.
-    pub async fn open(settings: Settings, parts: Parts) -> Result<Self, Failure> {
+    pub async fn open(settings: Settings, mut parts: Parts) -> Result<Self, Failure> {
+        let doubt = Box::pin(next_epoch(&settings, &mut parts)).await?;
         let (lost, journal_lost) = mpsc::channel::<String>(1);
         let journal_fault = Arc::new(OnceLock::new());
         let fault = Arc::clone(&journal_fault);
@@ -82,6 +89,15 @@ impl Running {
         });
         let (node, opened) = Node::open(settings, parts, (journal_fault, on_fatal))
             .map_err(|error| Failure::Failed(error.to_string()))?;
+        begin(&node, doubt.as_ref()).await.map_err(|error| {
+            Failure::failed(
+                "the journal does not take the first leaf of its epoch",
+                &*error,
+            )
+        })?;
+        if let Some(statement) = own_statement(&node) {
+            drop(node.epoch.set(statement.write()));
+        }
         node.close_unfinished(&opened).await.map_err(|error| {
             Failure::failed("the journal does not take `interrupted` leaves", &error)
         })?;
@@ -103,17 +119,18 @@ impl Running {
         })
     }
 
-    /// Waits until the journal can no longer be written; returns why.
+    /// Waits until the journal can no longer be written, or may not be; returns why.
     ///
     /// # Cancel safety
     ///
     /// Nothing is lost if the future is dropped.
     pub async fn journal_lost(&mut self) -> String {
-        match self.journal_lost.recv().await {
-            Some(why) => why,
-            // Whoever would have said why is gone, so the journal's thread is.
-            None => "its thread has ended".to_owned(),
-        }
+        let lost = tokio::select! {
+            lost = self.journal_lost.recv() => lost,
+            () = self.node.doubted.cancelled() => Some(DOUBTED.to_owned()),
+        };
+        // Whoever would have said why is gone, so the journal's thread is.
+        lost.unwrap_or_else(|| "its thread has ended".to_owned())
     }
 
     /// Refuses, for a moment, what comes and what is under way: callers and operators hear why before all ends.
@@ -178,6 +195,33 @@ impl Running {
         tracing::info!("stopped");
         Ok(())
     }
+}
+
+/// Closes the journal and has the next one begin, if it may not be gone on with.
+async fn next_epoch(settings: &Settings, parts: &mut Parts) -> Result<Option<Doubt>, Failure> {
+    // A journal on another disk than its folder is a program's that links this library, for itself.
+    if parts.has_journal_disk() {
+        return Ok(None);
+    }
+    let Some(doubt) = examine(settings, parts).await else {
+        return Ok(None);
+    };
+    if doubt == Doubt::Closed {
+        return Err(Failure::Failed(hint(
+            "the journal is closed: its witnesses watch a later one of this node, which is not in this data folder",
+            "start the node with its newest data folder; if that is lost, restore this one with `bridge-node restore`",
+        )));
+    }
+    tracing::warn!(
+        code = "epoch_closed",
+        why = doubt.as_str(),
+        "the journal is closed and a new one begins"
+    );
+    let closed =
+        close(settings).map_err(|error| Failure::failed("the journal cannot be closed", &error))?;
+    let renewed = parts.renew_journal_key(settings);
+    renewed.map_err(|why| Failure::Failed(format!("the key of epoch {closed}: {why}")))?;
+    Ok(Some(doubt))
 }
 
 async fn bind_all(node: &Arc<Node>) -> Result<Addresses, Failure> {
@@ -280,14 +324,22 @@ async fn keep_directory_fresh(node: Arc<Node>) {
 
 /// Reads the directory again, now. A failure is logged and shown by `ready`; the view in force stays until it expires.
 pub async fn refresh_directory(node: &Arc<Node>) {
-    let source: Box<dyn Fetch> = match &node.settings.directory_source {
+    read_directory(
+        &node.watch,
+        &node.settings.directory_source,
+        node.clock.now_s(),
+    )
+    .await;
+}
+
+/// As [`refresh_directory`], of a watch that may have no node yet.
+pub async fn read_directory(watch: &Arc<Watch>, source: &DirectorySource, now_s: u64) {
+    let source: Box<dyn Fetch> = match source {
         DirectorySource::Folder(folder) => Box::new(FolderSource(folder.clone())),
         DirectorySource::Http(base) => Box::new(HttpSource::new(base.clone())),
     };
-    let shared = Arc::clone(node);
-    let refreshed = tokio::task::spawn_blocking(move || {
-        shared.watch.refresh(source.as_ref(), shared.clock.now_s())
-    });
+    let watch = Arc::clone(watch);
+    let refreshed = tokio::task::spawn_blocking(move || watch.refresh(source.as_ref(), now_s));
     match refreshed.await {
         Ok(Ok(())) => tracing::debug!("directory is current"),
         Ok(Err(error)) => {

@@ -16,11 +16,13 @@ use bridge_journal::{Checkpoint, Verifier, WitnessKey, is_consistent, note_text}
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
+use crate::epochs::{Statement, number_of, prefix_of};
+
 mod answer;
 mod shelf;
 mod submission;
 
-pub use answer::answer;
+pub use answer::{CLOSED, answer};
 pub use shelf::{Fork, Head, Shelf, origin_hash};
 pub use submission::{Submission, decimal};
 
@@ -33,6 +35,8 @@ pub struct Witness {
     /// What was cosigned last, by origin; read from the shelf when it is first asked for.
     logs: Mutex<HashMap<String, Arc<Mutex<Option<Head>>>>>,
     forked: Mutex<BTreeSet<String>>,
+    /// The latest epoch of each node that was told here, by the origin without its number; read when it is asked for.
+    epochs: Mutex<HashMap<String, Option<Statement>>>,
     /// Submissions of this minute, by the member that sent them.
     submitted: Mutex<HashMap<MemberId, u64>>,
     per_minute: u64,
@@ -76,6 +80,7 @@ impl Witness {
             folder: folder.to_owned(),
             logs: Mutex::default(),
             forked: Mutex::new(forked),
+            epochs: Mutex::default(),
             submitted: Mutex::default(),
             per_minute,
             cosigned: AtomicU64::new(0),
@@ -178,6 +183,60 @@ impl Witness {
     /// Whatever the system says.
     pub fn head(&self, log: &Verifier) -> io::Result<Option<Head>> {
         Shelf::of(&self.folder, log.origin()).head(log)
+    }
+}
+
+impl Witness {
+    /// The latest log of a node: the one that the directory lists, or a later one that was told here.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn latest(&self, listed: Verifier) -> io::Result<Verifier> {
+        let told = self.told(prefix_of(listed.origin()))?;
+        let told = told.and_then(|statement| Verifier::parse(&statement.key).ok());
+        let later = |told: &Verifier| number_of(told.origin()) > number_of(listed.origin());
+        Ok(told.filter(later).unwrap_or(listed))
+    }
+
+    /// Takes a statement that was held against the directory, unless another of the same or a later epoch was taken;
+    /// durable when it returns. Says whether this is the one that counts now.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn begin(
+        &self,
+        listed: &Verifier,
+        log: &Verifier,
+        statement: &Statement,
+    ) -> io::Result<bool> {
+        let prefix = prefix_of(log.origin());
+        let told = self.told(prefix)?;
+        if told.as_ref().is_some_and(|told| told.key == statement.key) {
+            return Ok(true);
+        }
+        let number = number_of(log.origin());
+        let told = told.and_then(|told| Verifier::parse(&told.key).ok());
+        let before = [told.as_ref(), Some(listed)].into_iter().flatten();
+        if before.map(|log| number_of(log.origin())).max() >= Some(number) {
+            return Ok(false);
+        }
+        Shelf::of(&self.folder, prefix).keep_epoch(&statement.write())?;
+        lock(&self.epochs).insert(prefix.to_owned(), Some(statement.clone()));
+        Ok(true)
+    }
+
+    fn told(&self, prefix: &str) -> io::Result<Option<Statement>> {
+        if let Some(told) = lock(&self.epochs).get(prefix) {
+            return Ok(told.clone());
+        }
+        let kept = Shelf::of(&self.folder, prefix).epoch()?;
+        let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
+        let told = kept.map(|bytes| Statement::parse(&bytes).map_err(invalid));
+        let told = told.transpose()?;
+        lock(&self.epochs).insert(prefix.to_owned(), told.clone());
+        Ok(told)
     }
 }
 

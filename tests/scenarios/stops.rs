@@ -467,7 +467,7 @@ async fn an_exchange_that_was_allowed_and_is_not_yet_sent_is_stopped_and_ended_b
             signature: Vec::new(),
             body: order.to_json().into(),
         };
-        let journal = (&node.journal, &node.clock);
+        let journal = (&node.history, &node.clock);
         let given = node.orders.give(journal, "officer-1", &order, proof).await;
         assert!(given.unwrap().is_some());
         let mut to = TcpStream::connect(there).await.unwrap();

@@ -404,9 +404,9 @@ async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
 }
 
 #[tokio::test]
-async fn a_node_whose_witnesses_hold_another_head_says_so() {
+async fn a_node_whose_witnesses_hold_another_head_says_so_ends_and_begins_a_new_epoch() {
     let setup = World::with().consumer_settings("[witnesses]\nevery_seconds = 3600\n");
-    let world = Box::pin(witnessed(setup, 2, 1)).await;
+    let mut world = Box::pin(witnessed(setup, 2, 1)).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
     // Another holder of the key was first at both witnesses.
     for witness in [&world.provider, &world.stranger] {
@@ -436,4 +436,11 @@ async fn a_node_whose_witnesses_hold_another_head_says_so() {
         reasons.contains("hold another head of this journal"),
         "{reasons}"
     );
+    // The process ends as without a journal; the next start begins a new epoch.
+    let running = world.consumer.running.as_mut().unwrap();
+    let why = tokio::time::timeout(std::time::Duration::from_mins(1), running.journal_lost()).await;
+    assert!(why.unwrap().contains("begins the next epoch"));
+    world.consumer.stop().await;
+    world.consumer.start().await;
+    assert!(world.consumer.live().node.journal.origin().ends_with("/2"));
 }

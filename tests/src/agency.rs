@@ -302,6 +302,16 @@ impl Agency {
 
     /// Starts the node in this process. The directory learns its address from [`crate::world::World::publish`].
     pub async fn start(&mut self) {
+        let started = Box::pin(self.try_start()).await;
+        started.unwrap_or_else(|why| panic!("{why}"));
+    }
+
+    /// As [`Agency::start`], of a node that may not start.
+    ///
+    /// # Errors
+    ///
+    /// What it says.
+    pub async fn try_start(&mut self) -> Result<(), String> {
         self.write_settings();
         let settings = Settings::load(&self.config()).unwrap_or_else(|faults| panic!("{faults:?}"));
         let mut parts = Parts::read(&settings, now_s()).unwrap_or_else(|error| panic!("{error}"));
@@ -315,7 +325,7 @@ impl Agency {
             parts.signer = token.around(parts.signer);
         }
         let running = Running::open(settings, parts).await;
-        let running = running.unwrap_or_else(|failure| panic!("{}", failure.lines().join("\n")));
+        let running = running.map_err(|failure| failure.lines().join("\n"))?;
         let bound = running.addresses;
         self.ports = Ports {
             consumer: bound.consumer.unwrap(),
@@ -325,6 +335,7 @@ impl Agency {
         };
         self.entry.nodes[0].address = bound.peer.to_string();
         self.running = Some(running);
+        Ok(())
     }
 
     /// Drains the node.
@@ -355,6 +366,12 @@ impl Agency {
 /// The name of the witness key of a member's node.
 pub fn witness_name(member: &MemberId) -> String {
     format!("journal.example/{member}/NODE1/witness")
+}
+
+/// The verifier key of a log under a key that nobody has.
+pub fn vkey_of_new_key(origin: &str) -> String {
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+    bridge_journal::vkey(origin, pkcs8.as_ref()).unwrap()
 }
 
 /// A node's entry for an exchange certificate that was valid at a time.

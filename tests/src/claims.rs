@@ -109,13 +109,20 @@ pub fn refused_leaf(agency: &Agency, request_id: Uuid, code: &str) {
 /// Re-derives a journal's folder with the verifier that shares nothing with the node.
 #[track_caller]
 pub fn verifies(agency: &Agency) {
+    verifies_folder(agency, "data/journal", &agency.entry.nodes[0].journal);
+}
+
+/// As [`verifies`], of the log in another folder of the agency, under another key.
+#[track_caller]
+pub fn verifies_folder(agency: &Agency, folder: &str, vkey: &str) {
     let evidence_key =
         *bridge_certs::read_secret_file(&agency.folder.join("keys/evidence.key")).unwrap();
     let options = bridge_verify::Options {
         evidence_key: Some(evidence_key),
-        vkey: Some(agency.entry.nodes[0].journal.clone()),
+        vkey: Some(vkey.to_owned()),
     };
-    let report = bridge_verify::verify(&agency.journal(), &options, &mut |_progress| {});
+    let folder = agency.folder.join(folder);
+    let report = bridge_verify::verify(&folder, &options, &mut |_progress| {});
     report.unwrap_or_else(|findings| {
         panic!(
             "{}",

@@ -16,6 +16,8 @@ use rustix::fs::{FlockOperation, flock};
 
 use crate::tree::sha256;
 
+pub(crate) mod overlay;
+
 /// A journal folder. Paths are relative to it, with `/` between parts.
 pub trait Disk: Send + Sync {
     /// Makes a folder and those above it, if absent.

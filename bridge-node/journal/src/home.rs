@@ -43,6 +43,14 @@ pub(crate) fn check(disk: &dyn Disk, fresh: bool, moved: bool) -> Result<Option<
     }
 }
 
+/// Says whether the machine was started anew, or is another, since the journal made this place its home.
+pub(crate) fn rebooted(disk: &dyn Disk) -> bool {
+    let found = read_whole(disk, PATH).ok().flatten();
+    let here = disk.place(PATH).unwrap_or_default();
+    let home = found.as_deref().and_then(parse);
+    home.is_none_or(|home| (home.machine, home.boot) != (here.machine, here.boot))
+}
+
 /// Makes this place the journal's home.
 pub(crate) fn make(disk: &dyn Disk) -> Result<(), JournalError> {
     let here = disk.place(PATH);

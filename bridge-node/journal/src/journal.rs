@@ -305,20 +305,7 @@ impl Journal {
     ///
     /// [`ReadError`] if files can't be read or aren't as they were written.
     pub fn show(&self, request_id: Uuid) -> Result<Vec<Shown>, ReadError> {
-        let shared = &*self.inner.shared;
-        let snapshot = shared.snapshot();
-        let filter = Filter {
-            request_id: Some(request_id),
-            ..Filter::default()
-        };
-        let mut shown = Vec::new();
-        for hit in search(shared, &snapshot, &filter)?.iter().rev() {
-            if let Some(mut reader) = SegmentReader::holding(shared, &snapshot, hit.index)? {
-                let ordinal = hit.index - reader.first;
-                shown.push(reader.shown(ordinal)?);
-            }
-        }
-        Ok(shown)
+        show(&self.inner.shared, request_id)
     }
 
     /// Shows the leaves not older than `since` with their indexes, oldest first, one at a time.
@@ -352,6 +339,23 @@ impl Journal {
         let shared = &*self.inner.shared;
         each_from(shared, &shared.snapshot(), index, see)
     }
+}
+
+/// Shows the records of an exchange, oldest first.
+pub(crate) fn show(shared: &Shared, request_id: Uuid) -> Result<Vec<Shown>, ReadError> {
+    let snapshot = shared.snapshot();
+    let filter = Filter {
+        request_id: Some(request_id),
+        ..Filter::default()
+    };
+    let mut shown = Vec::new();
+    for hit in search(shared, &snapshot, &filter)?.iter().rev() {
+        if let Some(mut reader) = SegmentReader::holding(shared, &snapshot, hit.index)? {
+            let ordinal = hit.index - reader.first;
+            shown.push(reader.shown(ordinal)?);
+        }
+    }
+    Ok(shown)
 }
 
 impl std::fmt::Debug for Journal {

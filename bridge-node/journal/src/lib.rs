@@ -79,6 +79,7 @@ mod log_path;
 mod mend;
 mod note;
 mod open_segment;
+mod past;
 mod proof;
 mod reader;
 mod recovery;
@@ -113,6 +114,7 @@ pub use error::{
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
 pub use note::{Checkpoint, NoteError, Verifier, note_text, origin_of, vkey};
+pub use past::Past;
 pub use proof::{LogTile, Proof, ProofPlan};
 pub use stamps::{KeptStamp, StampError, imprint};
 

@@ -8,6 +8,7 @@ mod home;
 mod life;
 mod lost;
 mod matrix;
+mod past;
 mod reading;
 mod stamps;
 mod support;

@@ -67,7 +67,7 @@ async fn carry_out(node: &Arc<Node>, signed: Signed<'_>, order: Order, body: Byt
     };
     let (given, shared, officer) = (order.clone(), Arc::clone(node), officer.name.clone());
     let task = node.house.tasks.spawn(async move {
-        let journal = (&shared.journal, &shared.clock);
+        let journal = (&shared.history, &shared.clock);
         let outcome = shared.orders.give(journal, &officer, &given, proof).await;
         if let Ok(Some(done)) = &outcome {
             let action = done.change.action();

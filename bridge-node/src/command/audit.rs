@@ -27,7 +27,8 @@ mod stamps;
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Re-derive a journal from its files: every leaf, tree, checkpoint and, with the key, every evidence.
+    /// Re-derive a journal from its files, and the closed ones beside it: every leaf, tree, checkpoint and, with the key,
+    /// every evidence.
     #[command(
         after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key --time-trust trust/time.pem\n  bridge-node audit verify https://log.example.az/1001 --ca authorities.pem --key VKEY\n\nA mirror (an address or a folder with tile/entries) has leaves, tiles and a checkpoint: all of them are checked.\nExit code 2: the journal does not verify; each finding is one line."
     )]
@@ -151,7 +152,15 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             ..
         } => {
             verify(&folder, evidence_key.as_deref(), key)?;
-            time_trust.map_or(Ok(()), |trust| stamps::check(&folder, &trust))
+            let earlier = earlier(&folder)?;
+            for folder in &earlier {
+                verify(folder, evidence_key.as_deref(), None)?;
+            }
+            let Some(trust) = time_trust else {
+                return Ok(());
+            };
+            let mut folders = std::iter::once(&folder).chain(&earlier);
+            folders.try_for_each(|folder| stamps::check(folder, &trust))
         }
         Command::Mirror(mirror) => mirror.run(),
         Command::Fetch(fetch) => fetch.run(),
@@ -197,6 +206,16 @@ impl Search {
         print_hits(&found, self.json);
         Ok(())
     }
+}
+
+/// The closed logs beside a node's journal, newest first.
+fn earlier(journal: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let Some(data) = journal.parent().filter(|_| journal.ends_with("journal")) else {
+        return Ok(Vec::new());
+    };
+    let closed = crate::epochs::closed(data);
+    let closed = closed.map_err(|error| Failure::failed(&data.display().to_string(), &error))?;
+    Ok(closed.into_iter().rev().map(|(_, folder)| folder).collect())
 }
 
 /// Verifies a folder and says what it found.

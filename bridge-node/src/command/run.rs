@@ -39,7 +39,7 @@ pub(super) fn run(config: &Path, vouched: Vouched) -> Result<(), Failure> {
                 running.refuse_the_rest().await;
                 Err(Failure::Failed(hint(
                     &format!("the journal is lost, the node ends: {why}"),
-                    "mend the disk and start the node again; it goes on after the last durable leaf",
+                    "mend the disk if that is what failed, and start the node again; it goes on after the last durable leaf, or begins a new epoch",
                 )))
             }
         }

@@ -4,13 +4,14 @@
 
 use std::sync::Arc;
 
-use bridge_journal::{Checkpoint, Witness, note_text};
+use bridge_journal::{Checkpoint, Journal, ReadError, Witness, note_text};
 use bytes::Bytes;
+use rustls::ClientConfig;
 
 use super::transport::{Way, submit};
-use crate::node::Node;
+use crate::peers::Peers;
 use crate::watch::View;
-use crate::witness::{Submission, decimal};
+use crate::witness::{CLOSED, Submission, decimal};
 
 /// A signature line and the size that it is over.
 pub type Asked = (String, u64);
@@ -38,6 +39,9 @@ pub enum AskError {
     /// It holds another root.
     #[error("what it has cosigned is not the beginning of this journal")]
     Inconsistent,
+    /// It watches a later log of this node.
+    #[error("it has seen a later epoch of this node: this log is closed")]
+    Closed,
     /// It answered with another status.
     #[error("it answered with status {0}")]
     Status(u16),
@@ -46,7 +50,7 @@ pub enum AskError {
     NotGenuine,
     /// The proof for it cannot be made.
     #[error("no proof can be made for it")]
-    Proof(#[source] bridge_journal::ReadError),
+    Proof(#[source] ReadError),
 }
 
 // === impl AskError ===
@@ -54,7 +58,38 @@ pub enum AskError {
 impl AskError {
     /// Whether it holds another head of this journal.
     pub fn contradicts(&self) -> bool {
-        matches!(self, Self::Ahead { .. } | Self::Inconsistent)
+        matches!(self, Self::Ahead { .. } | Self::Inconsistent | Self::Closed)
+    }
+}
+
+/// What asks witnesses, and for which log.
+#[derive(Debug)]
+pub struct Asker<L> {
+    /// Connections to nodes.
+    pub peers: Arc<Peers>,
+    /// TLS towards witnesses at `https://` addresses.
+    pub web: Option<Arc<ClientConfig>>,
+    /// Who the witnesses are.
+    pub view: Arc<View>,
+    /// The log.
+    pub log: L,
+    /// The statement that the log follows another, for witnesses that don't know it yet.
+    pub epoch: Option<Bytes>,
+}
+
+/// A log that can prove its growth.
+pub trait Log: Clone + Send + Sync + 'static {
+    /// Proves that the tree of `old` leaves is the beginning of that of `new`.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    fn consistency(&self, old: u64, new: u64) -> Result<Option<Vec<[u8; 32]>>, ReadError>;
+}
+
+impl Log for Journal {
+    fn consistency(&self, old: u64, new: u64) -> Result<Option<Vec<[u8; 32]>>, ReadError> {
+        Self::consistency(self, old, new)
     }
 }
 
@@ -67,18 +102,21 @@ impl AskError {
 /// # Cancel safety
 ///
 /// The witness may have cosigned and say so when it is asked next.
-pub async fn ask(
-    node: &Arc<Node>,
-    view: &View,
+pub async fn ask<L: Log>(
+    asker: &Asker<L>,
     name: &str,
     (checkpoint, signed): (Checkpoint, &Bytes),
     known: u64,
 ) -> Result<Asked, AskError> {
-    let (place, vkey) = view.directory().witness(name).ok_or(AskError::Unknown)?;
+    let directory = asker.view.directory();
+    let (place, vkey) = directory.witness(name).ok_or(AskError::Unknown)?;
     let witness = Witness::parse(vkey).map_err(|_not_one| AskError::Unknown)?;
-    let way = Way::to(view, &place).ok_or(AskError::Unknown)?;
+    let way = Way::to(&asker.view, &place).ok_or(AskError::Unknown)?;
     let mut old = known.min(checkpoint.size);
-    let (mut status, mut answer) = send(node, &way, old, (checkpoint, signed)).await?;
+    let (mut status, mut answer) = send(asker, &way, old, (checkpoint, signed)).await?;
+    if status == NOT_FOUND && introduce(asker, &way).await? {
+        (status, answer) = send(asker, &way, old, (checkpoint, signed)).await?;
+    }
     if status == CONFLICT {
         let text = std::str::from_utf8(&answer).unwrap_or_default();
         let size = text.strip_suffix('\n').and_then(decimal);
@@ -87,11 +125,12 @@ pub async fn ask(
             let (witnessed, held) = (old, checkpoint.size);
             return Err(AskError::Ahead { witnessed, held });
         }
-        (status, answer) = send(node, &way, old, (checkpoint, signed)).await?;
+        (status, answer) = send(asker, &way, old, (checkpoint, signed)).await?;
     }
     match status {
         OK => {}
         UNPROCESSABLE => return Err(AskError::Inconsistent),
+        NOT_FOUND if answer.starts_with(CLOSED.as_bytes()) => return Err(AskError::Closed),
         other => return Err(AskError::Status(other)),
     }
     let text = note_text(signed).map_err(|_form| AskError::NotGenuine)?;
@@ -100,8 +139,22 @@ pub async fn ask(
     Ok((line.to_owned(), checkpoint.size))
 }
 
-async fn send(
-    node: &Arc<Node>,
+/// Shows a witness that doesn't know the log which one it follows; says whether it knows it now.
+async fn introduce<L: Log>(asker: &Asker<L>, way: &Way) -> Result<bool, AskError> {
+    let (Some(statement), Way::Node(..)) = (&asker.epoch, way) else {
+        return Ok(false);
+    };
+    let posted = submit(asker, way, ADD_EPOCH, statement.clone()).await;
+    match posted.map_err(AskError::Unreachable)? {
+        (OK, _) => Ok(true),
+        // Another machine has begun this epoch, or a later one, with another key.
+        (CONFLICT, _) => Err(AskError::Closed),
+        (other, _) => Err(AskError::Status(other)),
+    }
+}
+
+async fn send<L: Log>(
+    asker: &Asker<L>,
     way: &Way,
     old: u64,
     (checkpoint, signed): (Checkpoint, &Bytes),
@@ -109,9 +162,8 @@ async fn send(
     let proof = if old == 0 {
         Vec::new()
     } else {
-        let journal = node.journal.clone();
-        let proving =
-            tokio::task::spawn_blocking(move || journal.consistency(old, checkpoint.size));
+        let log = asker.log.clone();
+        let proving = tokio::task::spawn_blocking(move || log.consistency(old, checkpoint.size));
         let proved = proving.await.map_err(|_panicked| AskError::Inconsistent)?;
         let proof = proved.map_err(AskError::Proof)?;
         proof.ok_or(AskError::Inconsistent)?
@@ -121,11 +173,14 @@ async fn send(
         proof,
         note: signed.clone(),
     };
-    submit(node, way, submission.write())
+    submit(asker, way, ADD_CHECKPOINT, submission.write())
         .await
         .map_err(AskError::Unreachable)
 }
 
+const ADD_CHECKPOINT: &str = "add-checkpoint";
+const ADD_EPOCH: &str = "add-epoch";
+const NOT_FOUND: u16 = 404;
 const OK: u16 = 200;
 const CONFLICT: u16 = 409;
 const UNPROCESSABLE: u16 = 422;

@@ -8,14 +8,15 @@ use http::{Request, Response, Uri};
 use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use crate::node::Node;
+use super::Asker;
 use crate::payload::{Outgoing, Payload};
-use crate::peers::{PeerAddress, PeerError};
+use crate::peers::{PeerAddress, PeerError, Peers};
 use crate::watch::View;
 
 /// Where submissions go.
@@ -51,38 +52,46 @@ impl Way {
 /// # Errors
 ///
 /// What went wrong, in words.
-pub(super) async fn submit(
-    node: &Arc<Node>,
+pub(super) async fn submit<L>(
+    asker: &Asker<L>,
     way: &Way,
+    what: &str,
     body: Bytes,
 ) -> Result<(u16, Bytes), String> {
     match way {
-        Way::Node(address, name) => to_node(node, address, name, body).await,
-        Way::Address(url) => to_address(node, url, body).await,
+        Way::Node(address, name) => {
+            let post = || request(&format!("/witness/{what}"), name, &body);
+            to_node(&asker.peers, address, post).await
+        }
+        Way::Address(url) => {
+            let url = format!("{}/{what}", url.trim_end_matches('/'));
+            to_address(asker.web.as_ref(), &url, body).await
+        }
     }
 }
 
 async fn to_node(
-    node: &Node,
+    peers: &Peers,
     address: &PeerAddress,
-    name: &str,
-    body: Bytes,
+    post: impl Fn() -> Result<Request<Outgoing>, String>,
 ) -> Result<(u16, Bytes), String> {
     let failed = |error: PeerError| crate::chain(&error);
-    let post = || request("/witness/add-checkpoint", name, &body);
-    let mut line = node.peers.line(address).await.map_err(failed)?;
+    let mut line = peers.line(address).await.map_err(failed)?;
     let mut answered = line.send(post()?).await;
     if let Err(PeerError::Unsent(_)) = &answered {
-        line = line.another(&node.peers).await.map_err(failed)?;
+        line = line.another(peers).await.map_err(failed)?;
         answered = line.send(post()?).await;
     }
     let answer = read(answered.map_err(failed)?).await?;
-    node.peers.keep(line);
+    peers.keep(line);
     Ok(answer)
 }
 
-async fn to_address(node: &Node, url: &str, body: Bytes) -> Result<(u16, Bytes), String> {
-    let url = format!("{}/add-checkpoint", url.trim_end_matches('/'));
+async fn to_address(
+    web: Option<&Arc<ClientConfig>>,
+    url: &str,
+    body: Bytes,
+) -> Result<(u16, Bytes), String> {
     let uri: Uri = url.parse().map_err(|error| format!("{url}: {error}"))?;
     let authority = uri.authority().ok_or("an address without a host")?;
     let secure = uri.scheme_str() == Some("https");
@@ -101,8 +110,9 @@ async fn to_address(node: &Node, url: &str, body: Bytes) -> Result<(u16, Bytes),
     if !secure {
         return talk(stream, request).await;
     }
-    let config = node.settings.witnesses.tls.clone();
-    let config = config.ok_or("an https address, and witnesses.anchors is not set")?;
+    let config = web
+        .cloned()
+        .ok_or("an https address, and witnesses.anchors is not set")?;
     let name = ServerName::try_from(host.to_owned()).map_err(|error| error.to_string())?;
     let stream = TlsConnector::from(config).connect(name, stream).await;
     talk(stream.map_err(|error| error.to_string())?, request).await

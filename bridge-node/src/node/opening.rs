@@ -3,16 +3,21 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bridge_certs::Trust;
 use bridge_core::leaf::{Side, UnixMillis};
 use bridge_core::quota::Counters;
+use bridge_directory::Client;
 use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError, WitnessKey};
 use bridge_signature::Signer;
 
+use super::parts::root_fault;
 use super::{OpenError, Vouched};
 use crate::clock::Clock;
+use crate::epochs::{self, History};
 use crate::replay::Replay;
 use crate::settings::{Fault, Settings};
 use crate::stamping::Stamping;
+use crate::watch::Watch;
 use crate::witness::Witness;
 
 /// Signed messages are remembered for the freshness window: 60 s of life, 60 s after, 30 s of clocks that differ.
@@ -20,9 +25,6 @@ const TAIL_MS: u64 = 150_000;
 const DAY_MS: u64 = 86_400_000;
 /// Requests that may wait for the journal's station.
 const STATION_QUEUE: usize = 4096;
-/// The first epoch of a journal.
-const FIRST_EPOCH: u64 = 1;
-
 pub(super) fn open_journal(
     settings: &Settings,
     (keys, disk): (JournalKeys, Option<Arc<dyn bridge_journal::Disk>>),
@@ -30,13 +32,17 @@ pub(super) fn open_journal(
     (now, on_fatal): (UnixMillis, bridge_journal::OnFatal),
     moved: bool,
 ) -> Result<(Journal, Opened), bridge_journal::OpenError> {
+    let epoch = epochs::current(settings).map_err(|source| {
+        let file = "origin".to_owned();
+        bridge_journal::OpenError::Read { file, source }
+    })?;
     let config = JournalConfig {
         moved,
         segment_bytes: settings.limits.segment_bytes,
         queue: STATION_QUEUE,
         ..JournalConfig::new(
             settings.data_folder.join("journal"),
-            settings.log_origin(FIRST_EPOCH),
+            settings.log_origin(epoch),
         )
     };
     match disk {
@@ -64,6 +70,19 @@ pub(super) fn create_spool(data: &Path) -> Result<PathBuf, OpenError> {
     Ok(spool)
 }
 
+/// The directory as it was read last.
+pub(super) fn open_watch(
+    settings: &Settings,
+    root: &[u8],
+    trust: &Arc<Trust>,
+    now_s: u64,
+) -> Result<Arc<Watch>, OpenError> {
+    let store = settings.data_folder.join("directory");
+    let opened = Client::open(&store, root);
+    let client = opened.map_err(|error| OpenError(vec![root_fault(&error)]))?;
+    Ok(Arc::new(Watch::new(client, trust, &settings.limits, now_s)))
+}
+
 /// What this node's witness has kept.
 pub(super) fn open_witness(
     settings: &Settings,
@@ -86,7 +105,7 @@ pub(super) fn journal_remedy(error: &bridge_journal::OpenError) -> &'static str 
             "a journal keeps its node.id, node.log_domain and journal.key; give a new one a new node.data_folder"
         }
         E::Moved(_) => {
-            "if this folder is the newest and the node that wrote it is stopped for ever, start once with --moved"
+            "if this folder is the newest and the node that wrote it is stopped for ever, start once with --moved; a backup is taken over by `bridge-node restore`"
         }
         E::Damaged(_) => {
             "keep a copy, restore this file from a backup or the disk's mirror, and start again: nothing was cut; see config/README.md, \"The journal does not open\""
@@ -121,13 +140,13 @@ pub(super) fn resumed(
 
 /// The memory of replays and quotas comes back from the journal's newest leaves.
 pub(super) fn remembered(
-    journal: &Journal,
+    history: &History,
     now: UnixMillis,
 ) -> (Replay, [Counters; 2], Option<String>) {
     let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
     let since = UnixMillis(now.0.saturating_sub(DAY_MS));
     let replay = Replay::new(0);
-    let read = journal.each_leaf_since(since, &mut |_, leaf| {
+    let read = history.each_leaf_since(since, &mut |leaf| {
         for counters in &mut counters {
             counters.count_leaf(leaf);
         }

@@ -17,6 +17,7 @@ use super::OpenError;
 use crate::chain;
 use crate::clock::Clock;
 use crate::contracts::Contracts;
+use crate::epochs;
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
 use crate::stamping::Stamping;
@@ -99,11 +100,7 @@ impl Parts {
                 .and_then(|identity| consumer_server(&identity).map(|_config| ()));
             keep(&mut faults, "keys: web", web);
         }
-        let checkpoint = keep(
-            &mut faults,
-            "keys: journal.key",
-            read_key_file(&folder.join("journal.key")),
-        );
+        let checkpoint = keep(&mut faults, "keys: journal.key", journal_key(settings));
         let evidence = keep(
             &mut faults,
             "keys: evidence.key",
@@ -171,6 +168,32 @@ impl Parts {
         }
     }
 
+    /// Takes the key of the epoch that has begun since the parts were read.
+    ///
+    /// # Errors
+    ///
+    /// The fault of its file.
+    pub fn renew_journal_key(&mut self, settings: &Settings) -> Result<(), String> {
+        self.keys.checkpoint_pkcs8 = journal_key(settings)?;
+        Ok(())
+    }
+
+    pub(crate) fn evidence_key(&self) -> zeroize::Zeroizing<[u8; 32]> {
+        self.keys.evidence.clone()
+    }
+
+    pub(crate) fn directory_root(&self) -> &[u8] {
+        &self.directory_root
+    }
+
+    pub(crate) fn trust(&self) -> Arc<Trust> {
+        Arc::clone(&self.trust)
+    }
+
+    pub(crate) fn has_journal_disk(&self) -> bool {
+        self.journal_disk.is_some()
+    }
+
     /// Holds the pinned root to its form, as a start would; `scratch` is an empty folder.
     ///
     /// # Errors
@@ -227,6 +250,12 @@ fn follows(fault: &Fault, known: &Fault) -> bool {
             _ => fault.place == place,
         },
     }
+}
+
+/// The key of the log that is here, or of the one that begins.
+fn journal_key(settings: &Settings) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
+    let epoch = epochs::current(settings).map_err(|error| error.to_string())?;
+    read_key_file(&epochs::key_file(settings, epoch)).map_err(|error| chain(&error))
 }
 
 /// The file may be absent: such a node witnesses nothing.

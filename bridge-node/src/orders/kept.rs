@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use super::OrderError;
 use super::change::{ANNOUNCE, Change, END, LIFT, Order, STOP, Window, parse_moment, text};
+use crate::epochs::History;
 
 /// The outcome in the leaf of every order: by it the index finds them all.
 pub const ORDERED: &str = "ordered";
@@ -62,14 +63,14 @@ pub enum KeptFault {
 }
 
 /// All orders, oldest first.
-pub(super) fn read(journal: &Journal) -> Result<Vec<Given>, KeptFault> {
+pub(super) fn read(history: &History) -> Result<Vec<Given>, KeptFault> {
     let filter = Filter {
         outcome: Some(ORDERED.to_owned()),
         kind: Some(Kind::Administration),
         ..Filter::default()
     };
     let mut orders = Vec::new();
-    for (number, hit) in (1..).zip(journal.search(&filter)?.into_iter().rev()) {
+    for (number, (_, hit)) in (1..).zip(history.search(&filter)?.into_iter().rev()) {
         let index = hit.index;
         let given = from_leaf(&hit.leaf).ok_or(KeptFault::Form { index })?;
         if given.number != number {
@@ -81,8 +82,8 @@ pub(super) fn read(journal: &Journal) -> Result<Vec<Given>, KeptFault> {
 }
 
 /// The words of an announcement; they are evidence, and may have been erased.
-pub(super) fn notice(journal: &Journal, id: Uuid) -> Result<Notice, KeptFault> {
-    let orders = journal.show(id)?.into_iter().filter_map(|record| {
+pub(super) fn notice(history: &History, id: Uuid) -> Result<Notice, KeptFault> {
+    let orders = history.show(id)?.into_iter().filter_map(|(_, record)| {
         let order = Order::parse(&record.evidence?.body).ok()?;
         (record.leaf.kind == Kind::Administration).then_some(order)
     });
@@ -95,14 +96,14 @@ pub(super) fn notice(journal: &Journal, id: Uuid) -> Result<Notice, KeptFault> {
 }
 
 /// Whether the journal has an order with this id.
-pub(super) async fn is_known(journal: &Journal, id: Uuid) -> Result<bool, OrderError> {
+pub(super) async fn is_known(history: &History, id: Uuid) -> Result<bool, OrderError> {
     let filter = Filter {
         request_id: Some(id),
         limit: Some(1),
         ..Filter::default()
     };
-    let journal = journal.clone();
-    let hits = tokio::task::spawn_blocking(move || journal.search(&filter))
+    let history = history.clone();
+    let hits = tokio::task::spawn_blocking(move || history.search(&filter))
         .await
         .map_err(|_panicked| OrderError::Internal)?;
     Ok(!hits?.is_empty())

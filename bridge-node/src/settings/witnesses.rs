@@ -16,6 +16,8 @@ pub struct Witnesses {
     pub every: Duration,
     /// How long one of them may take to answer.
     pub answer: Duration,
+    /// How long they may take before a journal is opened.
+    pub start: Duration,
     /// How long leaves may wait for cosignatures before exchanges are refused.
     pub tolerated: Duration,
     /// TLS towards witnesses at `https://` addresses.
@@ -28,6 +30,7 @@ pub struct Witnesses {
 pub struct RawWitnesses {
     every_seconds: Option<u64>,
     answer_seconds: Option<u64>,
+    start_seconds: Option<u64>,
     tolerated_seconds: Option<u64>,
     anchors: Option<String>,
 }
@@ -51,6 +54,8 @@ impl Witnesses {
             // A receipt can be proved to a stranger that soon.
             every: seconds("every_seconds", raw.every_seconds, (5, 3600)),
             answer: seconds("answer_seconds", raw.answer_seconds, (10, 120)),
+            // A start that nobody confirms is not much longer than others.
+            start: seconds("start_seconds", raw.start_seconds, (15, 600)),
             // A working morning without the network of the witnesses.
             tolerated: seconds(
                 "tolerated_seconds",

@@ -14,6 +14,7 @@ use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::{Fork, Submission, Verdict, origin_hash};
+use crate::epochs::{Statement, number_of, prefix_of};
 use crate::exchange::{About, Reader, Reply, edge, refuse_peer};
 use crate::metrics::Limit;
 use crate::node::Node;
@@ -23,6 +24,10 @@ use crate::watch::View;
 
 /// Where submissions go, below the prefix.
 const ADD: &str = "add-checkpoint";
+/// Where a node says that a log of its own follows another.
+const ADD_EPOCH: &str = "add-epoch";
+/// The body of a 404 about a log that another has followed.
+pub const CLOSED: &str = "closed\n";
 const TEXT: &str = "text/plain; charset=utf-8";
 /// The media type of a size in a 409.
 const SIZE: &str = "text/x.tlog.size";
@@ -48,6 +53,7 @@ pub async fn answer(
     }
     let answered = match (request.method(), path.strip_suffix("/checkpoint")) {
         (&Method::POST, None) if path == ADD => add(node, &view, &peer, request).await,
+        (&Method::POST, None) if path == ADD_EPOCH => begin(node, &view, &peer, request).await,
         (&Method::GET, Some(hash)) => newest(node, &view, hash).await,
         _ => Ok(status(404)),
     };
@@ -66,19 +72,9 @@ async fn add(
     peer: &NodeId,
     request: Request<Incoming>,
 ) -> std::io::Result<Reply> {
-    let metrics = &node.house.metrics;
-    if !node.witness.admits(peer.member()) {
-        metrics.reached(Limit::WitnessRequestsPerMinute);
-        return Ok(status(429));
-    }
-    let limit = node.settings.limits.witness_request_bytes;
-    let body = match Limited::new(request.into_body(), limit).collect().await {
-        Ok(body) => body.to_bytes(),
-        Err(error) if error.is::<LengthLimitError>() => {
-            metrics.reached(Limit::WitnessRequestBytes);
-            return Ok(status(413));
-        }
-        Err(_cut) => return Ok(status(400)),
+    let body = match received(node, peer, request).await {
+        Ok(body) => body,
+        Err(status) => return Ok(self::status(status)),
     };
     let Some(submission) = Submission::parse(&body) else {
         return Ok(status(400));
@@ -89,8 +85,16 @@ async fn add(
     let Some(origin) = origin else {
         return Ok(status(400));
     };
-    let Some((owner, log)) = watched(node, view, |log| log.origin() == origin) else {
-        return Ok(status(404));
+    let Some((owner, log)) = watched(node, view, |log| log.origin() == origin)? else {
+        // A log that another has followed is watched no more.
+        let prefix = prefix_of(origin);
+        let later = watched(node, view, |log| prefix_of(log.origin()) == prefix)?;
+        let closed = later.is_some_and(|(_, log)| number_of(log.origin()) > number_of(origin));
+        return Ok(if closed {
+            text(404, TEXT, CLOSED.to_owned())
+        } else {
+            status(404)
+        });
     };
     let shared = Arc::clone(node);
     let at = (node.clock.now_s(), owner == *peer);
@@ -110,7 +114,7 @@ async fn add(
 
 /// The newest checkpoint of a log that this witness cosigned.
 async fn newest(node: &Arc<Node>, view: &View, hash: &str) -> std::io::Result<Reply> {
-    let Some((_, log)) = watched(node, view, |log| origin_hash(log.origin()) == hash) else {
+    let Some((_, log)) = watched(node, view, |log| origin_hash(log.origin()) == hash)? else {
         return Ok(status(404));
     };
     let shared = Arc::clone(node);
@@ -119,21 +123,88 @@ async fn newest(node: &Arc<Node>, view: &View, hash: &str) -> std::io::Result<Re
     Ok(head.map_or_else(|| status(404), |(_, note)| body(200, TEXT, note)))
 }
 
-/// A log that the directory assigns to this node's witness, and whose it is.
+/// Takes a node's word, signed by its exchange key, that a log follows another.
+async fn begin(
+    node: &Arc<Node>,
+    view: &View,
+    peer: &NodeId,
+    request: Request<Incoming>,
+) -> std::io::Result<Reply> {
+    let body = match received(node, peer, request).await {
+        Ok(body) => body,
+        Err(status) => return Ok(self::status(status)),
+    };
+    let Ok(statement) = Statement::parse(&body) else {
+        return Ok(status(400));
+    };
+    let (owner, log) = match statement.check(view, node.clock.now_s()) {
+        Ok(known) => known,
+        Err(error) => {
+            tracing::warn!(code = "epoch_refused", %peer, %error, "an epoch is not taken");
+            return Ok(status(403));
+        }
+    };
+    if watched(node, view, |watched| {
+        prefix_of(watched.origin()) == prefix_of(log.origin())
+    })?
+    .is_none()
+    {
+        return Ok(status(404));
+    }
+    let record = view.directory().node(&owner);
+    let Some(listed) = record.and_then(|record| Verifier::parse(&record.journal).ok()) else {
+        return Ok(status(404));
+    };
+    let shared = Arc::clone(node);
+    let taking =
+        tokio::task::spawn_blocking(move || shared.witness.begin(&listed, &log, &statement));
+    let taken = taking.await.map_err(std::io::Error::other)??;
+    Ok(status(if taken { 200 } else { 409 }))
+}
+
+/// The body of a submission, within its limits; else the status to refuse it with.
+async fn received(node: &Node, peer: &NodeId, request: Request<Incoming>) -> Result<Bytes, u16> {
+    let metrics = &node.house.metrics;
+    if !node.witness.admits(peer.member()) {
+        metrics.reached(Limit::WitnessRequestsPerMinute);
+        return Err(429);
+    }
+    let limit = node.settings.limits.witness_request_bytes;
+    match Limited::new(request.into_body(), limit).collect().await {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => {
+            metrics.reached(Limit::WitnessRequestBytes);
+            Err(413)
+        }
+        Err(_cut) => Err(400),
+    }
+}
+
+/// A log that the directory assigns to this node's witness, in its latest epoch, and whose it is.
 fn watched(
     node: &Node,
     view: &View,
     is_meant: impl Fn(&Verifier) -> bool,
-) -> Option<(NodeId, Verifier)> {
+) -> std::io::Result<Option<(NodeId, Verifier)>> {
     let directory = view.directory();
-    let own = directory.node(&node.settings.node)?.witness.clone()?;
+    let own = directory.node(&node.settings.node);
+    let own = own.and_then(|own| own.witness.as_deref());
     // A key that the directory doesn't list would cosign for nobody.
-    let key = node.witness.vkey().filter(|vkey| *vkey == own)?;
-    let name = key.split('+').next()?;
-    directory.witnessed_by(name).find_map(|(id, record)| {
-        let log = Verifier::parse(&record.journal).ok()?;
-        is_meant(&log).then_some((id, log))
-    })
+    let key = node.witness.vkey().filter(|vkey| own == Some(vkey));
+    let name = key.as_deref().and_then(|key| key.split('+').next());
+    for (id, record) in name
+        .into_iter()
+        .flat_map(|name| directory.witnessed_by(name))
+    {
+        let Ok(listed) = Verifier::parse(&record.journal) else {
+            continue;
+        };
+        let log = node.witness.latest(listed)?;
+        if is_meant(&log) {
+            return Ok(Some((id, log)));
+        }
+    }
+    Ok(None)
 }
 
 /// A fork is told once, in every way there is.

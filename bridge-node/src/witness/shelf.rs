@@ -32,6 +32,7 @@ pub type Head = (Checkpoint, Bytes);
 
 const HEAD: &str = "checkpoint";
 const FORK: &str = "fork";
+const EPOCH: &str = "epoch";
 const PARTS: [&str; 4] = ["held", "offered", "submission", "vkey"];
 
 // === impl Shelf ===
@@ -82,9 +83,31 @@ impl Shelf {
     ///
     /// Whatever the system says; then the one before may stand as well as this one.
     pub fn keep_head(&self, note: &[u8]) -> io::Result<()> {
+        self.keep(HEAD, note)
+    }
+
+    /// The statement of the latest epoch, on the shelf of an origin without its number.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn epoch(&self) -> io::Result<Option<Vec<u8>>> {
+        absent_is_none(fs::read(self.folder.join(EPOCH)))
+    }
+
+    /// Keeps it, durably.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says.
+    pub fn keep_epoch(&self, statement: &[u8]) -> io::Result<()> {
+        self.keep(EPOCH, statement)
+    }
+
+    fn keep(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         fs::create_dir_all(&self.folder)?;
-        replace(&self.folder, HEAD, note)?;
-        // The folder itself is new with the first note.
+        replace(&self.folder, name, bytes)?;
+        // The folder itself is new with the first file.
         sync(self.folder.parent().unwrap_or(&self.folder))
     }
 

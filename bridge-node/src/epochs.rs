@@ -1,0 +1,271 @@
+//! Epochs of a journal: one log follows another where the first may not be gone on with.
+//!
+//! A log of which an older or another head may exist elsewhere is closed for ever; a new one with a new name and a new
+//! key begins, so that no two heads are ever signed under one name, and exchanges go on. `data/journal` is the current
+//! log, `data/epochs/N` are those before it.
+
+use std::fs::{self, File};
+use std::io::{
+    self,
+    ErrorKind::{NotADirectory, NotFound},
+};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bridge_certs::{KeyFileError, write_key_file};
+use bridge_core::leaf::{Leaf, UnixMillis};
+use bridge_journal::{Disk as _, Filter, FolderDisk, Hit, Journal, Past, ReadError, Shown};
+use ring::rand::SystemRandom;
+use ring::signature::Ed25519KeyPair;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+use crate::settings::Settings;
+
+mod begin;
+mod examine;
+mod statement;
+
+pub use begin::{EPOCH, begin, own_statement};
+pub use examine::{Doubt, examine};
+pub use statement::{Statement, StatementFault, number_of, prefix_of};
+
+/// All that was journaled, over every epoch that is here.
+#[derive(Debug, Clone)]
+pub struct History {
+    /// Closed logs, oldest first.
+    pub past: Arc<[Past]>,
+    /// The current one.
+    pub journal: Journal,
+}
+
+/// Why a log cannot be closed and the next begun.
+#[derive(Debug, thiserror::Error)]
+pub enum EpochError {
+    /// The system refuses.
+    #[error("{0}")]
+    Io(String, #[source] io::Error),
+    /// Another process writes the journal.
+    #[error("the journal is in use by another process")]
+    Locked,
+    /// No key can be made.
+    #[error("the key of the next epoch can't be made")]
+    Key(#[source] Option<KeyFileError>),
+}
+
+const JOURNAL: &str = "journal";
+const EPOCHS: &str = "epochs";
+/// The file beside the closed logs with the number of the log that follows them.
+const NEXT: &str = "next";
+
+/// The folder of the current log.
+pub fn journal_folder(settings: &Settings) -> PathBuf {
+    settings.data_folder.join(JOURNAL)
+}
+
+/// The number of the current log: that of the folder, or the one after the last that was closed, or 1.
+///
+/// # Errors
+///
+/// Whatever the system says.
+pub fn current(settings: &Settings) -> io::Result<u64> {
+    if let Some(number) = number_in(&journal_folder(settings))? {
+        return Ok(number);
+    }
+    let decided = fs::read_to_string(settings.data_folder.join(EPOCHS).join(NEXT)).ok();
+    if let Some(number) = decided.and_then(|text| text.trim().parse().ok()) {
+        return Ok(number);
+    }
+    let closed = closed(&settings.data_folder)?;
+    let last = closed.last();
+    Ok(last.map_or(1, |(number, _)| number.saturating_add(1)))
+}
+
+/// The logs that were closed, oldest first.
+///
+/// # Errors
+///
+/// Whatever the system says.
+pub fn closed(data: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
+    let entries = match fs::read_dir(data.join(EPOCHS)) {
+        // Where there is no data folder yet, or something else in its place, there are no closed logs.
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut list = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        if let Some(number) = entry
+            .file_name()
+            .to_str()
+            .and_then(|name| name.parse().ok())
+        {
+            list.push((number, entry.path()));
+        }
+    }
+    list.sort();
+    Ok(list)
+}
+
+/// The file of the key that signs a log's checkpoints.
+pub fn key_file(settings: &Settings, epoch: u64) -> PathBuf {
+    let name = match epoch {
+        0 | 1 => "journal.key".to_owned(),
+        later => format!("journal-{later}.key"),
+    };
+    settings.keys_folder.join(name)
+}
+
+/// Closes the current log for ever: its folder goes to the others, and the next one has a key. Returns its number.
+///
+/// # Errors
+///
+/// [`EpochError`]; then the log is as it was.
+pub fn close(settings: &Settings) -> Result<u64, EpochError> {
+    let folder = journal_folder(settings);
+    let failed = |path: &Path| {
+        let path = path.display().to_string();
+        move |error| EpochError::Io(path, error)
+    };
+    let number = current(settings).map_err(failed(&folder))?;
+    let disk = FolderDisk::new(&folder).map_err(failed(&folder))?;
+    let _lock = disk
+        .lock()
+        .map_err(failed(&folder))?
+        .ok_or(EpochError::Locked)?;
+    let next = next_key(settings, number.saturating_add(1))?;
+    keep_closed(&settings.data_folder, &folder, number)?;
+    Ok(next)
+}
+
+/// Puts the folder of a closed log beside the others.
+///
+/// # Errors
+///
+/// [`EpochError::Io`]
+pub fn keep_closed(data: &Path, folder: &Path, number: u64) -> Result<(), EpochError> {
+    let epochs = data.join(EPOCHS);
+    let target = epochs.join(number.to_string());
+    let failed = |error| EpochError::Io(target.display().to_string(), error);
+    fs::create_dir_all(&epochs).map_err(failed)?;
+    // crash here: the log is where it was, and a key is there that nothing uses yet.
+    fs::rename(folder, &target).map_err(failed)?;
+    // crash here: the log is closed or not; the next start finds out and goes on.
+    for folder in [&epochs, data] {
+        File::open(folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// Makes the key of an epoch, at least of this number; returns its number, which a log without a folder has from now
+/// on. A key that is there may have signed a log that is lost: it is never used again.
+///
+/// # Errors
+///
+/// [`EpochError`]
+pub fn next_key(settings: &Settings, at_least: u64) -> Result<u64, EpochError> {
+    let free = |number: &u64| !key_file(settings, *number).exists();
+    let number = (at_least..u64::MAX).find(free).unwrap_or(u64::MAX);
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
+        .map_err(|_unspecified| EpochError::Key(None))?;
+    write_key_file(&key_file(settings, number), pkcs8.as_ref())
+        .map_err(|error| EpochError::Key(Some(error)))?;
+    let epochs = settings.data_folder.join(EPOCHS);
+    let path = epochs.join(NEXT);
+    let written = fs::create_dir_all(&epochs)
+        .and_then(|()| fs::write(&path, format!("{number}\n")))
+        .and_then(|()| File::open(&path)?.sync_all());
+    // crash here: the log is where it was; a number is left out when the next is closed.
+    written.map_err(|error| EpochError::Io(path.display().to_string(), error))?;
+    Ok(number)
+}
+
+/// The epoch of the log in a folder, as its file `origin` says.
+fn number_in(folder: &Path) -> io::Result<Option<u64>> {
+    match fs::read_to_string(folder.join("origin")) {
+        Ok(text) => Ok(text.lines().next().and_then(number_of)),
+        // What is there instead of a journal, its opening will say.
+        Err(_) if !folder.join("segments").is_dir() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+// === impl History ===
+
+impl History {
+    /// Opens the closed logs. One that can't be read is told and left out: it must not stop the current one.
+    pub fn open(settings: &Settings, journal: Journal, evidence: &Zeroizing<[u8; 32]>) -> Self {
+        let mut past = Vec::new();
+        for (number, folder) in closed(&settings.data_folder).unwrap_or_default() {
+            match Past::open(&folder, evidence.clone()) {
+                Ok(log) => past.push(log),
+                Err(error) => {
+                    let error = crate::chain(&error);
+                    tracing::error!(code = "epoch_unreadable", number, %error, "a closed log can't be read");
+                }
+            }
+        }
+        let past = past.into();
+        Self { past, journal }
+    }
+
+    /// Finds leaves, newest first, each with the name of its log.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn search(&self, filter: &Filter) -> Result<Vec<(String, Hit)>, ReadError> {
+        let named = |origin: &str, hits: Vec<Hit>| {
+            let origin = origin.to_owned();
+            hits.into_iter().map(move |hit| (origin.clone(), hit))
+        };
+        let journal = &self.journal;
+        let mut hits: Vec<_> = named(journal.origin(), journal.search(filter)?).collect();
+        for past in self.past.iter().rev() {
+            hits.extend(named(past.origin(), past.search(filter)?));
+        }
+        hits.truncate(filter.limit.unwrap_or(usize::MAX));
+        Ok(hits)
+    }
+
+    /// Shows the records of an exchange, oldest first, each with the name of its log.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn show(&self, request_id: Uuid) -> Result<Vec<(String, Shown)>, ReadError> {
+        let mut shown = Vec::new();
+        for past in self.past.iter() {
+            let records = past.show(request_id)?.into_iter();
+            shown.extend(records.map(|record| (past.origin().to_owned(), record)));
+        }
+        let records = self.journal.show(request_id)?.into_iter();
+        shown.extend(records.map(|record| (self.journal.origin().to_owned(), record)));
+        Ok(shown)
+    }
+
+    /// Shows the leaves not older than a time, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn each_leaf_since(
+        &self,
+        since: UnixMillis,
+        see: &mut dyn FnMut(&Leaf),
+    ) -> Result<(), ReadError> {
+        for past in self.past.iter() {
+            past.each_leaf_since(since, &mut |_, leaf| see(leaf))?;
+        }
+        self.journal
+            .each_leaf_since(since, &mut |_, leaf| see(leaf))
+    }
+
+    /// The time of the newest leaf of all logs.
+    pub fn newest(&self) -> UnixMillis {
+        let past = self.past.iter().map(|past| past.head().newest);
+        past.fold(self.journal.head().newest, UnixMillis::max)
+    }
+}

@@ -1,0 +1,338 @@
+//! Epochs: data that may be old is never gone on with, and nothing of what was is lost.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use bridge_core::leaf::{Kind, UnixMillis};
+use bridge_journal::{Filter, Verifier};
+use bridge_node::cosigning::round;
+use bridge_node::epochs::{Statement, number_of};
+use bridge_tests::agency::Agency;
+use bridge_tests::claims;
+use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::world::{PATH, World, usual};
+
+/// Copies a folder as it is.
+fn copy(from: &Path, to: &Path) {
+    let copied = Command::new("cp")
+        .arg("-a")
+        .args([from, to])
+        .status()
+        .unwrap();
+    assert!(copied.success());
+}
+
+/// Puts the contents of a folder's files back where they were, without making new files: a snapshot that nobody
+/// can tell from the original by looking at it.
+fn roll_back(data: &Path, snapshot: &Path) {
+    let script = "cd \"$1\" && find . -type f | while read -r f; do \
+                  if [ -e \"$2/$f\" ]; then cat \"$2/$f\" > \"$f\"; else rm \"$f\"; fi; done; \
+                  cd \"$2\" && find . -type f | while read -r f; do [ -e \"$1/$f\" ] || cp -a \"$f\" \"$1/$f\"; done";
+    let run = Command::new("sh")
+        .args(["-c", script, "sh"])
+        .args([data, snapshot])
+        .status();
+    assert!(run.unwrap().success());
+}
+
+async fn cosign(agency: &Agency) {
+    let node = &agency.live().node;
+    let signed = || node.journal.signed().map(|(checkpoint, _)| checkpoint.size);
+    wait_until("all is signed", async || {
+        signed() == Some(node.journal.head().size)
+    })
+    .await;
+    round(node).await;
+    let cosigned = node.journal.cosigned().unwrap().0.size;
+    assert_eq!(Some(cosigned), signed());
+}
+
+fn epoch(agency: &Agency) -> u64 {
+    number_of(agency.live().node.journal.origin()).unwrap()
+}
+
+/// Three agencies, all running, each journal witnessed by the two others.
+async fn witnessed() -> World {
+    let slow = "[witnesses]\nevery_seconds = 3600\nstart_seconds = 3\n";
+    let setup = World::with().contract(usual()).witnessed(2, 1);
+    let mut world = setup
+        .provider_settings(slow)
+        .consumer_settings(slow)
+        .start()
+        .await;
+    world.stranger.start().await;
+    world.publish(now_s());
+    world.refresh().await;
+    world.stranger.refresh().await;
+    world
+}
+
+/// Tells everybody where the nodes are now.
+async fn tell(world: &World) {
+    world.publish(now_s());
+    world.refresh().await;
+    world.stranger.refresh().await;
+}
+
+#[tokio::test]
+async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
+    let mut world = witnessed().await;
+    let first = world.consumer.get(PATH).by_key().send().await.request_id();
+    cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    let data = world.consumer.folder.join("data/journal");
+    let snapshot = world.folder.path().join("snapshot");
+    copy(&data, &snapshot);
+
+    // It goes on with the same log as long as its witnesses hold what it holds.
+    world.consumer.start().await;
+    tell(&world).await;
+    assert_eq!(epoch(&world.consumer), 1);
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    cosign(&world.consumer).await;
+    let (last, _) = world.consumer.live().node.journal.cosigned().unwrap();
+    world.consumer.stop().await;
+
+    roll_back(&data, &snapshot);
+    world.consumer.start().await;
+    tell(&world).await;
+    assert_eq!(epoch(&world.consumer), 2);
+    let node = world.consumer.live().node.clone();
+    let leaves = node.journal.leaves_since(UnixMillis(0)).unwrap();
+    let leaf = &leaves[0].1;
+    assert_eq!(
+        (leaf.kind, leaf.outcome.as_deref()),
+        (Kind::State, Some("epoch"))
+    );
+    assert_eq!(leaf.facts["epoch_reason"], "contradicted");
+    assert_eq!(
+        leaf.facts["epoch_previous"],
+        world.consumer.entry.nodes[0].journal
+    );
+    // Exchanges go on, and the new log is cosigned by the witnesses, who were shown which log it follows.
+    let second = world.consumer.get(PATH).by_key().send().await;
+    second.answered(200);
+    cosign(&world.consumer).await;
+    // Its witnesses hold one head of the old log, and it is the true one.
+    let old = Verifier::parse(&world.consumer.entry.nodes[0].journal).unwrap();
+    for witness in [&world.provider, &world.stranger] {
+        let head = witness.live().node.witness.head(&old).unwrap().unwrap();
+        assert_eq!(head.0, last);
+        assert!(witness.live().node.witness.forked().is_empty());
+    }
+    // What was journaled before is found, shown and verified, in the folder where it is kept now.
+    let found = node.history.search(&Filter {
+        request_id: Some(first),
+        ..Filter::default()
+    });
+    let found = found.unwrap();
+    assert!(!found.is_empty() && found.iter().all(|(origin, _)| origin.ends_with("/1")));
+    assert!(
+        node.history
+            .show(first)
+            .unwrap()
+            .iter()
+            .any(|(_, shown)| shown.evidence.is_some())
+    );
+    let found = node.history.show(second.request_id()).unwrap();
+    assert!(!found.is_empty() && found.iter().all(|(origin, _)| origin.ends_with("/2")));
+    let key = node.journal.vkey().to_owned();
+    world.consumer.stop().await;
+    claims::verifies_folder(
+        &world.consumer,
+        "data/epochs/1",
+        &world.consumer.entry.nodes[0].journal,
+    );
+    claims::verifies_folder(&world.consumer, "data/journal", &key);
+    // It stays there at the next start.
+    world.consumer.start().await;
+    assert_eq!(epoch(&world.consumer), 2);
+}
+
+#[tokio::test]
+async fn a_folder_that_was_moved_begins_a_new_epoch_and_the_other_is_closed() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    let (data, original) = (
+        world.consumer.folder.join("data"),
+        world.folder.path().join("original"),
+    );
+    copy(&data, &original);
+    // The copy is started as if it were all there is.
+    let moved = world.folder.path().join("moved");
+    copy(&data, &moved);
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&moved, &data).unwrap();
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    world.consumer.vouched.moved = false;
+    tell(&world).await;
+    assert_eq!(epoch(&world.consumer), 2);
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    cosign(&world.consumer).await;
+    world.consumer.stop().await;
+
+    // The other copy of the same folder: whoever starts it is told that it is closed.
+    fs::rename(&data, world.folder.path().join("second")).unwrap();
+    fs::rename(&original, &data).unwrap();
+    let refused = world.consumer.try_start().await.unwrap_err();
+    assert!(refused.contains("the journal is closed"), "{refused}");
+    assert!(refused.contains("bridge-node restore"), "{refused}");
+    claims::verifies_folder(
+        &world.consumer,
+        "data/journal",
+        &world.consumer.entry.nodes[0].journal,
+    );
+}
+
+#[tokio::test]
+async fn a_statement_is_taken_from_the_nodes_exchange_key_only_and_once_an_epoch() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    tell(&world).await;
+    let node = world.consumer.live().node.clone();
+    let statement = Statement::parse(node.epoch.get().unwrap()).unwrap();
+    let view = world.provider.live().node.watch.view(now_s()).unwrap();
+    let (owner, log) = statement.check(&view, now_s()).unwrap();
+    assert_eq!(
+        (&owner, log.vkey().as_str()),
+        (&world.consumer.node(), node.journal.vkey())
+    );
+    let listed = Verifier::parse(&world.consumer.entry.nodes[0].journal).unwrap();
+    let witness = &world.provider.live().node.witness;
+    assert!(witness.begin(&listed, &log, &statement).unwrap());
+    assert!(
+        witness.begin(&listed, &log, &statement).unwrap(),
+        "the same again"
+    );
+    assert_eq!(witness.latest(listed.clone()).unwrap(), log);
+    // The same epoch with another key, and an epoch before.
+    let other = bridge_tests::agency::vkey_of_new_key(log.origin());
+    let changed = Statement {
+        key: other,
+        ..statement.clone()
+    };
+    assert!(
+        changed.check(&view, now_s()).is_err(),
+        "not what was signed"
+    );
+    let forged = Verifier::parse(&changed.key).unwrap();
+    assert!(!witness.begin(&listed, &forged, &changed).unwrap());
+    assert!(
+        !witness
+            .begin(
+                &listed,
+                &listed,
+                &Statement {
+                    key: listed.vkey(),
+                    ..statement.clone()
+                }
+            )
+            .unwrap()
+    );
+    for change in [
+        Statement {
+            previous: statement.key.clone(),
+            ..statement.clone()
+        },
+        Statement {
+            key_id: "unknown".to_owned(),
+            ..statement.clone()
+        },
+        Statement {
+            signature: vec![0; 64],
+            ..statement.clone()
+        },
+    ] {
+        assert!(change.check(&view, now_s()).is_err(), "{change:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_backup_of_a_running_node_is_restored_after_its_machine_is_lost_with_its_stops_and_its_past()
+ {
+    let mut world = witnessed().await;
+    let kept = world.consumer.get(PATH).by_key().send().await.request_id();
+    let stop = ["stop", "member", "AZ/LEA/3001", "--reason", "keys lost"];
+    world.consumer.officer(&stop).await.good();
+    let stops = world.consumer.live().node.orders.standing().stops().count();
+    assert_eq!(stops, 1);
+    cosign(&world.consumer).await;
+    let backup = world.folder.path().join("backup");
+    let config = world.consumer.config();
+    let program = |words: &[&str]| {
+        let mut command = Command::new(bridge_tests::process::program());
+        let output = command
+            .args(words)
+            .args(["--config"])
+            .arg(&config)
+            .output()
+            .unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = program(&["backup", backup.to_str().unwrap()]);
+    assert_eq!(code, Some(0), "{said}");
+    assert!(said.contains("leaves verified"), "{said}");
+    assert_eq!(
+        program(&["backup", backup.to_str().unwrap()]).0,
+        Some(1),
+        "not written over"
+    );
+    assert!(!backup.join("journal/home").exists());
+    // What comes after the backup is lost with the machine, and so is the journal key.
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    cosign(&world.consumer).await;
+    let refused = program(&["restore", backup.to_str().unwrap()]);
+    assert!(
+        refused.0 == Some(1) && refused.1.contains("has a journal"),
+        "{refused:?}"
+    );
+    world.consumer.stop().await;
+    fs::remove_dir_all(world.consumer.folder.join("data")).unwrap();
+    fs::remove_file(world.consumer.folder.join("keys/journal.key")).unwrap();
+
+    let (code, said) = program(&["restore", backup.to_str().unwrap()]);
+    assert!(code == Some(0) && said.contains("begins epoch 2"), "{said}");
+    world.consumer.start().await;
+    tell(&world).await;
+    assert_eq!(epoch(&world.consumer), 2);
+    let node = world.consumer.live().node.clone();
+    assert!(!node.history.show(kept).unwrap().is_empty());
+    assert_eq!(
+        node.orders.standing().stops().count(),
+        1,
+        "a stop stands until it is lifted"
+    );
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    claims::verifies_folder(
+        &world.consumer,
+        "data/epochs/1",
+        &world.consumer.entry.nodes[0].journal,
+    );
+    let mut verify = Command::new(bridge_tests::process::program());
+    let verify = verify
+        .args(["audit", "verify"])
+        .arg(world.consumer.journal())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(verify.stdout).unwrap();
+    assert!(verify.status.success(), "{said}");
+    let logs: Vec<&str> = said
+        .lines()
+        .filter(|line| line.contains(": verified: "))
+        .collect();
+    assert!(
+        matches!(logs[..], [new, old] if new.contains("/2: ") && old.contains("/1: ")),
+        "{said}"
+    );
+}
