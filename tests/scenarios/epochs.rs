@@ -189,6 +189,31 @@ async fn a_folder_that_was_moved_begins_a_new_epoch_and_the_other_is_closed() {
 }
 
 #[tokio::test]
+async fn a_witnessed_journal_that_was_moved_is_not_gone_on_with_while_there_is_no_directory() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    let (source, away) = (
+        world.folder.path().join("directory"),
+        world.folder.path().join("away"),
+    );
+    fs::rename(&source, &away).unwrap();
+    fs::create_dir(&source).unwrap();
+    fs::remove_dir_all(world.consumer.folder.join("data/directory")).unwrap();
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    assert_eq!(epoch(&world.consumer), 2);
+    let unasked = world.consumer.get(PATH).by_key().send().await;
+    assert_eq!(unasked.status, 503);
+    // It goes on by itself once the directory is there.
+    fs::remove_dir(&source).unwrap();
+    fs::rename(&away, &source).unwrap();
+    tell(&world).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+}
+
+#[tokio::test]
 async fn a_statement_is_taken_from_the_nodes_exchange_key_only_and_once_an_epoch() {
     let mut world = witnessed().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);

@@ -46,14 +46,23 @@ impl Doubt {
 
 /// Asks the witnesses of the journal that is here; `None` if it may be gone on with, or is witnessed by nobody.
 pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
-    let view = directory(settings, parts).await?;
-    let witnessing = view.directory().node(&settings.node)?.witnessing.clone()?;
+    let view = directory(settings, parts).await;
     let folder = journal_folder(settings);
     let evidence = parts.evidence_key();
     let opening = tokio::task::spawn_blocking(move || Past::open(&folder, evidence));
     // A journal that is new, damaged or of another log is judged when it is opened.
     let past = Arc::new(opening.await.ok()?.ok()?);
     let (checkpoint, note) = past.signed()?;
+    let Some(view) = view else {
+        // Nobody can be asked: what is cosigned on disk says that this log has witnesses.
+        let doubt = match parts.vouched.moved {
+            true => Doubt::Moved,
+            false => Doubt::Unconfirmed,
+        };
+        let is_doubtful = parts.vouched.moved || past.is_rebooted();
+        return (past.cosigned().is_some() && is_doubtful).then_some(doubt);
+    };
+    let witnessing = view.directory().node(&settings.node)?.witnessing.clone()?;
     if parts.vouched.moved {
         return Some(Doubt::Moved);
     }
