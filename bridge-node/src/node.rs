@@ -7,7 +7,7 @@ use bridge_certs::{Checked, Trust};
 use bridge_core::identity::{NodeId, ServiceId};
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_core::quota::Counters;
-use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
+use bridge_core::refusal::{PeerFault, Refusal};
 use bridge_journal::{Entry, Journal, Opened, RecordError};
 use bridge_signature::Signer;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ use crate::contracts::Contracts;
 use crate::cosigning::Cosigning;
 use crate::disk::Disk;
 use crate::epochs::History;
-use crate::gate::{Gate, Place};
+use crate::gate::Gate;
 use crate::log_share::LogShare;
 use crate::metrics::Limit;
 use crate::orders::Orders;
@@ -34,12 +34,13 @@ use crate::registries::Registries;
 use crate::replay::Replay;
 use crate::server::{Connection, House};
 use crate::settings::{Fault, Settings};
-use crate::shares::{Share, Shares};
+use crate::shares::Shares;
 use crate::stamping::Stamping;
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
 use crate::witness::Witness;
 
+mod admission;
 mod opening;
 mod parts;
 
@@ -321,53 +322,6 @@ impl Node {
             memory: limits.body_memory_bytes,
             total: limits.body_bytes,
             rate: limits.body_bytes_per_second,
-        }
-    }
-
-    /// Lets an exchange begin, or says why none may now: asked before anything of the request is read.
-    ///
-    /// # Errors
-    ///
-    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], [`NodeFault::DiskReserve`],
-    /// [`NodeFault::Overloaded`].
-    pub fn admit(&self, side: Side) -> Result<Place, Refusal> {
-        if self.house.draining.is_cancelled() {
-            return Err(Refusal::Node(NodeFault::Draining));
-        }
-        self.clock.check()?;
-        if let Some(stamping) = &self.stamping {
-            stamping.check(self.clock.now())?;
-        }
-        self.cosigning.check(self.clock.now())?;
-        if !self.disk.grants(0) {
-            return Err(Refusal::Node(NodeFault::DiskReserve));
-        }
-        let place = self.gate(side).enter();
-        place.ok_or(Refusal::Node(NodeFault::Overloaded))
-    }
-
-    /// A party's share of the places that there are now: known only when it is known who asks.
-    ///
-    /// # Errors
-    ///
-    /// [`NodeFault::Overloaded`] if the party holds more than are free.
-    pub fn share(&self, side: Side, party: &str) -> Result<Share, Refusal> {
-        let [outbound, inbound] = &self.shares;
-        let shares = match side {
-            Side::Consumer => outbound,
-            Side::Provider => inbound,
-        };
-        let (_taken, places) = self.gate(side).usage();
-        let share = shares.take_of(party, places);
-        share.ok_or(Refusal::Node(NodeFault::Overloaded))
-    }
-
-    /// The gate of one direction.
-    pub fn gate(&self, side: Side) -> &Arc<Gate> {
-        let [outbound, inbound] = &self.gates;
-        match side {
-            Side::Consumer => outbound,
-            Side::Provider => inbound,
         }
     }
 

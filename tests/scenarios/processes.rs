@@ -158,7 +158,14 @@ async fn sigterm_lets_the_exchange_under_way_end_and_takes_nothing_new() {
     let ready = world.consumer.health("/ready").await.unwrap();
     assert_eq!(
         (ready.status, ready.json()),
-        (200, json!({ "ready": true, "reasons": [] }))
+        (
+            200,
+            json!({
+                "ready": true,
+                "reasons": [],
+                "time_stamps": "nothing is stamped: the settings name no authority",
+            })
+        )
     );
     let under_way = world.consumer.get(PATH).send();
     let ending = async {

@@ -95,6 +95,8 @@ fn second(world: &World, address: &str) -> Node {
             pin,
             certificate: STANDARD.encode(&der),
         }],
+        witness: None,
+        witnessing: None,
         ..first.clone()
     }
 }

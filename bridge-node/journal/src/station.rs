@@ -16,7 +16,6 @@ use std::time::{Duration, Instant};
 
 use bridge_core::leaf::UnixMillis;
 use bridge_signature::Signer;
-use bytes::Bytes;
 use ring::rand::SystemRandom;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -25,15 +24,16 @@ use crate::disk::SegmentFile;
 use crate::entry::{Entry, Head, Receipt, receipt_text};
 use crate::error::{JournalError, RecordError};
 use crate::evidence::Place;
-use crate::frame::{FRAME_HEAD_BYTES, FrameKind, push_commit, push_frame};
-use crate::keeper::{Keeper, Order};
-use crate::note::{Checkpoint, NoteKey};
+use crate::frame::push_commit;
+use crate::keeper::Keeper;
+use crate::note::NoteKey;
 use crate::open_segment::OpenSegment;
 use crate::rows::Row;
 use crate::shared::{Published, Shared};
 use crate::tree::{Hash, Tree};
 use crate::unfinished::Unfinished;
 
+mod checkpoint;
 mod signing;
 mod turn;
 
@@ -337,35 +337,6 @@ impl Station {
             answer(reply, Ok(receipt));
         }
         Ok(())
-    }
-
-    /// Signs the tree as it is, durably, and then shows it.
-    fn checkpoint(&mut self) -> Result<(), JournalError> {
-        self.due = None;
-        if self.tree.size() == self.signed_size {
-            return Ok(());
-        }
-        let checkpoint = Checkpoint {
-            size: self.tree.size(),
-            root: self.tree.root(),
-        };
-        let note = self.note_key.sign(&checkpoint);
-        if FRAME_HEAD_BYTES + note.len() > self.room() {
-            self.roll()?;
-            // The leaf with an index's digest may have come into the tree.
-            return self.checkpoint();
-        }
-        push_frame(
-            &mut self.batch.bytes,
-            FrameKind::Checkpoint,
-            note.as_bytes(),
-        );
-        // crash here: the note was shown to nobody; another may be signed of the same or a larger tree.
-        self.flush()?;
-        self.signed_size = checkpoint.size;
-        let note = Bytes::from(note);
-        self.shared.state().checkpoint = Some((checkpoint, note.clone()));
-        self.keeper.order(Order::Show(note))
     }
 
     /// Returns how many bytes the batch may have before its commit.

@@ -30,6 +30,9 @@ pub enum Doubt {
     Closed,
 }
 
+/// What witnesses have cosigned, beside the journal's segments.
+const COSIGNED: &str = "cosigned";
+
 // === impl Doubt ===
 
 impl Doubt {
@@ -48,21 +51,22 @@ impl Doubt {
 pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
     let view = directory(settings, parts).await;
     let folder = journal_folder(settings);
+    let witnessed = match view {
+        Some(view) => Some((
+            view.directory().node(&settings.node)?.witnessing.clone()?,
+            view,
+        )),
+        None if folder.join(COSIGNED).is_file() => None,
+        None => return None,
+    };
     let evidence = parts.evidence_key();
     let opening = tokio::task::spawn_blocking(move || Past::open(&folder, evidence));
     // A journal that is new, damaged or of another log is judged when it is opened.
     let past = Arc::new(opening.await.ok()?.ok()?);
     let (checkpoint, note) = past.signed()?;
-    let Some(view) = view else {
-        // Nobody can be asked: what is cosigned on disk says that this log has witnesses.
-        let doubt = match parts.vouched.moved {
-            true => Doubt::Moved,
-            false => Doubt::Unconfirmed,
-        };
-        let is_doubtful = parts.vouched.moved || past.is_rebooted();
-        return (past.cosigned().is_some() && is_doubtful).then_some(doubt);
+    let Some((witnessing, view)) = witnessed else {
+        return unasked(&past, parts.vouched.moved);
     };
-    let witnessing = view.directory().node(&settings.node)?.witnessing.clone()?;
     if parts.vouched.moved {
         return Some(Doubt::Moved);
     }
@@ -119,6 +123,15 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
     } else {
         past.is_rebooted().then_some(Doubt::Unconfirmed)
     }
+}
+
+/// Nobody can be asked without a directory; what is cosigned on disk says that this log has witnesses.
+fn unasked(past: &Past, moved: bool) -> Option<Doubt> {
+    past.cosigned()?;
+    if moved {
+        return Some(Doubt::Moved);
+    }
+    past.is_rebooted().then_some(Doubt::Unconfirmed)
 }
 
 /// The directory, before there is a node.
