@@ -3,13 +3,15 @@
 //! Nothing was written yet, so nothing was signed that could be a second head.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bridge_directory::Client;
-use bridge_journal::Past;
+use bridge_journal::{Checkpoint, Past};
+use bytes::Bytes;
 use tokio::task::JoinSet;
 
 use super::journal_folder;
-use crate::cosigning::{AskError, Asker, Log, ask};
+use crate::cosigning::{AskError, Asked, Asker, Log, ask};
 use crate::node::Parts;
 use crate::peers::Peers;
 use crate::running::read_directory;
@@ -78,25 +80,8 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
         log: Arc::clone(&past),
         epoch: None,
     };
-    let asker = Arc::new(asker);
-    let mut asking = JoinSet::new();
-    for name in witnessing.by.clone() {
-        let (asker, note, within) = (Arc::clone(&asker), note.clone(), settings.witnesses.answer);
-        asking.spawn(async move {
-            let answer = ask(&asker, &name, (checkpoint, &note), 0);
-            let answered = tokio::time::timeout(within, answer).await;
-            let answered = answered.unwrap_or(Err(AskError::TimedOut));
-            if let Err(error) = &answered {
-                let error = crate::chain(error);
-                tracing::warn!(
-                    witness = name,
-                    error,
-                    "a witness does not confirm the journal"
-                );
-            }
-            answered
-        });
-    }
+    let within = settings.witnesses.answer;
+    let mut asking = ask_all(Arc::new(asker), &witnessing.by, (checkpoint, note), within);
     let (mut agreed, mut contradicting, mut closed) = (0_u32, 0_u32, false);
     let counting = async {
         while let Some(ended) = asking.join_next().await {
@@ -123,6 +108,34 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
     } else {
         past.is_rebooted().then_some(Doubt::Unconfirmed)
     }
+}
+
+/// Asks them all at once; who doesn't confirm is told of.
+fn ask_all(
+    asker: Arc<Asker<Arc<Past>>>,
+    witnesses: &[String],
+    (checkpoint, note): (Checkpoint, Bytes),
+    within: Duration,
+) -> JoinSet<Result<Asked, AskError>> {
+    let mut asking = JoinSet::new();
+    for name in witnesses.iter().cloned() {
+        let (asker, note) = (Arc::clone(&asker), note.clone());
+        asking.spawn(async move {
+            let answer = ask(&asker, &name, (checkpoint, &note), 0);
+            let answered = tokio::time::timeout(within, answer).await;
+            let answered = answered.unwrap_or(Err(AskError::TimedOut));
+            if let Err(error) = &answered {
+                let error = crate::chain(error);
+                tracing::warn!(
+                    witness = name,
+                    error,
+                    "a witness does not confirm the journal"
+                );
+            }
+            answered
+        });
+    }
+    asking
 }
 
 /// Nobody can be asked without a directory; what is cosigned on disk says that this log has witnesses.
