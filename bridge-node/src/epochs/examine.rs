@@ -81,7 +81,7 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
         epoch: None,
     };
     let within = settings.witnesses.answer;
-    let mut asking = ask_all(Arc::new(asker), &witnessing.by, (checkpoint, note), within);
+    let mut asking = ask_all(&Arc::new(asker), &witnessing.by, (checkpoint, note), within);
     let (mut agreed, mut contradicting, mut closed) = (0_u32, 0_u32, false);
     let counting = async {
         while let Some(ended) = asking.join_next().await {
@@ -112,14 +112,14 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
 
 /// Asks them all at once; who doesn't confirm is told of.
 fn ask_all(
-    asker: Arc<Asker<Arc<Past>>>,
+    asker: &Arc<Asker<Arc<Past>>>,
     witnesses: &[String],
     (checkpoint, note): (Checkpoint, Bytes),
     within: Duration,
 ) -> JoinSet<Result<Asked, AskError>> {
     let mut asking = JoinSet::new();
-    for name in witnesses.iter().cloned() {
-        let (asker, note) = (Arc::clone(&asker), note.clone());
+    for name in witnesses {
+        let (asker, name, note) = (Arc::clone(asker), name.clone(), note.clone());
         asking.spawn(async move {
             let answer = ask(&asker, &name, (checkpoint, &note), 0);
             let answered = tokio::time::timeout(within, answer).await;
