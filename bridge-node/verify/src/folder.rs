@@ -271,12 +271,15 @@ pub(crate) fn open(folder: &Path, name: &str) -> Result<(File, u64), FolderFault
     Ok((File::open(&path).map_err(unreadable)?, seen.len()))
 }
 
-/// Reads a regular file without keeping it, so that the system has it in memory when it is judged.
-pub(crate) fn warm(path: &Path) {
-    let seen = fs::metadata(path).ok().filter(fs::Metadata::is_file);
+/// Reads a regular file without keeping it, so that the system has it in memory when it is judged. One larger than `limit`
+/// is left alone: it is refused for that, and reading it may take for ever.
+pub(crate) fn warm(path: &Path, limit: u64) {
+    let is_good = |seen: &fs::Metadata| seen.is_file() && seen.len() <= limit;
+    let seen = fs::metadata(path).ok().filter(is_good);
     let file = seen.and_then(|_| File::open(path).ok());
     let mut room = vec![0; WARM_BYTES];
-    if let Some(mut file) = file {
+    if let Some(file) = file {
+        let mut file = file.take(limit);
         while file.read(&mut room).is_ok_and(|read| read > 0) {}
     }
 }

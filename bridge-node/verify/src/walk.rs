@@ -10,7 +10,7 @@ use crate::finding::{Finding, Findings};
 use crate::folder::{self, FolderFault, Layout, beside_name};
 use crate::note::{self, LogKey, NoteFault, VKEY_LIMIT_BYTES};
 use crate::secrets::{SecretsFault, aead_key, slot_offset};
-use crate::segment::SegmentFault;
+use crate::segment::{SEGMENT_LIMIT_BYTES, SegmentFault};
 use crate::tree::Tree;
 use crate::{Options, Progress, Report, Seen};
 
@@ -155,7 +155,7 @@ impl Walk<'_> {
             // While this segment is judged, the next one comes from the disk.
             let ahead = firsts.get(position + 1).map(|next| {
                 let path = self.folder.join(beside_name(*next, "segment"));
-                std::thread::spawn(move || folder::warm(&path))
+                std::thread::spawn(move || folder::warm(&path, SEGMENT_LIMIT_BYTES))
             });
             let read = self.segment(*first, following, &mut |leaves, read| {
                 progress(Progress {
