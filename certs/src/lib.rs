@@ -57,7 +57,7 @@ pub use keyfile::{
     KeyFileError, read_key_file, read_secret_file, write_key_file, write_secret_file,
 };
 pub use moment::Moment;
-pub use pem::{PemError, read_pem_certificates};
+pub use pem::{PemError, certificate_pem, read_pem_certificates};
 pub use profile::{IdentityKind, Profile, Profiles};
 pub use stamp::{Stamp, StampError};
 pub use trust::{Checked, Trust};

@@ -160,6 +160,11 @@ pub(crate) fn section(label: &str, der: &[u8]) -> Zeroizing<String> {
     text
 }
 
+/// Writes a certificate as PEM.
+pub fn certificate_pem(der: &[u8]) -> String {
+    section("CERTIFICATE", der).to_string()
+}
+
 fn sections(text: &[u8]) -> impl Iterator<Item = Result<(SectionKind, Vec<u8>), PemError>> {
     <(SectionKind, Vec<u8>) as PemObject>::pem_slice_iter(text)
         .map(|section| section.map_err(PemError::NotPem))

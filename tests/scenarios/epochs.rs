@@ -6,11 +6,10 @@ use std::process::Command;
 
 use bridge_core::leaf::{Kind, UnixMillis};
 use bridge_journal::{Filter, Verifier};
-use bridge_node::cosigning::round;
 use bridge_node::epochs::{Statement, number_of};
 use bridge_tests::agency::Agency;
 use bridge_tests::claims;
-use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::wait::now_s;
 use bridge_tests::world::{PATH, World, usual};
 
 /// Copies a folder as it is.
@@ -34,18 +33,6 @@ fn roll_back(data: &Path, snapshot: &Path) {
         .args([data, snapshot])
         .status();
     assert!(run.unwrap().success());
-}
-
-async fn cosign(agency: &Agency) {
-    let node = &agency.live().node;
-    let signed = || node.journal.signed().map(|(checkpoint, _)| checkpoint.size);
-    wait_until("all is signed", async || {
-        signed() == Some(node.journal.head().size)
-    })
-    .await;
-    round(node).await;
-    let cosigned = node.journal.cosigned().unwrap().0.size;
-    assert_eq!(Some(cosigned), signed());
 }
 
 fn epoch(agency: &Agency) -> u64 {
@@ -79,7 +66,7 @@ async fn tell(world: &World) {
 async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
     let mut world = witnessed().await;
     let first = world.consumer.get(PATH).by_key().send().await.request_id();
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     world.consumer.stop().await;
     let data = world.consumer.folder.join("data/journal");
     let snapshot = world.folder.path().join("snapshot");
@@ -90,7 +77,7 @@ async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
     tell(&world).await;
     assert_eq!(epoch(&world.consumer), 1);
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     let (last, _) = world.consumer.live().node.journal.cosigned().unwrap();
     world.consumer.stop().await;
 
@@ -113,7 +100,7 @@ async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
     // Exchanges go on, and the new log is cosigned by the witnesses, who were shown which log it follows.
     let second = world.consumer.get(PATH).by_key().send().await;
     second.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     // Its witnesses hold one head of the old log, and it is the true one.
     let old = Verifier::parse(&world.consumer.entry.nodes[0].journal).unwrap();
     for witness in [&world.provider, &world.stranger] {
@@ -154,7 +141,7 @@ async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
 async fn a_folder_that_was_moved_begins_a_new_epoch_and_the_other_is_closed() {
     let mut world = witnessed().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     world.consumer.stop().await;
     let (data, original) = (
         world.consumer.folder.join("data"),
@@ -172,7 +159,7 @@ async fn a_folder_that_was_moved_begins_a_new_epoch_and_the_other_is_closed() {
     tell(&world).await;
     assert_eq!(epoch(&world.consumer), 2);
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     world.consumer.stop().await;
 
     // The other copy of the same folder: whoever starts it is told that it is closed.
@@ -192,7 +179,7 @@ async fn a_folder_that_was_moved_begins_a_new_epoch_and_the_other_is_closed() {
 async fn a_witnessed_journal_that_was_moved_is_not_gone_on_with_while_there_is_no_directory() {
     let mut world = witnessed().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     world.consumer.stop().await;
     let (source, away) = (
         world.folder.path().join("directory"),
@@ -217,7 +204,7 @@ async fn a_witnessed_journal_that_was_moved_is_not_gone_on_with_while_there_is_n
 async fn a_statement_is_taken_from_the_nodes_exchange_key_only_and_once_an_epoch() {
     let mut world = witnessed().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     world.consumer.stop().await;
     world.consumer.vouched.moved = true;
     world.consumer.start().await;
@@ -289,7 +276,7 @@ async fn a_backup_of_a_running_node_is_restored_after_its_machine_is_lost_with_i
     world.consumer.officer(&stop).await.good();
     let stops = world.consumer.live().node.orders.standing().stops().count();
     assert_eq!(stops, 1);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     let backup = world.folder.path().join("backup");
     let config = world.consumer.config();
     let program = |words: &[&str]| {
@@ -314,7 +301,7 @@ async fn a_backup_of_a_running_node_is_restored_after_its_machine_is_lost_with_i
     assert!(!backup.join("journal/home").exists());
     // What comes after the backup is lost with the machine, and so is the journal key.
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     let refused = program(&["restore", backup.to_str().unwrap()]);
     assert!(
         refused.0 == Some(1) && refused.1.contains("has a journal"),
@@ -337,7 +324,7 @@ async fn a_backup_of_a_running_node_is_restored_after_its_machine_is_lost_with_i
         "a stop stands until it is lifted"
     );
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     world.consumer.stop().await;
     claims::verifies_folder(
         &world.consumer,

@@ -4,7 +4,6 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::leaf::{Kind, UnixMillis};
 use bridge_journal::{Verifier, Witness};
-use bridge_node::cosigning::round;
 use bridge_node::witness::{Submission, origin_hash};
 use bridge_tests::agency::Agency;
 use bridge_tests::answer::Answer;
@@ -51,17 +50,6 @@ fn sent(to: &Agency, method: &str, target: &str, body: impl Into<Bytes>) -> Sent
 async fn submit(from: &Agency, to: &Agency, body: impl Into<Bytes>) -> Answer {
     let sent = sent(to, "POST", "/witness/add-checkpoint", body);
     Puppet::of(from).send(to, sent).await
-}
-
-/// Waits until all that the node has journaled is under a checkpoint, and has it cosigned.
-async fn cosign(agency: &Agency) {
-    let node = &agency.live().node;
-    let signed = || node.journal.signed().map(|(checkpoint, _)| checkpoint.size);
-    wait_until("all is signed", async || {
-        signed() == Some(node.journal.head().size)
-    })
-    .await;
-    round(node).await;
 }
 
 fn cosigned_size(agency: &Agency) -> u64 {
@@ -162,14 +150,14 @@ async fn witnesses_that_are_away_stop_nothing_within_the_tolerated_time_and_all_
         .consumer_settings("[witnesses]\nevery_seconds = 3600\n");
     let mut world = Box::pin(witnessed(setup, 2, 1)).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.provider).await;
+    claims::cosign(&world.provider).await;
     let before = cosigned_size(&world.provider);
     assert!(before > 0);
 
     world.stranger.stop().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.provider).await;
-    cosign(&world.consumer).await;
+    claims::cosign(&world.provider).await;
+    claims::cosign(&world.consumer).await;
     assert_eq!(cosigned_size(&world.provider), before);
     assert_eq!(metric(&world.provider, "bridge_witnesses_silent").await, 1);
     assert!(
@@ -212,10 +200,10 @@ async fn witnesses_that_are_away_stop_nothing_within_the_tolerated_time_and_all_
         agency.refresh().await;
     }
     // The provider's own journal still waits; as a witness it answered.
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     let refused = world.consumer.get(PATH).by_key().send().await;
     refused.refused(502, "server.clientproxy.service_failed");
-    cosign(&world.provider).await;
+    claims::cosign(&world.provider).await;
     assert!(cosigned_size(&world.provider) > before);
     assert_eq!(metric(&world.provider, "bridge_witnesses_silent").await, 0);
     world.consumer.get(PATH).by_key().send().await.answered(200);
@@ -326,7 +314,7 @@ async fn a_witness_answers_strangers_as_the_specification_says_and_within_its_li
 async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
     let world = Box::pin(witnessed(World::with(), 2, 1)).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     let size = cosigned_size(&world.consumer);
     // Somebody with the consumer's journal key shows the provider another history of the same size.
     let offered = forged(&world.consumer, size, [9; 32]);
@@ -399,7 +387,7 @@ async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
     assert_ne!(held.root, other.root);
     // The true log goes on; the other never gets enough cosignatures.
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     assert!(cosigned_size(&world.consumer) > size);
 }
 
@@ -423,7 +411,7 @@ async fn a_node_whose_witnesses_hold_another_head_says_so_ends_and_begins_a_new_
             200
         );
     }
-    cosign(&world.consumer).await;
+    claims::cosign(&world.consumer).await;
     assert_eq!(cosigned_size(&world.consumer), 0);
     assert_eq!(
         metric(&world.consumer, "bridge_witnesses_contradicting").await,

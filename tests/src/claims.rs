@@ -2,10 +2,12 @@
 
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_journal::{Filter, Shown};
+use bridge_node::cosigning::round;
 use uuid::Uuid;
 
 use crate::agency::Agency;
 use crate::answer::Answer;
+use crate::wait::wait_until;
 use crate::world::World;
 
 /// All leaves of one exchange in an agency's journal, in order.
@@ -144,4 +146,19 @@ pub async fn reached(agency: &Agency, limit: &str) -> u64 {
     line.unwrap_or_else(|| panic!("{limit} is not counted"))
         .parse()
         .unwrap()
+}
+
+/// Waits until all that the node has journaled is under a checkpoint, and has it cosigned.
+///
+/// # Panics
+///
+/// If its witnesses do not cosign all.
+pub async fn cosign(agency: &Agency) {
+    let node = &agency.live().node;
+    let signed = || node.journal.signed().map(|(checkpoint, _)| checkpoint.size);
+    wait_until("all is signed", async || {
+        signed() == Some(node.journal.head().size)
+    })
+    .await;
+    round(node).await;
 }

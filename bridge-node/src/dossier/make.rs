@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_certs::cms::{SealError, Sealer};
-use bridge_certs::{read_key_file, read_pem_certificates};
+use bridge_certs::{certificate_pem, read_key_file, read_pem_certificates};
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_journal::{KeptStamp, ReadError, Shown};
 use ring::digest::{SHA256, digest};
@@ -241,7 +241,7 @@ fn messages(
         }
         let file = format!("certificates/{name}.pem");
         match certificate(node, view, signed.key_id) {
-            Some(der) => parts.add(&*file, pem(&der)),
+            Some(der) => parts.add(&*file, certificate_pem(&der)),
             None => parts.lack(&file, "the directory in force has no key with this id"),
         }
         told.insert(
@@ -268,7 +268,10 @@ fn certificate(node: &Node, view: Option<&View>, key_id: &str) -> Option<Vec<u8>
 }
 
 fn authorities(node: &Node) -> String {
-    node.trust.certificates().map(|der| pem(der)).collect()
+    node.trust
+        .certificates()
+        .map(|der| certificate_pem(der))
+        .collect()
 }
 
 /// Adds the receipt that the other node gave, with its proof from that node's log; returns the key of that log.
@@ -340,23 +343,6 @@ fn exchange(records: &[Shown]) -> Value {
         "outcome": last.outcome,
         "status": last.status,
     })
-}
-
-fn pem(der: &[u8]) -> String {
-    let text = STANDARD.encode(der);
-    let mut pem = "-----BEGIN CERTIFICATE-----\n".to_owned();
-    let mut rest = text.as_str();
-    while let Some((line, after)) = rest.split_at_checked(64) {
-        pem.push_str(line);
-        pem.push('\n');
-        rest = after;
-    }
-    if !rest.is_empty() {
-        pem.push_str(rest);
-        pem.push('\n');
-    }
-    pem.push_str("-----END CERTIFICATE-----\n");
-    pem
 }
 
 fn pretty(value: &Value) -> String {
