@@ -5,8 +5,11 @@ use crate::bytes::{Hash, node_hash, sha256};
 /// How many hashes a full tile holds.
 pub(crate) const TILE_HASHES: usize = 256;
 
+/// The same, as leaves are counted.
+pub(crate) const TILE_WIDTH: u64 = 256;
+
 /// Heights of the binary tree in one level of tiles.
-const TILE_HEIGHT: usize = 8;
+pub(crate) const TILE_HEIGHT: usize = 8;
 
 /// A tree that grows to the right; its memory does not depend on its size.
 #[derive(Debug, Clone, Default)]

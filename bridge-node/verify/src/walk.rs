@@ -153,9 +153,10 @@ impl Walk<'_> {
         for (position, first) in firsts.iter().enumerate() {
             let following = firsts.len() - position - 1;
             // While this segment is judged, the next one comes from the disk.
-            let ahead = firsts.get(position + 1).map(|next| {
+            let ahead = firsts.get(position + 1).and_then(|next| {
                 let path = self.folder.join(beside_name(*next, "segment"));
-                std::thread::spawn(move || folder::warm(&path, SEGMENT_LIMIT_BYTES))
+                let warm = move || folder::warm(&path, SEGMENT_LIMIT_BYTES);
+                std::thread::Builder::new().spawn(warm).ok()
             });
             let read = self.segment(*first, following, &mut |leaves, read| {
                 progress(Progress {

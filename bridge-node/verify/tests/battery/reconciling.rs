@@ -484,6 +484,39 @@ fn a_journal_that_does_not_verify_is_said_and_is_no_clean_result() {
 }
 
 #[test]
+fn a_pipe_in_the_stead_of_a_file_ends_the_reading_and_does_not_hold_it() {
+    let ends = Ends::write(3, |_, _| {});
+    let pipe = |path: &std::path::Path| {
+        let made = std::process::Command::new("mkfifo").arg(path).status();
+        assert!(made.unwrap().success());
+    };
+    let origin = ends.provider().join("origin");
+    fs::remove_file(&origin).unwrap();
+    pipe(&origin);
+    let leaves = ends.folder.path().join("leaves");
+    pipe(&leaves);
+    for source in [ends.provider(), leaves] {
+        let mut plan = ends.plan();
+        plan.sources[1] = source;
+        let (told, ended) = std::sync::mpsc::channel();
+        // A reading that is held is left to itself.
+        std::thread::spawn(move || {
+            let refused = reconcile(&plan, &mut |_| {}, &mut |_| {});
+            drop(told.send(refused.map(drop)));
+        });
+        let refused = ended.recv_timeout(std::time::Duration::from_mins(1));
+        let refused = refused.expect("it ends");
+        assert!(
+            matches!(
+                refused,
+                Err(ReconcileError::Unknown { .. } | ReconcileError::Work(_))
+            ),
+            "{refused:?}"
+        );
+    }
+}
+
+#[test]
 fn journals_of_one_member_or_one_log_twice_are_refused() {
     let ends = Ends::write(3, |_, _| {});
     let mut plan = ends.plan();
