@@ -59,20 +59,25 @@ impl Tree {
     }
 
     /// The root of the tree.
-    ///
-    /// Standard: RFC 6962 §2.1.
     pub(crate) fn root(&self) -> Hash {
-        let mut peaks = self.peaks.iter().rev();
-        let Some(&last) = peaks.next() else {
-            return sha256(&[]);
-        };
-        peaks.fold(last, |right, left| node_hash(left, &right))
+        root_over(self.peaks.iter())
     }
 
     /// Hashes of the incomplete tile of each level, down from the leaves.
     pub(crate) fn edge(&self) -> &[Vec<Hash>] {
         &self.levels
     }
+}
+
+/// The root over perfect subtrees from left to right.
+///
+/// Standard: RFC 6962 §2.1.
+pub(crate) fn root_over<'a>(peaks: impl DoubleEndedIterator<Item = &'a Hash>) -> Hash {
+    let mut peaks = peaks.rev();
+    let Some(&last) = peaks.next() else {
+        return sha256(&[]);
+    };
+    peaks.fold(last, |right, left| node_hash(left, &right))
 }
 
 /// How many full tiles a tree of `size` leaves has at `level`.
