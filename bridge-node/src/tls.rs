@@ -9,12 +9,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bridge_certs::{Checked, KeyFileError, Profile, Trust, read_key_file, read_pem_certificates};
+use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
-use rustls::{ClientConfig, ServerConfig};
+use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
 mod look;
 mod verifier;
@@ -130,24 +131,34 @@ fn peer_client_with(
         .dangerous()
         .with_custom_certificate_verifier(verifier)
         .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?;
-    config.resumption = rustls::client::Resumption::disabled();
+    config.resumption = Resumption::disabled();
     config.enable_early_data = false;
     config.enable_sni = false;
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(config)
 }
 
-/// The client side towards web servers whose certificates are from the given authorities.
+/// The client side towards web servers that are no nodes: known by name, under the authorities of a PEM file.
 ///
 /// # Errors
 ///
-/// [`TlsError::Tls`] if rustls refuses the settings.
-pub fn web_client(roots: rustls::RootCertStore) -> Result<Arc<ClientConfig>, TlsError> {
+/// [`TlsError::Certificate`] if the file holds none, or something else than authorities; [`TlsError::Tls`] if rustls refuses
+/// the settings.
+pub fn web_client(anchors: &Path) -> Result<Arc<ClientConfig>, TlsError> {
+    let in_file = |error: &dyn std::error::Error| {
+        TlsError::Certificate(format!("{}: {}", anchors.display(), crate::chain(error)))
+    };
+    let mut roots = RootCertStore::empty();
+    for certificate in read_pem_certificates(anchors).map_err(|error| in_file(&error))? {
+        let added = roots.add(certificate.into());
+        added.map_err(|error| in_file(&error))?;
+    }
     let mut config = ClientConfig::builder_with_provider(provider())
-        .with_safe_default_protocol_versions()?
+        .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots)
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
+    config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
 
@@ -180,7 +191,7 @@ pub fn peer_of(
 ///
 /// [`TlsError::Tls`] if certificate and key do not fit.
 pub fn system_client(
-    roots: rustls::RootCertStore,
+    roots: RootCertStore,
     identity: &TlsIdentity,
 ) -> Result<ClientConfig, TlsError> {
     let mut config = ClientConfig::builder_with_provider(provider())

@@ -46,7 +46,7 @@ const INSTALL: Line = (
 );
 
 /// Commands that are run here, in the order of their document.
-const TOUR: [Line; 4] = [
+const TOUR: [Line; 5] = [
     (
         "README.md",
         "target/release/bridge-node demo --once --dir demo-data",
@@ -58,6 +58,10 @@ const TOUR: [Line; 4] = [
     (
         "README.md",
         "target/release/bridge-node audit verify demo-data/tax/data/journal --evidence-key demo-data/tax/keys/evidence.key",
+    ),
+    (
+        "README.md",
+        "target/release/bridge-node audit reconcile demo-data/tax/data/journal demo-data/population/data/journal",
     ),
     (
         "README.md",
@@ -305,7 +309,11 @@ fn the_five_minute_tour_works_as_written() {
         .collect();
     assert!(told[1].contains(": good ("), "{told:#?}");
     assert!(told[2].contains(": verified: "), "{told:#?}");
-    assert!(told[3].starts_with("population-person-tax@"), "{told:#?}");
+    assert!(
+        told[3].ends_with("1 matched, 1 explained, 0 open, 0 missing, 0 differ\n"),
+        "{told:#?}"
+    );
+    assert!(told[4].starts_with("population-person-tax@"), "{told:#?}");
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
 use serde::Deserialize;
 
 use super::Fault;
@@ -65,11 +65,11 @@ impl Witnesses {
             tls: None,
         };
         let tls = raw.anchors.as_ref().and_then(|path| {
-            read_anchors(&folder.join(path))
-                .map_err(|what| {
+            crate::tls::web_client(&folder.join(path))
+                .map_err(|error| {
                     faults.push(Fault::new(
                         "witnesses.anchors",
-                        what,
+                        crate::chain(&error),
                         "give a PEM file of the authorities that witnesses' web certificates are from",
                     ));
                 })
@@ -77,19 +77,4 @@ impl Witnesses {
         });
         Self { tls, ..new }
     }
-}
-
-fn read_anchors(path: &Path) -> Result<Arc<ClientConfig>, String> {
-    let certificates =
-        bridge_certs::read_pem_certificates(path).map_err(|error| crate::chain(&error))?;
-    let mut roots = RootCertStore::empty();
-    let (added, _ignored) =
-        roots.add_parsable_certificates(certificates.into_iter().map(Into::into));
-    if added == 0 {
-        return Err(format!(
-            "{}: no certificate of an authority",
-            path.display()
-        ));
-    }
-    crate::tls::web_client(roots).map_err(|error| crate::chain(&error))
 }

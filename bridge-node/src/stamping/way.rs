@@ -5,7 +5,6 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bridge_certs::read_pem_certificates;
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
 use http::{Request, Response, StatusCode, Uri};
@@ -13,15 +12,15 @@ use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use rustls::client::WebPkiServerVerifier;
-use rustls::pki_types::{CertificateDer, ServerName};
-use rustls::{ClientConfig, RootCertStore};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::Patience;
 use crate::settings::TimeAuthority;
+use crate::tls::web_client;
 
 /// Where an authority is and how it is reached.
 pub(super) struct Way {
@@ -74,7 +73,7 @@ impl Way {
         let secure = told.url.scheme_str() == Some("https");
         let tls = match &told.anchors {
             Some(path) if secure => {
-                let config = tls(path).map_err(|what| format!("{}: {what}", path.display()))?;
+                let config = web_client(path).map_err(|error| crate::chain(&error))?;
                 let name = ServerName::try_from(host.clone())
                     .map_err(|error| format!("{}: {error}", told.url))?;
                 Some((config, name))
@@ -185,28 +184,6 @@ impl fmt::Debug for Way {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Way({self})")
     }
-}
-
-/// TLS towards a web server of an authority: by name, under the anchors given.
-fn tls(anchors: &std::path::Path) -> Result<Arc<ClientConfig>, String> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let mut roots = RootCertStore::empty();
-    for certificate in read_pem_certificates(anchors).map_err(|error| crate::chain(&error))? {
-        roots
-            .add(CertificateDer::from(certificate))
-            .map_err(|error| error.to_string())?;
-    }
-    let verifier =
-        WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .map_err(|error| error.to_string())?;
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| error.to_string())?
-        .with_webpki_verifier(verifier)
-        .with_no_client_auth();
-    config.resumption = rustls::client::Resumption::disabled();
-    Ok(Arc::new(config))
 }
 
 const QUERY: &str = "application/timestamp-query";

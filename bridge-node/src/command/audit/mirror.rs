@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bridge_certs::read_pem_certificates;
 use bridge_verify::{Fetch, MirrorWriter, Options};
 use bytes::Bytes;
 use clap::Args;
@@ -11,8 +10,7 @@ use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
-use rustls::RootCertStore;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
 use tokio::runtime::Runtime;
 
@@ -138,8 +136,8 @@ impl Site {
         let (authority, path) = rest.split_once('/').unwrap_or((rest, ""));
         let tls = match (scheme, ca) {
             ("https", Some(ca)) => {
-                let config = crate::tls::web_client(roots(ca)?)
-                    .map_err(|error| Failure::failed("--ca", &error))?;
+                let config =
+                    crate::tls::web_client(ca).map_err(|error| Failure::failed("--ca", &error))?;
                 Some(config.into())
             }
             ("https", None) => {
@@ -176,16 +174,6 @@ impl Site {
             connection: None,
         })
     }
-}
-
-fn roots(ca: &Path) -> Result<RootCertStore, Failure> {
-    let mut roots = RootCertStore::empty();
-    for certificate in read_pem_certificates(ca).map_err(|e| Failure::failed("--ca", &e))? {
-        roots
-            .add(CertificateDer::from(certificate))
-            .map_err(|error| Failure::failed("--ca", &error))?;
-    }
-    Ok(roots)
 }
 
 impl Fetch for Site {
