@@ -23,7 +23,7 @@ pub(in crate::command) struct Fetch {
     /// The file to write.
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
-    /// From this time on, RFC 3339.
+    /// From this time on, RFC 3339; some leaves of before may be in the file too.
     #[arg(long)]
     from: Option<String>,
     #[command(flatten)]

@@ -222,7 +222,18 @@ mod tests {
                 .add(&id, (usize::from(index >= 1500), index), &[7; 100])
                 .unwrap();
         }
-        let mut groups = read(&mut parts).unwrap();
+        let folder = parts.folder.clone();
+        let is_split = || {
+            let mut entries = fs::read_dir(&folder).unwrap();
+            entries.any(|entry| entry.unwrap().path().is_dir())
+        };
+        let mut groups = Vec::new();
+        parts
+            .groups(0, &mut |group| {
+                assert!(is_split());
+                groups.push(group.to_vec());
+            })
+            .unwrap();
         groups.sort_by_key(|group| group[0].index);
         assert_eq!(groups.len(), 1000);
         for (number, group) in (0_u64..).zip(&groups) {
