@@ -131,6 +131,8 @@ enum Command {
 pub enum Failure {
     /// Something failed: exit code 1.
     Failed(String),
+    /// It can't be had now; the same may be asked again: exit code 1.
+    Busy(String),
     /// An argument is wrong: exit code 64.
     Usage(String),
     /// Evidence does not verify: exit code 2.
@@ -150,7 +152,7 @@ impl Failure {
     /// 1 failed, 2 evidence does not verify, 64 usage or settings.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Failed(_) => 1,
+            Self::Failed(_) | Self::Busy(_) => 1,
             Self::NotGenuine(_) => 2,
             Self::Usage(_) | Self::Settings(_) => 64,
         }
@@ -159,7 +161,9 @@ impl Failure {
     /// Lines for standard error.
     pub fn lines(&self) -> Vec<String> {
         match self {
-            Self::Failed(what) | Self::Usage(what) => what.lines().map(str::to_owned).collect(),
+            Self::Failed(what) | Self::Busy(what) | Self::Usage(what) => {
+                what.lines().map(str::to_owned).collect()
+            }
             Self::NotGenuine(findings) => findings.clone(),
             Self::Settings(faults) => faults.iter().map(ToString::to_string).collect(),
         }

@@ -33,9 +33,23 @@ pub struct Asked {
     pub from: u64,
     /// Leaves of the tree that the pages prove; unknown for the first page.
     pub size: Option<u64>,
-    /// Leaves of before are not shown, Unix milliseconds.
+    /// Segments that ended before it are not looked into, Unix milliseconds; a leaf of before may be shown.
     pub since_ms: u64,
 }
+
+/// Why another node gave no page.
+#[derive(Debug)]
+pub struct NoPage {
+    /// It has no room now; the same may be asked again.
+    pub is_busy: bool,
+    /// Why, in words.
+    pub why: String,
+}
+
+/// The least that a node's settings let it look at for a page which is not the last: so many leaves, or bytes of items.
+pub const LEAST_PAGE_LEAVES: u64 = 256;
+/// See [`LEAST_PAGE_LEAVES`].
+pub const LEAST_PAGE_BYTES: u64 = 64 << 10;
 
 /// A page may be larger than what this node would give by its own settings: the largest that any may.
 const PAGE_LIMIT: usize = 66 << 20;
@@ -61,6 +75,17 @@ impl PageShares {
         let count = taken.1.entry(member.clone()).or_default();
         *count += 1;
         *count <= self.limit
+    }
+}
+
+// === impl NoPage ===
+
+impl NoPage {
+    fn of(why: impl Into<String>) -> Self {
+        Self {
+            is_busy: false,
+            why: why.into(),
+        }
     }
 }
 
@@ -166,16 +191,16 @@ fn write(vkey: &str, page: &Page) -> Bytes {
 ///
 /// # Errors
 ///
-/// Why there is none, in words.
-pub async fn ask(node: &Arc<Node>, peer: &NodeId, asked: Asked) -> Result<Bytes, String> {
-    let words = |error: &dyn std::error::Error| crate::chain(error);
+/// [`NoPage`].
+pub async fn ask(node: &Arc<Node>, peer: &NodeId, asked: Asked) -> Result<Bytes, NoPage> {
+    let words = |error: &dyn std::error::Error| NoPage::of(crate::chain(error));
     let view = node.watch.view(node.clock.now_s());
-    let view = view.map_err(|refusal| refusal.to_string())?;
+    let view = view.map_err(|refusal| NoPage::of(refusal.to_string()))?;
     let known = view.addresses(peer.member()).into_iter();
     let mut known = known.map(|(address, record)| (address, record.name.clone(), &record.journal));
     let (to, authority, vkey) = known
         .find(|(address, _, _)| address.node == *peer)
-        .ok_or("the directory has no such node")?;
+        .ok_or_else(|| NoPage::of("the directory has no such node"))?;
     let mut line = node.peers.line(&to).await.map_err(|error| words(&error))?;
     let request = Request::get(format!("{LEAVES}?{}", asked.query()))
         .header("host", authority)
@@ -185,17 +210,21 @@ pub async fn ask(node: &Arc<Node>, peer: &NodeId, asked: Asked) -> Result<Bytes,
         let response = line.send(request).await.map_err(|error| words(&error))?;
         let status = response.status();
         let body = Limited::new(response.into_body(), PAGE_LIMIT).collect();
-        let body = body.await.map_err(|error| error.to_string())?.to_bytes();
-        if status != http::StatusCode::OK {
-            return Err(format!("it answers {status}: {}", said(&body)));
-        }
-        Ok(body)
+        let body = body.await.map_err(|error| NoPage::of(error.to_string()))?;
+        Ok((status, body.to_bytes()))
     };
-    let body = tokio::time::timeout(node.settings.limits.exchange_timeout, reading).await;
-    let body = body.map_err(|_elapsed| "no answer in time".to_owned())??;
+    let read = tokio::time::timeout(node.settings.limits.exchange_timeout, reading).await;
+    let (status, body) = read.map_err(|_elapsed| NoPage::of("no answer in time"))??;
+    if status != http::StatusCode::OK {
+        return Err(NoPage {
+            is_busy: status == http::StatusCode::SERVICE_UNAVAILABLE,
+            why: format!("it answers {status}: {}", said(&body)),
+        });
+    }
     node.peers.keep(line);
     if !body.starts_with(format!("{vkey}\n").as_bytes()) {
-        return Err("it shows another verifier key than the directory lists".to_owned());
+        let why = "it shows another verifier key than the directory lists";
+        return Err(NoPage::of(why));
     }
     Ok(body)
 }

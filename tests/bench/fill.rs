@@ -20,7 +20,7 @@ usage: bridge-fill LEAVES FOLDER [--side consumer|provider] [--without N] [--evi
 
 fills FOLDER/journal, or adds to it, with LEAVES leaves of one end of exchanges, two each, and prints what they cost; the other end of the
 same exchanges comes of --side. --without leaves one exchange out, counted from 0. Leaves have the fields of a
-real exchange, about 600 bytes, and with --evidence a sealed message of 2 KiB beside each answer; nothing is signed but
+real exchange, about 700 bytes, and with --evidence a sealed message of 2 KiB beside each answer; nothing is signed but
 checkpoints. --kill ends like a killed process. reopen says how long opening takes, and reading a day.";
 
 /// What goes wrong here ends the program with one sentence; nothing reacts to its kind.
@@ -66,8 +66,13 @@ fn run() -> Result<(), Failure> {
     };
     while let Some(word) = words.next() {
         match word.as_str() {
-            "--side" if words.next().ok_or(USAGE)? == "provider" => plan.side = Side::Provider,
-            "--side" => {}
+            "--side" => {
+                plan.side = match words.next().as_deref() {
+                    Some("consumer") => Side::Consumer,
+                    Some("provider") => Side::Provider,
+                    _ => return Err(USAGE.into()),
+                };
+            }
             "--without" => plan.without = Some(words.next().ok_or(USAGE)?.parse()?),
             "--evidence" => plan.evidence = true,
             "--kill" => plan.kill = true,

@@ -128,7 +128,7 @@ fn openssl_verifies(world: &World, response: &Path) {
 }
 
 #[tokio::test]
-async fn a_checkpoint_is_stamped_and_openssl_verifies_what_is_kept() {
+async fn s51_a_checkpoint_is_stamped_and_openssl_verifies_what_is_kept() {
     let (world, authority) = world(BY_HAND).await;
     world.consumer.get(PATH).send().await.answered(200);
     first_round(&world.consumer).await;
@@ -178,7 +178,7 @@ async fn a_node_without_authorities_works_as_before_and_says_that_nothing_is_sta
 }
 
 #[tokio::test]
-async fn one_time_stamp_serves_for_two_thousand_exchanges() {
+async fn s51_s52_one_time_stamp_serves_for_two_thousand_exchanges() {
     let (world, authority) = world(BY_HAND).await;
     first_round(&world.consumer).await;
     let journal = &world.consumer.live().node.journal;
@@ -218,7 +218,7 @@ async fn join(all: &mut [std::pin::Pin<Box<impl Future<Output = ()>>>]) {
 }
 
 #[tokio::test]
-async fn authorities_are_asked_in_order_until_one_has_stamped() {
+async fn s55_authorities_are_asked_in_order_until_one_has_stamped() {
     let mut world = World::with().contract(usual()).make().await;
     let [first, second, third] = [
         authority(&world, "first").await,
@@ -239,7 +239,7 @@ async fn authorities_are_asked_in_order_until_one_has_stamped() {
 }
 
 #[tokio::test]
-async fn without_a_stamp_for_too_long_nothing_is_exchanged_and_it_recovers_by_itself() {
+async fn s54_without_a_stamp_for_too_long_nothing_is_exchanged_and_it_recovers_by_itself() {
     let (world, authority) = world(QUICK).await;
     first_round(&world.consumer).await;
     world.consumer.get(PATH).send().await.answered(200);

@@ -6,13 +6,14 @@
 mod bytes;
 mod documents;
 mod heads;
+mod logs;
 mod small;
 
 /// A name, and what the bytes are given to.
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets, in the order of a message's way.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 21] = [
     ("head", bytes::head),
     ("framing", bytes::framing),
     ("target", heads::target),
@@ -32,6 +33,8 @@ pub const TARGETS: [Target; 19] = [
     ("cut", documents::cut_answer),
     ("leaf", bytes::leaf),
     ("journal", bytes::journal),
+    ("leaves", logs::leaves),
+    ("mirror", logs::mirror),
 ];
 
 /// Gives bytes to the target of this name; says whether they were taken for what the target reads.

@@ -17,7 +17,7 @@ pub struct PageQuery<'a> {
     pub from: u64,
     /// Leaves of the tree that the pages together prove; the newest checkpoint's if it is not known yet.
     pub size: Option<u64>,
-    /// Leaves of before this time are not shown, Unix milliseconds.
+    /// Segments that ended before this time are not looked into, Unix milliseconds; leaves of before in others are shown.
     pub since_ms: u64,
     /// How many leaves are looked at.
     pub leaves: u64,

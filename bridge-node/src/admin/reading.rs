@@ -93,10 +93,18 @@ async fn leaves(node: &Arc<Node>, officer: &Officer, query: &str) -> Reply {
             200,
             &json!({ "member": member, "page": STANDARD.encode(page) }),
         ),
-        Err(why) => reply(
-            502,
-            &json!({ "error": format!("{peer}: {why}"), "hint": "bridge-node probe tells what works towards it" }),
-        ),
+        Err(refused) => {
+            let error = format!("{peer}: {}", refused.why);
+            let (status, hint) = if refused.is_busy {
+                (
+                    503,
+                    "ask again in a minute: it gives each member so many pages",
+                )
+            } else {
+                (502, "bridge-node probe tells what works towards it")
+            };
+            reply(status, &json!({ "error": error, "hint": hint }))
+        }
     }
 }
 

@@ -142,8 +142,20 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
         Command::Verify {
-            folder, key, ca, ..
-        } if mirror::is_mirror(&folder) => mirror::verify(&folder, key.as_deref(), ca.as_deref()),
+            folder,
+            evidence_key,
+            key,
+            time_trust,
+            ca,
+        } if mirror::is_mirror(&folder) => {
+            if evidence_key.is_some() || time_trust.is_some() {
+                return Err(Failure::Usage(hint(
+                    "a mirror has neither evidence nor time-stamps",
+                    "give the journal's folder, or leave out --evidence-key and --time-trust",
+                )));
+            }
+            mirror::verify(&folder, key.as_deref(), ca.as_deref())
+        }
         Command::Verify {
             folder,
             evidence_key,

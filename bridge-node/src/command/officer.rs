@@ -9,7 +9,7 @@ use bridge_signature::{
 };
 use bytes::Bytes;
 use clap::Args;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -45,7 +45,7 @@ impl Access {
     ///
     /// # Errors
     ///
-    /// [`Failure::Failed`] with the node's own words.
+    /// [`Failure::Failed`] with the node's own words, [`Failure::Busy`] if it can't answer now.
     pub(super) fn ask(&self, target: &str) -> Result<Value, Failure> {
         self.send(target, None)
     }
@@ -125,11 +125,16 @@ pub(super) async fn exchange(
             .to_owned()
     };
     let (what, remedy) = (text("error"), text("hint"));
-    Err(Failure::Failed(if remedy.is_empty() {
+    let text = if remedy.is_empty() {
         what
     } else {
         hint(&what, &remedy)
-    }))
+    };
+    Err(if status == StatusCode::SERVICE_UNAVAILABLE {
+        Failure::Busy(text)
+    } else {
+        Failure::Failed(text)
+    })
 }
 
 fn sign(

@@ -6,6 +6,7 @@ use bridge_core::head::HeadRules;
 use serde::Deserialize;
 
 use super::Fault;
+use crate::concerned::{LEAST_PAGE_BYTES, LEAST_PAGE_LEAVES};
 use crate::pace::Slowest;
 
 /// The limits of a node.
@@ -253,15 +254,15 @@ impl Limits {
             audit_page_bytes: size(limit(
                 "audit_page_bytes",
                 raw.audit_page_bytes,
-                (64 * KIB, 4 * MIB, 64 * MIB),
+                (LEAST_PAGE_BYTES, 4 * MIB, 64 * MIB),
             )),
             // Some tenths of a second of one thread.
             audit_page_leaves: limit(
                 "audit_page_leaves",
                 raw.audit_page_leaves,
-                (256, 65_536, 1_048_576),
+                (LEAST_PAGE_LEAVES, 65_536, 1_048_576),
             ),
-            // Ten million leaves in less than two minutes; each page is a leaf.
+            // Eight million leaves, or half a gibibyte of those shown; who needs more waits for the next minute.
             audit_pages_per_minute: limit(
                 "audit_pages_per_minute",
                 raw.audit_pages_per_minute,

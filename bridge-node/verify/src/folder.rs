@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use crate::finding::{Finding, Findings};
 use crate::tree::full_tiles;
@@ -257,18 +257,22 @@ fn names(
 
 /// Opens a regular file; a pipe or a device would block or never end.
 pub(crate) fn open(folder: &Path, name: &str) -> Result<(File, u64), FolderFault> {
-    let path: PathBuf = folder.join(name);
+    open_at(&folder.join(name))
+}
+
+/// As [`open`], of a whole path.
+pub(crate) fn open_at(path: &Path) -> Result<(File, u64), FolderFault> {
     let unreadable = |error: io::Error| {
         if error.kind() == io::ErrorKind::NotFound {
             return FolderFault::Missing("a journal folder has it");
         }
         FolderFault::Unreadable(error.to_string())
     };
-    let seen = fs::metadata(&path).map_err(unreadable)?;
+    let seen = fs::metadata(path).map_err(unreadable)?;
     if !seen.is_file() {
         return Err(FolderFault::NotAFile);
     }
-    Ok((File::open(&path).map_err(unreadable)?, seen.len()))
+    Ok((File::open(path).map_err(unreadable)?, seen.len()))
 }
 
 /// Reads a regular file without keeping it, so that the system has it in memory when it is judged. One larger than `limit`

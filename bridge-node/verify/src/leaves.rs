@@ -3,8 +3,9 @@
 //! The whole tree stands in the file from left to right: the leaves that were chosen as they are, and what
 //! lies between them as the hashes of the largest whole subtrees. So size and root can be derived again.
 
-use crate::bytes::{Hash, node_hash, sha256};
+use crate::bytes::{Hash, node_hash};
 use crate::note::{KeyFault, NoteFault};
+use crate::tree::root_over;
 
 mod read;
 mod write;
@@ -107,14 +108,8 @@ impl Row {
     }
 
     /// The root of a row that began at 0.
-    ///
-    /// Standard: RFC 6962 §2.1.
     pub(crate) fn root(&self) -> Hash {
-        let mut peaks = self.peaks.iter().rev();
-        let Some((_, last)) = peaks.next() else {
-            return sha256(&[]);
-        };
-        peaks.fold(*last, |right, (_, left)| node_hash(left, &right))
+        root_over(self.peaks.iter().map(|(_, hash)| hash))
     }
 }
 

@@ -1,7 +1,8 @@
 //! Holds the journals of two members against each other: every exchange has two ends, and both must tell of it.
 //!
 //! Each source is read once and verified as it is read. Its leaves go to files by a keyed hash of the request id, so that
-//! memory is bounded by one such file, however long the journals are; then each file is judged alone.
+//! memory is bounded by one such file, however long the journals are; then each file is judged alone. One that is too large
+//! for that is spread over files again.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -66,10 +67,12 @@ pub enum ReconcileError {
     #[error("the files for sorting")]
     Work(#[from] io::Error),
     /// More leaves have one request id than any exchange can have.
-    #[error("more than {limit} bytes of leaves fall together: they were made to")]
+    #[error(
+        "one request id has more than {limit} leaves, or too many bytes of them: they were made to"
+    )]
     Crowded {
-        /// The most that is taken.
-        limit: u64,
+        /// The most leaves that are taken.
+        limit: usize,
     },
 }
 
@@ -180,14 +183,14 @@ pub fn reconcile(
     let all = parts.count();
     for done in 0..all {
         progress(Step::Comparing { done, all });
-        for records in parts.groups(done)? {
-            if let Some(exchange) = judge.exchange(&records) {
+        parts.groups(done, &mut |records| {
+            if let Some(exchange) = judge.exchange(records) {
                 summary.count(exchange.class);
                 if exchange.class != Class::Matched {
                     each(&exchange);
                 }
             }
-        }
+        })?;
     }
     Ok(summary)
 }

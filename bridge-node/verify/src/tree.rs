@@ -5,8 +5,11 @@ use crate::bytes::{Hash, node_hash, sha256};
 /// How many hashes a full tile holds.
 pub(crate) const TILE_HASHES: usize = 256;
 
+/// The same, as leaves are counted.
+pub(crate) const TILE_WIDTH: u64 = 256;
+
 /// Heights of the binary tree in one level of tiles.
-const TILE_HEIGHT: usize = 8;
+pub(crate) const TILE_HEIGHT: usize = 8;
 
 /// A tree that grows to the right; its memory does not depend on its size.
 #[derive(Debug, Clone, Default)]
@@ -56,20 +59,25 @@ impl Tree {
     }
 
     /// The root of the tree.
-    ///
-    /// Standard: RFC 6962 §2.1.
     pub(crate) fn root(&self) -> Hash {
-        let mut peaks = self.peaks.iter().rev();
-        let Some(&last) = peaks.next() else {
-            return sha256(&[]);
-        };
-        peaks.fold(last, |right, left| node_hash(left, &right))
+        root_over(self.peaks.iter())
     }
 
     /// Hashes of the incomplete tile of each level, down from the leaves.
     pub(crate) fn edge(&self) -> &[Vec<Hash>] {
         &self.levels
     }
+}
+
+/// The root over perfect subtrees from left to right.
+///
+/// Standard: RFC 6962 §2.1.
+pub(crate) fn root_over<'a>(peaks: impl DoubleEndedIterator<Item = &'a Hash>) -> Hash {
+    let mut peaks = peaks.rev();
+    let Some(&last) = peaks.next() else {
+        return sha256(&[]);
+    };
+    peaks.fold(last, |right, left| node_hash(left, &right))
 }
 
 /// How many full tiles a tree of `size` leaves has at `level`.

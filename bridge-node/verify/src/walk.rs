@@ -8,7 +8,8 @@ use ring::aead::LessSafeKey;
 use crate::bytes::Hash;
 use crate::finding::{Finding, Findings};
 use crate::folder::{self, FolderFault, Layout, beside_name};
-use crate::note::{self, LogKey, NoteFault, VKEY_LIMIT_BYTES};
+use crate::frame::as_u64;
+use crate::note::{self, LogKey, NOTE_LIMIT_BYTES, NoteFault, VKEY_LIMIT_BYTES};
 use crate::secrets::{SecretsFault, aead_key, slot_offset};
 use crate::segment::{SEGMENT_LIMIT_BYTES, SegmentFault};
 use crate::tree::Tree;
@@ -153,9 +154,10 @@ impl Walk<'_> {
         for (position, first) in firsts.iter().enumerate() {
             let following = firsts.len() - position - 1;
             // While this segment is judged, the next one comes from the disk.
-            let ahead = firsts.get(position + 1).map(|next| {
+            let ahead = firsts.get(position + 1).and_then(|next| {
                 let path = self.folder.join(beside_name(*next, "segment"));
-                std::thread::spawn(move || folder::warm(&path, SEGMENT_LIMIT_BYTES))
+                let warm = move || folder::warm(&path, SEGMENT_LIMIT_BYTES);
+                std::thread::Builder::new().spawn(warm).ok()
             });
             let read = self.segment(*first, following, &mut |leaves, read| {
                 progress(Progress {
@@ -201,7 +203,7 @@ impl Walk<'_> {
 
     fn finish_published(&mut self) {
         let checkpoints = self.report.checkpoints;
-        let now = folder::read(self.folder, PUBLISHED, NOTE_LIMIT_BYTES).ok();
+        let now = folder::read(self.folder, PUBLISHED, as_u64(NOTE_LIMIT_BYTES)).ok();
         // The file follows the frames from afar while a node works or after it was killed, but it is
         // exchanged before the next segment but one.
         let late = |seen: Shown| {
@@ -334,7 +336,7 @@ fn read_key(folder: &Path, options: &Options, findings: &mut Findings) -> Option
 
 /// Reads the file `checkpoint`; an absent one is judged when it is known whether there should be one.
 fn read_published(folder: &Path, key: &LogKey, findings: &mut Findings) -> Option<Published> {
-    let note = match folder::read(folder, PUBLISHED, NOTE_LIMIT_BYTES) {
+    let note = match folder::read(folder, PUBLISHED, as_u64(NOTE_LIMIT_BYTES)) {
         Ok(note) => note,
         Err(FolderFault::Missing(_)) => return None,
         Err(fault) => {
@@ -368,5 +370,3 @@ const SETTLED_AFTER: usize = 2;
 const ORIGIN: &str = "origin";
 
 const PUBLISHED: &str = "checkpoint";
-
-const NOTE_LIMIT_BYTES: u64 = 8192;

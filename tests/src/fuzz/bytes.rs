@@ -255,7 +255,8 @@ fn journal_files() -> &'static (PathBuf, Files) {
     })
 }
 
-fn read_below(folder: &Path, files: &mut Files) {
+/// All files below a folder.
+pub(super) fn read_below(folder: &Path, files: &mut Files) {
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -1,9 +1,7 @@
 //! `audit leaves`: some leaves of a journal with what proves them, for another member or an auditor.
 
-use std::fs::OpenOptions;
 use std::io::BufWriter;
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use bridge_core::identity::MemberId;
 use bridge_verify::{Chosen, LeavesWriter, Options, Seen};
@@ -47,12 +45,7 @@ impl Leaves {
             from_ms: at("--from", &self.from)?,
             to_ms: at("--to", &self.to)?,
         };
-        let written = self.write(&chosen);
-        if written.is_err() {
-            // Half a file proves nothing; one that was there before was not touched.
-            drop(std::fs::remove_file(half(&self.out)));
-        }
-        let count = written?;
+        let count = self.write(&chosen)?;
         say(format_args!("{}: {count} leaves", self.out.display()));
         Ok(())
     }
@@ -61,14 +54,14 @@ impl Leaves {
         let failed = |error: &std::io::Error| {
             Failure::failed(&format!("{} cannot be written", self.out.display()), error)
         };
-        let half = half(&self.out);
-        let file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(true)
-            .mode(0o600)
-            .open(&half)
-            .map_err(|error| failed(&error))?;
+        let folder = self
+            .out
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        // Half a file proves nothing: it goes, and one that was there before is not touched.
+        let half = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()));
+        let half = half.map_err(|error| failed(&error))?;
+        let file = half.reopen().map_err(|error| failed(&error))?;
         let mut file = Some(BufWriter::new(file));
         let mut writer = None;
         let mut see = |seen: Seen<'_>| match (&mut writer, seen) {
@@ -108,14 +101,8 @@ impl Leaves {
         let count = writer
             .and_then(LeavesWriter::finish)
             .map_err(|error| failed(&error))?;
-        std::fs::rename(&half, &self.out).map_err(|error| failed(&error))?;
+        half.persist(&self.out)
+            .map_err(|error| failed(&error.error))?;
         Ok(count)
     }
-}
-
-/// The file while it is not whole.
-fn half(out: &Path) -> PathBuf {
-    let mut name = out.as_os_str().to_owned();
-    name.push(".half");
-    name.into()
 }

@@ -6,7 +6,7 @@ use crate::finding::FINDINGS_LIMIT;
 use crate::leaf::{LEAF_LIMIT_BYTES, Leaf, LeafFault};
 use crate::note::{self, LogKey, NOTE_LIMIT_BYTES};
 use crate::tile::TileFault;
-use crate::tree::{TILE_HASHES, Tree};
+use crate::tree::{TILE_HASHES, TILE_WIDTH, Tree};
 
 /// Gets files of a mirror, from a folder or from a web server.
 pub trait Fetch {
@@ -214,8 +214,6 @@ impl Check<'_> {
         }
     }
 }
-
-const TILE_WIDTH: u64 = 256;
 
 /// The largest entry bundle.
 const BUNDLE_LIMIT_BYTES: usize = TILE_HASHES * (LEAF_LIMIT_BYTES + 2);

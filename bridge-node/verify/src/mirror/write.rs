@@ -1,5 +1,6 @@
 //! Writes a mirror of a journal into a folder that any web server can show.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -10,7 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::{CHECKPOINT, ENTRIES, path};
 use crate::Seen;
 use crate::bytes::{Hash, decimal};
-use crate::tree::{TILE_HASHES, Tree, full_tiles};
+use crate::tree::{TILE_HASHES, TILE_HEIGHT, TILE_WIDTH, Tree, full_tiles};
 
 /// Why a mirror can't be written.
 #[derive(Debug, thiserror::Error)]
@@ -47,7 +48,8 @@ pub enum MirrorError {
     NoCheckpoint,
 }
 
-/// Writes what [`crate::verify_each`] shows. A mirror that is there already grows; what it has must be the same.
+/// Writes what [`crate::verify_each`] shows. A mirror that is there already grows; what its checkpoint covers must be the
+/// same. Files beyond that are of a run that came to no end, and are replaced.
 #[derive(Debug)]
 pub struct MirrorWriter {
     folder: PathBuf,
@@ -57,6 +59,8 @@ pub struct MirrorWriter {
     mirrored: (u64, String),
     tree: Tree,
     bundle: Vec<u8>,
+    /// Files that may not be on the disk yet.
+    written: BTreeSet<PathBuf>,
     failed: Option<MirrorError>,
 }
 
@@ -72,6 +76,7 @@ impl MirrorWriter {
             mirrored: (0, String::new()),
             tree: Tree::default(),
             bundle: Vec::new(),
+            written: BTreeSet::new(),
             failed: None,
         }
     }
@@ -112,10 +117,7 @@ impl MirrorWriter {
         self.bundle.extend_from_slice(bytes);
         let mut full = Vec::new();
         self.tree.push(hash, &mut |level, number, hashes| {
-            full.push((
-                path(&level.to_string(), number, TILE_HASHES),
-                hashes.concat(),
-            ));
+            full.push((level, number, hashes.concat()));
         });
         let (size, root) = &self.mirrored;
         if self.tree.size() == *size && STANDARD.encode(self.tree.root()) != *root {
@@ -124,10 +126,12 @@ impl MirrorWriter {
         }
         if self.tree.size().is_multiple_of(TILE_WIDTH) {
             let bundle = std::mem::take(&mut self.bundle);
-            self.keep(&path(ENTRIES, number, TILE_HASHES), &bundle)?;
+            let path = path(ENTRIES, number, TILE_HASHES);
+            self.keep(&path, self.tree.size(), &bundle)?;
         }
-        for (path, bytes) in full {
-            self.keep(&path, &bytes)?;
+        for (level, number, bytes) in full {
+            let path = path(&level.to_string(), number, TILE_HASHES);
+            self.keep(&path, self.tree.size(), &bytes)?;
         }
         Ok(())
     }
@@ -147,32 +151,61 @@ impl MirrorWriter {
         let width = usize::try_from(self.size % TILE_WIDTH).unwrap_or(0);
         if width > 0 {
             let bundle = std::mem::take(&mut self.bundle);
-            self.keep(&path(ENTRIES, self.size / TILE_WIDTH, width), &bundle)?;
+            let path = path(ENTRIES, self.size / TILE_WIDTH, width);
+            self.keep(&path, self.size, &bundle)?;
         }
-        for (level, hashes) in self.tree.edge().iter().enumerate() {
+        for (level, hashes) in self.tree.edge().to_vec().into_iter().enumerate() {
             if !hashes.is_empty() {
                 let number = full_tiles(self.size, level);
                 let path = path(&level.to_string(), number, hashes.len());
-                self.keep(&path, &hashes.concat())?;
+                // The last leaf under the last hash of a partial tile.
+                let whole = self.size >> (TILE_HEIGHT * level) << (TILE_HEIGHT * level);
+                self.keep(&path, whole, &hashes.concat())?;
             }
         }
-        self.write(CHECKPOINT, &self.note)?;
+        // What the checkpoint covers is on the disk before it says so.
+        self.sync()?;
+        let note = std::mem::take(&mut self.note);
+        self.write(CHECKPOINT, &note)?;
+        self.sync()?;
         Ok(self.size)
     }
 
-    /// Writes a file that never changes, or finds it to be the same.
-    fn keep(&self, path: &str, bytes: &[u8]) -> Result<(), MirrorError> {
+    /// Writes a file about the leaves up to `end`, or finds it to be the same.
+    fn keep(&mut self, path: &str, end: u64, bytes: &[u8]) -> Result<(), MirrorError> {
         match fs::read(self.folder.join(path)) {
-            Ok(held) if held == bytes => Ok(()),
-            Ok(_) => Err(MirrorError::Other {
+            Ok(held) if held == bytes => {
+                // A run that came to no end may not have brought it to the disk.
+                if end > self.mirrored.0 {
+                    self.written.insert(self.folder.join(path));
+                }
+                Ok(())
+            }
+            Ok(_) if end <= self.mirrored.0 => Err(MirrorError::Other {
                 path: path.to_owned(),
             }),
-            Err(_absent) => self.write(path, bytes),
+            _ => self.write(path, bytes),
         }
     }
 
+    /// Brings what was written to the disk, and the names of it.
+    fn sync(&mut self) -> Result<(), MirrorError> {
+        let written = std::mem::take(&mut self.written);
+        let folders = written.iter().flat_map(|path| path.ancestors().skip(1));
+        let below = |folder: &&Path| folder.starts_with(&self.folder);
+        let folders: BTreeSet<&Path> = folders.filter(below).collect();
+        for path in written.iter().map(PathBuf::as_path).chain(folders) {
+            let synced = File::open(path).and_then(|file| file.sync_all());
+            synced.map_err(|source| MirrorError::Write {
+                path: path.display().to_string(),
+                source,
+            })?;
+        }
+        Ok(())
+    }
+
     /// Writes a file beside its name and renames it, so that no reader sees half of it.
-    fn write(&self, path: &str, bytes: &[u8]) -> Result<(), MirrorError> {
+    fn write(&mut self, path: &str, bytes: &[u8]) -> Result<(), MirrorError> {
         let failed = |source| MirrorError::Write {
             path: path.to_owned(),
             source,
@@ -184,8 +217,11 @@ impl MirrorWriter {
         }
         let mut file = File::create(&half).map_err(failed)?;
         file.write_all(bytes).map_err(failed)?;
-        fs::rename(&half, &whole).map_err(failed)
+        if path == CHECKPOINT {
+            file.sync_all().map_err(failed)?;
+        }
+        fs::rename(&half, &whole).map_err(failed)?;
+        self.written.insert(whole);
+        Ok(())
     }
 }
-
-const TILE_WIDTH: u64 = 256;

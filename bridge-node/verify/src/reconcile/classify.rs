@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::ends::{
-    ANSWER_FIELDS, End, REQUEST_FIELDS, compare, ended, find, member, member_of, name, receipt,
-    time_of,
+    ANSWER_FIELDS, End, REQUEST_FIELDS, are_of_others, compare, ended, find, member, member_of,
+    name, receipt, repeats, time_of,
 };
 use super::fields::Fields;
 use super::parts::Record;
@@ -132,10 +132,11 @@ impl<'a> Judge<'a> {
         {
             return None;
         }
-        // What began before the time that was read is not told.
+        // What began before the time that was read is not told; it can't go on for longer than the edge.
         let begins =
             |kind: &[u8]| matches!(kind, b"request-sent" | b"request-received" | b"refused");
-        if self.plan.from_ms.is_some() && !begins(first.get("kind")) {
+        let at_edge = |from: u64| time_ms < from.saturating_add(self.plan.edge_ms);
+        if self.plan.from_ms.is_some_and(at_edge) && !begins(first.get("kind")) {
             return None;
         }
         let verdict = self.verdict(&consumer, &provider)?;
@@ -158,6 +159,15 @@ impl<'a> Judge<'a> {
     }
 
     fn verdict(&self, consumer: &End<'_>, provider: &End<'_>) -> Option<Verdict> {
+        // A member can write into its own log whatever it likes, but only its own end is its to tell.
+        if are_of_others(self.sources, consumer, provider) {
+            let why = "a journal tells the other member's end";
+            return Some(Verdict::new(Class::Differs, why));
+        }
+        if repeats(consumer) || repeats(provider) {
+            let why = "an end tells a step twice";
+            return Some(Verdict::new(Class::Differs, why));
+        }
         match (consumer.as_slice(), provider.as_slice()) {
             ([], []) => None,
             ([(_, leaf), ..], []) => {
@@ -222,6 +232,12 @@ impl<'a> Judge<'a> {
         if let Some(stranger) = theirs.iter().find(|fields| !same_request(fields)) {
             let told = "the provider has a second request of this id, the consumer has not";
             return self.missing(Side::Consumer, &at_consumer, stranger.leaf.time, told);
+        }
+        let has = |kind| find(provider, kind).is_some();
+        if has("response-signed") && !has("request-received") {
+            let other = member_of(self.sources, provider);
+            let told = "the provider signed an answer and has no `request-received`";
+            return self.missing(Side::Provider, &other, sent.leaf.time, told);
         }
         // A refusal at once knows less of the request than a leaf that begins an exchange.
         let whole = heard.get("kind") == b"request-received";

@@ -45,6 +45,45 @@ pub(super) fn member_of(sources: &[Source], end: &End<'_>) -> String {
         .unwrap_or_default()
 }
 
+/// Whether a leaf stands in the log of a member whose end it is not. The client's member tells the consumer's end and
+/// nobody else, the service's member the provider's. A leaf that names neither belongs to those whom the others name.
+pub(super) fn are_of_others(sources: &[Source], consumer: &End<'_>, provider: &End<'_>) -> bool {
+    let is_refused =
+        |(_, fields): &(&Record, Fields<'_>)| fields.get("kind") == b"refused".as_slice();
+    // A refusal alone says that somebody asked for what is not here, in whatever name.
+    let alone = consumer.is_empty() || provider.is_empty();
+    if alone && consumer.iter().chain(provider).all(is_refused) {
+        return false;
+    }
+    let is_foreign = |field: &str, end: &End<'_>, other: &End<'_>| {
+        let named = |(_, fields): &(&Record, Fields<'_>)| member(fields.get(field));
+        let Some(owner) = end.iter().chain(other).find_map(named) else {
+            return false;
+        };
+        end.iter().any(|leaf| {
+            let source = sources.get(leaf.0.source).map(|source| &source.member);
+            source != Some(&owner) || named(leaf).is_some_and(|named| named != owner)
+        })
+    };
+    is_foreign("client", consumer, provider) || is_foreign("service", provider, consumer)
+}
+
+/// Whether an end tells a step a second time. Only a refusal may be repeated: whoever sends a request again gets one each time.
+pub(super) fn repeats(end: &End<'_>) -> bool {
+    let steps: [&[u8]; 4] = [
+        b"request-sent",
+        b"request-received",
+        b"response-signed",
+        b"response-received",
+    ];
+    let times = |step: &[u8]| {
+        end.iter()
+            .filter(|(_, fields)| fields.get("kind") == step)
+            .count()
+    };
+    steps.iter().any(|step| times(step) > 1)
+}
+
 /// How an end ended, in words.
 pub(super) fn ended(side: Side, end: &End<'_>, rest: &str) -> String {
     let mut last = end.iter().rev().map(|(_, fields)| fields);

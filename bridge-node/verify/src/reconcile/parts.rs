@@ -1,14 +1,14 @@
 //! Leaves in files by a keyed hash of the request id: whatever belongs together is in one.
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, BufWriter, Read as _, Write as _};
+use std::io::{self, BufReader, BufWriter, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::ReconcileError;
-use crate::bytes::{Bytes, sha256};
+use crate::bytes::sha256;
 
 /// One leaf of an exchange.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,13 +22,23 @@ pub(super) struct Record {
 #[derive(Debug)]
 pub(super) struct Parts {
     folder: PathBuf,
+    count: usize,
+    /// The files while they are written.
     files: Vec<BufWriter<File>>,
     key: [u8; 32],
+    /// About the size of a file.
+    part_bytes: u64,
+    /// How often what is here was split before.
+    depth: u8,
 }
 
 impl Parts {
     /// Makes the files for about so many bytes of leaves.
     pub(super) fn create(work: &Path, bytes: u64) -> io::Result<Self> {
+        Self::of((work, bytes), PART_BYTES, 0)
+    }
+
+    fn of((work, bytes): (&Path, u64), part_bytes: u64, depth: u8) -> io::Result<Self> {
         let mut key = [0; 32];
         SystemRandom::new()
             .fill(&mut key)
@@ -36,14 +46,17 @@ impl Parts {
         let name = u64::from_be_bytes(*key.first_chunk().unwrap_or(&[0; 8]));
         let folder = work.join(format!("bridge-reconcile-{name:016x}"));
         DirBuilder::new().mode(0o700).create(&folder)?;
+        let count = usize::try_from(bytes / part_bytes).unwrap_or(usize::MAX);
         let mut parts = Self {
             folder,
+            count: count.clamp(1, PARTS_LIMIT),
             files: Vec::new(),
             // The name shows some of the random bytes.
             key: sha256(&[b"bridge-reconcile-v1", &key]),
+            part_bytes,
+            depth,
         };
-        let count = usize::try_from(bytes / PART_BYTES).unwrap_or(usize::MAX);
-        for number in 0..count.clamp(1, PARTS_LIMIT) {
+        for number in 0..parts.count {
             let file = OpenOptions::new()
                 .write(true)
                 .create_new(true)
@@ -57,7 +70,7 @@ impl Parts {
     }
 
     pub(super) fn count(&self) -> usize {
-        self.files.len()
+        self.count
     }
 
     fn path(&self, number: usize) -> PathBuf {
@@ -75,9 +88,9 @@ impl Parts {
         let number = hash
             .first_chunk()
             .map_or(0, |first| u32::from_be_bytes(*first));
-        let number = usize::try_from(number).unwrap_or(0) % self.files.len().max(1);
+        let number = usize::try_from(number).unwrap_or(0) % self.count;
         let Some(file) = self.files.get_mut(number) else {
-            return Ok(());
+            return Err(io::Error::other("nothing is added once it was read"));
         };
         let source = u16::try_from(source).map_err(io::Error::other)?;
         let length = u16::try_from(leaf.len()).map_err(io::Error::other)?;
@@ -88,30 +101,54 @@ impl Parts {
         file.write_all(leaf)
     }
 
-    /// The leaves of each exchange in one file, in the order of sources and logs.
-    pub(super) fn groups(&mut self, number: usize) -> Result<Vec<Vec<Record>>, ReconcileError> {
-        if let Some(file) = self.files.get_mut(number) {
+    /// Shows the leaves of each exchange in one file, in the order of sources and logs, and removes the file. A file that is
+    /// too large for memory is split again before.
+    pub(super) fn groups(
+        &mut self,
+        number: usize,
+        each: &mut dyn FnMut(&[Record]),
+    ) -> Result<(), ReconcileError> {
+        for mut file in self.files.drain(..) {
             file.flush()?;
         }
         let path = self.path(number);
         let file = File::open(&path)?;
-        if file.metadata()?.len() > PART_LIMIT_BYTES {
-            let limit = PART_LIMIT_BYTES;
-            return Err(ReconcileError::Crowded { limit });
+        let length = file.metadata()?.len();
+        let mut file = BufReader::new(file);
+        if length > self.part_bytes.saturating_mul(SPLIT_FROM) {
+            // What is split a third time falls together whatever the key is.
+            if self.depth >= SPLITS {
+                return Err(crowded());
+            }
+            let mut finer = Self::of((&self.folder, length), self.part_bytes, self.depth + 1)?;
+            while let Some((id, record)) = next(&mut file)? {
+                finer.add(&id, (record.source, record.index), &record.leaf)?;
+            }
+            fs::remove_file(&path)?;
+            return (0..finer.count).try_for_each(|number| finer.groups(number, each));
         }
-        let mut bytes = Vec::new();
-        file.take(PART_LIMIT_BYTES).read_to_end(&mut bytes)?;
-        fs::remove_file(&path)?;
         let mut records = Vec::new();
-        let mut rest = Bytes(&bytes);
-        while let Some((id, record)) = next(&mut rest) {
-            records.push((id, record));
+        while let Some(read) = next(&mut file)? {
+            records.push(read);
         }
+        fs::remove_file(&path)?;
         records.sort_unstable_by_key(|(id, record)| (*id, record.source, record.index));
-        let groups = records.chunk_by(|(one, _), (other, _)| one == other);
-        Ok(groups
-            .map(|group| group.iter().map(|(_, record)| record.clone()).collect())
-            .collect())
+        let (mut last, mut group) = ([0; 16], Vec::new());
+        for (id, record) in records {
+            if id != last && !group.is_empty() {
+                each(&group);
+                group.clear();
+            }
+            if group.len() >= GROUP_LIMIT {
+                return Err(crowded());
+            }
+            last = id;
+            group.push(record);
+        }
+        if !group.is_empty() {
+            each(&group);
+        }
+        Ok(())
     }
 }
 
@@ -122,30 +159,109 @@ impl Drop for Parts {
     }
 }
 
-/// Reads one leaf of a file.
-fn next(bytes: &mut Bytes<'_>) -> Option<([u8; 16], Record)> {
-    let id = bytes.array()?;
-    let source = usize::from(u16::from_be_bytes(bytes.array()?));
-    let index = bytes.u64()?;
-    let length = usize::from(u16::from_be_bytes(bytes.array()?));
-    let leaf = bytes.take(length)?.to_vec();
-    Some((
-        id,
-        Record {
-            source,
-            index,
-            leaf,
-        },
-    ))
+fn crowded() -> ReconcileError {
+    ReconcileError::Crowded { limit: GROUP_LIMIT }
 }
 
-/// About the size of a file: a few times as much is in memory while it is judged.
+/// Reads one leaf of a file; none at its end.
+fn next(file: &mut BufReader<File>) -> io::Result<Option<([u8; 16], Record)>> {
+    let mut head = [0; 28];
+    match file.read_exact(&mut head) {
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
+    }
+    let [id @ .., a, b, i0, i1, i2, i3, i4, i5, i6, i7, l0, l1] = head;
+    let mut leaf = vec![0; usize::from(u16::from_be_bytes([l0, l1]))];
+    file.read_exact(&mut leaf)?;
+    let record = Record {
+        source: usize::from(u16::from_be_bytes([a, b])),
+        index: u64::from_be_bytes([i0, i1, i2, i3, i4, i5, i6, i7]),
+        leaf,
+    };
+    Ok(Some((id, record)))
+}
+
+/// About the size of a file.
 const PART_BYTES: u64 = 16 << 20;
+
+/// A file of more times that size is not read into memory.
+const SPLIT_FROM: u64 = 4;
+
+/// How often a file may be split: 512 files of 512 files of 16 MiB are 4 TiB.
+const SPLITS: u8 = 2;
 
 /// The most files, each open with a buffer.
 const PARTS_LIMIT: usize = 512;
 
 const BUFFER_BYTES: usize = 32 << 10;
 
-/// The largest file that is judged: far more than leaves of a journal of a year give.
-const PART_LIMIT_BYTES: u64 = 1 << 30;
+/// The most leaves of one request id: each time that a request is sent again, its refusal is a leaf.
+const GROUP_LIMIT: usize = 65_536;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(parts: &mut Parts) -> Result<Vec<Vec<Record>>, ReconcileError> {
+        let mut groups = Vec::new();
+        for number in 0..parts.count() {
+            parts.groups(number, &mut |group| groups.push(group.to_vec()))?;
+        }
+        Ok(groups)
+    }
+
+    #[test]
+    fn a_file_too_large_for_memory_is_split_and_nothing_is_lost() {
+        let work = tempfile::tempdir().unwrap();
+        // As if the leaves were far more than was said.
+        let mut parts = Parts::of((work.path(), 0), 1024, 0).unwrap();
+        assert_eq!(parts.count(), 1);
+        for index in 0..3000_u64 {
+            let id = (u128::from(index) % 1000).to_be_bytes();
+            parts
+                .add(&id, (usize::from(index >= 1500), index), &[7; 100])
+                .unwrap();
+        }
+        let folder = parts.folder.clone();
+        let is_split = || {
+            let mut entries = fs::read_dir(&folder).unwrap();
+            entries.any(|entry| entry.unwrap().path().is_dir())
+        };
+        let mut groups = Vec::new();
+        parts
+            .groups(0, &mut |group| {
+                assert!(is_split());
+                groups.push(group.to_vec());
+            })
+            .unwrap();
+        groups.sort_by_key(|group| group[0].index);
+        assert_eq!(groups.len(), 1000);
+        for (number, group) in (0_u64..).zip(&groups) {
+            let indexes: Vec<u64> = group.iter().map(|record| record.index).collect();
+            assert_eq!(indexes, [number, number + 1000, number + 2000]);
+            assert!(group.iter().all(|record| record.leaf == [7; 100]));
+        }
+        drop(parts);
+        assert_eq!(fs::read_dir(work.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn more_leaves_of_one_request_id_than_any_exchange_has_are_refused() {
+        let work = tempfile::tempdir().unwrap();
+        for (leaves, length, part_bytes, taken) in [
+            (65_536, 0, PART_BYTES, true),
+            (65_537, 0, PART_BYTES, false),
+            // Few, and so long that no file of them can be small.
+            (100, 4000, 1024, false),
+        ] {
+            let mut parts = Parts::of((work.path(), 0), part_bytes, 0).unwrap();
+            for index in 0..leaves {
+                parts.add(&[1; 16], (0, index), &vec![7; length]).unwrap();
+            }
+            match read(&mut parts) {
+                Ok(groups) => assert!(taken && groups.len() == 1),
+                Err(error) => assert!(!taken && matches!(error, ReconcileError::Crowded { .. })),
+            }
+        }
+    }
+}

@@ -6,6 +6,7 @@ use std::path::Path;
 use super::parts::Parts;
 use super::{Plan, ReconcileError, Source, Step};
 use crate::finding::Finding;
+use crate::folder::{open, open_at};
 use crate::leaves::{LeavesFault, read_leaves};
 use crate::{Options, Progress, Seen, verify_each};
 
@@ -74,12 +75,11 @@ pub(super) fn read(
 /// The verifier key that a source shows.
 fn shown_vkey(path: &Path) -> Option<String> {
     use io::BufRead as _;
-    let file = if path.is_dir() {
-        path.join("origin")
+    let (file, _) = if path.is_dir() {
+        open(path, "origin").ok()?
     } else {
-        path.to_owned()
+        open_at(path).ok()?
     };
-    let file = std::fs::File::open(file).ok()?;
     let limited = io::Read::take(file, 2 * 4096);
     // Line 2 in both.
     io::BufReader::new(limited).lines().nth(1)?.ok()

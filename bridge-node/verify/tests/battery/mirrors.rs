@@ -125,3 +125,33 @@ fn a_mirror_grows_with_its_log_and_takes_no_other() {
     let report = verify_mirror(&mut Folder(&out), &few.vkeys[0], &mut |_, _| {}).unwrap();
     assert_eq!(report.leaves, size);
 }
+
+#[test]
+fn what_lies_beyond_the_mirrors_checkpoint_is_replaced_and_nothing_before_it() {
+    let ends = Ends::write(300, |_, _| {});
+    let out = ends.folder.path().join("mirror");
+    let leaves = mirror(&ends.provider(), &out).unwrap();
+    let mut all = Vec::new();
+    files(&out, &mut all);
+    all.retain(|file| !file.ends_with("checkpoint"));
+    // What a power cut left empty, or a journal that did not verify left behind, before any checkpoint was there.
+    fs::remove_file(out.join("checkpoint")).unwrap();
+    for (number, file) in all.iter().enumerate() {
+        fs::write(file, if number % 2 == 0 { "" } else { "else" }).unwrap();
+    }
+    assert_eq!(mirror(&ends.provider(), &out).unwrap(), leaves);
+    verify_mirror(&mut Folder(&out), &ends.vkeys[1], &mut |_, _| {}).unwrap();
+    // Under the checkpoint nothing is ever replaced.
+    for file in &all {
+        let good = fs::read(file).unwrap();
+        fs::write(file, "").unwrap();
+        let refused = mirror(&ends.provider(), &out);
+        assert!(
+            matches!(refused, Err(MirrorError::Other { .. })),
+            "{}: {refused:?}",
+            file.display()
+        );
+        fs::write(file, good).unwrap();
+    }
+    mirror(&ends.provider(), &out).unwrap();
+}
