@@ -14,7 +14,8 @@ use super::Puppet;
 use super::server::{Answering, Got};
 use crate::agency::Agency;
 
-type Hash = [u8; 32];
+/// A hash of its tree.
+pub type Hash = [u8; 32];
 
 /// A log of at most 256 leaves.
 #[derive(Debug)]
@@ -49,11 +50,22 @@ impl Log {
 
     /// Adds a leaf and returns its receipt.
     pub fn add(&self) -> String {
+        let index = lock(&self.leaves).len();
+        self.add_leaf(&index.to_be_bytes())
+    }
+
+    /// Adds a leaf whose bytes are known and returns its receipt.
+    pub fn add_leaf(&self, leaf: &[u8]) -> String {
         let mut leaves = lock(&self.leaves);
-        let index = leaves.len();
-        let hash = sha256(&[&[0], &index.to_be_bytes()]);
+        let hash = sha256(&[&[0], leaf]);
         leaves.push(hash);
+        let index = leaves.len() - 1;
         format!("{}#{index}:{}", self.origin, URL_SAFE_NO_PAD.encode(hash))
+    }
+
+    /// The hashes of its leaves.
+    pub fn leaves(&self) -> Vec<Hash> {
+        lock(&self.leaves).clone()
     }
 
     /// Puts another leaf in the place of one.
@@ -98,7 +110,8 @@ impl Log {
         response
     }
 
-    fn checkpoint(&self) -> Option<String> {
+    /// The checkpoint that it shows.
+    pub fn checkpoint(&self) -> Option<String> {
         let size = *lock(&self.shown);
         let leaves = lock(&self.leaves);
         let root = root(leaves.get(..size).filter(|leaves| !leaves.is_empty())?);
