@@ -298,6 +298,13 @@ async fn peer_receipt(
         Ok::<_, crate::receipts::Unread>((log.receipt(receipt).await?, log.vkey().to_owned()))
     };
     match found.await {
+        Ok((Some(one), key)) if !is_of(&one, id) => {
+            parts.lack(
+                PEER_RECEIPTS,
+                "the other node's receipt is of another exchange",
+            );
+            Some(key)
+        }
         Ok((Some(one), key)) => {
             let file = json!({ "request_id": id.to_string(), "key": key, "receipts": [one] });
             parts.add(PEER_RECEIPTS, pretty(&file));
@@ -318,6 +325,12 @@ async fn peer_receipt(
             None
         }
     }
+}
+
+/// Whether the leaf of a receipt is of this exchange.
+fn is_of(receipt: &Value, id: Uuid) -> bool {
+    let leaf = receipt["leaf"].as_str().unwrap_or_default();
+    Leaf::parse(leaf.as_bytes()).is_ok_and(|leaf| leaf.request_id == Some(id))
 }
 
 /// What the leaves say of the exchange.

@@ -27,6 +27,8 @@ pub struct Log {
     /// Leaves under the checkpoint that is shown.
     shown: Mutex<usize>,
     asked: Mutex<Vec<String>>,
+    /// Signature lines of nobody behind its own.
+    padding: Mutex<String>,
 }
 
 // === impl Log ===
@@ -45,6 +47,7 @@ impl Log {
             leaves: Mutex::default(),
             shown: Mutex::default(),
             asked: Mutex::default(),
+            padding: Mutex::default(),
         })
     }
 
@@ -76,6 +79,11 @@ impl Log {
     /// Signs a checkpoint above all leaves.
     pub fn sign(&self) {
         *lock(&self.shown) = lock(&self.leaves).len();
+    }
+
+    /// Puts this behind every checkpoint that is shown.
+    pub fn pad(&self, lines: &str) {
+        lines.clone_into(&mut lock(&self.padding));
     }
 
     /// The paths that were asked for.
@@ -119,9 +127,10 @@ impl Log {
         let signature = self.key.sign(text.as_bytes());
         let value = [&self.id, signature.as_ref()].concat();
         Some(format!(
-            "{text}\n\u{2014} {} {}\n",
+            "{text}\n\u{2014} {} {}\n{}",
             self.origin,
-            STANDARD.encode(value)
+            STANDARD.encode(value),
+            lock(&self.padding)
         ))
     }
 
