@@ -15,12 +15,16 @@ mod manifest;
 mod summary;
 mod zip;
 
+use bridge_core::leaf::{Kind, Leaf};
+
 pub use judge::judge;
 pub use make::{DossierError, make};
 pub use zip::ZipFault;
 
+/// The message that begins an exchange.
+const REQUEST: &str = "request";
 /// The two messages of an exchange.
-const MESSAGES: [&str; 2] = ["request", "answer"];
+const MESSAGES: [&str; 2] = [REQUEST, "answer"];
 /// The description for programs.
 const DESCRIPTION: &str = "dossier.json";
 /// The page for people.
@@ -33,3 +37,15 @@ const PEER_RECEIPTS: &str = "receipts/peer.json";
 const AUTHORITIES: &str = "certificates/authorities.pem";
 /// The time-stamp over a checkpoint that covers both leaves.
 const STAMP: &str = "stamps/time.tsr";
+
+/// Which of the leaves of one end of an exchange is that of a message.
+fn leaf_of(name: &str, leaves: &[&Leaf]) -> Option<usize> {
+    let find = |fits: &dyn Fn(&Leaf) -> bool| leaves.iter().position(|leaf| fits(leaf));
+    let is_request = |leaf: &Leaf| matches!(leaf.kind, Kind::RequestSent | Kind::RequestReceived);
+    if name == REQUEST {
+        return find(&is_request);
+    }
+    // An answer that came too late stands behind the leaf that says so.
+    find(&|leaf| leaf.answer_link.is_some())
+        .or_else(|| find(&|leaf| leaf.side.is_some() && !is_request(leaf)))
+}

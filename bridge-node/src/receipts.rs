@@ -11,6 +11,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bridge_verify::Field;
 use tokio::sync::Semaphore;
 
+use crate::epochs::{number_of, prefix_of};
+
 mod alarm;
 mod check;
 mod give;
@@ -73,14 +75,18 @@ impl Receipts {
     }
 }
 
+/// So many epochs before and after the one that the directory tells of, receipts are taken from a log: no peer makes up names
+/// without end.
+const EPOCHS: u64 = 16;
+
 /// Whether a text is a receipt of the log that a verifier key is of, or of another epoch of it: the directory may learn of a
 /// new epoch a little later than the node's first answer tells.
 pub fn is_of_log(receipt: &str, vkey: &str) -> bool {
-    let without_epoch = |origin: &str| origin.rsplit_once('/').map(|(log, _)| log.to_owned());
     let origin = vkey.split('+').next().unwrap_or_default();
     Field::parse(receipt).is_some_and(|field| {
-        let log = without_epoch(field.origin);
-        log.is_some() && log == without_epoch(origin)
+        let epochs = number_of(field.origin).zip(number_of(origin));
+        epochs.is_some_and(|(one, other)| one.abs_diff(other) <= EPOCHS)
+            && prefix_of(field.origin) == prefix_of(origin)
     })
 }
 
@@ -95,12 +101,17 @@ mod tests {
         for origin in [
             "journal.example/AZ/GOV/1001/NODE1/1",
             "journal.example/AZ/GOV/1001/NODE1/2",
+            "journal.example/AZ/GOV/1001/NODE1/17",
         ] {
             assert!(is_of_log(&receipt(origin), vkey), "{origin}");
         }
         for origin in [
             "journal.example/AZ/GOV/1001/NODE2/1",
             "journal.example/AZ/GOV/1001/NODE1",
+            "journal.example/AZ/GOV/1001/NODE1/x",
+            "journal.example/AZ/GOV/1001/NODE1/0",
+            "journal.example/AZ/GOV/1001/NODE1/01",
+            "journal.example/AZ/GOV/1001/NODE1/18",
             "1",
         ] {
             assert!(!is_of_log(&receipt(origin), vkey), "{origin}");

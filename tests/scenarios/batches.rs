@@ -9,6 +9,7 @@ use bridge_signature::KnownBatches;
 use bridge_tests::agency::{Agency, exchange_key, issue};
 use bridge_tests::answer::Answer;
 use bridge_tests::claims;
+use bridge_tests::container::{content, replace};
 use bridge_tests::message::{Message, Start, Wire};
 use bridge_tests::puppet::server::{Behaviour, Got};
 use bridge_tests::puppet::{Puppet, reference};
@@ -22,6 +23,8 @@ use bridge_tests::world::{
 use serde_json::json;
 use tokio::sync::Semaphore;
 use uuid::Uuid;
+
+use crate::dossier::{export, verify};
 
 /// Callers at a time.
 const CALLERS: usize = 64;
@@ -119,6 +122,31 @@ async fn s48_messages_of_parallel_callers_are_signed_together_at_both_ends() {
     }
     claims::verifies(&world.consumer);
     claims::verifies(&world.provider);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn s59_a_dossier_of_messages_that_were_signed_together_holds() {
+    let (world, tokens) = world_with_tokens(usual(), &["plain", "batch"]).await;
+    let answers = all_at_once(&world, &tokens).await;
+    // One of each direction may have been signed alone.
+    let in_batches = answers.iter().find(|answer| {
+        let one = std::slice::from_ref(*answer);
+        tags(&world.consumer, one, "bridge-request-batch-v1") == 1
+            && tags(&world.provider, one, "bridge-answer-batch-v1") == 1
+    });
+    let id = in_batches.unwrap().request_id();
+    let path = export(&world.consumer, id, "dossier.asice", "receipts/peer.json").await;
+    let said = verify(&world, &path);
+    assert_eq!(said.code, 0, "{said:?}");
+    // The same value over another base proves nothing.
+    let mut dossier = std::fs::read(&path).unwrap();
+    let base = String::from_utf8(content(&dossier, "answer/base.txt").to_vec()).unwrap();
+    let other = base.replace("\"@status\": 200", "\"@status\": 201");
+    replace(&mut dossier, "answer/base.txt", other.as_bytes());
+    std::fs::write(&path, dossier).unwrap();
+    let said = verify(&world, &path);
+    let words = "answer/signature.bin: it is not the signature of this key over this base";
+    assert!(said.code == 2 && said.err.contains(words), "{said:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,11 +7,17 @@ use std::process::Command;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bridge_core::leaf::Kind;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bridge_certs::certificate_pem;
+use bridge_core::envelope::link;
+use bridge_core::leaf::{Kind, Leaf};
+use bridge_signature::Signer as _;
 use bridge_tests::agency::Agency;
 use bridge_tests::claims;
 use bridge_tests::container::{content, files, replace};
+use bridge_tests::forger::Forger;
 use bridge_tests::process::Said;
+use bridge_tests::puppet;
 use bridge_tests::registry::Reaction;
 use bridge_tests::time_authority::TimeAuthority;
 use bridge_tests::wait::{now_s, wait_until};
@@ -60,7 +66,7 @@ async fn stamped_world() -> World {
 }
 
 /// Exports until nothing is lacking that only time brings.
-async fn export(agency: &Agency, id: Uuid, name: &str, wanted: &str) -> PathBuf {
+pub(crate) async fn export(agency: &Agency, id: Uuid, name: &str, wanted: &str) -> PathBuf {
     let path = agency.folder.join(name);
     wait_until("the dossier is whole", async || {
         drop(fs::remove_file(&path));
@@ -79,12 +85,21 @@ async fn export(agency: &Agency, id: Uuid, name: &str, wanted: &str) -> PathBuf 
     path
 }
 
-fn verify(world: &World, path: &Path) -> Said {
+pub(crate) fn verify(world: &World, path: &Path) -> Said {
+    verify_by(world, path, &[])
+}
+
+/// Verifies with the keys of these agencies' logs.
+fn verify_by(world: &World, path: &Path, logs: &[&Agency]) -> Said {
     let output = Command::new(std::env::var_os("BRIDGE_NODE").unwrap())
         .args(["audit", "verify-dossier"])
         .arg(path)
         .arg("--trust")
         .arg(world.folder.path().join("anchors.pem"))
+        .args(
+            logs.iter()
+                .flat_map(|agency| ["--key", &agency.entry.nodes[0].journal]),
+        )
         .output()
         .unwrap();
     Said {
@@ -259,6 +274,211 @@ async fn s59_each_part_of_a_dossier_that_is_altered_is_named() {
     ] {
         assert!(faults.contains(&format!("{part}: ")), "{part}: {faults}");
     }
+}
+
+/// What is said of a forged dossier, which does not hold.
+fn faults(world: &World, forger: &Forger<'_>) -> String {
+    let path = world.folder.path().join("forged.asice");
+    fs::write(&path, forger.seal()).unwrap();
+    let said = verify(world, &path);
+    assert_eq!(said.code, 2, "{said:?}");
+    said.err
+}
+
+/// Puts this signature, and what it is over, in the place of the answer, in the journal too.
+fn put_answer(forger: &mut Forger<'_>, base: &[u8], signature: &[u8]) {
+    forger.set("answer/base.txt", base);
+    forger.set("answer/signature.bin", signature);
+    forger.journal(|leaf: &mut Leaf| {
+        leaf.answer_link = leaf.answer_link.map(|_| link(signature));
+    });
+}
+
+#[tokio::test]
+async fn a_member_that_seals_what_never_was_is_found_out() {
+    let world = World::usual().await;
+    let (id, other) = (exchange(&world).await, exchange(&world).await);
+    let path = export(&world.consumer, id, "dossier.asice", "receipts/peer.json").await;
+    let good = fs::read(path).unwrap();
+    let path = export(&world.consumer, other, "other.asice", "receipts/peer.json").await;
+    let other = Forger::of(&world.consumer, &fs::read(path).unwrap());
+    let forge = || Forger::of(&world.consumer, &good);
+
+    // A journal that says the same of the same holds: what is found out below is not the journal.
+    let mut forger = forge();
+    let (base, signature) = (
+        forger.content("answer/base.txt"),
+        forger.content("answer/signature.bin"),
+    );
+    put_answer(&mut forger, &base, &signature);
+    let path = world.folder.path().join("same.asice");
+    fs::write(&path, forger.seal()).unwrap();
+    assert_eq!(verify(&world, &path).code, 0);
+
+    // The provider's genuine answer to another request.
+    let mut forger = forge();
+    let foreign = ["answer/base.txt", "answer/signature.bin"].map(|name| other.content(name));
+    put_answer(&mut forger, &foreign[0], &foreign[1]);
+    let told = faults(&world, &forger);
+    assert!(
+        told.contains("answer/base.txt: it answers another request"),
+        "{told}"
+    );
+    assert!(
+        told.contains("answer/base.txt: it is of another exchange"),
+        "{told}"
+    );
+
+    // An answer that the consumer signed itself.
+    let mut forger = forge();
+    let stem = world.consumer.folder.join("keys/exchange");
+    let chain = bridge_certs::read_pem_certificates(&stem.with_extension("pem")).unwrap();
+    let own = puppet::signer(&stem);
+    let text = String::from_utf8(base.clone()).unwrap();
+    let certificate = forger.content("certificates/answer.pem");
+    let theirs = bridge_certs::pem::certificates(&certificate).unwrap();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &theirs[0]);
+    let text = text.replace(&URL_SAFE_NO_PAD.encode(digest), own.key_id());
+    forger.set("certificates/answer.pem", certificate_pem(&chain[0]));
+    put_answer(
+        &mut forger,
+        text.as_bytes(),
+        &own.sign(text.as_bytes()).unwrap(),
+    );
+    let told = faults(&world, &forger);
+    let words = format!(
+        "certificates/answer.pem: bridge://{} does not speak for that end",
+        world.consumer.node()
+    );
+    assert!(told.contains(&words), "{told}");
+
+    // The request, given out as its own answer.
+    let mut forger = forge();
+    let request = ["request/base.txt", "request/signature.bin"].map(|name| forger.content(name));
+    forger.set("certificates/answer.pem", certificate_pem(&chain[0]));
+    put_answer(&mut forger, &request[0], &request[1]);
+    let told = faults(&world, &forger);
+    let words = "answer/base.txt: it is not the signature base of the answer";
+    assert!(told.contains(words), "{told}");
+
+    // A journal that names another service of the provider, or another client, than was signed.
+    for part in ["service", "client"] {
+        let mut forger = forge();
+        forger.journal(|leaf: &mut Leaf| {
+            let (service, client) = (leaf.service.take(), leaf.client.take());
+            let other = |text: String, wanted| if part == wanted { text + "-2" } else { text };
+            leaf.service = Some(
+                other(service.unwrap().to_string(), "service")
+                    .parse()
+                    .unwrap(),
+            );
+            leaf.client = Some(
+                other(client.unwrap().to_string(), "client")
+                    .parse()
+                    .unwrap(),
+            );
+        });
+        let told = faults(&world, &forger);
+        for name in ["request", "answer"] {
+            let words = format!("{name}/base.txt: it is of another exchange than its leaf");
+            assert!(told.contains(&words), "{part}: {told}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stamp_is_of_the_messages_whose_leaves_are_proved_under_it_and_of_no_other() {
+    let world = stamped_world().await;
+    let id = exchange(&world).await;
+    let path = export(&world.consumer, id, "dossier.asice", "stamps/time.tsr").await;
+    let good = fs::read(&path).unwrap();
+    let said = verify(&world, &path);
+    assert!(
+        said.out
+            .contains("the log had the request and the answer at "),
+        "{said:?}"
+    );
+
+    // A proof of the request's leaf says nothing of the answer.
+    let mut forger = Forger::of(&world.consumer, &good);
+    let request = forger.content("stamps/request.tlog-proof");
+    forger.set("stamps/answer.tlog-proof", request);
+    let told = faults(&world, &forger);
+    let words = "stamps/answer.tlog-proof: it does not prove the message's leaf";
+    assert!(told.contains(words), "{told}");
+
+    // Nor does a proof under a checkpoint that was not stamped.
+    let mut forger = Forger::of(&world.consumer, &good);
+    exchange(&world).await;
+    let receipts: Value = serde_json::from_slice(&forger.content("receipts/own.json")).unwrap();
+    let index: u64 = {
+        let field = receipts["receipts"][1]["receipt"].as_str().unwrap();
+        let (_, place) = field.rsplit_once('#').unwrap();
+        place.split(':').next().unwrap().parse().unwrap()
+    };
+    let stamped = String::from_utf8(forger.content("stamps/answer.tlog-proof")).unwrap();
+    let mut later = String::new();
+    wait_until("a later checkpoint", async || {
+        let proof = world.consumer.live().node.journal.prove(index).unwrap();
+        later = proof.unwrap().text;
+        later.split_once("\n\n").unwrap().1 != stamped.split_once("\n\n").unwrap().1
+    })
+    .await;
+    forger.set("stamps/answer.tlog-proof", later);
+    let told = faults(&world, &forger);
+    let words = "stamps/answer.tlog-proof: it is under another checkpoint";
+    assert!(told.contains(words), "{told}");
+
+    let mut forger = Forger::of(&world.consumer, &good);
+    forger.leave_out("stamps/answer");
+    let path = world.folder.path().join("request.asice");
+    fs::write(&path, forger.seal()).unwrap();
+    let said = verify(&world, &path);
+    assert!(said.out.contains("the log had the request at "), "{said:?}");
+}
+
+#[tokio::test]
+async fn who_gives_keys_of_logs_is_content_with_no_others() {
+    let world = World::usual().await;
+    let id = exchange(&world).await;
+    let path = export(&world.consumer, id, "dossier.asice", "receipts/peer.json").await;
+    let (own, theirs) = (&world.consumer, &world.provider);
+    let both = verify_by(&world, &path, &[own, theirs]);
+    assert_eq!(both.code, 0, "{both:?}");
+    for (given, file, lacking) in [
+        (own, "receipts/peer.json", theirs),
+        (theirs, "receipts/own.json", own),
+    ] {
+        let said = verify_by(&world, &path, &[given]);
+        assert_eq!(said.code, 2, "{said:?}");
+        let origin = lacking.entry.nodes[0].journal.split('+').next().unwrap();
+        let words = format!("{file}: no key given for the log {origin}");
+        assert!(said.err.contains(&words), "{said:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_chain_is_completed_by_whichever_authority_of_the_dossier_does_it() {
+    let world = World::usual().await;
+    let id = exchange(&world).await;
+    let path = export(&world.consumer, id, "dossier.asice", "receipts/peer.json").await;
+    let mut forger = Forger::of(&world.consumer, &fs::read(path).unwrap());
+    let others: Vec<String> = (0..9)
+        .map(|_| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a");
+            let other = bridge_certs::Authority::create(&path, "Other", now_s()).unwrap();
+            other.root_pem().to_owned()
+        })
+        .collect();
+    let issuing = fs::read_to_string(world.folder.path().join("authority/issuing.pem")).unwrap();
+    forger.set("certificates/authorities.pem", others.concat() + &issuing);
+    let path = world.folder.path().join("many.asice");
+    fs::write(&path, forger.seal()).unwrap();
+    let root = world.folder.path().join("authority/root.pem");
+    fs::copy(root, world.folder.path().join("anchors.pem")).unwrap();
+    let said = verify(&world, &path);
+    assert_eq!(said.code, 0, "{said:?}");
 }
 
 #[tokio::test]

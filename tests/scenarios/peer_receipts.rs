@@ -183,6 +183,50 @@ async fn a_peer_that_shows_two_histories_is_found_out_and_both_stay_as_it_signed
 }
 
 #[tokio::test]
+async fn a_forking_peer_that_pads_its_checkpoints_is_found_out_and_its_text_is_not_kept() {
+    let (world, log) = Box::pin(with_log(World::with().consumer_limit(OFTEN))).await;
+    log.pad(&format!("\u{2014} padding {}\n", "QUFB".repeat(16)).repeat(800));
+    exchange(&world).await;
+    log.sign();
+    proven(&world.consumer, 1).await;
+    let forked = exchange(&world).await;
+    log.replace(0);
+    log.sign();
+    alarmed(&world.consumer, "forked", 1).await;
+    let leaves = alarm_leaves(&world.consumer);
+    assert_eq!(ids(&leaves), [forked]);
+    let key = LogKey::parse(&world.stranger.entry.nodes[0].journal).unwrap();
+    for name in ["seen", "shown"] {
+        let note = &leaves[0].facts[name];
+        open_cosigned(note.as_bytes(), &key).unwrap();
+        assert!(!note.contains("padding"), "{note}");
+    }
+    claims::verifies(&world.consumer);
+}
+
+#[tokio::test]
+async fn receipts_that_were_let_go_of_unproven_keep_their_log_in_doubt_until_it_proves_one() {
+    let setup = World::with()
+        .consumer_limit(OFTEN)
+        .consumer_limit("receipt_seconds = 1")
+        .consumer_limit("receipts_pending = 16");
+    let (world, log) = Box::pin(with_log(setup)).await;
+    for _ in 0..16 {
+        exchange(&world).await;
+    }
+    alarmed(&world.consumer, "overdue", 16).await;
+    wait_until("they make room", async || {
+        value(&world.consumer, "bridge_peer_receipts_pending").await == 0
+    })
+    .await;
+    assert_eq!(alarms(&world.consumer).await.len(), 1);
+    exchange(&world).await;
+    log.sign();
+    proven(&world.consumer, 1).await;
+    assert_eq!(alarms(&world.consumer).await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn a_peer_whose_log_does_not_grow_is_told_of_once_and_forgiven_when_it_does() {
     let setup = World::with()
         .consumer_limit(OFTEN)

@@ -44,6 +44,38 @@ pub fn replace(zip: &mut [u8], name: &str, content: &[u8]) {
     zip[at + 16..at + 20].copy_from_slice(&new);
 }
 
+/// Writes a container of stored files.
+pub fn write(files: &[(String, Vec<u8>)]) -> Vec<u8> {
+    let (mut zip, mut directory) = (Vec::new(), Vec::new());
+    for (name, content) in files {
+        let offset = u32::try_from(zip.len()).unwrap();
+        let length = u32::try_from(content.len()).unwrap().to_le_bytes();
+        // Flags: names in UTF-8; stored; 1980-01-01.
+        let mut head = vec![0, 8, 0, 0, 0, 0, 0x21, 0];
+        head.extend(crc32(content).to_le_bytes());
+        head.extend([length, length].concat());
+        head.extend(u16::try_from(name.len()).unwrap().to_le_bytes());
+        zip.extend([&b"PK\x03\x04\x14\0"[..], &head, &[0; 2]].concat());
+        zip.extend([name.as_bytes(), content].concat());
+        directory.extend([&b"PK\x01\x02\x14\0\x14\0"[..], &head, &[0; 12]].concat());
+        directory.extend([&offset.to_le_bytes(), name.as_bytes()].concat());
+    }
+    let count = u16::try_from(files.len()).unwrap().to_le_bytes();
+    let offset = u32::try_from(zip.len()).unwrap().to_le_bytes();
+    let length = u32::try_from(directory.len()).unwrap().to_le_bytes();
+    zip.extend(directory);
+    let end = [
+        &b"PK\x05\x06\0\0\0\0"[..],
+        &count,
+        &count,
+        &length,
+        &offset,
+        &[0; 2],
+    ];
+    zip.extend(end.concat());
+    zip
+}
+
 fn u32_at(bytes: &[u8], at: usize) -> u32 {
     u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }

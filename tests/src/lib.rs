@@ -18,6 +18,7 @@ pub mod answer;
 pub mod ask;
 pub mod claims;
 pub mod container;
+pub mod forger;
 pub mod fuzz;
 pub mod golden;
 pub mod hostile;

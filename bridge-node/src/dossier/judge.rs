@@ -1,27 +1,17 @@
 //! Judges a dossier without any node: each part against its seal, its signature, its certificate, its proof. What fails is named.
 
+use bridge_certs::Trust;
 use bridge_certs::cms::{CmsError, SealError, check_seal};
-use bridge_certs::pem::certificates;
-use bridge_certs::stamp::{Expected, Stamp};
-use bridge_certs::{Checked, KeyAlgorithm, Moment, Profile, Trust};
-use bridge_core::envelope::link;
 use bridge_core::identity::CertificateName;
 use bridge_core::leaf::Leaf;
-use bridge_journal::imprint;
-use bridge_signature::{Algorithm, VerifyingKey};
-use bridge_verify::{
-    LogKey, Proof, Receipt, Signers, judge as judge_receipt, open_cosigned, root_of_inclusion,
-};
-use ring::digest::{SHA256, digest};
+use bridge_verify::{Field, LogKey, Receipt, Signers, judge as judge_receipt};
 use serde_json::Value;
 
 use super::zip::{self, Entry};
-use super::{
-    AUTHORITIES, DESCRIPTION, MESSAGES, OWN_RECEIPTS, PEER_RECEIPTS, STAMP, evidence, manifest,
-};
+use super::{DESCRIPTION, MESSAGES, OWN_RECEIPTS, PEER_RECEIPTS, leaf_of, manifest};
 
-/// A stamp whose authority knows its time less well proves no time, milliseconds.
-const STAMP_ACCURACY_MS: u64 = 60_000;
+mod message;
+mod stamped;
 
 /// What is being judged.
 struct Case<'a> {
@@ -34,6 +24,13 @@ struct Case<'a> {
     holds: Vec<String>,
     /// What was not, each by the name of its file.
     faults: Vec<String>,
+}
+
+/// A leaf of the exchange, with its place in the log of whoever made the dossier.
+struct Logged {
+    leaf: Leaf,
+    index: u64,
+    leaf_hash: [u8; 32],
 }
 
 /// Judges a dossier by trusted authorities and, if given, the verifier keys of logs.
@@ -56,14 +53,16 @@ pub fn judge(bytes: &[u8], trust: &Trust, keys: &[String]) -> Result<Vec<String>
     };
     case.container();
     case.seal();
-    let leaves = case.receipts(OWN_RECEIPTS, "own");
+    let key = case.log_key(OWN_RECEIPTS, "own");
+    let leaves = case.receipts(OWN_RECEIPTS, key.clone());
     if find(&entries, PEER_RECEIPTS).is_some() {
-        case.receipts(PEER_RECEIPTS, "peer");
+        let key = case.log_key(PEER_RECEIPTS, "peer");
+        case.receipts(PEER_RECEIPTS, key);
     }
     for name in MESSAGES {
-        case.message(name, &leaves);
+        case.message(name, logged(name, &leaves));
     }
-    case.stamp();
+    case.stamp(key.as_ref(), &leaves);
     if case.faults.is_empty() {
         Ok(case.holds)
     } else {
@@ -141,16 +140,19 @@ impl Case<'_> {
         }
     }
 
-    /// The key of a log: what the reader has of it, else what the dossier says.
+    /// The key of a log: what the reader has of it. Only who gave no keys at all is content with what the dossier says.
     fn log_key(&mut self, file: &str, which: &str) -> Option<LogKey> {
         let said = self.said(&format!("/logs/{which}"))?.to_owned();
         let origin = said.split('+').next().unwrap_or_default().to_owned();
-        let given = self
-            .keys
+        let keys = self.keys;
+        let given = keys
             .iter()
             .find(|key| key.split('+').next() == Some(&*origin));
-        let key = given.unwrap_or(&said);
-        match LogKey::parse(key) {
+        if given.is_none() && !keys.is_empty() {
+            self.fault(file, format_args!("no key given for the log {origin}"));
+            return None;
+        }
+        match LogKey::parse(given.unwrap_or(&said)) {
             Ok(key) => Some(key),
             Err(error) => {
                 self.fault(file, error);
@@ -160,7 +162,7 @@ impl Case<'_> {
     }
 
     /// Judges a receipt file; returns the leaves in it.
-    fn receipts(&mut self, file: &str, which: &str) -> Vec<Leaf> {
+    fn receipts(&mut self, file: &str, log: Option<LogKey>) -> Vec<Logged> {
         let read: Option<Value> = self
             .bytes(file)
             .and_then(|bytes| serde_json::from_slice(bytes).ok());
@@ -170,7 +172,7 @@ impl Case<'_> {
             return Vec::new();
         };
         let signers = Signers {
-            log: self.log_key(file, which),
+            log,
             ..Signers::default()
         };
         let id = self.said("/request_id").unwrap_or_default().to_owned();
@@ -194,192 +196,30 @@ impl Case<'_> {
                     }
                 }
             }
-            match Leaf::parse(receipt.leaf) {
-                Ok(leaf) if leaf.request_id.is_some_and(|own| own.to_string() == id) => {
-                    leaves.push(leaf);
+            match (Leaf::parse(receipt.leaf), Field::parse(receipt.field)) {
+                (Ok(leaf), Some(field))
+                    if leaf.request_id.is_some_and(|own| own.to_string() == id) =>
+                {
+                    leaves.push(Logged {
+                        leaf,
+                        index: field.index,
+                        leaf_hash: field.leaf_hash,
+                    });
                 }
                 _ => self.fault(file, "a leaf is of another exchange"),
             }
         }
         leaves
     }
-
-    /// Judges a message: its certificate, its signature, its body, and that the log has the very signature.
-    fn message(&mut self, name: &str, leaves: &[Leaf]) {
-        let [base_file, signature_file, body_file] =
-            ["base.txt", "signature.bin", "body.bin"].map(|part| format!("{name}/{part}"));
-        let is_told = self
-            .description
-            .pointer(&format!("/messages/{name}"))
-            .is_some();
-        let (base, signature) = (self.bytes(&base_file), self.bytes(&signature_file));
-        let (Some(base), Some(signature)) =
-            (base.map(<[u8]>::to_vec), signature.map(<[u8]>::to_vec))
-        else {
-            if is_told || base.is_some() || signature.is_some() {
-                self.fault(&base_file, "the message or its signature is missing");
-            }
-            return;
-        };
-        let Some(signed) = evidence::read(&base) else {
-            return self.fault(&base_file, "it is not a signature base");
-        };
-        let made = link(&signature);
-        let is_logged = |leaf: &Leaf| match name {
-            "request" => leaf.link == Some(made),
-            _ => leaf.answer_link == Some(made),
-        };
-        if !leaves.iter().any(is_logged) {
-            self.fault(
-                &signature_file,
-                "no leaf of the receipts names this signature",
-            );
-        }
-        if let Some(checked) = self.certificate(name, &signed) {
-            let holds =
-                verifying_key(&checked).is_some_and(|key| key.verify(&base, &signature).is_ok());
-            if holds {
-                let by = checked
-                    .name
-                    .as_ref()
-                    .map(ToString::to_string)
-                    .unwrap_or_default();
-                let at = Moment(signed.created_s);
-                self.holds
-                    .push(format!("the {name} is signed by {by} at {at}"));
-            } else {
-                self.fault(
-                    &signature_file,
-                    "it is not the signature of this key over this base",
-                );
-            }
-        }
-        let body = self.bytes(&body_file).map(|body| digest(&SHA256, body));
-        if let Some(body) = body
-            && signed.body_digest.map(|said| said.to_vec()) != Some(body.as_ref().to_vec())
-        {
-            self.fault(&body_file, "its digest is not the one that was signed");
-        }
-    }
-
-    /// The certificate of a message's key, good for exchanges at the time that the message says.
-    fn certificate(&mut self, name: &str, signed: &evidence::Signed<'_>) -> Option<Checked> {
-        let file = format!("certificates/{name}.pem");
-        let issuers = self
-            .bytes(AUTHORITIES)
-            .and_then(|pem| certificates(pem).ok());
-        let own = self.bytes(&file).and_then(|pem| certificates(pem).ok());
-        let Some(own) = own.and_then(|list| list.into_iter().next()) else {
-            self.fault(&file, "the certificate of the message's key is missing");
-            return None;
-        };
-        if base64url(digest(&SHA256, &own).as_ref()) != signed.key_id {
-            self.fault(&file, "the message names another key");
-            return None;
-        }
-        // Roots among them add nothing: only what is trusted ends a chain.
-        let mut issuers: Vec<Vec<u8>> = issuers.unwrap_or_default();
-        issuers.truncate(bridge_certs::trust::INTERMEDIATES_LIMIT);
-        let checked = self
-            .trust
-            .check(&own, &issuers, Profile::Exchange, signed.created_s);
-        match checked {
-            Ok(checked) => Some(checked),
-            Err(error) => {
-                self.fault(&file, crate::chain(&error));
-                None
-            }
-        }
-    }
-
-    /// The stamp is over a checkpoint of the log, and the leaves of both messages are under that.
-    fn stamp(&mut self) {
-        let Some(response) = self.bytes(STAMP).map(<[u8]>::to_vec) else {
-            return;
-        };
-        let Some(key) = self.log_key(OWN_RECEIPTS, "own") else {
-            return;
-        };
-        let mut over = None;
-        for name in MESSAGES {
-            let file = format!("stamps/{name}.tlog-proof");
-            let Some(text) = self
-                .bytes(&file)
-                .map(|text| String::from_utf8_lossy(text).into_owned())
-            else {
-                continue;
-            };
-            match stamped(&text, &key, self.entries) {
-                Ok(imprint) => over = Some(imprint),
-                Err(why) => self.fault(&file, why),
-            }
-        }
-        let Some(imprint) = over else {
-            return self.fault(STAMP, "no proof says what was stamped");
-        };
-        let expected = Expected {
-            imprint,
-            nonce: None,
-            policy: None,
-            clock: None,
-            accuracy_ms: STAMP_ACCURACY_MS,
-        };
-        match Stamp::check(self.trust, &response, &expected) {
-            Ok(stamp) => self.holds.push(format!(
-                "the leaves were there at {}, as a time-stamping authority says",
-                Moment(stamp.time_ms / 1000)
-            )),
-            Err(error) => self.fault(STAMP, crate::chain(&error)),
-        }
-    }
 }
 
-/// The imprint of the checkpoint that a proof is under, if the proof is of a leaf of the receipts.
-fn stamped(text: &str, key: &LogKey, entries: &[Entry]) -> Result<[u8; 32], String> {
-    let proof = Proof::parse(text).map_err(|fault| fault.to_string())?;
-    let checkpoint =
-        open_cosigned(proof.note.as_bytes(), key).map_err(|fault| fault.to_string())?;
-    let receipts: Option<Value> =
-        find(entries, OWN_RECEIPTS).and_then(|bytes| serde_json::from_slice(bytes).ok());
-    let fields = receipts
-        .as_ref()
-        .and_then(|read| read["receipts"].as_array());
-    let mut fields = fields
-        .into_iter()
-        .flatten()
-        .filter_map(|one| one["receipt"].as_str());
-    let is_under = fields.any(|field| {
-        bridge_verify::Field::parse(field).is_some_and(|field| {
-            field.index == proof.index
-                && root_of_inclusion(
-                    field.index,
-                    checkpoint.size,
-                    &field.leaf_hash,
-                    &proof.hashes,
-                ) == Some(checkpoint.root)
-        })
-    });
-    if !is_under {
-        return Err("no leaf of the receipts is proved under the stamped checkpoint".to_owned());
-    }
-    imprint(proof.note.as_bytes()).ok_or_else(|| "it has no checkpoint".to_owned())
-}
-
-fn verifying_key(checked: &Checked) -> Option<VerifyingKey> {
-    let algorithm = match checked.algorithm {
-        KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
-        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
-        KeyAlgorithm::P384 | KeyAlgorithm::Rsa { .. } => return None,
-    };
-    VerifyingKey::new(algorithm, &checked.public_key).ok()
+/// The leaf of a message.
+fn logged<'a>(name: &str, leaves: &'a [Logged]) -> Option<&'a Logged> {
+    let own: Vec<&Leaf> = leaves.iter().map(|one| &one.leaf).collect();
+    leaves.get(leaf_of(name, &own)?)
 }
 
 fn find<'a>(entries: &'a [Entry], name: &str) -> Option<&'a [u8]> {
     let found = entries.iter().find(|entry| entry.name == name);
     found.map(|entry| entry.bytes.as_slice())
-}
-
-fn base64url(bytes: &[u8]) -> String {
-    use base64::Engine as _;
-    base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes)
 }

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::zip::Entry;
 use super::{
     AUTHORITIES, DESCRIPTION, MESSAGES, OWN_RECEIPTS, PEER_RECEIPTS, STAMP, SUMMARY, evidence,
-    manifest, summary, zip,
+    leaf_of, manifest, summary, zip,
 };
 use crate::node::Node;
 use crate::receipts::{PEER_RECEIPT, PeerLog};
@@ -52,7 +52,8 @@ struct Kept {
     /// Of one end of the exchange, oldest first.
     records: Vec<Shown>,
     receipts: Vec<Value>,
-    stamp: Option<(KeptStamp, Vec<String>)>,
+    /// With a proof for each message, by name.
+    stamp: Option<(KeptStamp, Vec<(&'static str, String)>)>,
 }
 
 /// The files gathered so far, and what is not among them.
@@ -98,7 +99,7 @@ pub async fn make(node: &Arc<Node>, id: Uuid) -> Result<Vec<u8>, DossierError> {
     let peer_key = peer_receipt(node, view.as_deref(), (id, &kept.records), &mut parts).await;
     match kept.stamp {
         Some((stamp, proofs)) => {
-            for (name, proof) in MESSAGES.iter().zip(proofs) {
+            for (name, proof) in proofs {
                 parts.add(format!("stamps/{name}.tlog-proof"), proof);
             }
             parts.add(STAMP, stamp.response);
@@ -176,23 +177,23 @@ fn kept(node: &Node, id: Uuid) -> Result<Kept, DossierError> {
             "proof": proof.text,
         }));
     }
-    let found = [message(&records, 0), message(&records, 1)];
-    let indexes: Vec<u64> = found.iter().flatten().map(|one| one.index).collect();
-    let stamp = match indexes.iter().max() {
-        Some(last) => journal.stamp_over(*last)?,
-        None => None,
-    };
-    let stamp = match stamp {
-        None => None,
-        Some(stamp) => {
-            let mut proofs = Vec::new();
-            for index in indexes {
-                let proof = journal.prove_under(index, &stamp.checkpoint)?;
-                proofs.extend(proof.map(|proof| proof.text));
-            }
-            Some((stamp, proofs))
+    let found = MESSAGES.map(|name| (name, message(&records, name)));
+    let found: Vec<(&str, u64)> = found
+        .into_iter()
+        .filter_map(|(name, record)| Some((name, record?.index)))
+        .collect();
+    let last = found.iter().map(|(_, index)| *index).max();
+    let mut stamp = None;
+    if let Some(last) = last
+        && let Some(kept) = journal.stamp_over(last)?
+    {
+        let mut proofs = Vec::new();
+        for (name, index) in found {
+            let proof = journal.prove_under(index, &kept.checkpoint)?;
+            proofs.extend(proof.map(|proof| (name, proof.text)));
         }
-    };
+        stamp = Some((kept, proofs));
+    }
     Ok(Kept {
         records,
         receipts,
@@ -200,11 +201,10 @@ fn kept(node: &Node, id: Uuid) -> Result<Kept, DossierError> {
     })
 }
 
-/// The record of the request (0) or of the answer (1).
-fn message(records: &[Shown], which: usize) -> Option<&Shown> {
-    let is_request = |kind: Kind| matches!(kind, Kind::RequestSent | Kind::RequestReceived);
-    let fits = |one: &&Shown| one.leaf.side.is_some() && is_request(one.leaf.kind) == (which == 0);
-    records.iter().find(fits)
+/// The record of a message.
+fn message<'a>(records: &'a [Shown], name: &str) -> Option<&'a Shown> {
+    let leaves: Vec<&Leaf> = records.iter().map(|one| &one.leaf).collect();
+    records.get(leaf_of(name, &leaves)?)
 }
 
 /// Adds the messages with their signatures and certificates; returns what there is to say of each.
@@ -215,8 +215,8 @@ fn messages(
     parts: &mut Parts,
 ) -> serde_json::Map<String, Value> {
     let mut told = serde_json::Map::new();
-    for (which, name) in MESSAGES.into_iter().enumerate() {
-        let Some(record) = message(records, which) else {
+    for name in MESSAGES {
+        let Some(record) = message(records, name) else {
             parts.lack(name, "the journal has none");
             continue;
         };
@@ -227,8 +227,8 @@ fn messages(
             );
             continue;
         };
-        let Some(signed) = evidence::read(&kept.base) else {
-            parts.lack(name, "its evidence is not a signed message");
+        let Some(signed) = evidence::read(name, &kept.base) else {
+            parts.lack(name, "its evidence is not that message");
             continue;
         };
         parts.add(format!("{name}/base.txt"), kept.base.clone());
@@ -298,6 +298,13 @@ async fn peer_receipt(
         Ok::<_, crate::receipts::Unread>((log.receipt(receipt).await?, log.vkey().to_owned()))
     };
     match found.await {
+        Ok((Some(one), key)) if !is_of(&one, id) => {
+            parts.lack(
+                PEER_RECEIPTS,
+                "the other node's receipt is of another exchange",
+            );
+            Some(key)
+        }
         Ok((Some(one), key)) => {
             let file = json!({ "request_id": id.to_string(), "key": key, "receipts": [one] });
             parts.add(PEER_RECEIPTS, pretty(&file));
@@ -318,6 +325,12 @@ async fn peer_receipt(
             None
         }
     }
+}
+
+/// Whether the leaf of a receipt is of this exchange.
+fn is_of(receipt: &Value, id: Uuid) -> bool {
+    let leaf = receipt["leaf"].as_str().unwrap_or_default();
+    Leaf::parse(leaf.as_bytes()).is_ok_and(|leaf| leaf.request_id == Some(id))
 }
 
 /// What the leaves say of the exchange.

@@ -72,6 +72,7 @@ async fn look(node: &Arc<Node>, ledger: &mut Ledger, path: &Path) {
         }
         ledger.logs.insert(origin, examined.log);
     }
+    ledger.forget();
     raised.extend(overdue(node, ledger));
     for (origin, why) in unread {
         tracing::debug!(origin, %why, "a peer's log cannot be judged now");
@@ -79,7 +80,10 @@ async fn look(node: &Arc<Node>, ledger: &mut Ledger, path: &Path) {
     tell(node, ledger, proven, &raised).await;
     if before != (ledger.unproven_from(), ledger.told) || proven > 0 || !raised.is_empty() {
         // crash before: what was found out is found out again.
-        if let Err(error) = kept::write(path, node.journal.origin(), ledger) {
+        let file = kept::File::of(node.journal.origin(), ledger);
+        let path = path.to_owned();
+        let written = tokio::task::spawn_blocking(move || file.write(&path)).await;
+        if let Ok(Err(error)) = written {
             tracing::error!(%error, "what is known of peers' logs cannot be kept");
         }
     }
@@ -124,8 +128,10 @@ async fn examine_all(node: &Arc<Node>, ledger: &mut Ledger) -> Vec<Examined> {
         let log = Log {
             pending: std::mem::take(&mut log.pending),
             seen: log.seen.clone(),
+            let_go: log.let_go,
         };
         let (node, origin, places) = (Arc::clone(node), origin.clone(), Arc::clone(&places));
+        let within = node.settings.limits.exchange_timeout;
         looks.spawn(async move {
             let _place = places.acquire().await;
             let mut examined = Examined {
@@ -136,7 +142,10 @@ async fn examine_all(node: &Arc<Node>, ledger: &mut Ledger) -> Vec<Examined> {
                 forked: None,
                 unread: None,
             };
-            examined.unread = examine(&node, &mut examined).await.err();
+            // However slowly a peer gives its tiles, the others' turn comes; what was proven by then is.
+            let looked = tokio::time::timeout(within, examine(&node, &mut examined)).await;
+            let looked = looked.map_err(|_elapsed| Unread::NotReached("too slow".to_owned()));
+            examined.unread = looked.and_then(|looked| looked).err();
             examined
         });
     }
@@ -147,12 +156,14 @@ async fn examine(node: &Node, found: &mut Examined) -> Result<(), Unread> {
     let view = node.watch.view(node.clock.now_s());
     let view = view.map_err(|refusal| Unread::NotReached(refusal.to_string()))?;
     let mut peer = PeerLog::find(node, &view, &found.origin)?;
-    let (newer, signed) = peer.checkpoint().await?;
+    let (newer, signed) = peer.open(&peer.checkpoint().await?)?;
     let mut newest = true;
-    if let Some(seen_note) = found.log.seen.clone() {
-        let seen = peer.open(&seen_note)?;
+    let mut before = String::new();
+    if let Some(kept) = &found.log.seen {
+        let seen;
+        (seen, before) = peer.open(kept)?;
         if !peer.agree(seen, newer).await? {
-            found.forked = Some((seen_note, signed));
+            found.forked = Some((before, signed));
             return Ok(());
         }
         newest = seen.size <= newer.size;
@@ -160,8 +171,7 @@ async fn examine(node: &Node, found: &mut Examined) -> Result<(), Unread> {
     let log = &mut found.log;
     while let Some((&(first, _), _)) = log.pending.range(..(newer.size, 0)).next() {
         let Some(hashes) = peer.leaves_beside(first, newer).await? else {
-            let seen = log.seen.clone().unwrap_or_default();
-            found.forked = Some((seen, signed));
+            found.forked = Some((before, signed));
             return Ok(());
         };
         let end = (first / 256 + 1).saturating_mul(256).min(newer.size);
@@ -169,9 +179,13 @@ async fn examine(node: &Node, found: &mut Examined) -> Result<(), Unread> {
         for pending in std::mem::replace(&mut log.pending, later).into_values() {
             if LogTile::leaf_hash(&hashes, pending.index) == Some(pending.leaf_hash) {
                 found.proven += 1;
+                log.let_go = false;
             } else {
                 found.missing.push(pending);
             }
+        }
+        if newest {
+            log.seen = Some(signed.clone());
         }
     }
     if newest {
@@ -239,11 +253,8 @@ async fn tell(node: &Node, ledger: &Ledger, proven: u64, raised: &[Raised]) {
         *fault = one.alarm.max(*fault);
     }
     // A log that can be read again is as good as before; one that lied is not.
-    let is_late = |origin: &String| {
-        let log = ledger.logs.get(origin);
-        log.is_some_and(|log| log.pending.values().any(|one| one.told))
-    };
-    let ended = |origin: &String, alarm: &Alarm| *alarm == Alarm::Overdue && !is_late(origin);
+    let ended =
+        |origin: &String, alarm: &Alarm| *alarm == Alarm::Overdue && !ledger.is_late(origin);
     standing.faults.retain(|origin, alarm| {
         if ended(origin, alarm) {
             tracing::info!(

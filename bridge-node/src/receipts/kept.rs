@@ -11,9 +11,10 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::{Ledger, Log};
 
+/// What is kept.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
 #[serde(deny_unknown_fields)]
-struct File {
+pub(super) struct File {
     v: u32,
     /// This node's own log, whose leaves are counted below.
     origin: String,
@@ -52,25 +53,33 @@ pub(super) fn read(path: &Path, origin: &str, size: u64) -> Ledger {
     }
 }
 
-/// Writes it: whole or not at all.
-pub(super) fn write(path: &Path, origin: &str, ledger: &Ledger) -> std::io::Result<()> {
-    let seen = ledger.logs.iter();
-    let seen = seen.filter_map(|(origin, log)| Some((origin.clone(), log.seen.clone()?)));
-    let file = File {
-        v: VERSION,
-        origin: origin.to_owned(),
-        next: ledger.unproven_from(),
-        told: ledger.told,
-        seen: seen.collect(),
-    };
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut new = tempfile::NamedTempFile::new_in(folder)?;
-    serde_json::to_writer(&mut new, &file)?;
-    new.flush()?;
-    new.as_file().sync_all()?;
-    // crash here: the file before stands, and what it does not know is looked up again.
-    new.persist(path)?;
-    Ok(())
+// === impl File ===
+
+impl File {
+    /// What of a ledger is kept.
+    pub(super) fn of(origin: &str, ledger: &Ledger) -> Self {
+        let seen = ledger.logs.iter();
+        let seen = seen.filter_map(|(origin, log)| Some((origin.clone(), log.seen.clone()?)));
+        Self {
+            v: VERSION,
+            origin: origin.to_owned(),
+            next: ledger.unproven_from(),
+            told: ledger.told,
+            seen: seen.collect(),
+        }
+    }
+
+    /// Writes it, whole or not at all, and waits for the disk: call it where blocking is allowed.
+    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
+        let folder = path.parent().unwrap_or(Path::new("."));
+        let mut new = tempfile::NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&mut new, self)?;
+        new.flush()?;
+        new.as_file().sync_all()?;
+        // crash here: the file before stands, and what it does not know is looked up again.
+        new.persist(path)?;
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -89,7 +98,7 @@ mod tests {
         };
         let seen = Some("note".to_owned());
         ledger.logs.entry("peer/1".to_owned()).or_default().seen = seen.clone();
-        write(&path, "own/1", &ledger).unwrap();
+        File::of("own/1", &ledger).write(&path).unwrap();
         let again = read(&path, "own/1", 50);
         assert_eq!((again.next, again.told), (40, 30));
         assert_eq!(again.logs["peer/1"].seen, seen);

@@ -34,6 +34,8 @@ pub(super) struct Log {
     pub(super) pending: BTreeMap<(u64, u64), Pending>,
     /// The newest checkpoint seen: a signed note.
     pub(super) seen: Option<String>,
+    /// Whether receipts were let go of unproven, and none was proven since.
+    pub(super) let_go: bool,
 }
 
 /// All of them.
@@ -65,13 +67,27 @@ impl Ledger {
         oldest.unwrap_or(self.next).min(self.next)
     }
 
-    /// Makes room by letting go of what has been told.
+    /// Makes room by letting go of what has been told: it is not looked up again, and the log stays in doubt.
     pub(super) fn let_go(&mut self) -> usize {
         let before = self.pending();
         for log in self.logs.values_mut() {
+            let waiting = log.pending.len();
             log.pending.retain(|_, pending| !pending.told);
+            log.let_go |= log.pending.len() < waiting;
         }
         before - self.pending()
+    }
+
+    /// Whether a log owes proofs of receipts that were told as overdue.
+    pub(super) fn is_late(&self, origin: &str) -> bool {
+        let log = self.logs.get(origin);
+        log.is_some_and(|log| log.let_go || log.pending.values().any(|one| one.told))
+    }
+
+    /// Forgets logs of which nothing is known and nothing awaited.
+    pub(super) fn forget(&mut self) {
+        let is_known = |log: &Log| log.seen.is_some() || log.let_go || !log.pending.is_empty();
+        self.logs.retain(|_, log| is_known(log));
     }
 
     /// Takes in what a page of leaves holds.
@@ -189,7 +205,17 @@ mod tests {
         assert_eq!(told, [(8, false), (9, true)]);
         assert_eq!(ledger.let_go(), 1);
         assert_eq!((ledger.pending(), ledger.unproven_from()), (1, 6));
-        ledger.logs.clear();
+        let log = ledger.logs.get_mut("a.example/1").unwrap();
+        log.pending.clear();
+        assert!(log.let_go, "it is in doubt until it proves something");
+        ledger.forget();
+        assert!(ledger.is_late("a.example/1"));
+        ledger.logs.get_mut("a.example/1").unwrap().let_go = false;
+        ledger.forget();
+        assert!(
+            ledger.logs.is_empty(),
+            "nothing is known of it, nothing awaited"
+        );
         assert_eq!(ledger.unproven_from(), 10);
     }
 }

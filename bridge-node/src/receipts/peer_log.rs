@@ -5,7 +5,9 @@
 use std::collections::HashMap;
 
 use bridge_journal::{LogTile, Proof, ProofPlan};
-use bridge_verify::{Checkpoint, Field, LogKey, is_consistent, open_cosigned, root_of_inclusion};
+use bridge_verify::{
+    Checkpoint, Field, LogKey, Receipt, Signers, is_consistent, judge, open_own, root_of_inclusion,
+};
 use http::Request;
 use http_body_util::{BodyExt as _, Limited};
 use serde_json::{Value, json};
@@ -89,16 +91,15 @@ impl<'a> PeerLog<'a> {
         &self.vkey
     }
 
-    /// Its checkpoint of this moment, with the note.
-    pub(super) async fn checkpoint(&self) -> Result<(Checkpoint, String), Unread> {
+    /// Its checkpoint of this moment: a signed note.
+    pub(super) async fn checkpoint(&self) -> Result<String, Unread> {
         let note = self.get("checkpoint", NOTE_BYTES).await?;
-        let checkpoint = open_cosigned(&note, &self.key)?;
-        Ok((checkpoint, String::from_utf8_lossy(&note).into_owned()))
+        String::from_utf8(note).map_err(|_not_text| Unread::NotGiven("a checkpoint".to_owned()))
     }
 
-    /// Opens a checkpoint that was seen before.
-    pub(super) fn open(&self, note: &str) -> Result<Checkpoint, Unread> {
-        Ok(open_cosigned(note.as_bytes(), &self.key)?)
+    /// Opens a checkpoint; with the note as this log signed it. What else stands in it is anybody's text, and not kept.
+    pub(super) fn open(&self, note: &str) -> Result<(Checkpoint, String), Unread> {
+        Ok(open_own(note.as_bytes(), &self.key)?)
     }
 
     /// Whether the smaller of two trees is the beginning of the larger, as this log's own tiles show it.
@@ -153,20 +154,27 @@ impl<'a> PeerLog<'a> {
         let Some(field) = Field::parse(text) else {
             return Ok(None);
         };
-        let (checkpoint, note) = self.checkpoint().await?;
+        let note = self.checkpoint().await?;
+        let (checkpoint, _) = self.open(&note)?;
         let plan = ProofPlan::inclusion(field.index, checkpoint.size).ok_or(Unread::NotYet)?;
         let tile = LogTile::of_leaf(field.index, checkpoint.size);
         let path = tile.path().replacen("tile/0/", "tile/entries/", 1);
         let bundle = self.get(&path, BUNDLE_BYTES).await?;
         let leaf = nth_entry(&bundle, field.index % 256).ok_or(Unread::NotGiven(path))?;
         let proof = self.proof(&plan).await?.unwrap_or_default();
-        let file = json!({
-            "receipt": text,
-            "leaf": String::from_utf8_lossy(leaf),
-            "proof": Proof::write(field.index, &proof, &note),
-        });
-        let root = root_of_inclusion(field.index, checkpoint.size, &field.leaf_hash, &proof);
-        Ok((root == Some(checkpoint.root)).then_some(file))
+        let proof = Proof::write(field.index, &proof, &note);
+        let receipt = Receipt {
+            field: text,
+            leaf,
+            proof: &proof,
+        };
+        let signers = Signers {
+            log: Some(self.key.clone()),
+            ..Signers::default()
+        };
+        let file =
+            json!({ "receipt": text, "leaf": String::from_utf8_lossy(leaf), "proof": proof });
+        Ok(judge(&receipt, &signers).is_ok().then_some(file))
     }
 
     async fn proof(&mut self, plan: &ProofPlan) -> Result<Option<Vec<[u8; 32]>>, Unread> {

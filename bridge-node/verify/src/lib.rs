@@ -53,7 +53,7 @@ pub use json::SyntaxFault;
 pub use leaf::LeafFault;
 pub use leaves::{Chosen, LeavesFault, LeavesLog, LeavesWriter, read_leaves};
 pub use mirror::{Fetch, MirrorError, MirrorFault, MirrorReport, MirrorWriter, verify_mirror};
-pub use note::{Checkpoint, Cosigner, KeyFault, LogKey, NoteFault, open_cosigned};
+pub use note::{Checkpoint, Cosigner, KeyFault, LogKey, NoteFault, open_cosigned, open_own};
 pub use proof::{Proof, ProofFault, is_consistent, root_of_inclusion};
 pub use receipt::{Field, Receipt, ReceiptFault, Shown, Signers, judge};
 pub use reconcile::{

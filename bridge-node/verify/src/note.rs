@@ -247,6 +247,15 @@ pub(crate) fn open(note: &[u8], key: &LogKey) -> Result<Checkpoint, NoteFault> {
 ///
 /// Standard: C2SP tlog-checkpoint. Standard: C2SP tlog-cosignature.
 pub fn open_cosigned(note: &[u8], key: &LogKey) -> Result<Checkpoint, NoteFault> {
+    open_own(note, key).map(|(checkpoint, _)| checkpoint)
+}
+
+/// As [`open_cosigned`]; with the note as the log alone signed it, without what others may have added.
+///
+/// # Errors
+///
+/// As [`open_cosigned`].
+pub fn open_own(note: &[u8], key: &LogKey) -> Result<(Checkpoint, String), NoteFault> {
     if note.len() > COSIGNED_LIMIT_BYTES {
         return Err(NoteFault::Form("it is longer than 65536 bytes"));
     }
@@ -262,7 +271,9 @@ pub fn open_cosigned(note: &[u8], key: &LogKey) -> Result<Checkpoint, NoteFault>
     let is_own = |line: &&&str| signature(line, key).is_ok();
     let own = signatures.iter().find(is_own).or(signatures.first());
     let own = own.ok_or(NoteFault::Form("it has no signature"))?;
-    open_line(text, own, key)
+    let checkpoint = open_line(text, own, key)?;
+    let (signed, _lines) = text.split_once("\n\n").unwrap_or_default();
+    Ok((checkpoint, format!("{signed}\n\n{own}\n")))
 }
 
 /// Checks the text of a checkpoint against one of its signature lines.

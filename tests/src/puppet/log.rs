@@ -14,7 +14,8 @@ use super::Puppet;
 use super::server::{Answering, Got};
 use crate::agency::Agency;
 
-type Hash = [u8; 32];
+/// A hash of its tree.
+pub type Hash = [u8; 32];
 
 /// A log of at most 256 leaves.
 #[derive(Debug)]
@@ -26,6 +27,8 @@ pub struct Log {
     /// Leaves under the checkpoint that is shown.
     shown: Mutex<usize>,
     asked: Mutex<Vec<String>>,
+    /// Signature lines of nobody behind its own.
+    padding: Mutex<String>,
 }
 
 // === impl Log ===
@@ -44,16 +47,28 @@ impl Log {
             leaves: Mutex::default(),
             shown: Mutex::default(),
             asked: Mutex::default(),
+            padding: Mutex::default(),
         })
     }
 
     /// Adds a leaf and returns its receipt.
     pub fn add(&self) -> String {
+        let index = lock(&self.leaves).len();
+        self.add_leaf(&index.to_be_bytes())
+    }
+
+    /// Adds a leaf whose bytes are known and returns its receipt.
+    pub fn add_leaf(&self, leaf: &[u8]) -> String {
         let mut leaves = lock(&self.leaves);
-        let index = leaves.len();
-        let hash = sha256(&[&[0], &index.to_be_bytes()]);
+        let hash = sha256(&[&[0], leaf]);
         leaves.push(hash);
+        let index = leaves.len() - 1;
         format!("{}#{index}:{}", self.origin, URL_SAFE_NO_PAD.encode(hash))
+    }
+
+    /// The hashes of its leaves.
+    pub fn leaves(&self) -> Vec<Hash> {
+        lock(&self.leaves).clone()
     }
 
     /// Puts another leaf in the place of one.
@@ -64,6 +79,11 @@ impl Log {
     /// Signs a checkpoint above all leaves.
     pub fn sign(&self) {
         *lock(&self.shown) = lock(&self.leaves).len();
+    }
+
+    /// Puts this behind every checkpoint that is shown.
+    pub fn pad(&self, lines: &str) {
+        lines.clone_into(&mut lock(&self.padding));
     }
 
     /// The paths that were asked for.
@@ -98,7 +118,8 @@ impl Log {
         response
     }
 
-    fn checkpoint(&self) -> Option<String> {
+    /// The checkpoint that it shows.
+    pub fn checkpoint(&self) -> Option<String> {
         let size = *lock(&self.shown);
         let leaves = lock(&self.leaves);
         let root = root(leaves.get(..size).filter(|leaves| !leaves.is_empty())?);
@@ -106,9 +127,10 @@ impl Log {
         let signature = self.key.sign(text.as_bytes());
         let value = [&self.id, signature.as_ref()].concat();
         Some(format!(
-            "{text}\n\u{2014} {} {}\n",
+            "{text}\n\u{2014} {} {}\n{}",
             self.origin,
-            STANDARD.encode(value)
+            STANDARD.encode(value),
+            lock(&self.padding)
         ))
     }
 
