@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge_core::identity::MemberId;
-use bridge_journal::{Checkpoint, Verifier, WitnessKey, is_consistent, note_text};
+use bridge_journal::{Checkpoint, Verifier, WitnessKey, note_text};
+use bridge_verify::is_consistent;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
@@ -247,8 +248,12 @@ fn against(before: &Checkpoint, submission: &Submission, new: &Checkpoint) -> Op
     }
     let empty = digest(&SHA256, &[]);
     let (old, proof) = ((before.size, &before.root), &submission.proof);
-    let possible = new.size > 0 || new.root == empty.as_ref();
-    let continues = possible && is_consistent(old, (new.size, &new.root), proof);
+    if before.size == 0 {
+        // A tree without leaves is the beginning of any, without a proof.
+        let possible = new.size > 0 || new.root == empty.as_ref();
+        return (!possible || !proof.is_empty()).then_some(Verdict::Inconsistent);
+    }
+    let continues = is_consistent(old, (new.size, &new.root), proof);
     (!continues).then_some(Verdict::Inconsistent)
 }
 

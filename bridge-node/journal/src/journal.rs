@@ -12,13 +12,13 @@ use uuid::Uuid;
 
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
-use crate::consistency::consistency;
 use crate::disk::{Disk, FolderDisk, replace_file};
 use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
 use crate::error::{CloseError, CosignedError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
 use crate::note::Checkpoint;
 use crate::reader::SegmentReader;
+use crate::proof::consistency;
 use crate::search::{each_from, each_since, search};
 use crate::shared::{COSIGNED, Shared};
 use crate::station::{Job, Message};

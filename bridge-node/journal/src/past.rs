@@ -10,7 +10,6 @@ use zeroize::Zeroizing;
 
 use crate::catalogue::NoStore;
 use crate::config::SMALLEST_SEGMENT_BYTES;
-use crate::consistency::consistency;
 use crate::disk::overlay::Overlay;
 use crate::disk::read_whole;
 use crate::entry::{Filter, Head, Hit, Shown};
@@ -18,6 +17,7 @@ use crate::error::{Damage, Fault, OpenError, ReadError};
 use crate::home;
 use crate::journal::show;
 use crate::note::{Checkpoint, Verifier};
+use crate::proof::consistency;
 use crate::recovery::{Ground, recover};
 use crate::search::{each_since, search};
 use crate::shared::Shared;
