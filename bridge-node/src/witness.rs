@@ -24,7 +24,7 @@ mod shelf;
 mod submission;
 
 pub use answer::{CLOSED, answer};
-pub use shelf::{Fork, Head, Shelf, origin_hash};
+pub use shelf::{Fork, Head, Shelf, origin_hash, replace};
 pub use submission::{Submission, decimal};
 
 /// The witness of a node.
@@ -37,12 +37,14 @@ pub struct Witness {
     logs: Mutex<HashMap<String, Arc<Mutex<Option<Head>>>>>,
     forked: Mutex<BTreeSet<String>>,
     /// The latest epoch of each node that was told here, by the origin without its number; read when it is asked for.
-    epochs: Mutex<HashMap<String, Option<Statement>>>,
+    epochs: Mutex<Epochs>,
     /// Submissions of this minute, by the member that sent them.
     submitted: Mutex<HashMap<MemberId, u64>>,
     per_minute: u64,
     cosigned: AtomicU64,
 }
+
+type Epochs = HashMap<String, Option<Statement>>;
 
 /// What becomes of a submission.
 #[derive(Debug, PartialEq, Eq)]
@@ -194,7 +196,7 @@ impl Witness {
     ///
     /// Whatever the system says.
     pub fn latest(&self, listed: Verifier) -> io::Result<Verifier> {
-        let told = self.told(prefix_of(listed.origin()))?;
+        let told = self.told(&mut lock(&self.epochs), prefix_of(listed.origin()))?;
         let told = told.and_then(|statement| Verifier::parse(&statement.key).ok());
         let later = |told: &Verifier| number_of(told.origin()) > number_of(listed.origin());
         Ok(told.filter(later).unwrap_or(listed))
@@ -213,7 +215,9 @@ impl Witness {
         statement: &Statement,
     ) -> io::Result<bool> {
         let prefix = prefix_of(log.origin());
-        let told = self.told(prefix)?;
+        // Of two that come at once one is second.
+        let mut epochs = lock(&self.epochs);
+        let told = self.told(&mut epochs, prefix)?;
         if told.as_ref().is_some_and(|told| told.key == statement.key) {
             return Ok(true);
         }
@@ -224,19 +228,19 @@ impl Witness {
             return Ok(false);
         }
         Shelf::of(&self.folder, prefix).keep_epoch(&statement.write())?;
-        lock(&self.epochs).insert(prefix.to_owned(), Some(statement.clone()));
+        epochs.insert(prefix.to_owned(), Some(statement.clone()));
         Ok(true)
     }
 
-    fn told(&self, prefix: &str) -> io::Result<Option<Statement>> {
-        if let Some(told) = lock(&self.epochs).get(prefix) {
+    fn told(&self, epochs: &mut Epochs, prefix: &str) -> io::Result<Option<Statement>> {
+        if let Some(told) = epochs.get(prefix) {
             return Ok(told.clone());
         }
         let kept = Shelf::of(&self.folder, prefix).epoch()?;
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         let told = kept.map(|bytes| Statement::parse(&bytes).map_err(invalid));
         let told = told.transpose()?;
-        lock(&self.epochs).insert(prefix.to_owned(), told.clone());
+        epochs.insert(prefix.to_owned(), told.clone());
         Ok(told)
     }
 }

@@ -1,6 +1,7 @@
 //! What the witness answers, and what it has kept when it does.
 
 use std::path::Path;
+use std::sync::Barrier;
 
 use bridge_journal::{Verifier, WitnessKey, vkey};
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::{Shelf, Submission, Verdict, Witness};
+use super::{EMPTY, Shelf, Statement, Submission, Verdict, Witness};
 
 const ORIGIN: &str = "journal.example/AZ/GOV/1001/NODE1/1";
 const NOW_S: u64 = 1_700_000_000;
@@ -280,4 +281,43 @@ fn a_member_has_its_share_of_submissions_in_each_minute() {
     assert!(witness.admits(&other));
     witness.refill();
     assert!(witness.admits(&member));
+}
+
+#[test]
+fn of_two_keys_that_begin_one_epoch_at_once_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = witness(folder.path());
+    let listed = Log::new().verifier();
+    for epoch in 2..34 {
+        let origin = ORIGIN.replace("/NODE1/1", &format!("/NODE1/{epoch}"));
+        let statement = || {
+            let key = vkey(&origin, &Log::new().pkcs8).unwrap();
+            Statement {
+                key,
+                previous: listed.vkey(),
+                last: EMPTY,
+                key_id: "exchange".to_owned(),
+                signature: vec![],
+            }
+        };
+        let both = [statement(), statement()];
+        let together = Barrier::new(2);
+        let begin = |statement: &Statement| {
+            let log = Verifier::parse(&statement.key).unwrap();
+            together.wait();
+            witness.begin(&listed, &log, statement).unwrap()
+        };
+        let taken = std::thread::scope(|scope| {
+            let threads = both.each_ref().map(|one| scope.spawn(|| begin(one)));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        let [first, second] = taken;
+        assert!(first != second, "epoch {epoch}: {taken:?}");
+        // What the first was told counts, here and after a start.
+        let [one, other] = &both;
+        let key = if first { &one.key } else { &other.key };
+        for witness in [&witness, &self::witness(folder.path())] {
+            assert_eq!(&witness.latest(listed.clone()).unwrap().vkey(), key);
+        }
+    }
 }
