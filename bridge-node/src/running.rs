@@ -33,7 +33,7 @@ const REFUSING: Duration = Duration::from_secs(1);
 
 /// Two heads of one log are never signed knowingly.
 const DOUBTED: &str =
-    "its witnesses hold another head of it; the next start closes it and begins the next epoch";
+    "its witnesses hold another head of it, or another log of its epoch; the next start begins the next epoch or is refused";
 
 /// A node that serves.
 #[derive(Debug)]
@@ -95,7 +95,7 @@ impl Running {
                 &*error,
             )
         })?;
-        if let Some(statement) = own_statement(&node) {
+        if let Some(statement) = own_statement(|filter| node.journal.search(filter)) {
             drop(node.epoch.set(statement.write()));
         }
         node.close_unfinished(&opened).await.map_err(|error| {

@@ -10,7 +10,7 @@ use bridge_journal::{Checkpoint, Past};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::journal_folder;
+use super::{journal_folder, own_statement};
 use crate::cosigning::{AskError, Asked, Asker, Log, ask};
 use crate::node::Parts;
 use crate::peers::Peers;
@@ -77,8 +77,8 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
         peers: Arc::new(Peers::new(tls, parts.trust(), &settings.limits)),
         web: settings.witnesses.tls.clone(),
         view,
+        epoch: own_statement(|filter| past.search(filter)).map(|statement| statement.write()),
         log: Arc::clone(&past),
-        epoch: None,
     };
     let within = settings.witnesses.answer;
     let mut asking = ask_all(&Arc::new(asker), &witnessing.by, (checkpoint, note), within);
