@@ -21,7 +21,7 @@ use crate::concerned::PageShares;
 use crate::contracts::Contracts;
 use crate::cosigning::Cosigning;
 use crate::disk::Disk;
-use crate::epochs::History;
+use crate::epochs::{self, History};
 use crate::gate::Gate;
 use crate::log_share::LogShare;
 use crate::metrics::Limit;
@@ -165,8 +165,10 @@ impl Node {
         let spool = create_spool(&settings.data_folder)?;
         let root = &parts.directory_root;
         let watch = open_watch(&settings, root, &parts.trust, clock.now_s())?;
-        let folder = settings.data_folder.join("journal").display().to_string();
-        let evidence = parts.keys.evidence.clone();
+        let folder = epochs::journal_folder(&settings).display().to_string();
+        // Before the current log is written to.
+        let past = epochs::open_closed(&settings.data_folder, &parts.keys.evidence);
+        let past = past.map_err(|error| one("node.data_folder", &error, ORDERS_REMEDY))?;
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -176,7 +178,7 @@ impl Node {
         )
         .map_err(|error| one(&folder, &error, journal_remedy(&error)))?;
         let witness = open_witness(&settings, parts.witness_key)?;
-        let history = History::open(&settings, journal.clone(), &evidence);
+        let history = History::new(past, &journal);
         let overruled_ms = floor(&clock, history.newest(), vouched);
         let orders = Orders::read(&history, clock.now())
             .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
