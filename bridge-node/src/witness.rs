@@ -129,10 +129,10 @@ impl Witness {
     pub fn judge(
         &self,
         log: &Verifier,
-        body: &Bytes,
+        submission: &Submission,
         (now_s, own): (u64, bool),
     ) -> io::Result<(Verdict, Option<Fork>)> {
-        let Some((key, submission)) = self.key.as_ref().zip(Submission::parse(body)) else {
+        let Some(key) = &self.key else {
             return Ok((Verdict::Malformed, None));
         };
         let checkpoint = match log.open(&submission.note) {
@@ -151,7 +151,7 @@ impl Witness {
             *held = kept.head(log)?;
         }
         let before = held.as_ref().map_or(EMPTY, |(checkpoint, _)| *checkpoint);
-        let verdict = against(&before, &submission, &checkpoint);
+        let verdict = against(&before, submission, &checkpoint);
         let two_roots = before.size == checkpoint.size && before.root != checkpoint.root;
         let forks =
             before.size > 0 && (two_roots || (own && verdict == Some(Verdict::Inconsistent)));
@@ -159,7 +159,7 @@ impl Witness {
             let fork = Fork {
                 held: held.clone(),
                 offered: submission.note.clone(),
-                submission: body.clone(),
+                submission: submission.write(),
                 vkey: log.vkey(),
             };
             let first = kept.keep_fork(&fork)?;
