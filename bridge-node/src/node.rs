@@ -46,9 +46,9 @@ mod parts;
 
 pub use parts::{Parts, Vouched};
 
+pub(crate) use opening::open_watch;
 use opening::{
-    create_spool, floor, journal_remedy, one, open_journal, open_watch, open_witness, remembered,
-    resumed,
+    create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered, resumed,
 };
 
 /// One running node.

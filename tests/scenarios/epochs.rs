@@ -266,6 +266,31 @@ async fn a_node_whose_closed_log_cannot_be_read_does_not_start_without_its_stops
 }
 
 #[tokio::test]
+async fn a_journal_that_is_lost_is_not_begun_anew_under_the_key_it_had() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    let held = world.consumer.live().node.journal.head().size;
+    world.consumer.stop().await;
+    let journal = world.consumer.journal();
+    let away = world.folder.path().join("away");
+    fs::rename(&journal, &away).unwrap();
+    // Lost, then emptied.
+    for _ in 0..2 {
+        let refused = world.consumer.try_start().await.unwrap_err();
+        let said = format!("witnesses hold {held} leaves of this log");
+        assert!(refused.contains(&said), "{refused}");
+        assert!(refused.contains("bridge-node restore"), "{refused}");
+        assert!(!journal.join("origin").exists());
+        fs::create_dir_all(&journal).unwrap();
+    }
+    fs::remove_dir_all(&journal).unwrap();
+    fs::rename(&away, &journal).unwrap();
+    world.consumer.start().await;
+    assert_eq!(epoch(&world.consumer), 1);
+}
+
+#[tokio::test]
 async fn a_backup_is_whole_or_not_there_and_is_restored_whole_or_not_at_all() {
     let mut world = World::with().contract(usual()).start().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);

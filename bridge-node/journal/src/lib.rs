@@ -111,7 +111,7 @@ pub use error::{
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{Checkpoint, NoteError, Verifier, note_text, origin_of, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, empty_checkpoint, note_text, origin_of, vkey};
 pub use past::Past;
 pub use proof::{LogTile, Proof, ProofPlan};
 pub use stamps::{KeptStamp, StampError, imprint};

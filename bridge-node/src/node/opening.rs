@@ -68,7 +68,7 @@ pub(super) fn create_spool(data: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// The directory as it was read last.
-pub(super) fn open_watch(
+pub(crate) fn open_watch(
     settings: &Settings,
     root: &[u8],
     trust: &Arc<Trust>,
