@@ -4,6 +4,7 @@
 //! key begins, so that no two heads are ever signed under one name, and exchanges go on. `data/journal` is the current
 //! log, `data/epochs/N` are those before it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{
     self,
@@ -13,7 +14,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bridge_certs::{KeyFileError, write_key_file};
-use bridge_core::leaf::{Leaf, UnixMillis};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_journal::{Disk as _, Filter, FolderDisk, Hit, Journal, Past, ReadError, Shown};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
@@ -276,6 +277,32 @@ impl History {
         }
         self.journal
             .each_leaf_since(since, &mut |_, leaf| see(leaf))
+    }
+
+    /// Exchanges that began in the log before, and that neither it nor the current one has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn left_open(&self) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
+        let Some(past) = self.past.last() else {
+            return Ok(Vec::new());
+        };
+        let mut open = past.unfinished()?;
+        if open.is_empty() {
+            return Ok(open);
+        }
+        // The last start may have ended some.
+        let ended = self.journal.search(&Filter {
+            kind: Some(Kind::Interrupted),
+            ..Filter::default()
+        })?;
+        let ended: BTreeSet<_> = ended
+            .iter()
+            .map(|hit| (hit.leaf.request_id, hit.leaf.side))
+            .collect();
+        open.retain(|(id, side, _)| !ended.contains(&(Some(*id), Some(*side))));
+        Ok(open)
     }
 
     /// The time of the newest leaf of all logs.

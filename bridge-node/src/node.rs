@@ -227,13 +227,17 @@ impl Node {
         Ok((Arc::new(node), opened))
     }
 
-    /// Writes an `interrupted` leaf for every exchange that an earlier run began and did not end.
+    /// Writes an `interrupted` leaf for every exchange that an earlier run began and did not end, in this log or in the
+    /// one before.
     ///
     /// # Errors
     ///
-    /// [`RecordError`] if the journal refuses.
-    pub async fn close_unfinished(&self, opened: &Opened) -> Result<(), RecordError> {
-        for (id, side, started) in &opened.unfinished {
+    /// Those of the journals.
+    pub async fn close_unfinished(
+        &self,
+        opened: &Opened,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for (id, side, started) in self.history.left_open()?.iter().chain(&opened.unfinished) {
             self.interrupt(*id, *side, started).await?;
         }
         Ok(())

@@ -98,7 +98,7 @@ impl Running {
             drop(node.epoch.set(statement.write()));
         }
         node.close_unfinished(&opened).await.map_err(|error| {
-            Failure::failed("the journal does not take `interrupted` leaves", &error)
+            Failure::failed("the journal does not take `interrupted` leaves", &*error)
         })?;
         node.tell_clock()
             .await

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bridge_core::leaf::{Kind, UnixMillis};
-use bridge_journal::{Filter, Verifier};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
+use bridge_journal::{Entry, Filter, Verifier};
 use bridge_node::epochs::{Statement, current, number_of};
 use bridge_node::settings::Settings;
 use bridge_tests::agency::Agency;
@@ -263,6 +263,40 @@ async fn a_node_whose_closed_log_cannot_be_read_does_not_start_without_its_stops
     world.consumer.start().await;
     let node = &world.consumer.live().node;
     assert_eq!(node.orders.standing().stops().count(), 1);
+}
+
+#[tokio::test]
+async fn an_exchange_that_a_closed_log_left_open_is_interrupted_once_in_the_next() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    // One that is under way when the process ends.
+    let request_id = uuid::Uuid::from_u128(7);
+    let node = world.consumer.live().node.clone();
+    let mut leaf = Leaf::new(Kind::RequestSent, node.clock.now());
+    leaf.request_id = Some(request_id);
+    leaf.side = Some(Side::Consumer);
+    node.journal.record(Entry::of(leaf)).await.unwrap();
+    claims::cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    world.consumer.vouched.moved = false;
+    tell(&world).await;
+    claims::cosign(&world.consumer).await;
+    for _ in 0..2 {
+        assert_eq!(epoch(&world.consumer), 2);
+        let history = &world.consumer.live().node.history;
+        let found = history.search(&Filter {
+            request_id: Some(request_id),
+            ..Filter::default()
+        });
+        let found = found.unwrap();
+        let kinds: Vec<Kind> = found.iter().map(|(_, hit)| hit.leaf.kind).collect();
+        assert_eq!(kinds, [Kind::Interrupted, Kind::RequestSent]);
+        assert!(found[0].0.ends_with("/2") && found[1].0.ends_with("/1"));
+        world.consumer.stop().await;
+        world.consumer.start().await;
+    }
 }
 
 #[tokio::test]

@@ -28,7 +28,8 @@ mod ending;
 mod pages;
 mod start;
 
-use start::{start, unfinished};
+use start::start;
+pub(crate) use start::unfinished;
 
 /// A journal that is open. Clones are handles to the same one.
 ///
