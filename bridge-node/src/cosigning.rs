@@ -125,7 +125,11 @@ impl Cosigning {
                 (seen.size, seen.last_s) = (*size, now_s);
                 (None, false)
             }
-            Err(error) => (Some(crate::chain(error)), error.contradicts()),
+            // Silence takes nothing back: only a cosignature does.
+            Err(error) => {
+                let contradicts = seen.contradicts || error.contradicts();
+                (Some(crate::chain(error)), contradicts)
+            }
         };
         if contradicts && !seen.contradicts {
             tracing::error!(
@@ -188,9 +192,13 @@ pub async fn round(node: &Arc<Node>) {
     let Some(view) = node.watch.newest() else {
         return;
     };
-    let own = view.directory().node(&node.settings.node);
-    let Some(witnessing) = own.and_then(|own| own.witnessing.clone()) else {
+    let Some(own) = view.directory().node(&node.settings.node) else {
         node.cosigning.keep_only(&[]);
+        return;
+    };
+    let Some(witnessing) = own.witnessing.clone() else {
+        node.cosigning.keep_only(&[]);
+        forget_cosigned(node).await;
         return;
     };
     node.cosigning.keep_only(&witnessing.by);
@@ -220,6 +228,28 @@ pub async fn round(node: &Arc<Node>) {
             }
             Err(error) => tracing::error!(%error, "the cosigned checkpoint is not kept"),
         }
+    }
+}
+
+/// Proofs are made under the newest checkpoint again when the directory assigns no witnesses any more: nobody would
+/// ever cosign what came after the last cosigned one.
+async fn forget_cosigned(node: &Arc<Node>) {
+    if node.journal.cosigned().is_none() {
+        return;
+    }
+    let journal = node.journal.clone();
+    let dropping = tokio::task::spawn_blocking(move || journal.drop_cosigned());
+    match dropping.await {
+        Ok(Ok(())) => {
+            tracing::warn!(
+                code = "witnessing_ended",
+                "the directory assigns no witnesses any more"
+            );
+        }
+        Ok(Err(error)) => {
+            tracing::error!(error = %crate::chain(&error), "the cosigned checkpoint is not removed");
+        }
+        Err(error) => tracing::error!(%error, "the cosigned checkpoint is not removed"),
     }
 }
 
@@ -267,8 +297,9 @@ async fn gather(
             lines.extend(ended.ok().and_then(Result::ok).map(|(line, _)| line));
         }
     };
-    // Who is slower is asked again in the next round.
     drop(tokio::time::timeout(LAST_ONES, others).await);
+    // Who is slower is asked again in the next round; whether it answers at all is seen when its time is over.
+    asking.detach_all();
     lines.sort();
     let mut cosigned = signed.to_vec();
     cosigned.extend_from_slice(lines.concat().as_bytes());

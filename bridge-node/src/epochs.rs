@@ -4,16 +4,17 @@
 //! key begins, so that no two heads are ever signed under one name, and exchanges go on. `data/journal` is the current
 //! log, `data/epochs/N` are those before it.
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::{
     self,
-    ErrorKind::{NotADirectory, NotFound},
+    ErrorKind::{InvalidData, NotADirectory, NotFound},
 };
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bridge_certs::{KeyFileError, write_key_file};
-use bridge_core::leaf::{Leaf, UnixMillis};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_journal::{Disk as _, Filter, FolderDisk, Hit, Journal, Past, ReadError, Shown};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::settings::Settings;
+use crate::witness::{decimal, replace};
 
 mod begin;
 mod examine;
@@ -48,6 +50,9 @@ pub enum EpochError {
     /// Another process writes the journal.
     #[error("the journal is in use by another process")]
     Locked,
+    /// A closed log can't be read.
+    #[error("{0}: the closed log can't be read")]
+    Unreadable(String, #[source] bridge_journal::OpenError),
     /// No key can be made.
     #[error("the key of the next epoch can't be made")]
     Key(#[source] Option<KeyFileError>),
@@ -63,6 +68,11 @@ pub fn journal_folder(settings: &Settings) -> PathBuf {
     settings.data_folder.join(JOURNAL)
 }
 
+/// The folder of the closed logs.
+pub fn epochs_folder(data: &Path) -> PathBuf {
+    data.join(EPOCHS)
+}
+
 /// The number of the current log: that of the folder, or the one after the last that was closed, or 1.
 ///
 /// # Errors
@@ -72,9 +82,12 @@ pub fn current(settings: &Settings) -> io::Result<u64> {
     if let Some(number) = number_in(&journal_folder(settings))? {
         return Ok(number);
     }
-    let decided = fs::read_to_string(settings.data_folder.join(EPOCHS).join(NEXT)).ok();
-    if let Some(number) = decided.and_then(|text| text.trim().parse().ok()) {
-        return Ok(number);
+    let path = epochs_folder(&settings.data_folder).join(NEXT);
+    match fs::read_to_string(&path) {
+        Ok(text) => return decimal(text.trim_end()).ok_or_else(|| no_number(&path)),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => {}
+        // A guess could be the number of a log that has begun already.
+        Err(error) => return Err(error),
     }
     let closed = closed(&settings.data_folder)?;
     let last = closed.last();
@@ -87,7 +100,7 @@ pub fn current(settings: &Settings) -> io::Result<u64> {
 ///
 /// Whatever the system says.
 pub fn closed(data: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
-    let entries = match fs::read_dir(data.join(EPOCHS)) {
+    let entries = match fs::read_dir(epochs_folder(data)) {
         // Where there is no data folder yet, or something else in its place, there are no closed logs.
         Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(Vec::new()),
         entries => entries?,
@@ -105,6 +118,26 @@ pub fn closed(data: &Path) -> io::Result<Vec<(u64, PathBuf)>> {
     }
     list.sort();
     Ok(list)
+}
+
+fn no_number(path: &Path) -> io::Error {
+    let why = format!("{}: not the number of an epoch", path.display());
+    io::Error::new(InvalidData, why)
+}
+
+/// Opens the closed logs, oldest first: stops, quotas and replays stand in them, so none may be left out.
+///
+/// # Errors
+///
+/// [`EpochError::Io`], [`EpochError::Unreadable`]
+pub fn open_closed(data: &Path, evidence: &Zeroizing<[u8; 32]>) -> Result<Arc<[Past]>, EpochError> {
+    let list = closed(data)
+        .map_err(|error| EpochError::Io(epochs_folder(data).display().to_string(), error))?;
+    let open = |(_, folder): (u64, PathBuf)| {
+        let opened = Past::open(&folder, evidence.clone());
+        opened.map_err(|error| EpochError::Unreadable(folder.display().to_string(), error))
+    };
+    list.into_iter().map(open).collect()
 }
 
 /// The file of the key that signs a log's checkpoints.
@@ -133,52 +166,45 @@ pub fn close(settings: &Settings) -> Result<u64, EpochError> {
         .lock()
         .map_err(failed(&folder))?
         .ok_or(EpochError::Locked)?;
-    let next = next_key(settings, number.saturating_add(1))?;
-    keep_closed(&settings.data_folder, &folder, number)?;
+    let data = &settings.data_folder;
+    let epochs = epochs_folder(data);
+    let next = next_key(settings, number.saturating_add(1), &epochs)?;
+    let target = epochs.join(number.to_string());
+    // crash here: the log is where it was, and a key is there that nothing uses yet.
+    let moved = fs::rename(&folder, &target);
+    // crash here: the log is closed or not; the next start finds out and goes on.
+    let durable = moved.and_then(|()| sync(&epochs)).and_then(|()| sync(data));
+    durable.map_err(failed(&target))?;
     Ok(next)
 }
 
-/// Puts the folder of a closed log beside the others.
+/// Makes what a folder lists durable.
 ///
 /// # Errors
 ///
-/// [`EpochError::Io`]
-pub fn keep_closed(data: &Path, folder: &Path, number: u64) -> Result<(), EpochError> {
-    let epochs = data.join(EPOCHS);
-    let target = epochs.join(number.to_string());
-    let failed = |error| EpochError::Io(target.display().to_string(), error);
-    fs::create_dir_all(&epochs).map_err(failed)?;
-    // crash here: the log is where it was, and a key is there that nothing uses yet.
-    fs::rename(folder, &target).map_err(failed)?;
-    // crash here: the log is closed or not; the next start finds out and goes on.
-    for folder in [&epochs, data] {
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed)?;
-    }
-    Ok(())
+/// Whatever the system says.
+pub fn sync(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
 }
 
-/// Makes the key of an epoch, at least of this number; returns its number, which a log without a folder has from now
-/// on. A key that is there may have signed a log that is lost: it is never used again.
+/// Makes the key of an epoch, at least of this number; returns its number, which a log without a folder has once
+/// `epochs` is the folder of the closed ones. A key that is there may have signed a log that is lost: it is never used
+/// again.
 ///
 /// # Errors
 ///
 /// [`EpochError`]
-pub fn next_key(settings: &Settings, at_least: u64) -> Result<u64, EpochError> {
+pub fn next_key(settings: &Settings, at_least: u64, epochs: &Path) -> Result<u64, EpochError> {
     let free = |number: &u64| !key_file(settings, *number).exists();
     let number = (at_least..u64::MAX).find(free).unwrap_or(u64::MAX);
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
         .map_err(|_unspecified| EpochError::Key(None))?;
     write_key_file(&key_file(settings, number), pkcs8.as_ref())
         .map_err(|error| EpochError::Key(Some(error)))?;
-    let epochs = settings.data_folder.join(EPOCHS);
-    let path = epochs.join(NEXT);
-    let written = fs::create_dir_all(&epochs)
-        .and_then(|()| fs::write(&path, format!("{number}\n")))
-        .and_then(|()| File::open(&path)?.sync_all());
     // crash here: the log is where it was; a number is left out when the next is closed.
-    written.map_err(|error| EpochError::Io(path.display().to_string(), error))?;
+    let written = fs::create_dir_all(epochs)
+        .and_then(|()| replace(epochs, NEXT, format!("{number}\n").as_bytes()));
+    written.map_err(|error| EpochError::Io(epochs.join(NEXT).display().to_string(), error))?;
     Ok(number)
 }
 
@@ -195,19 +221,9 @@ fn number_in(folder: &Path) -> io::Result<Option<u64>> {
 // === impl History ===
 
 impl History {
-    /// Opens the closed logs. One that can't be read is told and left out: it must not stop the current one.
-    pub fn open(settings: &Settings, journal: Journal, evidence: &Zeroizing<[u8; 32]>) -> Self {
-        let mut past = Vec::new();
-        for (number, folder) in closed(&settings.data_folder).unwrap_or_default() {
-            match Past::open(&folder, evidence.clone()) {
-                Ok(log) => past.push(log),
-                Err(error) => {
-                    let error = crate::chain(&error);
-                    tracing::error!(code = "epoch_unreadable", number, %error, "a closed log can't be read");
-                }
-            }
-        }
-        let past = past.into();
+    /// Puts the current log behind the closed ones.
+    pub fn new(past: Arc<[Past]>, journal: &Journal) -> Self {
+        let journal = journal.clone();
         Self { past, journal }
     }
 
@@ -261,6 +277,32 @@ impl History {
         }
         self.journal
             .each_leaf_since(since, &mut |_, leaf| see(leaf))
+    }
+
+    /// Exchanges that began in the log before, and that neither it nor the current one has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn left_open(&self) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
+        let Some(past) = self.past.last() else {
+            return Ok(Vec::new());
+        };
+        let mut open = past.unfinished()?;
+        if open.is_empty() {
+            return Ok(open);
+        }
+        // The last start may have ended some.
+        let ended = self.journal.search(&Filter {
+            kind: Some(Kind::Interrupted),
+            ..Filter::default()
+        })?;
+        let ended: BTreeSet<_> = ended
+            .iter()
+            .map(|hit| (hit.leaf.request_id, hit.leaf.side))
+            .collect();
+        open.retain(|(id, side, _)| !ended.contains(&(Some(*id), Some(*side))));
+        Ok(open)
     }
 
     /// The time of the newest leaf of all logs.

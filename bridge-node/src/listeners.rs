@@ -245,7 +245,8 @@ fn internal(side: Side, reader: Reader) -> Refused {
     About::new(side, reader).refuse(Refusal::Node(NodeFault::Internal))
 }
 
-fn status(status: u16) -> Reply {
+/// An answer of a status alone.
+pub(crate) fn status(status: u16) -> Reply {
     Reply {
         status,
         fields: HeaderMap::new(),
@@ -258,7 +259,8 @@ fn json(status: u16, value: &serde_json::Value) -> Reply {
     body(status, "application/json; charset=utf-8", text)
 }
 
-fn body(status: u16, media_type: &'static str, bytes: Bytes) -> Reply {
+/// An answer of bytes of one type.
+pub(crate) fn body(status: u16, media_type: &'static str, bytes: Bytes) -> Reply {
     let mut fields = HeaderMap::new();
     fields.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     Reply {

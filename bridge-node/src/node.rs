@@ -21,7 +21,7 @@ use crate::concerned::PageShares;
 use crate::contracts::Contracts;
 use crate::cosigning::Cosigning;
 use crate::disk::Disk;
-use crate::epochs::History;
+use crate::epochs::{self, History};
 use crate::gate::Gate;
 use crate::log_share::LogShare;
 use crate::metrics::Limit;
@@ -46,9 +46,9 @@ mod parts;
 
 pub use parts::{Parts, Vouched};
 
+pub(crate) use opening::open_watch;
 use opening::{
-    create_spool, floor, journal_remedy, one, open_journal, open_watch, open_witness, remembered,
-    resumed,
+    create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered, resumed,
 };
 
 /// One running node.
@@ -165,8 +165,10 @@ impl Node {
         let spool = create_spool(&settings.data_folder)?;
         let root = &parts.directory_root;
         let watch = open_watch(&settings, root, &parts.trust, clock.now_s())?;
-        let folder = settings.data_folder.join("journal").display().to_string();
-        let evidence = parts.keys.evidence.clone();
+        let folder = epochs::journal_folder(&settings).display().to_string();
+        // Before the current log is written to.
+        let past = epochs::open_closed(&settings.data_folder, &parts.keys.evidence);
+        let past = past.map_err(|error| one("node.data_folder", &error, ORDERS_REMEDY))?;
         let (journal, opened) = open_journal(
             &settings,
             (parts.keys, parts.journal_disk),
@@ -176,7 +178,7 @@ impl Node {
         )
         .map_err(|error| one(&folder, &error, journal_remedy(&error)))?;
         let witness = open_witness(&settings, parts.witness_key)?;
-        let history = History::open(&settings, journal.clone(), &evidence);
+        let history = History::new(past, &journal);
         let overruled_ms = floor(&clock, history.newest(), vouched);
         let orders = Orders::read(&history, clock.now())
             .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
@@ -225,13 +227,17 @@ impl Node {
         Ok((Arc::new(node), opened))
     }
 
-    /// Writes an `interrupted` leaf for every exchange that an earlier run began and did not end.
+    /// Writes an `interrupted` leaf for every exchange that an earlier run began and did not end, in this log or in the
+    /// one before.
     ///
     /// # Errors
     ///
-    /// [`RecordError`] if the journal refuses.
-    pub async fn close_unfinished(&self, opened: &Opened) -> Result<(), RecordError> {
-        for (id, side, started) in &opened.unfinished {
+    /// Those of the journals.
+    pub async fn close_unfinished(
+        &self,
+        opened: &Opened,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        for (id, side, started) in self.history.left_open()?.iter().chain(&opened.unfinished) {
             self.interrupt(*id, *side, started).await?;
         }
         Ok(())

@@ -32,8 +32,7 @@ const LAST_ANSWERS: Duration = Duration::from_secs(1);
 const REFUSING: Duration = Duration::from_secs(1);
 
 /// Two heads of one log are never signed knowingly.
-const DOUBTED: &str =
-    "its witnesses hold another head of it; the next start closes it and begins the next epoch";
+const DOUBTED: &str = "its witnesses hold another head of it, or another log of its epoch; the next start begins the next epoch or is refused";
 
 /// A node that serves.
 #[derive(Debug)]
@@ -95,11 +94,11 @@ impl Running {
                 &*error,
             )
         })?;
-        if let Some(statement) = own_statement(&node) {
+        if let Some(statement) = own_statement(|filter| node.journal.search(filter)) {
             drop(node.epoch.set(statement.write()));
         }
         node.close_unfinished(&opened).await.map_err(|error| {
-            Failure::failed("the journal does not take `interrupted` leaves", &error)
+            Failure::failed("the journal does not take `interrupted` leaves", &*error)
         })?;
         node.tell_clock()
             .await
@@ -206,10 +205,18 @@ async fn next_epoch(settings: &Settings, parts: &mut Parts) -> Result<Option<Dou
     let Some(doubt) = examine(settings, parts).await else {
         return Ok(None);
     };
+    if let Doubt::Lost { witnessed } = doubt {
+        return Err(Failure::Failed(hint(
+            &format!(
+                "witnesses hold {witnessed} leaves of this log, and the data folder has none of it"
+            ),
+            "start the node with its newest data folder; if that is lost, restore a backup with `bridge-node restore`",
+        )));
+    }
     if doubt == Doubt::Closed {
         return Err(Failure::Failed(hint(
             "the journal is closed: its witnesses watch a later one of this node, which is not in this data folder",
-            "start the node with its newest data folder; if that is lost, restore this one with `bridge-node restore`",
+            "start the node with its newest data folder; if that is lost, restore this one with `bridge-node restore`, `--epoch` behind the latest",
         )));
     }
     tracing::warn!(

@@ -12,7 +12,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge_core::identity::MemberId;
-use bridge_journal::{Checkpoint, Verifier, WitnessKey, is_consistent, note_text};
+use bridge_journal::{Checkpoint, Verifier, WitnessKey, note_text};
+use bridge_verify::is_consistent;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
@@ -23,7 +24,7 @@ mod shelf;
 mod submission;
 
 pub use answer::{CLOSED, answer};
-pub use shelf::{Fork, Head, Shelf, origin_hash};
+pub use shelf::{Fork, Head, Shelf, origin_hash, replace};
 pub use submission::{Submission, decimal};
 
 /// The witness of a node.
@@ -36,12 +37,14 @@ pub struct Witness {
     logs: Mutex<HashMap<String, Arc<Mutex<Option<Head>>>>>,
     forked: Mutex<BTreeSet<String>>,
     /// The latest epoch of each node that was told here, by the origin without its number; read when it is asked for.
-    epochs: Mutex<HashMap<String, Option<Statement>>>,
+    epochs: Mutex<Epochs>,
     /// Submissions of this minute, by the member that sent them.
     submitted: Mutex<HashMap<MemberId, u64>>,
     per_minute: u64,
     cosigned: AtomicU64,
 }
+
+type Epochs = HashMap<String, Option<Statement>>;
 
 /// What becomes of a submission.
 #[derive(Debug, PartialEq, Eq)]
@@ -126,10 +129,10 @@ impl Witness {
     pub fn judge(
         &self,
         log: &Verifier,
-        body: &Bytes,
+        submission: &Submission,
         (now_s, own): (u64, bool),
     ) -> io::Result<(Verdict, Option<Fork>)> {
-        let Some((key, submission)) = self.key.as_ref().zip(Submission::parse(body)) else {
+        let Some(key) = &self.key else {
             return Ok((Verdict::Malformed, None));
         };
         let checkpoint = match log.open(&submission.note) {
@@ -148,7 +151,7 @@ impl Witness {
             *held = kept.head(log)?;
         }
         let before = held.as_ref().map_or(EMPTY, |(checkpoint, _)| *checkpoint);
-        let verdict = against(&before, &submission, &checkpoint);
+        let verdict = against(&before, submission, &checkpoint);
         let two_roots = before.size == checkpoint.size && before.root != checkpoint.root;
         let forks =
             before.size > 0 && (two_roots || (own && verdict == Some(Verdict::Inconsistent)));
@@ -156,7 +159,7 @@ impl Witness {
             let fork = Fork {
                 held: held.clone(),
                 offered: submission.note.clone(),
-                submission: body.clone(),
+                submission: submission.write(),
                 vkey: log.vkey(),
             };
             let first = kept.keep_fork(&fork)?;
@@ -193,7 +196,7 @@ impl Witness {
     ///
     /// Whatever the system says.
     pub fn latest(&self, listed: Verifier) -> io::Result<Verifier> {
-        let told = self.told(prefix_of(listed.origin()))?;
+        let told = self.told(&mut lock(&self.epochs), prefix_of(listed.origin()))?;
         let told = told.and_then(|statement| Verifier::parse(&statement.key).ok());
         let later = |told: &Verifier| number_of(told.origin()) > number_of(listed.origin());
         Ok(told.filter(later).unwrap_or(listed))
@@ -212,7 +215,9 @@ impl Witness {
         statement: &Statement,
     ) -> io::Result<bool> {
         let prefix = prefix_of(log.origin());
-        let told = self.told(prefix)?;
+        // Of two that come at once one is second.
+        let mut epochs = lock(&self.epochs);
+        let told = self.told(&mut epochs, prefix)?;
         if told.as_ref().is_some_and(|told| told.key == statement.key) {
             return Ok(true);
         }
@@ -223,19 +228,19 @@ impl Witness {
             return Ok(false);
         }
         Shelf::of(&self.folder, prefix).keep_epoch(&statement.write())?;
-        lock(&self.epochs).insert(prefix.to_owned(), Some(statement.clone()));
+        epochs.insert(prefix.to_owned(), Some(statement.clone()));
         Ok(true)
     }
 
-    fn told(&self, prefix: &str) -> io::Result<Option<Statement>> {
-        if let Some(told) = lock(&self.epochs).get(prefix) {
+    fn told(&self, epochs: &mut Epochs, prefix: &str) -> io::Result<Option<Statement>> {
+        if let Some(told) = epochs.get(prefix) {
             return Ok(told.clone());
         }
         let kept = Shelf::of(&self.folder, prefix).epoch()?;
         let invalid = |error| io::Error::new(io::ErrorKind::InvalidData, error);
         let told = kept.map(|bytes| Statement::parse(&bytes).map_err(invalid));
         let told = told.transpose()?;
-        lock(&self.epochs).insert(prefix.to_owned(), told.clone());
+        epochs.insert(prefix.to_owned(), told.clone());
         Ok(told)
     }
 }
@@ -247,8 +252,12 @@ fn against(before: &Checkpoint, submission: &Submission, new: &Checkpoint) -> Op
     }
     let empty = digest(&SHA256, &[]);
     let (old, proof) = ((before.size, &before.root), &submission.proof);
-    let possible = new.size > 0 || new.root == empty.as_ref();
-    let continues = possible && is_consistent(old, (new.size, &new.root), proof);
+    if before.size == 0 {
+        // A tree without leaves is the beginning of any, without a proof.
+        let possible = new.size > 0 || new.root == empty.as_ref();
+        return (!possible || !proof.is_empty()).then_some(Verdict::Inconsistent);
+    }
+    let continues = is_consistent(old, (new.size, &new.root), proof);
     (!continues).then_some(Verdict::Inconsistent)
 }
 

@@ -4,9 +4,10 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use bridge_core::leaf::{Kind, UnixMillis};
-use bridge_journal::{Filter, Verifier};
-use bridge_node::epochs::{Statement, number_of};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
+use bridge_journal::{Entry, Filter, Verifier};
+use bridge_node::epochs::{Statement, current, number_of};
+use bridge_node::settings::Settings;
 use bridge_tests::agency::Agency;
 use bridge_tests::claims;
 use bridge_tests::wait::now_s;
@@ -33,6 +34,28 @@ fn roll_back(data: &Path, snapshot: &Path) {
         .args([data, snapshot])
         .status();
     assert!(run.unwrap().success());
+}
+
+/// Runs a command of the program with a node's settings; returns its exit code and what it said.
+fn program(config: &Path, words: &[&str]) -> (Option<i32>, String) {
+    let mut command = Command::new(bridge_tests::process::program());
+    let command = command.args(words).arg("--config").arg(config);
+    let output = command.output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.code(), said)
+}
+
+/// Changes one byte in the midst of a log's first segment; done twice, it is as before.
+fn spoil(journal: &Path) {
+    let segments = fs::read_dir(journal.join("segments")).unwrap();
+    let paths = segments.map(|entry| entry.unwrap().path());
+    let mut paths: Vec<_> = paths
+        .filter(|path| path.extension().is_some_and(|end| end == "segment"))
+        .collect();
+    paths.sort();
+    let mut bytes = fs::read(&paths[0]).unwrap();
+    bytes[300] ^= 1;
+    fs::write(&paths[0], bytes).unwrap();
 }
 
 fn epoch(agency: &Agency) -> u64 {
@@ -176,6 +199,192 @@ async fn a_folder_that_was_moved_begins_a_new_epoch_and_the_other_is_closed() {
 }
 
 #[tokio::test]
+async fn of_two_copies_that_are_both_vouched_for_the_second_finds_out_and_is_closed() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    let folder = world.consumer.folder.clone();
+    let (data, key) = (folder.join("data"), folder.join("keys/journal-2.key"));
+    let copied = world.folder.path().join("copied");
+    copy(&data, &copied);
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    tell(&world).await;
+    claims::cosign(&world.consumer).await;
+    let first = world.consumer.live().node.journal.vkey().to_owned();
+    world.consumer.stop().await;
+
+    // The other copy, on a machine that knows nothing of this one.
+    fs::rename(&data, world.folder.path().join("first")).unwrap();
+    fs::rename(&copied, &data).unwrap();
+    fs::rename(&key, world.folder.path().join("journal-2.key")).unwrap();
+    world.consumer.start().await;
+    world.consumer.vouched.moved = false;
+    tell(&world).await;
+    let node = world.consumer.live().node.clone();
+    assert_eq!(epoch(&world.consumer), 2);
+    assert_ne!(node.journal.vkey(), first);
+    claims::cosign(&world.consumer).await;
+    assert!(node.journal.cosigned().is_none());
+    assert_eq!(node.cosigning.contradicting().len(), 2);
+    assert!(node.doubted.is_cancelled());
+    // Nothing more is signed into it until the process has ended.
+    let refused = world.consumer.get(PATH).by_key().send().await;
+    refused.refused(503, "server.clientproxy.logging_failed");
+    world.consumer.stop().await;
+    let refused = world.consumer.try_start().await.unwrap_err();
+    assert!(refused.contains("the journal is closed"), "{refused}");
+}
+
+#[tokio::test]
+async fn a_node_whose_closed_log_cannot_be_read_does_not_start_without_its_stops() {
+    let mut world = witnessed().await;
+    let stop = ["stop", "member", "AZ/LEA/3001", "--reason", "keys lost"];
+    world.consumer.officer(&stop).await.good();
+    claims::cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    world.consumer.vouched.moved = false;
+    tell(&world).await;
+    claims::cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    let closed = world.consumer.folder.join("data/epochs/1");
+    spoil(&closed);
+    let refused = world.consumer.try_start().await.unwrap_err();
+    for said in [
+        "data/epochs/1: the closed log can't be read",
+        "audit verify",
+    ] {
+        assert!(refused.contains(said), "{refused}");
+    }
+    spoil(&closed);
+    world.consumer.start().await;
+    let node = &world.consumer.live().node;
+    assert_eq!(node.orders.standing().stops().count(), 1);
+}
+
+#[tokio::test]
+async fn an_exchange_that_a_closed_log_left_open_is_interrupted_once_in_the_next() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    // One that is under way when the process ends.
+    let request_id = uuid::Uuid::from_u128(7);
+    let node = world.consumer.live().node.clone();
+    let mut leaf = Leaf::new(Kind::RequestSent, node.clock.now());
+    leaf.request_id = Some(request_id);
+    leaf.side = Some(Side::Consumer);
+    node.journal.record(Entry::of(leaf)).await.unwrap();
+    claims::cosign(&world.consumer).await;
+    world.consumer.stop().await;
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    world.consumer.vouched.moved = false;
+    tell(&world).await;
+    claims::cosign(&world.consumer).await;
+    for _ in 0..2 {
+        assert_eq!(epoch(&world.consumer), 2);
+        let history = &world.consumer.live().node.history;
+        let found = history.search(&Filter {
+            request_id: Some(request_id),
+            ..Filter::default()
+        });
+        let found = found.unwrap();
+        let kinds: Vec<Kind> = found.iter().map(|(_, hit)| hit.leaf.kind).collect();
+        assert_eq!(kinds, [Kind::Interrupted, Kind::RequestSent]);
+        assert!(found[0].0.ends_with("/2") && found[1].0.ends_with("/1"));
+        world.consumer.stop().await;
+        world.consumer.start().await;
+    }
+}
+
+#[tokio::test]
+async fn a_journal_that_is_lost_is_not_begun_anew_under_the_key_it_had() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    let held = world.consumer.live().node.journal.head().size;
+    world.consumer.stop().await;
+    let journal = world.consumer.journal();
+    let away = world.folder.path().join("away");
+    fs::rename(&journal, &away).unwrap();
+    // Lost, then emptied.
+    for _ in 0..2 {
+        let refused = world.consumer.try_start().await.unwrap_err();
+        let said = format!("witnesses hold {held} leaves of this log");
+        assert!(refused.contains(&said), "{refused}");
+        assert!(refused.contains("bridge-node restore"), "{refused}");
+        assert!(!journal.join("origin").exists());
+        fs::create_dir_all(&journal).unwrap();
+    }
+    fs::remove_dir_all(&journal).unwrap();
+    fs::rename(&away, &journal).unwrap();
+    world.consumer.start().await;
+    assert_eq!(epoch(&world.consumer), 1);
+}
+
+#[tokio::test]
+async fn a_backup_is_whole_or_not_there_and_is_restored_whole_or_not_at_all() {
+    let mut world = World::with().contract(usual()).start().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    world.consumer.stop().await;
+    let (config, folder) = (world.consumer.config(), world.consumer.folder.clone());
+    let data = folder.join("data");
+    fs::remove_file(folder.join("keys/witness.key")).unwrap();
+    let backups = world.folder.path().to_owned();
+    let run = |word: &str, name: &str| {
+        let backup = backups.join(name);
+        program(&config, &[word, backup.to_str().unwrap()])
+    };
+    let good = |(code, said): (Option<i32>, String)| assert_eq!(code, Some(0), "{said}");
+    good(run("backup", "one"));
+    fs::remove_dir_all(&data).unwrap();
+    good(run("restore", "one"));
+    world.consumer.start().await;
+    world.publish(now_s());
+    world.refresh().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    world.consumer.stop().await;
+    good(run("backup", "two"));
+
+    // A closed log that does not verify makes no backup, and one in a backup no node.
+    spoil(&data.join("epochs/1"));
+    let (code, said) = run("backup", "three");
+    assert!(
+        code == Some(2) && said.contains("does not verify"),
+        "{said}"
+    );
+    assert!(!backups.join("three").exists());
+    fs::remove_dir_all(&data).unwrap();
+    let closed = backups.join("two/epochs/1");
+    spoil(&closed);
+    let (code, said) = run("restore", "two");
+    assert!(
+        code == Some(2) && said.contains("does not verify"),
+        "{said}"
+    );
+    assert!(!data.join("epochs").exists() && !data.join("journal").exists());
+    spoil(&closed);
+    good(run("restore", "two"));
+    assert!(data.join("epochs/1").is_dir() && data.join("epochs/2").is_dir());
+    assert!(!data.join("restoring").exists());
+
+    // The number of the log that follows is what is written, or the node does not start.
+    let settings = Settings::load(&config).unwrap();
+    assert_eq!(current(&settings).unwrap(), 3);
+    let next = data.join("epochs/next");
+    for unreadable in ["", "three\n", "-3\n"] {
+        fs::write(&next, unreadable).unwrap();
+        assert!(current(&settings).is_err(), "{unreadable:?}");
+    }
+    fs::remove_file(&next).unwrap();
+    assert_eq!(current(&settings).unwrap(), 3);
+    fs::create_dir(&next).unwrap();
+    assert!(current(&settings).is_err());
+}
+
+#[tokio::test]
 async fn a_witnessed_journal_that_was_moved_is_not_gone_on_with_while_there_is_no_directory() {
     let mut world = witnessed().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
@@ -279,17 +488,7 @@ async fn a_backup_of_a_running_node_is_restored_after_its_machine_is_lost_with_i
     claims::cosign(&world.consumer).await;
     let backup = world.folder.path().join("backup");
     let config = world.consumer.config();
-    let program = |words: &[&str]| {
-        let mut command = Command::new(bridge_tests::process::program());
-        let output = command
-            .args(words)
-            .args(["--config"])
-            .arg(&config)
-            .output()
-            .unwrap();
-        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
-        (output.status.code(), said)
-    };
+    let program = |words: &[&str]| program(&config, words);
     let (code, said) = program(&["backup", backup.to_str().unwrap()]);
     assert_eq!(code, Some(0), "{said}");
     assert!(said.contains("leaves verified"), "{said}");
@@ -310,6 +509,14 @@ async fn a_backup_of_a_running_node_is_restored_after_its_machine_is_lost_with_i
     world.consumer.stop().await;
     fs::remove_dir_all(world.consumer.folder.join("data")).unwrap();
     fs::remove_file(world.consumer.folder.join("keys/journal.key")).unwrap();
+    // What its witness has cosigned is lost too: with its key it would begin anew.
+    let witness = world.consumer.folder.join("keys/witness.key");
+    let refused = program(&["restore", backup.to_str().unwrap()]);
+    assert!(
+        refused.0 == Some(1) && refused.1.contains("make a new witness key"),
+        "{refused:?}"
+    );
+    fs::remove_file(witness).unwrap();
 
     let (code, said) = program(&["restore", backup.to_str().unwrap()]);
     assert!(code == Some(0) && said.contains("begins epoch 2"), "{said}");

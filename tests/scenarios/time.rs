@@ -565,3 +565,33 @@ async fn officers_see_the_stamped_time_of_an_exchange_and_auditors_check_every_s
         "{code}: {said}"
     );
 }
+
+#[tokio::test]
+async fn the_stamps_are_in_a_backup_and_in_what_is_restored_from_it() {
+    let (mut world, _authority) = world(BY_HAND).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    first_round(&world.consumer).await;
+    stamp_all(&world.consumer).await;
+    let kept = stamps(&world.consumer);
+    let backup = world.folder.path().join("backup");
+    let config = world.consumer.config();
+    let run = |word: &str| {
+        let mut command = Command::new(bridge_tests::process::program());
+        let command = command.arg(word).arg(&backup).arg("--config").arg(&config);
+        let output = command.output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+    };
+    run("backup");
+    world.consumer.stop().await;
+    std::fs::remove_dir_all(world.consumer.folder.join("data")).unwrap();
+    std::fs::remove_file(world.consumer.folder.join("keys/witness.key")).unwrap();
+    run("restore");
+    assert!(!kept.is_empty());
+    for path in &kept {
+        let name = Path::new("stamps").join(path.file_name().unwrap());
+        let restored = world.consumer.folder.join("data/epochs/1").join(&name);
+        let copied = std::fs::read(backup.join("journal").join(&name)).unwrap();
+        assert_eq!(std::fs::read(&restored).unwrap(), copied);
+        assert!(restored.with_extension("checkpoint").is_file());
+    }
+}

@@ -3,7 +3,8 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::leaf::{Kind, UnixMillis};
-use bridge_journal::{Verifier, Witness};
+use bridge_directory::OutsideWitness;
+use bridge_journal::{Verifier, Witness, WitnessKey};
 use bridge_node::witness::{Submission, origin_hash};
 use bridge_tests::agency::Agency;
 use bridge_tests::answer::Answer;
@@ -431,4 +432,54 @@ async fn a_node_whose_witnesses_hold_another_head_says_so_ends_and_begins_a_new_
     world.consumer.stop().await;
     world.consumer.start().await;
     assert!(world.consumer.live().node.journal.origin().ends_with("/2"));
+}
+
+#[tokio::test]
+async fn a_journal_whose_witnesses_were_withdrawn_proves_under_its_own_checkpoints_again() {
+    let setup = World::with().consumer_settings("[witnesses]\nevery_seconds = 3600\n");
+    let mut world = Box::pin(witnessed(setup, 2, 1)).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    let node = world.consumer.live().node.clone();
+    let before = cosigned_size(&world.consumer);
+    assert!(before > 0);
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    let last = node.journal.head().size - 1;
+    assert_eq!(node.journal.prove(last).unwrap(), None);
+
+    world.consumer.entry.nodes[0].witnessing = None;
+    world.publish(now_s());
+    world.refresh().await;
+    claims::cosign(&world.consumer).await;
+    assert!(node.journal.prove(last).unwrap().is_some());
+    assert!(!world.consumer.journal().join("cosigned").exists());
+    claims::verifies(&world.consumer);
+}
+
+#[tokio::test]
+async fn a_witness_that_hangs_is_seen_although_enough_others_cosign() {
+    let setup =
+        World::with().consumer_settings("[witnesses]\nevery_seconds = 3600\nanswer_seconds = 1\n");
+    let mut world = Box::pin(witnessed(setup, 2, 1)).await;
+    // It takes connections and says nothing.
+    let hanging = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&ring::rand::SystemRandom::new()).unwrap();
+    let key = WitnessKey::new("outside.example/w", pkcs8.as_ref()).unwrap();
+    world.witnesses.push(OutsideWitness {
+        vkey: key.public().vkey(),
+        url: format!("http://{}", hanging.local_addr().unwrap()),
+    });
+    let witnessing = world.consumer.entry.nodes[0].witnessing.as_mut().unwrap();
+    witnessing.by.push("outside.example/w".to_owned());
+    witnessing.faulty = 0;
+    world.publish(now_s());
+    world.refresh().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    let node = world.consumer.live().node.clone();
+    assert_eq!(cosigned_size(&world.consumer), node.journal.head().size);
+    wait_until("the third is seen as silent", async || {
+        metric(&world.consumer, "bridge_witnesses_silent").await == 1
+    })
+    .await;
 }

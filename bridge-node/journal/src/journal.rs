@@ -1,5 +1,6 @@
 //! The handle by which the rest of the node uses its journal.
 
+use std::io;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
@@ -12,12 +13,12 @@ use uuid::Uuid;
 
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
-use crate::consistency::consistency;
 use crate::disk::{Disk, FolderDisk, replace_file};
 use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
 use crate::error::{CloseError, CosignedError, OpenError, ReadError, RecordError, UnfinishedError};
 use crate::log_file::log_file;
 use crate::note::Checkpoint;
+use crate::proof::consistency;
 use crate::reader::SegmentReader;
 use crate::search::{each_from, each_since, search};
 use crate::shared::{COSIGNED, Shared};
@@ -27,7 +28,8 @@ mod ending;
 mod pages;
 mod start;
 
-use start::{start, unfinished};
+use start::start;
+pub(crate) use start::unfinished;
 
 /// A journal that is open. Clones are handles to the same one.
 ///
@@ -256,6 +258,22 @@ impl Journal {
         // crash here: the file before or this one; the witnesses are asked again for what is newer.
         replace_file(&*shared.disk, "", COSIGNED, &note).map_err(CosignedError::Write)?;
         shared.state().cosigned = Some((checkpoint, note));
+        Ok(())
+    }
+
+    /// Removes the file `cosigned`: proofs are made under the newest checkpoint again.
+    ///
+    /// It changes a folder: call it where blocking is allowed, and not while another is kept.
+    ///
+    /// # Errors
+    ///
+    /// Whatever the system says; then it may be there again after the next start.
+    pub fn drop_cosigned(&self) -> io::Result<()> {
+        let shared = &*self.inner.shared;
+        shared.disk.remove(COSIGNED)?;
+        // crash here: it is there or not; whoever asked for this asks again.
+        shared.disk.sync_folder("")?;
+        shared.state().cosigned = None;
         Ok(())
     }
 

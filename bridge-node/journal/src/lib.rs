@@ -64,7 +64,6 @@ mod journal;
 mod catalogue;
 mod compose;
 mod concerned;
-mod consistency;
 mod cosignature;
 mod cursor;
 mod disk;
@@ -101,7 +100,6 @@ pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,
     OnFatal, QUEUE, SEGMENT_BYTES, SMALLEST_SEGMENT_BYTES,
 };
-pub use consistency::{PROOF_LIMIT, is_consistent};
 pub use cosignature::{Witness, WitnessKey};
 pub use disk::{Disk, DiskPlace, FolderDisk, SegmentFile};
 pub use entry::{
@@ -113,7 +111,7 @@ pub use error::{
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::Journal;
-pub use note::{Checkpoint, NoteError, Verifier, note_text, origin_of, vkey};
+pub use note::{Checkpoint, NoteError, Verifier, empty_checkpoint, note_text, origin_of, vkey};
 pub use past::Past;
 pub use proof::{LogTile, Proof, ProofPlan};
 pub use stamps::{KeptStamp, StampError, imprint};

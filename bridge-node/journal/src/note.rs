@@ -4,6 +4,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use thiserror::Error;
 
@@ -258,6 +259,20 @@ pub(crate) fn split(note: &[u8]) -> Result<(&str, &str), NoteError> {
     let signatures = note.get(middle + 2..).ok_or(NoteError::Form)?;
     let ended = signatures.ends_with('\n');
     ended.then_some((text, signatures)).ok_or(NoteError::Form)
+}
+
+/// Signs the checkpoint of a log without leaves, the beginning of whatever the log becomes.
+///
+/// # Errors
+///
+/// [`NoteError`] if the origin or the key can't be used.
+pub fn empty_checkpoint(origin: &str, pkcs8: &[u8]) -> Result<(Checkpoint, Bytes), NoteError> {
+    let checkpoint = Checkpoint {
+        size: 0,
+        root: sha256(&[]),
+    };
+    let note = NoteKey::new(origin, pkcs8)?.sign(&checkpoint);
+    Ok((checkpoint, Bytes::from(note)))
 }
 
 /// Reads the origin of a note, whoever signed it.

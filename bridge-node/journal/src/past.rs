@@ -3,21 +3,21 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bridge_core::leaf::{Leaf, UnixMillis};
+use bridge_core::leaf::{Leaf, Side, UnixMillis};
 use bytes::Bytes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::catalogue::NoStore;
 use crate::config::SMALLEST_SEGMENT_BYTES;
-use crate::consistency::consistency;
 use crate::disk::overlay::Overlay;
 use crate::disk::read_whole;
 use crate::entry::{Filter, Head, Hit, Shown};
 use crate::error::{Damage, Fault, OpenError, ReadError};
 use crate::home;
-use crate::journal::show;
+use crate::journal::{show, unfinished};
 use crate::note::{Checkpoint, Verifier};
+use crate::proof::consistency;
 use crate::recovery::{Ground, recover};
 use crate::search::{each_since, search};
 use crate::shared::Shared;
@@ -27,6 +27,8 @@ pub struct Past {
     shared: Arc<Shared>,
     /// Whether the machine was started anew since the journal was written last, as far as it says.
     rebooted: bool,
+    /// The leaves that began what has not ended.
+    begun: Vec<u64>,
 }
 
 // === impl Past ===
@@ -54,6 +56,7 @@ impl Past {
             moved: true,
             now: UnixMillis(0),
         })?;
+        let begun = recovered.progress.unfinished.indexes();
         let shared = recovered.shared;
         // What recovery would show again.
         if let Some(note) = recovered.to_show
@@ -61,7 +64,11 @@ impl Past {
         {
             shared.state().checkpoint = Some((checkpoint, note));
         }
-        Ok(Self { shared, rebooted })
+        Ok(Self {
+            shared,
+            rebooted,
+            begun,
+        })
     }
 
     /// Returns the log's name.
@@ -92,6 +99,15 @@ impl Past {
     /// Returns its newest checkpoint that enough witnesses have cosigned.
     pub fn cosigned(&self) -> Option<(Checkpoint, Bytes)> {
         self.shared.state().cosigned.clone()
+    }
+
+    /// Returns the exchanges that have begun in this log and not ended, each with the leaf that began it, oldest first.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    pub fn unfinished(&self) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {
+        unfinished(&self.shared, &self.begun)
     }
 
     /// As [`crate::Journal::consistency`].

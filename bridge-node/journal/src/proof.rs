@@ -239,6 +239,20 @@ impl Journal {
     }
 }
 
+/// Proves that the tree of `old` leaves is the beginning of that of `new`; `None` if the journal has not so many leaves,
+/// or `old` is not between 1 and `new`.
+pub(crate) fn consistency(
+    shared: &Shared,
+    old: u64,
+    new: u64,
+) -> Result<Option<Vec<Hash>>, ReadError> {
+    let there = new <= shared.state().head.size;
+    match ProofPlan::consistency(old, new).filter(|_| there) {
+        Some(plan) => plan.hashes(|tile| shared.tile(tile.id, tile.width)),
+        None => Ok(None),
+    }
+}
+
 /// Proves that a leaf is under the checkpoint under which proofs are made; `None` if it is not yet.
 pub(crate) fn prove(shared: &Shared, index: u64) -> Result<Option<Proof>, ReadError> {
     let signed = shared.proof_checkpoint();

@@ -4,9 +4,17 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use bridge_certs::read_secret_file;
+use bridge_journal::Past;
+
 use super::{Failure, hint, say};
-use crate::epochs::{closed, journal_folder, keep_closed, next_key, number_of};
+use crate::epochs::{closed, epochs_folder, journal_folder, next_key, number_of, sync};
 use crate::settings::Settings;
+
+const JOURNAL: &str = "journal";
+const SEGMENTS: &str = "segments";
+/// A node that seals a segment in each of so many passes writes faster than its disk is copied.
+const PASSES: usize = 10;
 
 /// Copies the journals of a node, which may be running, and verifies the copy.
 pub(super) fn backup(config: &Path, to: &Path) -> Result<(), Failure> {
@@ -17,19 +25,32 @@ pub(super) fn backup(config: &Path, to: &Path) -> Result<(), Failure> {
             "give a folder that is not there yet: a backup is never written over another",
         )));
     }
-    let failed = |error: io::Error| Failure::failed(&to.display().to_string(), &error);
-    let data = &settings.data_folder;
-    for (number, folder) in closed(data).map_err(failed)? {
-        copy_log(&folder, &to.join("epochs").join(number.to_string())).map_err(failed)?;
+    let copied = copy_all(&settings, to);
+    if copied.is_err() {
+        // Half a backup is none, and the next run needs the name.
+        drop(fs::remove_dir_all(to));
     }
-    let journal = to.join("journal");
-    copy_log(&journal_folder(&settings), &journal).map_err(failed)?;
-    let leaves = verified(&journal)?;
-    say(format_args!(
-        "{}: {leaves} leaves verified",
-        journal.display()
-    ));
+    copied?;
     say("no key is in it: keep evidence.key elsewhere; a journal key is never needed again");
+    Ok(())
+}
+
+fn copy_all(settings: &Settings, to: &Path) -> Result<(), Failure> {
+    let failed = |error: io::Error| Failure::failed(&to.display().to_string(), &error);
+    let closed = closed(&settings.data_folder).map_err(failed)?;
+    let target = |number: u64| epochs_folder(to).join(number.to_string());
+    let past = closed
+        .into_iter()
+        .map(|(number, folder)| (folder, target(number)));
+    let current = (journal_folder(settings), to.join(JOURNAL));
+    for (folder, target) in past.chain([current]) {
+        copy_log(&folder, &target).map_err(failed)?;
+        let leaves = verified(settings, &target)?;
+        say(format_args!(
+            "{}: {leaves} leaves verified",
+            target.display()
+        ));
+    }
     Ok(())
 }
 
@@ -38,85 +59,173 @@ pub(super) fn restore(config: &Path, from: &Path, epoch: Option<u64>) -> Result<
     let settings = Settings::load(config).map_err(Failure::Settings)?;
     let data = &settings.data_folder;
     let failed = |error: io::Error| Failure::failed(&data.display().to_string(), &error);
-    if journal_folder(&settings).exists() || !closed(data).map_err(failed)?.is_empty() {
-        return Err(Failure::Failed(hint(
-            &format!("{} has a journal", data.display()),
-            "move `journal` and `epochs` of the data folder away first: they may hold what the backup lacks",
-        )));
-    }
-    let journal = from.join("journal");
-    let leaves = verified(&journal)?;
-    let origin = fs::read_to_string(journal.join("origin")).map_err(failed)?;
-    let number = origin.lines().next().and_then(number_of).unwrap_or(1);
+    may_restore(&settings)?;
     fs::create_dir_all(data).map_err(failed)?;
-    for (earlier, folder) in closed(from).map_err(failed)? {
-        let target = data.join("epochs").join(earlier.to_string());
-        copy_log(&folder, &target).map_err(failed)?;
+    let origin = fs::read_to_string(from.join(JOURNAL).join("origin")).map_err(failed)?;
+    let number = origin.lines().next().and_then(number_of).unwrap_or(1);
+    let mut logs = closed(from).map_err(failed)?;
+    logs.push((number, from.join(JOURNAL)));
+    // Nothing of it is in its place before all of it is whole; what an earlier run has left is of no use.
+    let whole = data.join("restoring");
+    absent_is_done(fs::remove_dir_all(&whole)).map_err(failed)?;
+    let mut leaves = 0;
+    for (number, log) in logs {
+        let target = whole.join(number.to_string());
+        copy_log(&log, &target).map_err(failed)?;
+        leaves = verified(&settings, &target)?;
     }
-    // Only whole logs are ever below `epochs`.
-    let half = data.join("restoring");
-    copy_log(&journal, &half).map_err(failed)?;
-    let refused = |error| Failure::failed("the new epoch", &error);
-    let next = next_key(&settings, epoch.unwrap_or(0).max(number.saturating_add(1)));
-    let next = next.map_err(refused)?;
-    keep_closed(data, &half, number).map_err(refused)?;
+    let next = next_key(
+        &settings,
+        epoch.unwrap_or(0).max(number.saturating_add(1)),
+        &whole,
+    );
+    let next = next.map_err(|error| Failure::failed("the new epoch", &error))?;
+    // crash here: a key that nothing uses, and a folder that the next run removes.
+    fs::rename(&whole, epochs_folder(data)).map_err(failed)?;
+    sync(data).map_err(failed)?;
     say(format_args!(
         "restored {leaves} leaves of epoch {number}; the next start begins epoch {next}"
     ));
     Ok(())
 }
 
-fn verified(journal: &Path) -> Result<u64, Failure> {
-    let options = bridge_verify::Options::default();
-    match bridge_verify::verify(journal, &options, &mut |_progress| {}) {
-        Ok(report) => Ok(report.leaves),
-        Err(findings) => {
-            let mut lines = vec![format!("{}: does not verify", journal.display())];
-            lines.extend(findings.iter().map(ToString::to_string));
-            Err(Failure::NotGenuine(lines))
-        }
+fn may_restore(settings: &Settings) -> Result<(), Failure> {
+    let data = &settings.data_folder;
+    if journal_folder(settings).exists() || epochs_folder(data).exists() {
+        return Err(Failure::Failed(hint(
+            &format!("{} has a journal", data.display()),
+            "move `journal` and `epochs` of the data folder away first: they may hold what the backup lacks",
+        )));
     }
+    let key = settings.keys_folder.join("witness.key");
+    if key.exists() && !data.join("witness").exists() {
+        return Err(Failure::Failed(hint(
+            &format!(
+                "{}: what this witness has cosigned is lost, so it would cosign a fork",
+                key.display()
+            ),
+            "move it away and restore again; then make a new witness key with `bridge-node key witness` and have the directory list it",
+        )));
+    }
+    Ok(())
+}
+
+/// Judges a copied log: the files by the verifier, and with the evidence key, where it is, as a node would open it.
+fn verified(settings: &Settings, journal: &Path) -> Result<u64, Failure> {
+    let place = journal.display().to_string();
+    let options = bridge_verify::Options::default();
+    let report =
+        bridge_verify::verify(journal, &options, &mut |_progress| {}).map_err(|findings| {
+            let mut lines = vec![format!("{place}: does not verify")];
+            lines.extend(findings.iter().map(ToString::to_string));
+            Failure::NotGenuine(lines)
+        })?;
+    let key = settings.keys_folder.join("evidence.key");
+    if key.exists() {
+        let evidence = read_secret_file(&key).map_err(|error| Failure::failed(&place, &error))?;
+        Past::open(journal, evidence).map_err(|error| Failure::failed(&place, &error))?;
+    }
+    Ok(report.leaves)
 }
 
 /// Copies one log as a killed node would leave it: what is copied first rests on what is copied last.
 fn copy_log(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to.join("segments"))?;
+    fs::create_dir_all(to.join(SEGMENTS))?;
     for name in ["cosigned", "checkpoint", "origin"] {
         copy(&from.join(name), &to.join(name))?;
     }
-    copy_folder(&from.join("tile"), &to.join("tile"))?;
+    copy_stamps(&from.join("stamps"), &to.join("stamps"))?;
+    for _pass in 0..PASSES {
+        let names = segments(from)?;
+        // Every tile below a segment that is sealed by now is there.
+        copy_folder(&from.join("tile"), &to.join("tile"))?;
+        if copy_segments(from, to, &names)? {
+            sync(&to.join(SEGMENTS))?;
+            return sync(to);
+        }
+    }
+    let why =
+        "the key of an open segment is missing, or segments are sealed faster than they are copied";
+    Err(io::Error::new(ErrorKind::ResourceBusy, why))
+}
+
+/// Copies whole stamps: what an authority answered is written after the checkpoint that it is about.
+fn copy_stamps(from: &Path, to: &Path) -> io::Result<()> {
+    let names = names(from)?;
+    let sizes = names.iter().filter_map(|name| name.strip_suffix(".tsr"));
+    for size in sizes {
+        fs::create_dir_all(to)?;
+        for end in ["checkpoint", "tsr", "again"] {
+            let name = format!("{size}.{end}");
+            copy(&from.join(&name), &to.join(&name))?;
+        }
+        sync(to)?;
+    }
+    Ok(())
+}
+
+/// The names in a folder in order; none if it is absent.
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
     let mut names = Vec::new();
-    for entry in fs::read_dir(from.join("segments"))? {
+    for entry in entries {
         names.extend(entry?.file_name().into_string().ok());
     }
     names.sort();
-    for segment in names.iter().filter(|name| name.ends_with(".segment")) {
-        let stem = segment.trim_end_matches("segment");
-        let sealed = names.contains(&format!("{stem}index"));
-        // One that is sealed at this moment is copied as it was before.
-        let beside: &[&str] = if sealed {
-            &["secrets", "index"]
-        } else {
-            &["key"]
-        };
-        for name in beside
-            .iter()
-            .chain(&["segment"])
-            .map(|end| format!("{stem}{end}"))
-        {
-            let place = Path::new("segments").join(name);
-            copy(&from.join(&place), &to.join(&place))?;
-        }
-    }
-    sync(to)
+    Ok(names)
 }
 
-/// A file that went away meanwhile was not needed by what stays.
-fn copy(from: &Path, to: &Path) -> io::Result<()> {
+/// A segment by its name without ending, and whether it is sealed.
+type Listed = (String, bool);
+
+fn segments(from: &Path) -> io::Result<Vec<Listed>> {
+    let names = names(&from.join(SEGMENTS))?;
+    let stems = names
+        .iter()
+        .filter_map(|name| name.strip_suffix(".segment"));
+    let listed = |stem: &str| (stem.to_owned(), names.contains(&format!("{stem}.index")));
+    Ok(stems.map(listed).collect())
+}
+
+/// Copies the segments that are not yet copied as sealed. False if one was sealed since they were listed: its tiles may
+/// be missing, and it has to be copied as what it is now.
+fn copy_segments(from: &Path, to: &Path, listed: &[Listed]) -> io::Result<bool> {
+    for (stem, sealed) in listed {
+        let place = |end: &str| Path::new(SEGMENTS).join(format!("{stem}.{end}"));
+        let copy = |end: &str| copy(&from.join(place(end)), &to.join(place(end)));
+        if to.join(place("index")).exists() {
+            continue;
+        }
+        if *sealed {
+            absent_is_done(fs::remove_file(to.join(place("key"))))?;
+            copy("secrets")?;
+        } else if !copy("key")? {
+            return Ok(false);
+        }
+        copy("segment")?;
+        if *sealed {
+            copy("index")?;
+        }
+    }
+    Ok(true)
+}
+
+/// Copies a file durably; says whether it is there. What a log needs and lacks, the verifier names.
+fn copy(from: &Path, to: &Path) -> io::Result<bool> {
     match fs::copy(from, to) {
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
-        Ok(_bytes) => fs::File::open(to)?.sync_all(),
+        Ok(_bytes) => sync(to).map(|()| true),
+    }
+}
+
+fn absent_is_done(result: io::Result<()>) -> io::Result<()> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        other => other,
     }
 }
 
@@ -138,9 +247,45 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
     Ok(())
 }
 
-fn sync(folder: &Path) -> io::Result<()> {
-    for place in [&folder.join("segments"), folder] {
-        fs::File::open(place)?.sync_all()?;
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn write(folder: &Path, name: &str) {
+        let path = folder.join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, name).unwrap();
     }
-    Ok(())
+
+    #[test]
+    fn a_segment_that_is_sealed_while_it_is_copied_is_copied_as_what_it_is_now() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
+        for name in ["0.segment", "0.secrets", "0.index", "5.segment", "5.key"] {
+            write(&from, &format!("segments/{name}"));
+        }
+        fs::create_dir_all(to.join(SEGMENTS)).unwrap();
+        let listed = segments(&from).unwrap();
+        assert!(copy_segments(&from, &to, &listed).unwrap());
+        // It is sealed between the listing and its copy.
+        for name in ["segments/5.secrets", "segments/5.index", "tile/0/000"] {
+            write(&from, name);
+        }
+        fs::remove_file(from.join("segments/5.key")).unwrap();
+        assert!(!copy_segments(&from, &to, &listed).unwrap());
+        copy_log(&from, &to).unwrap();
+        let whole = [
+            "0.index",
+            "0.secrets",
+            "0.segment",
+            "5.index",
+            "5.secrets",
+            "5.segment",
+        ];
+        assert_eq!(names(&to.join(SEGMENTS)).unwrap(), whole);
+        assert_eq!(names(&to.join("tile/0")).unwrap(), ["000"]);
+        // A key that is lost is no reason to copy for ever.
+        write(&from, "segments/9.segment");
+        assert!(copy_log(&from, &to).is_err());
+    }
 }

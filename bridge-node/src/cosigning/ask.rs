@@ -114,7 +114,8 @@ pub async fn ask<L: Log>(
     let way = Way::to(&asker.view, &place).ok_or(AskError::Unknown)?;
     let mut old = known.min(checkpoint.size);
     let (mut status, mut answer) = send(asker, &way, old, (checkpoint, signed)).await?;
-    if status == NOT_FOUND && introduce(asker, &way).await? {
+    // Unknown to it, or known to it with another key: of two copies that begin one epoch the second finds out here.
+    if matches!(status, NOT_FOUND | FORBIDDEN) && introduce(asker, &way).await? {
         (status, answer) = send(asker, &way, old, (checkpoint, signed)).await?;
     }
     if status == CONFLICT {
@@ -139,7 +140,7 @@ pub async fn ask<L: Log>(
     Ok((line.to_owned(), checkpoint.size))
 }
 
-/// Shows a witness that doesn't know the log which one it follows; says whether it knows it now.
+/// Shows a witness that doesn't know the log, or not this key of it, which one it follows; says whether it knows it now.
 async fn introduce<L: Log>(asker: &Asker<L>, way: &Way) -> Result<bool, AskError> {
     let (Some(statement), Way::Node(..)) = (&asker.epoch, way) else {
         return Ok(false);
@@ -180,6 +181,7 @@ async fn send<L: Log>(
 
 const ADD_CHECKPOINT: &str = "add-checkpoint";
 const ADD_EPOCH: &str = "add-epoch";
+const FORBIDDEN: u16 = 403;
 const NOT_FOUND: u16 = 404;
 const OK: u16 = 200;
 const CONFLICT: u16 = 409;

@@ -43,6 +43,11 @@ fn a_witness_is_seen_as_it_answered_last_and_forgotten_when_it_is_no_longer_assi
     let seen = cosigning.witnesses();
     let faults: Vec<bool> = seen.iter().map(|(_, seen)| seen.fault.is_some()).collect();
     assert_eq!(faults, [false, true, true]);
+    // Silence and a status that says nothing take no word back.
+    for error in [AskError::TimedOut, AskError::Status(429)] {
+        cosigning.see("c", 150, &Err(error));
+        assert_eq!(cosigning.contradicting(), ["c"]);
+    }
     cosigning.see("c", 200, &Ok(("line".to_owned(), 8)));
     assert!(cosigning.contradicting().is_empty());
     cosigning.advance(0, 5, at(1));

@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::leaf::{Kind, Leaf};
-use bridge_journal::{Checkpoint, Entry, Filter};
+use bridge_journal::{Checkpoint, Entry, Filter, Hit, ReadError};
 
 use super::{Doubt, Statement};
 use crate::node::Node;
@@ -60,14 +60,16 @@ pub async fn begin(node: &Node, doubt: Option<&Doubt>) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The statement in the first leaf of the current log, if it follows another.
-pub fn own_statement(node: &Node) -> Option<Statement> {
+/// The statement in the first leaf of a log that `search` looks through, if it follows another.
+pub fn own_statement(
+    search: impl FnOnce(&Filter) -> Result<Vec<Hit>, ReadError>,
+) -> Option<Statement> {
     let filter = Filter {
         outcome: Some(EPOCH.to_owned()),
         kind: Some(Kind::State),
         ..Filter::default()
     };
-    let hits = node.journal.search(&filter).ok()?;
+    let hits = search(&filter).ok()?;
     let leaf = &hits.last()?.leaf;
     let fact = |name: &str| leaf.facts.get(name).cloned();
     Some(Statement {

@@ -1,23 +1,24 @@
 //! Before a journal is opened: do its witnesses hold the head that is here?
 //!
-//! Nothing was written yet, so nothing was signed that could be a second head.
+//! Nothing was written yet, so nothing was signed that could be a second head. Where there is no head, witnesses are
+//! asked whether they hold one. Without a directory nobody can be asked: then only what is cosigned on disk tells that
+//! there are witnesses, and a journal that is lost together with the directory's store begins anew.
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_directory::Client;
 use bridge_journal::{Checkpoint, Past};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
-use super::journal_folder;
+use super::{journal_folder, own_statement};
 use crate::cosigning::{AskError, Asked, Asker, Log, ask};
-use crate::node::Parts;
+use crate::node::{Parts, open_watch};
 use crate::peers::Peers;
 use crate::running::read_directory;
 use crate::settings::Settings;
 use crate::tls::TlsIdentity;
-use crate::watch::{View, Watch};
+use crate::watch::View;
 
 /// Why a log is not gone on with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,6 +31,11 @@ pub enum Doubt {
     Moved,
     /// A later log of this node is witnessed already: its folder is elsewhere.
     Closed,
+    /// There is no head here, and more witnesses than may lie hold one.
+    Lost {
+        /// The most leaves that one of them has cosigned.
+        witnessed: u64,
+    },
 }
 
 /// What witnesses have cosigned, beside the journal's segments.
@@ -45,8 +51,20 @@ impl Doubt {
             Self::Unconfirmed => "unconfirmed",
             Self::Moved => "moved",
             Self::Closed => "closed",
+            Self::Lost { .. } => "lost",
         }
     }
+}
+
+/// What the witnesses said of one head.
+#[derive(Default)]
+struct Said {
+    agreed: u32,
+    contradicting: u32,
+    /// They watch a later log of this node.
+    closed: u32,
+    /// The most leaves that one of them has cosigned, if that is more than there are here.
+    most: Option<u64>,
 }
 
 /// Asks the witnesses of the journal that is here; `None` if it may be gone on with, or is witnessed by nobody.
@@ -62,57 +80,81 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
         None => return None,
     };
     let evidence = parts.evidence_key();
+    let is_absent = !folder.join("origin").exists();
     let opening = tokio::task::spawn_blocking(move || Past::open(&folder, evidence));
-    // A journal that is new, damaged or of another log is judged when it is opened.
-    let past = Arc::new(opening.await.ok()?.ok()?);
-    let (checkpoint, note) = past.signed()?;
-    let Some((witnessing, view)) = witnessed else {
-        return unasked(&past, parts.vouched.moved);
+    let past = match opening.await.ok()? {
+        Ok(past) => Some(Arc::new(past)),
+        Err(_) if is_absent => None,
+        // A journal that is damaged or of another log is judged when it is opened.
+        Err(_) => return None,
     };
-    if parts.vouched.moved {
+    let Some((witnessing, view)) = witnessed else {
+        return unasked(&*past?, parts.vouched.moved);
+    };
+    let head = past.as_ref().and_then(|past| past.signed());
+    if parts.vouched.moved && head.is_some() {
         return Some(Doubt::Moved);
     }
+    let is_empty = head.is_none();
+    let head = head.or_else(|| parts.empty_checkpoint(settings))?;
     let tls = TlsIdentity::read(&settings.keys_folder, "tls").ok()?;
+    let own = |past: &Arc<Past>| own_statement(|filter| past.search(filter));
     let asker = Asker {
         peers: Arc::new(Peers::new(tls, parts.trust(), &settings.limits)),
         web: settings.witnesses.tls.clone(),
         view,
-        log: Arc::clone(&past),
-        epoch: None,
+        epoch: past.as_ref().and_then(own).map(|own| own.write()),
+        log: past.clone(),
     };
     let within = settings.witnesses.answer;
-    let mut asking = ask_all(&Arc::new(asker), &witnessing.by, (checkpoint, note), within);
-    let (mut agreed, mut contradicting, mut closed) = (0_u32, 0_u32, false);
-    let counting = async {
+    let mut asking = ask_all(&Arc::new(asker), &witnessing.by, head, within);
+    let mut said = Said::default();
+    let counting = said.count(&mut asking, witnessing.needed);
+    drop(tokio::time::timeout(settings.witnesses.start, counting).await);
+    if is_empty {
+        // A new log, or what was of it is lost: its key must not sign it from the beginning again.
+        let not_new = said.contradicting.saturating_add(said.closed) > witnessing.faulty;
+        let lost = |witnessed| Doubt::Lost { witnessed };
+        return not_new.then(|| said.most.map_or(Doubt::Closed, lost));
+    }
+    if said.contradicting > witnessing.faulty {
+        Some(Doubt::Contradicted)
+    } else if said.agreed >= witnessing.needed {
+        None
+    } else if said.closed > 0 {
+        Some(Doubt::Closed)
+    } else {
+        past?.is_rebooted().then_some(Doubt::Unconfirmed)
+    }
+}
+
+// === impl Said ===
+
+impl Said {
+    /// Counts answers until enough agree.
+    async fn count(&mut self, asking: &mut JoinSet<Result<Asked, AskError>>, needed: u32) {
         while let Some(ended) = asking.join_next().await {
             match ended.unwrap_or(Err(AskError::TimedOut)) {
-                Ok(_) => agreed = agreed.saturating_add(1),
-                Err(AskError::Closed) => closed = true,
-                Err(error) if error.contradicts() => {
-                    contradicting = contradicting.saturating_add(1);
+                Ok(_) => self.agreed = self.agreed.saturating_add(1),
+                Err(AskError::Closed) => self.closed = self.closed.saturating_add(1),
+                Err(error) => {
+                    if let AskError::Ahead { witnessed, .. } = error {
+                        self.most = self.most.max(Some(witnessed));
+                    }
+                    let contradicts = u32::from(error.contradicts());
+                    self.contradicting = self.contradicting.saturating_add(contradicts);
                 }
-                Err(_silent) => {}
             }
-            if agreed >= witnessing.needed {
+            if self.agreed >= needed {
                 return;
             }
         }
-    };
-    drop(tokio::time::timeout(settings.witnesses.start, counting).await);
-    if contradicting > witnessing.faulty {
-        Some(Doubt::Contradicted)
-    } else if agreed >= witnessing.needed {
-        None
-    } else if closed {
-        Some(Doubt::Closed)
-    } else {
-        past.is_rebooted().then_some(Doubt::Unconfirmed)
     }
 }
 
 /// Asks them all at once; who doesn't confirm is told of.
 fn ask_all(
-    asker: &Arc<Asker<Arc<Past>>>,
+    asker: &Arc<Asker<Option<Arc<Past>>>>,
     witnesses: &[String],
     (checkpoint, note): (Checkpoint, Bytes),
     within: Duration,
@@ -150,19 +192,19 @@ fn unasked(past: &Past, moved: bool) -> Option<Doubt> {
 /// The directory, before there is a node.
 async fn directory(settings: &Settings, parts: &Parts) -> Option<Arc<View>> {
     let now_s = parts.clock.now_s();
-    let store = settings.data_folder.join("directory");
-    let client = Client::open(&store, parts.directory_root()).ok()?;
-    let watch = Arc::new(Watch::new(client, &parts.trust(), &settings.limits, now_s));
+    let watch = open_watch(settings, parts.directory_root(), &parts.trust(), now_s).ok()?;
     read_directory(&watch, &settings.directory_source, now_s).await;
     watch.view(now_s).ok()
 }
 
-impl Log for Arc<Past> {
+/// A log without leaves has nothing to prove.
+impl Log for Option<Arc<Past>> {
     fn consistency(
         &self,
         old: u64,
         new: u64,
     ) -> Result<Option<Vec<[u8; 32]>>, bridge_journal::ReadError> {
-        Past::consistency(self, old, new)
+        let past = self.as_ref();
+        past.map_or(Ok(None), |past| past.consistency(old, new))
     }
 }

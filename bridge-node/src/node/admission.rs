@@ -14,8 +14,8 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], [`NodeFault::DiskReserve`],
-    /// [`NodeFault::Overloaded`].
+    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], [`NodeFault::Unwitnessed`],
+    /// [`NodeFault::Journal`], [`NodeFault::DiskReserve`], [`NodeFault::Overloaded`].
     pub fn admit(&self, side: Side) -> Result<Place, Refusal> {
         if self.house.draining.is_cancelled() {
             return Err(Refusal::Node(NodeFault::Draining));
@@ -25,6 +25,9 @@ impl Node {
             stamping.check(self.clock.now())?;
         }
         self.cosigning.check(self.clock.now())?;
+        if self.doubted.is_cancelled() {
+            return Err(Refusal::Node(NodeFault::Journal));
+        }
         if !self.disk.grants(0) {
             return Err(Refusal::Node(NodeFault::DiskReserve));
         }

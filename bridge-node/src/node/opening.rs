@@ -40,10 +40,7 @@ pub(super) fn open_journal(
         moved,
         segment_bytes: settings.limits.segment_bytes,
         queue: STATION_QUEUE,
-        ..JournalConfig::new(
-            settings.data_folder.join("journal"),
-            settings.log_origin(epoch),
-        )
+        ..JournalConfig::new(epochs::journal_folder(settings), settings.log_origin(epoch))
     };
     match disk {
         None => Journal::open(config, keys, signer, now, on_fatal),
@@ -71,7 +68,7 @@ pub(super) fn create_spool(data: &Path) -> Result<PathBuf, OpenError> {
 }
 
 /// The directory as it was read last.
-pub(super) fn open_watch(
+pub(crate) fn open_watch(
     settings: &Settings,
     root: &[u8],
     trust: &Arc<Trust>,

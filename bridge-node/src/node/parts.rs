@@ -10,8 +10,9 @@ use bridge_certs::{
 };
 use bridge_core::identity::CertificateName;
 use bridge_directory::{Client, DirectoryError};
-use bridge_journal::{Disk, JournalKeys, WitnessKey};
+use bridge_journal::{Checkpoint, Disk, JournalKeys, WitnessKey, empty_checkpoint};
 use bridge_signature::{Algorithm, FileSigner, Signer};
+use bytes::Bytes;
 
 use super::OpenError;
 use crate::chain;
@@ -176,6 +177,12 @@ impl Parts {
     pub fn renew_journal_key(&mut self, settings: &Settings) -> Result<(), String> {
         self.keys.checkpoint_pkcs8 = journal_key(settings)?;
         Ok(())
+    }
+
+    /// The signed head of this log without a leaf.
+    pub(crate) fn empty_checkpoint(&self, settings: &Settings) -> Option<(Checkpoint, Bytes)> {
+        let origin = settings.log_origin(epochs::current(settings).ok()?);
+        empty_checkpoint(&origin, &self.keys.checkpoint_pkcs8).ok()
     }
 
     pub(crate) fn evidence_key(&self) -> zeroize::Zeroizing<[u8; 32]> {

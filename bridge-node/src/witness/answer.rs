@@ -7,18 +7,18 @@ use std::sync::Arc;
 use bridge_core::identity::NodeId;
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_core::refusal::{NodeFault, Refusal};
-use bridge_journal::{Entry, Verifier, note_text};
+use bridge_journal::{Entry, Verifier, note_text, origin_of};
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Request};
+use http::{Method, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
 use super::{Fork, Submission, Verdict, origin_hash};
 use crate::epochs::{Statement, number_of, prefix_of};
 use crate::exchange::{About, Reader, Reply, edge, refuse_peer};
+use crate::listeners::{body, status};
 use crate::metrics::Limit;
 use crate::node::Node;
-use crate::payload::Payload;
 use crate::server::Connection;
 use crate::watch::View;
 
@@ -74,22 +74,19 @@ async fn add(
 ) -> std::io::Result<Reply> {
     let body = match received(node, peer, request).await {
         Ok(body) => body,
-        Err(status) => return Ok(self::status(status)),
+        Err(refused) => return Ok(status(refused)),
     };
     let Some(submission) = Submission::parse(&body) else {
         return Ok(status(400));
     };
-    let origin = note_text(&submission.note)
-        .ok()
-        .and_then(|text| text.lines().next());
-    let Some(origin) = origin else {
+    let Ok(origin) = origin_of(&submission.note).map(str::to_owned) else {
         return Ok(status(400));
     };
     let Some((owner, log)) = watched(node, view, |log| log.origin() == origin)? else {
         // A log that another has followed is watched no more.
-        let prefix = prefix_of(origin);
+        let prefix = prefix_of(&origin);
         let later = watched(node, view, |log| prefix_of(log.origin()) == prefix)?;
-        let closed = later.is_some_and(|(_, log)| number_of(log.origin()) > number_of(origin));
+        let closed = later.is_some_and(|(_, log)| number_of(log.origin()) > number_of(&origin));
         return Ok(if closed {
             text(404, TEXT, CLOSED.to_owned())
         } else {
@@ -98,7 +95,7 @@ async fn add(
     };
     let shared = Arc::clone(node);
     let at = (node.clock.now_s(), owner == *peer);
-    let judging = tokio::task::spawn_blocking(move || shared.witness.judge(&log, &body, at));
+    let judging = tokio::task::spawn_blocking(move || shared.witness.judge(&log, &submission, at));
     let (verdict, fork) = judging.await.map_err(std::io::Error::other)??;
     if let Some(fork) = fork {
         tell(node, &owner, &fork).await;
@@ -132,7 +129,7 @@ async fn begin(
 ) -> std::io::Result<Reply> {
     let body = match received(node, peer, request).await {
         Ok(body) => body,
-        Err(status) => return Ok(self::status(status)),
+        Err(refused) => return Ok(status(refused)),
     };
     let Ok(statement) = Statement::parse(&body) else {
         return Ok(status(400));
@@ -223,27 +220,6 @@ async fn tell(node: &Node, owner: &NodeId, fork: &Fork) {
     }
 }
 
-fn status(status: u16) -> Reply {
-    Reply {
-        status,
-        fields: HeaderMap::new(),
-        payload: Payload::from_bytes(Bytes::new()),
-    }
-}
-
 fn text(status: u16, media_type: &'static str, text: String) -> Reply {
     body(status, media_type, Bytes::from(text))
-}
-
-fn body(status: u16, media_type: &'static str, bytes: Bytes) -> Reply {
-    let mut fields = HeaderMap::new();
-    fields.insert(
-        http::header::CONTENT_TYPE,
-        HeaderValue::from_static(media_type),
-    );
-    Reply {
-        status,
-        fields,
-        payload: Payload::from_bytes(bytes),
-    }
 }

@@ -182,7 +182,11 @@ pub fn origin_hash(origin: &str) -> String {
 }
 
 /// Puts a whole file in place of one that may be there.
-fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
+///
+/// # Errors
+///
+/// Whatever the system says; then either may be there.
+pub fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     let half = folder.join(format!("{name}.half"));
     let mut file = File::create(&half)?;
     file.write_all(bytes)?;

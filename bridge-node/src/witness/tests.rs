@@ -1,6 +1,7 @@
 //! What the witness answers, and what it has kept when it does.
 
 use std::path::Path;
+use std::sync::Barrier;
 
 use bridge_journal::{Verifier, WitnessKey, vkey};
 use bytes::Bytes;
@@ -8,7 +9,7 @@ use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
-use super::{Shelf, Submission, Verdict, Witness};
+use super::{EMPTY, Shelf, Statement, Submission, Verdict, Witness};
 
 const ORIGIN: &str = "journal.example/AZ/GOV/1001/NODE1/1";
 const NOW_S: u64 = 1_700_000_000;
@@ -108,7 +109,7 @@ fn a_log_that_grows_is_cosigned_and_every_other_submission_has_its_status() {
     let (log, witness) = (Log::new(), witness(folder.path()));
     let judge = |submission: &Submission| {
         let (verdict, fork) = witness
-            .judge(&log.verifier(), &submission.write(), (NOW_S, false))
+            .judge(&log.verifier(), submission, (NOW_S, false))
             .unwrap();
         assert_eq!(fork, None);
         verdict
@@ -155,12 +156,6 @@ fn a_log_that_grows_is_cosigned_and_every_other_submission_has_its_status() {
         cosigned(judge(&own_id_false)),
         "a key of another id is ignored"
     );
-    let verdict = witness.judge(
-        &log.verifier(),
-        &Bytes::from_static(b"old 1\n"),
-        (NOW_S, false),
-    );
-    assert_eq!(verdict.unwrap().0, Verdict::Malformed);
     assert_eq!((witness.cosigned(), witness.forked().len()), (6, 0));
 }
 
@@ -169,7 +164,7 @@ fn an_empty_log_has_the_root_of_no_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let (log, witness) = (Log::new(), witness(folder.path()));
     let judge = |submission: &Submission| {
-        let judged = witness.judge(&log.verifier(), &submission.write(), (NOW_S, true));
+        let judged = witness.judge(&log.verifier(), submission, (NOW_S, true));
         judged.unwrap().0
     };
     assert!(matches!(
@@ -188,7 +183,7 @@ fn what_was_cosigned_is_durable_and_outlives_the_process() {
     let log = Log::new();
     let all = leaves(9, 1);
     let first = witness(folder.path());
-    let body = log.submission(0, &all[..4]).write();
+    let body = log.submission(0, &all[..4]);
     let (verdict, _) = first.judge(&log.verifier(), &body, (NOW_S, true)).unwrap();
     let Verdict::Cosigned(line) = verdict else {
         panic!("{verdict:?}")
@@ -206,7 +201,7 @@ fn what_was_cosigned_is_durable_and_outlives_the_process() {
     drop(first);
 
     let second = witness(folder.path());
-    let again = log.submission(0, &all).write();
+    let again = log.submission(0, &all);
     let (verdict, _) = second
         .judge(&log.verifier(), &again, (NOW_S, true))
         .unwrap();
@@ -218,7 +213,7 @@ fn what_was_cosigned_is_durable_and_outlives_the_process() {
         .join("checkpoint");
     std::fs::write(&path, "of another log").unwrap();
     let third = witness(folder.path());
-    let next = log.submission(4, &all).write();
+    let next = log.submission(4, &all);
     assert!(third.judge(&log.verifier(), &next, (NOW_S, true)).is_err());
 }
 
@@ -228,7 +223,7 @@ fn two_heads_of_one_size_are_a_fork_whoever_sends_the_second_and_the_first_is_ke
     let (log, witness) = (Log::new(), witness(folder.path()));
     let verifier = log.verifier();
     let judge = |submission: &Submission, own| {
-        let judged = witness.judge(&verifier, &submission.write(), (NOW_S, own));
+        let judged = witness.judge(&verifier, submission, (NOW_S, own));
         judged.unwrap()
     };
     let (history, other) = (leaves(6, 1), leaves(6, 2));
@@ -260,9 +255,9 @@ fn a_log_that_cannot_prove_its_own_growth_has_forked() {
     let folder = tempfile::tempdir().unwrap();
     let (log, witness) = (Log::new(), witness(folder.path()));
     let verifier = log.verifier();
-    let body = log.submission(0, &leaves(6, 1)).write();
+    let body = log.submission(0, &leaves(6, 1));
     witness.judge(&verifier, &body, (NOW_S, true)).unwrap();
-    let body = log.submission(6, &leaves(11, 2)).write();
+    let body = log.submission(6, &leaves(11, 2));
     let (verdict, fork) = witness.judge(&verifier, &body, (NOW_S, false)).unwrap();
     assert_eq!((verdict, fork), (Verdict::Inconsistent, None));
     let (verdict, fork) = witness.judge(&verifier, &body, (NOW_S, true)).unwrap();
@@ -280,4 +275,43 @@ fn a_member_has_its_share_of_submissions_in_each_minute() {
     assert!(witness.admits(&other));
     witness.refill();
     assert!(witness.admits(&member));
+}
+
+#[test]
+fn of_two_keys_that_begin_one_epoch_at_once_one_is_taken() {
+    let folder = tempfile::tempdir().unwrap();
+    let witness = witness(folder.path());
+    let listed = Log::new().verifier();
+    for epoch in 2..34 {
+        let origin = ORIGIN.replace("/NODE1/1", &format!("/NODE1/{epoch}"));
+        let statement = || {
+            let key = vkey(&origin, &Log::new().pkcs8).unwrap();
+            Statement {
+                key,
+                previous: listed.vkey(),
+                last: EMPTY,
+                key_id: "exchange".to_owned(),
+                signature: vec![],
+            }
+        };
+        let both = [statement(), statement()];
+        let together = Barrier::new(2);
+        let begin = |statement: &Statement| {
+            let log = Verifier::parse(&statement.key).unwrap();
+            together.wait();
+            witness.begin(&listed, &log, statement).unwrap()
+        };
+        let taken = std::thread::scope(|scope| {
+            let threads = both.each_ref().map(|one| scope.spawn(|| begin(one)));
+            threads.map(|thread| thread.join().unwrap())
+        });
+        let [first, second] = taken;
+        assert!(first != second, "epoch {epoch}: {taken:?}");
+        // What the first was told counts, here and after a start.
+        let [one, other] = &both;
+        let key = if first { &one.key } else { &other.key };
+        for witness in [&witness, &self::witness(folder.path())] {
+            assert_eq!(&witness.latest(listed.clone()).unwrap().vkey(), key);
+        }
+    }
 }

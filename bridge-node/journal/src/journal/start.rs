@@ -125,7 +125,7 @@ fn move_in(
 }
 
 /// Reads the leaves that began what never ended.
-pub(super) fn unfinished(
+pub(crate) fn unfinished(
     shared: &Shared,
     indexes: &[u64],
 ) -> Result<Vec<(Uuid, Side, Leaf)>, ReadError> {

@@ -3,11 +3,12 @@
 use std::fs;
 use std::path::Path;
 
+use bridge_verify::is_consistent;
 use zeroize::Zeroizing;
 
 use super::support::{Bench, request};
 use crate::tree::{Hash, sha256};
-use crate::{Disk as _, Filter, FolderDisk, Past, is_consistent};
+use crate::{Disk as _, Filter, FolderDisk, Past};
 
 /// Every file of a folder with the hash of its bytes.
 fn contents(folder: &Path) -> Vec<(String, Hash)> {

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
+use bridge_verify::is_consistent;
 use bytes::Bytes;
 
 use super::support::{Bench, request};
 use crate::disk::memory::MemoryDisk;
-use crate::{CosignedError, Journal, OpenError, is_consistent};
+use crate::{CosignedError, Journal, OpenError};
 
 async fn grow(journal: &Journal, from: u128, to: u128) {
     let mut waiting = Vec::new();
