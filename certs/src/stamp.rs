@@ -5,8 +5,6 @@
 //!
 //! Standard: RFC 3161 §2.4.
 
-use std::fmt;
-
 use crate::asn1::{
     BOOLEAN, INTEGER, NULL, OCTET_STRING, SEQUENCE, write, write_integer, write_oid,
 };
@@ -73,10 +71,6 @@ pub struct Stamp {
     pub accuracy_ms: Option<u64>,
     /// Under which policy.
     pub policy: Policy,
-    /// The authority's number of the token, as hexadecimal digits.
-    pub serial: String,
-    /// SHA-256 of the authority's certificate.
-    pub certificate_sha256: [u8; 32],
     /// By how many milliseconds the stamped time is ahead of the own clock (below zero: behind); `None` if it was not
     /// compared.
     pub ahead_ms: Option<i64>,
@@ -151,7 +145,7 @@ impl Stamp {
             .filter(|other| **other != certificate)
             .map(|other| other.to_vec())
             .collect();
-        let checked = trust.check(
+        trust.check(
             certificate,
             &issuers,
             Profile::TimeStamping,
@@ -171,19 +165,8 @@ impl Stamp {
             time_ms: info.time_ms,
             accuracy_ms: info.accuracy_ms,
             policy: info.policy,
-            serial: Hexadecimal(info.serial).to_string(),
-            certificate_sha256: checked.sha256,
             ahead_ms,
         })
-    }
-}
-
-/// Bytes as they are printed.
-struct Hexadecimal<'a>(&'a [u8]);
-
-impl fmt::Display for Hexadecimal<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 

@@ -17,6 +17,8 @@ use http::Response;
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
+use crate::dossier::{export, verify};
+
 const INCONSISTENT: &str = "server.clientproxy.inconsistent_response";
 
 /// A consumer whose provider is a puppet that behaves like this.
@@ -392,5 +394,10 @@ async fn an_answer_that_comes_too_late_is_journaled_and_not_delivered() {
         [Kind::RequestSent, Kind::Refused, Kind::ResponseReceived]
     );
     assert_eq!(leaves[2].outcome.as_deref(), Some("late"));
+    // What came too late was signed all the same: it is evidence.
+    let path = export(&world.consumer, id, "dossier.asice", "answer/base.txt").await;
+    let said = verify(&world, &path);
+    assert_eq!(said.code, 0, "{said:?}");
+    assert!(said.out.contains("the answer is signed by "), "{said:?}");
     claims::verifies(&world.consumer);
 }

@@ -10,8 +10,10 @@ use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
 use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, KeyPair as _};
 
-use super::{CONTENT_TYPE, CmsError, MESSAGE_DIGEST, SHA_256, SIGNED_DATA, SignedData};
-use crate::asn1::{OCTET_STRING, SEQUENCE, SET, write, write_integer, write_oid};
+use super::{
+    CONTENT_TYPE, CmsError, ECDSA_SHA_256, MESSAGE_DIGEST, SHA_256, SIGNED_DATA, SignedData,
+};
+use crate::asn1::{INTEGER, OCTET_STRING, SEQUENCE, SET, write, write_integer, write_oid};
 use crate::certificate::{KeyAlgorithm, ReadError, Reading};
 use crate::cms::Bearing;
 use crate::error::CertificateError;
@@ -218,14 +220,12 @@ fn utc_time(now_s: u64) -> Result<Vec<u8>, SealError> {
     der::Encode::to_der(&time).map_err(|_range| SealError::Time(Moment(now_s)))
 }
 
-const INTEGER: u8 = 0x02;
 const CONTEXT_0: u8 = 0xa0;
 const CONTEXT_4: u8 = 0xa4;
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const SIGNING_TIME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");
 const SIGNING_CERTIFICATE_V2: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.47");
-const ECDSA_SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.4.3.2");
 
 #[cfg(test)]
 mod tests {

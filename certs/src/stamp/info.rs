@@ -12,7 +12,6 @@ use crate::cms::SHA_256;
 pub(super) struct Info<'a> {
     pub(super) policy: Policy,
     imprint: &'a [u8],
-    pub(super) serial: &'a [u8],
     pub(super) time_ms: u64,
     pub(super) accuracy_ms: Option<u64>,
     /// As it is written, so that a number of any length can be compared.
@@ -33,7 +32,8 @@ impl<'a> Info<'a> {
         }
         let policy = parts.read()?;
         let imprint = imprint(parts.sequence()?)?;
-        let serial = parts.integer()?;
+        // The authority's number of the token.
+        parts.integer()?;
         let time = parts.next()?;
         time.tag().assert_eq(Tag::GeneralizedTime)?;
         let time_ms = unix_ms(time.value()).ok_or(StampError::Time)?;
@@ -55,7 +55,6 @@ impl<'a> Info<'a> {
         Ok(Self {
             policy,
             imprint,
-            serial,
             time_ms,
             accuracy_ms,
             nonce,

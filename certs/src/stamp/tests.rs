@@ -52,14 +52,10 @@ fn refused_certificate(what: &str, wanted: &str, says: &Says) {
 #[test]
 fn a_good_answer_is_taken_with_all_that_it_says() {
     let stamp = check(&Forge::of(&WORLD.good).answer()).unwrap();
-    let mut sha256 = [0; 32];
-    sha256.copy_from_slice(digest(&SHA256, &WORLD.good.der).as_ref());
     let wanted = Stamp {
         time_ms: NOW_MS,
         accuracy_ms: Some(1000),
         policy: POLICY,
-        serial: "4d".to_owned(),
-        certificate_sha256: sha256,
         ahead_ms: Some(0),
     };
     assert_eq!(stamp, wanted);

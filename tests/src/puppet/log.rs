@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bridge_core::leaf::{Kind, Leaf, UnixMillis};
 use bytes::Bytes;
 use http::{HeaderValue, Response};
 use http_body_util::Full;
@@ -13,6 +14,7 @@ use ring::signature::Ed25519KeyPair;
 use super::Puppet;
 use super::server::{Answering, Got};
 use crate::agency::Agency;
+use crate::wait::now_s;
 
 /// A hash of its tree.
 pub type Hash = [u8; 32];
@@ -24,9 +26,13 @@ pub struct Log {
     id: Vec<u8>,
     key: Ed25519KeyPair,
     leaves: Mutex<Vec<Hash>>,
+    /// The bytes that it shows of each leaf.
+    entries: Mutex<Vec<Vec<u8>>>,
     /// Leaves under the checkpoint that is shown.
     shown: Mutex<usize>,
     asked: Mutex<Vec<String>>,
+    /// The leaf that every exchange gets instead of its own.
+    insisted: Mutex<Option<Vec<u8>>>,
     /// Signature lines of nobody behind its own.
     padding: Mutex<String>,
 }
@@ -45,23 +51,20 @@ impl Log {
             id: id.to_vec(),
             key: Ed25519KeyPair::from_pkcs8(&pkcs8).unwrap(),
             leaves: Mutex::default(),
+            entries: Mutex::default(),
             shown: Mutex::default(),
             asked: Mutex::default(),
+            insisted: Mutex::default(),
             padding: Mutex::default(),
         })
     }
 
     /// Adds a leaf and returns its receipt.
-    pub fn add(&self) -> String {
-        let index = lock(&self.leaves).len();
-        self.add_leaf(&index.to_be_bytes())
-    }
-
-    /// Adds a leaf whose bytes are known and returns its receipt.
     pub fn add_leaf(&self, leaf: &[u8]) -> String {
         let mut leaves = lock(&self.leaves);
         let hash = sha256(&[&[0], leaf]);
         leaves.push(hash);
+        lock(&self.entries).push(leaf.to_vec());
         let index = leaves.len() - 1;
         format!("{}#{index}:{}", self.origin, URL_SAFE_NO_PAD.encode(hash))
     }
@@ -69,6 +72,11 @@ impl Log {
     /// The hashes of its leaves.
     pub fn leaves(&self) -> Vec<Hash> {
         lock(&self.leaves).clone()
+    }
+
+    /// Shows other bytes of a leaf than it has.
+    pub fn show(&self, index: usize, leaf: &[u8]) {
+        lock(&self.entries)[index] = leaf.to_vec();
     }
 
     /// Puts another leaf in the place of one.
@@ -81,6 +89,11 @@ impl Log {
         *lock(&self.shown) = lock(&self.leaves).len();
     }
 
+    /// From now on adds this leaf for every exchange.
+    pub fn insist(&self, leaf: &str) {
+        *lock(&self.insisted) = Some(leaf.as_bytes().to_vec());
+    }
+
     /// Puts this behind every checkpoint that is shown.
     pub fn pad(&self, lines: &str) {
         lines.clone_into(&mut lock(&self.padding));
@@ -91,7 +104,7 @@ impl Log {
         lock(&self.asked).clone()
     }
 
-    /// What a puppet answers that has this log: each exchange with a receipt of a new leaf, the log to whom asks for it.
+    /// What a puppet answers that has this log: each exchange with a receipt of a new leaf about it, the log to whom asks.
     pub fn answering(self: &Arc<Self>, puppet: Arc<Puppet>) -> Answering {
         let log = Arc::clone(self);
         Arc::new(move |got: &Got| {
@@ -99,7 +112,15 @@ impl Log {
                 return log.answer(path);
             }
             let mut draft = puppet.answer(got, 200, "{}");
-            draft.set("bridge-peer-receipt", &log.add());
+            let mut leaf = Leaf::new(Kind::RequestReceived, UnixMillis(now_s() * 1000));
+            let id = got.fields.get("x-road-request-id");
+            leaf.request_id = id.and_then(|id| id.to_str().ok()?.parse().ok());
+            let mut bytes = Vec::new();
+            leaf.write(&mut bytes).unwrap();
+            if let Some(other) = &*lock(&log.insisted) {
+                bytes.clone_from(other);
+            }
+            draft.set("bridge-peer-receipt", &log.add_leaf(&bytes));
             puppet.sign_answer(draft)
         })
     }
@@ -135,6 +156,13 @@ impl Log {
     }
 
     fn tile(&self, path: &str) -> Option<Vec<u8>> {
+        if let Some(width) = path.strip_prefix("tile/entries/000.p/") {
+            let entries = lock(&self.entries);
+            let shown = entries.get(..width.parse().ok()?)?.iter();
+            let length = |entry: &Vec<u8>| u16::try_from(entry.len()).unwrap().to_be_bytes();
+            let shown = shown.map(|entry| [&length(entry)[..], entry].concat());
+            return Some(shown.collect::<Vec<_>>().concat());
+        }
         let width: usize = path.strip_prefix("tile/0/000.p/")?.parse().ok()?;
         let leaves = lock(&self.leaves);
         Some(leaves.get(..width)?.concat())
