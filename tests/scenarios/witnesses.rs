@@ -386,6 +386,16 @@ async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
     let (held, other) = (read("held"), read("offered"));
     assert_eq!((held.size, other.size), (size, size));
     assert_ne!(held.root, other.root);
+    // Twice the same head is none, whoever signed it.
+    let kept = data.join(origin_hash(&origin)).join("fork");
+    std::fs::copy(kept.join("held"), kept.join("offered")).unwrap();
+    let mut again = std::process::Command::new(program());
+    let output = again.args(["audit", "forks"]).arg(&data).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(
+        output.status.code() == Some(2) && said.contains("this is no fork"),
+        "{said}"
+    );
     // The true log goes on; the other never gets enough cosignatures.
     world.consumer.get(PATH).by_key().send().await.answered(200);
     claims::cosign(&world.consumer).await;
