@@ -493,3 +493,31 @@ async fn a_witness_that_hangs_is_seen_although_enough_others_cosign() {
     })
     .await;
 }
+
+#[tokio::test]
+async fn the_tolerated_time_goes_on_over_a_restart() {
+    let setup = World::with().consumer_settings("[witnesses]\nevery_seconds = 3600\n");
+    let mut world = Box::pin(witnessed(setup, 2, 1)).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    let cosigned = cosigned_size(&world.consumer);
+    world.stranger.stop().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    assert_eq!(cosigned_size(&world.consumer), cosigned);
+    let leaves = world
+        .consumer
+        .live()
+        .node
+        .journal
+        .leaves_since(UnixMillis(0));
+    let first = leaves.unwrap()[usize::try_from(cosigned).unwrap()].1.time;
+    world.consumer.stop().await;
+    world.consumer.set_clock(now_s() + 3 * 3600);
+    world.consumer.start().await;
+    let node = world.consumer.live().node.clone();
+    assert_eq!(node.cosigning.waiting_since(), Some(first));
+    let hours = |hours: u64| UnixMillis(first.0 + hours * 3_600_000 + 1000);
+    assert!(node.cosigning.check(hours(3)).is_ok());
+    assert!(node.cosigning.check(hours(4)).is_err());
+}
