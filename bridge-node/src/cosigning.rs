@@ -6,13 +6,14 @@
 //! Standard: C2SP tlog-cosignature.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use bridge_core::leaf::UnixMillis;
+use bridge_core::leaf::{Leaf, UnixMillis};
 use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_directory::Witnessing;
-use bridge_journal::Checkpoint;
+use bridge_journal::{Checkpoint, Journal, ReadError};
 use bytes::Bytes;
 use tokio::task::JoinSet;
 
@@ -63,6 +64,25 @@ impl Cosigning {
             tolerated,
             state: Mutex::default(),
         }
+    }
+
+    /// What an earlier run left without cosignatures has waited since it was written.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if the journal can't be read.
+    pub fn resume(&self, journal: &Journal) -> Result<(), ReadError> {
+        let newest = journal.head().size;
+        let Some((cosigned, _)) = journal.cosigned().filter(|(held, _)| held.size < newest) else {
+            return Ok(());
+        };
+        let mut waiting = None;
+        journal.each_leaf_from(cosigned.size, &mut |_, leaf| {
+            waiting = Leaf::parse(leaf).ok().map(|leaf| (newest, leaf.time));
+            ControlFlow::Break(())
+        })?;
+        self.state().waiting = waiting;
+        Ok(())
     }
 
     /// Every witness as it was seen last, by name.
@@ -179,6 +199,10 @@ impl Cosigning {
 
 /// Asks the witnesses again and again, until the node drains.
 pub async fn keep_cosigned(node: Arc<Node>) {
+    if node.cosigning.waiting_since().is_some() {
+        // Exchanges may be refused until it is done.
+        round(&node).await;
+    }
     loop {
         tokio::select! {
             () = node.house.draining.cancelled() => return,

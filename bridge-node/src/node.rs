@@ -182,6 +182,10 @@ impl Node {
         let overruled_ms = floor(&clock, history.newest(), vouched);
         let orders = Orders::read(&history, clock.now())
             .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
+        let cosigning = Cosigning::new(settings.witnesses.tolerated);
+        cosigning
+            .resume(&journal)
+            .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
         let (replay, counters, forgotten) = remembered(&history, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
@@ -201,7 +205,7 @@ impl Node {
             receipts: Receipts::default(),
             refusals: Refusals::new(limits.refusals_per_minute),
             page_shares: PageShares::new(limits.audit_pages_per_minute),
-            cosigning: Cosigning::new(settings.witnesses.tolerated),
+            cosigning,
             witness,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),

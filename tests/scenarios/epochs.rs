@@ -6,7 +6,7 @@ use std::process::Command;
 
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_journal::{Entry, Filter, Verifier};
-use bridge_node::epochs::{Statement, current, number_of};
+use bridge_node::epochs::{Statement, StatementFault, current, number_of};
 use bridge_node::settings::Settings;
 use bridge_tests::agency::Agency;
 use bridge_tests::claims;
@@ -300,6 +300,34 @@ async fn an_exchange_that_a_closed_log_left_open_is_interrupted_once_in_the_next
 }
 
 #[tokio::test]
+async fn a_journal_that_nobody_confirms_is_gone_on_with_only_until_the_machine_was_started_anew() {
+    let mut world = witnessed().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    for agency in [
+        &mut world.consumer,
+        &mut world.provider,
+        &mut world.stranger,
+    ] {
+        agency.stop().await;
+    }
+    world.consumer.start().await;
+    assert_eq!(epoch(&world.consumer), 1);
+    world.consumer.stop().await;
+    // The same file, so that nothing was copied; only the boot is another one.
+    let path = world.consumer.journal().join("home");
+    let home = fs::read_to_string(&path).unwrap();
+    let (before, rest) = home.split_once("\"boot\":\"").unwrap();
+    let (_boot, after) = rest.split_once('"').unwrap();
+    fs::write(&path, format!("{before}\"boot\":\"another\"{after}")).unwrap();
+    world.consumer.start().await;
+    assert_eq!(epoch(&world.consumer), 2);
+    let journal = &world.consumer.live().node.journal;
+    let leaves = journal.leaves_since(UnixMillis(0)).unwrap();
+    assert_eq!(leaves[0].1.facts["epoch_reason"], "unconfirmed");
+}
+
+#[tokio::test]
 async fn a_journal_that_is_lost_is_not_begun_anew_under_the_key_it_had() {
     let mut world = witnessed().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
@@ -434,6 +462,15 @@ async fn a_statement_is_taken_from_the_nodes_exchange_key_only_and_once_an_epoch
         "the same again"
     );
     assert_eq!(witness.latest(listed.clone()).unwrap(), log);
+    // Another node of the bus, with a key that the directory lists, signs it for this one.
+    let neighbour = &world.provider.live().node.signer;
+    let mut borrowed = Statement {
+        key_id: neighbour.key_id().to_owned(),
+        ..statement.clone()
+    };
+    borrowed.signature = neighbour.sign(borrowed.text().as_bytes()).unwrap();
+    let refused = borrowed.check(&view, now_s()).unwrap_err();
+    assert_eq!(refused, StatementFault::Signer);
     // The same epoch with another key, and an epoch before.
     let other = bridge_tests::agency::vkey_of_new_key(log.origin());
     let changed = Statement {

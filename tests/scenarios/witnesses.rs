@@ -386,6 +386,16 @@ async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
     let (held, other) = (read("held"), read("offered"));
     assert_eq!((held.size, other.size), (size, size));
     assert_ne!(held.root, other.root);
+    // Twice the same head is none, whoever signed it.
+    let kept = data.join(origin_hash(&origin)).join("fork");
+    std::fs::copy(kept.join("held"), kept.join("offered")).unwrap();
+    let mut again = std::process::Command::new(program());
+    let output = again.args(["audit", "forks"]).arg(&data).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    assert!(
+        output.status.code() == Some(2) && said.contains("this is no fork"),
+        "{said}"
+    );
     // The true log goes on; the other never gets enough cosignatures.
     world.consumer.get(PATH).by_key().send().await.answered(200);
     claims::cosign(&world.consumer).await;
@@ -482,4 +492,32 @@ async fn a_witness_that_hangs_is_seen_although_enough_others_cosign() {
         metric(&world.consumer, "bridge_witnesses_silent").await == 1
     })
     .await;
+}
+
+#[tokio::test]
+async fn the_tolerated_time_goes_on_over_a_restart() {
+    let setup = World::with().consumer_settings("[witnesses]\nevery_seconds = 3600\n");
+    let mut world = Box::pin(witnessed(setup, 2, 1)).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    let cosigned = cosigned_size(&world.consumer);
+    world.stranger.stop().await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    assert_eq!(cosigned_size(&world.consumer), cosigned);
+    let leaves = world
+        .consumer
+        .live()
+        .node
+        .journal
+        .leaves_since(UnixMillis(0));
+    let first = leaves.unwrap()[usize::try_from(cosigned).unwrap()].1.time;
+    world.consumer.stop().await;
+    world.consumer.set_clock(now_s() + 3 * 3600);
+    world.consumer.start().await;
+    let node = world.consumer.live().node.clone();
+    assert_eq!(node.cosigning.waiting_since(), Some(first));
+    let hours = |hours: u64| UnixMillis(first.0 + hours * 3_600_000 + 1000);
+    assert!(node.cosigning.check(hours(3)).is_ok());
+    assert!(node.cosigning.check(hours(4)).is_err());
 }

@@ -57,6 +57,13 @@ fn judged(fork: &Fork) -> Result<(String, Checkpoint, Checkpoint), Failure> {
         })
     };
     let (held, offered) = (open("held", &fork.held)?, open("offered", &fork.offered)?);
+    if held == offered {
+        let why = format!(
+            "{}: both notes are of one head: this is no fork",
+            log.origin()
+        );
+        return Err(Failure::NotGenuine(vec![why]));
+    }
     Ok((log.origin().to_owned(), held, offered))
 }
 
