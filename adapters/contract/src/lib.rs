@@ -43,6 +43,7 @@ mod call;
 mod error;
 mod fault;
 pub mod kit;
+pub mod lines;
 pub mod openapi;
 pub mod package;
 pub mod probe;
