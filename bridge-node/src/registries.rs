@@ -160,7 +160,7 @@ fn checker(
         Err(list) => {
             faults.extend(list.iter().map(|fault| {
                 Fault::new(
-                    format!("{place}.openapi: {}", fault.place),
+                    format!("{place}.openapi: {}", fault.at()),
                     &fault.problem,
                     &fault.remedy,
                 )
@@ -241,7 +241,7 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
     Fault::new(
-        fault.place.clone(),
+        fault.at(),
         fault.problem.clone(),
         fault.remedy.clone(),
     )

@@ -45,6 +45,7 @@ mod error;
 mod fault;
 mod idempotency;
 pub mod kit;
+pub mod lines;
 pub mod openapi;
 pub mod package;
 pub mod probe;

@@ -84,7 +84,7 @@ impl Scenario {
     ///
     /// All faults at once.
     pub fn load(package: &Package) -> Result<Self, Vec<Fault>> {
-        let table = package.table(SCENARIO).map_err(|fault| vec![fault])?;
+        let (table, lines) = package.table(SCENARIO).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut section = Section::new(&table, SCENARIO);
         if section.optional_count("version", &mut faults) != Some(1) {
@@ -100,14 +100,14 @@ impl Scenario {
         let sections = section.tables("step", &mut faults);
         section.finish(&mut faults);
         let Some(provider) = provider else {
-            return Err(faults);
+            return Err(lines.locate(faults));
         };
         let read = |section| read_step(section, &provider, &mut faults);
         let steps: Vec<Step> = sections.into_iter().filter_map(read).collect();
         if faults.is_empty() {
             Ok(Self { provider, steps })
         } else {
-            Err(faults)
+            Err(lines.locate(faults))
         }
     }
 }

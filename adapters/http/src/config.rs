@@ -133,7 +133,7 @@ impl HttpConfig {
         if faults.is_empty() {
             Ok(config)
         } else {
-            Err(faults)
+            Err(package.locate(faults))
         }
     }
 }

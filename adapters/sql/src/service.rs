@@ -60,7 +60,7 @@ impl SqlAdapter {
             )),
         }
         if !faults.is_empty() {
-            return Err(faults);
+            return Err(package.locate(faults));
         }
         let pool = Arc::new(Pool::new(database, &limits));
         let mut description = package.describe("sql");
