@@ -36,6 +36,9 @@ pub trait Adapter: Send + Sync {
     /// Dropping the future abandons the call: the adapter stops the registry's work where it can, and
     /// gives back what it holds. Whether the registry did what was asked is then unknown.
     async fn call(&self, call: Call) -> Result<Answer, AdapterError>;
+
+    /// Ends what the adapter keeps running beside calls, when no call is under way any more. Most keep nothing.
+    async fn drain(&self) {}
 }
 
 /// Says whether a registry can be reached.
