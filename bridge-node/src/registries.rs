@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
-use bridge_adapter::{Adapter, Description, Health, ServiceDescription};
+use bridge_adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
 use bridge_adapter_http::{HttpAdapter, HttpConfig, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
@@ -19,8 +19,8 @@ pub struct Registry {
     pub adapter: Arc<dyn Adapter>,
     /// Shown in `listMethods`.
     pub title: String,
-    /// Method and path pattern of each endpoint; empty if the registry has not said.
-    pub endpoints: Vec<(String, String)>,
+    /// Its endpoints with their effects; empty if the registry has not said.
+    pub endpoints: Vec<Endpoint>,
     /// The OpenAPI text, if there is one.
     pub openapi: Option<Arc<serde_json::Value>>,
     /// Checks requests and answers against it.

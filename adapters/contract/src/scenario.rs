@@ -266,6 +266,9 @@ fn read_step(
     let legal_basis = section
         .optional_text("legal_basis", faults)
         .map(str::to_owned);
+    let key = section
+        .optional_text("idempotency_key", faults)
+        .map(str::to_owned);
     let body = section
         .optional_text("body", faults)
         .map(|text| text.as_bytes().to_vec());
@@ -277,6 +280,7 @@ fn read_step(
         query,
         purpose,
         legal_basis,
+        key,
         ..Probe::get(service?, client?, &path)
     };
     if let Some(body) = body {

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bridge_adapter::ServiceDescription;
-use bridge_adapter::template::Template;
-use http::Method;
 
 mod read;
 
@@ -56,11 +54,9 @@ pub struct HttpConfig {
     pub retry: RetryConfig,
     /// When a registry is left alone.
     pub circuit: CircuitConfig,
-    /// Requests whose `Idempotency-Key` the registry keeps together with the effect.
-    pub stored: Vec<StoredOperation>,
     /// The connections.
     pub pool: PoolConfig,
-    /// What the adapter says of its services.
+    /// What the adapter says of its services, with the effect of each endpoint.
     pub services: Vec<ServiceDescription>,
 }
 
@@ -131,17 +127,6 @@ pub struct CircuitConfig {
     pub pause: Duration,
 }
 
-/// A request whose `Idempotency-Key` the registry keeps together with the effect.
-#[derive(Debug, Clone)]
-pub struct StoredOperation {
-    /// The service code.
-    pub service: String,
-    /// The method.
-    pub method: Method,
-    /// The path after the service code.
-    pub path: Template,
-}
-
 /// How many connections there are and how long they live.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PoolConfig {
@@ -184,7 +169,6 @@ impl HttpConfig {
                 failures: CIRCUIT_FAILURES,
                 pause: CIRCUIT_PAUSE,
             },
-            stored: Vec::new(),
             pool: PoolConfig::default(),
             services: Vec::new(),
         }

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bridge_adapter::{AdapterError, Body, BodyError, Call, body};
+use bridge_adapter::{AdapterError, Body, BodyError, Call, Effect, body};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body::{Body as _, Frame, SizeHint};
@@ -13,7 +13,6 @@ use http_body_util::BodyExt;
 use tokio_util::sync::CancellationToken;
 
 use crate::base::Base;
-use crate::config::StoredOperation;
 use crate::fields::end_to_end;
 
 /// The longest body that is kept so that its request can be made once more.
@@ -29,8 +28,7 @@ pub(crate) struct Head {
     method: Method,
     target: Uri,
     fields: HeaderMap,
-    /// The registry does the work once for one Idempotency-Key, and the request has one.
-    stored: bool,
+    repeatable: bool,
 }
 
 /// A request's body on its way.
@@ -55,7 +53,7 @@ pub(crate) struct BodyFate {
 /// Makes the head and takes the body out of a call.
 pub(crate) fn split(
     base: &Base,
-    stored: &[StoredOperation],
+    effect: Effect,
     call: &mut Call,
 ) -> Result<(Head, Payload), AdapterError> {
     let target = base.target(call)?;
@@ -65,8 +63,10 @@ pub(crate) fn split(
     // What the node established wins over what the caller wrote.
     insert(&mut fields, CLIENT, &call.facts.client.to_string());
     insert(&mut fields, REQUEST_ID, &call.facts.request_id.to_string());
-    if let Some(key) = &call.idempotency_key {
-        insert(&mut fields, IDEMPOTENCY_KEY, key);
+    if let Some(idempotency) = &call.idempotency {
+        // The scoped key, because the registry sees one caller, this node, and two agencies may use one key.
+        let key = format!("\"{}\"", idempotency.scoped);
+        insert(&mut fields, IDEMPOTENCY_KEY, &key);
     }
     let body = std::mem::replace(&mut call.body, body::empty());
     let payload = if call.body_length == Some(0) || body.is_end_stream() {
@@ -77,15 +77,14 @@ pub(crate) fn split(
         }
         Payload::Streamed(body)
     };
-    let keeps = |operation: &StoredOperation| {
-        operation.service == call.service.code()
-            && operation.method == call.method
-            && operation.path.matches(&call.segments).is_some()
-    };
     let head = Head {
         method: call.method.clone(),
         target,
-        stored: fields.contains_key(IDEMPOTENCY_KEY) && stored.iter().any(keeps),
+        repeatable: match effect {
+            Effect::Reads => true,
+            Effect::Stored => call.idempotency.is_some(),
+            Effect::Unknown => false,
+        },
         fields,
     };
     Ok((head, payload))
@@ -143,11 +142,12 @@ impl Head {
         self.fields.insert(header::AUTHORIZATION, credentials);
     }
 
-    /// Whether the request may be made once more when it is not known whether it arrived.
+    /// Whether the request may be made once more when it is not known whether it arrived: it leaves
+    /// nothing behind, or the registry does the work once for its Idempotency-Key.
     ///
     /// Standard: RFC 9110 §9.2.2.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.method == Method::GET || self.method == Method::HEAD || self.stored
+        self.repeatable
     }
 }
 

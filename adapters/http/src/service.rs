@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bridge_adapter::{Adapter, AdapterError, Answer, Call, Description, Fault, Health, Until};
+use bridge_adapter::{
+    Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Until,
+};
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 
 use crate::base::Base;
 use crate::circuit::Circuit;
-use crate::config::{HttpConfig, RetryConfig, StoredOperation};
+use crate::config::{HttpConfig, RetryConfig};
 use crate::connect::Connector;
 use crate::oauth::{Token, Tokens};
 use crate::pool::{Lease, Pool};
@@ -31,7 +33,6 @@ pub struct HttpAdapter {
     timeout: Duration,
     answer_limit_bytes: Option<u64>,
     retry: RetryConfig,
-    stored: Vec<StoredOperation>,
     tokens: Option<Tokens>,
     circuit: Circuit,
     pool: Arc<Pool>,
@@ -64,7 +65,6 @@ impl HttpAdapter {
             timeout: config.timeout,
             answer_limit_bytes: config.answer_limit_bytes,
             retry: config.retry,
-            stored: config.stored,
             tokens: tokens.transpose().map_err(|fault| vec![fault])?,
             circuit: Circuit::new(registry, config.circuit, config.timeout),
             pool: Arc::new(pool),
@@ -78,16 +78,24 @@ impl HttpAdapter {
         until: &Until,
     ) -> Result<Begun, AdapterError> {
         let mut made: u32 = 0;
+        let mut worst: Option<AdapterError> = None;
         loop {
             made = made.saturating_add(1);
             let error = match self.welcomed((head, payload), until).await {
                 Ok(begun) => return Ok(begun),
                 Err(error) => error,
             };
-            let again = head.is_repeatable() && payload.is_there() && retry::is_passing(&error);
+            let passing = retry::is_passing(&error);
+            // What an attempt may have done is not undone by a later one that did not arrive.
+            let error = match worst {
+                Some(worst) if error.is_without_effect() => worst,
+                Some(_) | None => error,
+            };
+            let again = passing && head.is_repeatable() && payload.is_there();
             if !again || !retry::pause(&self.retry, made, until).await {
                 return Err(error);
             }
+            worst = (!error.is_without_effect()).then_some(error);
         }
     }
 
@@ -145,9 +153,10 @@ impl HttpAdapter {
             Ok(response) => return Ok((response, lease)),
             Err(failure) => failure,
         };
+        let mut sent = false;
         let again = unsent(failure, &fate).or_else(|error| {
-            let lost = matches!(error, AdapterError::Cut { .. });
-            if lost && head.is_repeatable() && payload.is_there() {
+            sent = matches!(error, AdapterError::Cut { .. });
+            if sent && head.is_repeatable() && payload.is_there() {
                 Ok(head.request(payload, &fate))
             } else {
                 Err(error)
@@ -160,7 +169,14 @@ impl HttpAdapter {
             Err(error) => return Err(error),
         };
         drop(lease);
-        let mut lease = self.pool.fresh(until).await?;
+        let mut lease = match self.pool.fresh(until).await {
+            Ok(lease) => lease,
+            Err(error) if sent && error.is_without_effect() => {
+                let source = Some(error.into());
+                return Err(AdapterError::Cut { source });
+            }
+            Err(error) => return Err(error),
+        };
         match until
             .bound(self.answered(&mut lease, again, &fate))
             .await??
@@ -184,6 +200,13 @@ impl HttpAdapter {
             sent = lease.sender.try_send_request(request) => Ok(sent),
             () = fate.sent_since(self.timeout) => Err(AdapterError::TimedOut),
         }
+    }
+
+    fn effect(&self, call: &Call) -> Effect {
+        let mut services = self.description.services.iter();
+        let own = services.find(|service| service.code == call.service.code());
+        let endpoints = own.map_or(&[][..], |service| &service.endpoints);
+        Effect::of_call(endpoints, &call.method, &call.segments)
     }
 
     async fn reachable(&self) -> Result<(), AdapterError> {
@@ -217,7 +240,7 @@ impl Adapter for HttpAdapter {
     async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
         let until = Until::of(&call);
         let base = &self.pool.connector.base;
-        let (mut head, mut payload) = request::split(base, &self.stored, &mut call)?;
+        let (mut head, mut payload) = request::split(base, self.effect(&call), &mut call)?;
         let passed = self.circuit.pass()?;
         if self.tokens.is_some() || head.is_repeatable() {
             until.bound(payload.keep(call.body_length)).await??;

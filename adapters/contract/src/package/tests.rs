@@ -1,4 +1,6 @@
 use super::*;
+use crate::Endpoint;
+use crate::template::Template;
 
 const OPENAPI: &str = r#"{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{
     "/person/{fin}":{"get":{"parameters":[{"name":"fin","in":"path","required":true,"schema":{"type":"string"}}],
@@ -21,9 +23,10 @@ fn a_sound_package_is_read_and_described() {
     assert_eq!(package.title, "Əhali reyestri");
     let description = package.describe("sql");
     assert_eq!(description.services[0].code, "person");
+    let path = Template::parse("/{fin}").unwrap();
     assert_eq!(
         description.services[0].endpoints,
-        [("GET".to_owned(), "/{fin}".to_owned())]
+        [Endpoint::new(http::Method::GET, path)]
     );
 }
 

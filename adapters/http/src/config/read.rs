@@ -7,27 +7,15 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use bridge_adapter::section::Section;
-use bridge_adapter::template::Template;
-use bridge_adapter::{Fault, Package};
-use http::Method;
+use bridge_adapter::{Effects, Fault, Package};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 use toml::Table;
 
-use super::{
-    ClientAuthentication, ClientFiles, HttpConfig, OauthConfig, StoredOperation, TlsConfig,
-};
+use super::{ClientAuthentication, ClientFiles, HttpConfig, OauthConfig, TlsConfig};
 
 /// The most bytes of a certificate file.
 const CERTIFICATE_LIMIT_BYTES: u64 = 256 * 1024;
-/// Methods that may have an effect.
-const EFFECTIVE: [(&str, &Method); 4] = [
-    ("POST", &Method::POST),
-    ("PUT", &Method::PUT),
-    ("PATCH", &Method::PATCH),
-    ("DELETE", &Method::DELETE),
-];
-
 /// The node's own table of settings for an HTTP registry.
 #[derive(Debug)]
 pub struct Site<'a> {
@@ -68,7 +56,6 @@ impl HttpConfig {
             let place = "manifest.toml http.base_url";
             faults.push(Fault::new("missing-key", place, "is missing", remedy));
         }
-        config.services = package.describe("http").services;
         if faults.is_empty() {
             Ok(config)
         } else {
@@ -128,8 +115,11 @@ impl HttpConfig {
         if let Some(table) = section.optional_table("oauth", faults) {
             self.oauth = read_oauth((table, place), (&self.tls, origin), faults);
         }
-        for part in section.tables("operation", faults) {
-            self.stored.extend(read_operation(part, origin, faults));
+        if let Origin::Package(package) = origin {
+            let effects = Effects::read(&mut section, &package.openapi, faults);
+            let mut description = package.describe("http");
+            effects.describe(&mut description);
+            self.services = description.services;
         }
         section.finish(faults);
     }
@@ -223,52 +213,6 @@ fn read_oauth(
         authentication: authentication?,
         scope,
         tls,
-    })
-}
-
-fn read_operation(
-    mut section: Section<'_>,
-    origin: &Origin<'_>,
-    faults: &mut Vec<Fault>,
-) -> Option<StoredOperation> {
-    let service = section.text("service", faults);
-    let method = section.word("method", &EFFECTIVE, faults);
-    let path = section.text("path", faults);
-    section.word("effect", &[("stored", ())], faults);
-    let place = section.place().to_owned();
-    section.finish(faults);
-    let (service, method, path) = (service?, method?.clone(), path?);
-    let known = |package: &Package| {
-        let mut endpoints = package.openapi.endpoints(service).into_iter();
-        endpoints.any(|(own, template)| own == method.as_str() && template == path)
-    };
-    if matches!(origin, Origin::Package(package) if !known(package)) {
-        let problem = format!("openapi.json has no {method} /{service}{path}");
-        let remedy = "describe it there, or correct service, method and path";
-        faults.push(Fault::new(
-            "operation-not-in-openapi",
-            place,
-            problem,
-            remedy,
-        ));
-        return None;
-    }
-    let wrong = |error: bridge_adapter::template::TemplateError| {
-        let remedy = "write the path after the service code: \"\" or \"/{fin}\"";
-        Fault::new(
-            "wrong-value",
-            format!("{place}.path"),
-            error.to_string(),
-            remedy,
-        )
-    };
-    let path = Template::parse(path)
-        .map_err(|error| faults.push(wrong(error)))
-        .ok()?;
-    Some(StoredOperation {
-        service: service.to_owned(),
-        method,
-        path,
     })
 }
 

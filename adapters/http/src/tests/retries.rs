@@ -4,13 +4,11 @@ use std::time::Duration;
 
 use bridge_adapter::probe::ProbeBody;
 use bridge_adapter::template::Template;
-use bridge_adapter::{AdapterError, body};
+use bridge_adapter::{AdapterError, Effect, Endpoint, ServiceDescription};
 use http::Method;
-use tokio_util::sync::CancellationToken;
 
 use super::server::{Server, ok};
 use super::{call, probe, text};
-use crate::config::StoredOperation;
 use crate::{HttpAdapter, HttpConfig};
 
 /// A server that closes the first `failures` requests without an answer, and counts all.
@@ -53,13 +51,7 @@ async fn what_may_have_an_effect_is_not_repeated() {
     assert_eq!(seen.load(Ordering::SeqCst), 1);
     // Also not with a key that the registry was not said to keep.
     let (server, seen) = flaky(1).await;
-    let mut keyed = post.call(CancellationToken::new());
-    keyed.idempotency_key = Some("\"once\"".to_owned());
-    assert!(
-        bridge_adapter::Adapter::call(&adapter(&server), keyed)
-            .await
-            .is_err()
-    );
+    assert!(call(&adapter(&server), &post.keyed("once")).await.is_err());
     assert_eq!(seen.load(Ordering::SeqCst), 1);
 }
 
@@ -67,23 +59,43 @@ async fn what_may_have_an_effect_is_not_repeated() {
 async fn where_the_registry_keeps_the_key_a_submission_is_repeated_with_its_body() {
     let (server, seen) = flaky(1).await;
     let mut config = config(&server);
-    config.stored = vec![StoredOperation {
-        service: "person".to_owned(),
-        method: Method::POST,
-        path: Template::parse("/{id}").unwrap(),
+    config.services = vec![ServiceDescription {
+        code: "person".to_owned(),
+        title: "Şəxs".to_owned(),
+        endpoints: vec![Endpoint {
+            method: Method::POST,
+            path: Template::parse("/{id}").unwrap(),
+            effect: Effect::Stored,
+        }],
+        openapi: None,
     }];
     let adapter = HttpAdapter::new(config).unwrap();
     let post = probe("/x").posting(ProbeBody::Whole("{\"a\":1}".into()));
     assert!(call(&adapter, &post).await.is_err(), "without a key");
     assert_eq!(seen.swap(0, Ordering::SeqCst), 1);
-    let mut keyed = post.call(CancellationToken::new());
-    keyed.idempotency_key = Some("\"once\"".to_owned());
-    let answer = bridge_adapter::Adapter::call(&adapter, keyed)
-        .await
-        .unwrap();
-    let answer = body::collect(answer.body, 100).await.unwrap();
+    let answer = text(&adapter, &post.keyed("once")).await;
     assert_eq!(answer, "answer {\"a\":1}");
     assert_eq!(seen.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn what_may_have_been_done_is_never_told_as_not_done() {
+    // The first attempt arrives, and then nobody listens any more.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut config = HttpConfig::new(format!("http://{}/", listener.local_addr().unwrap()));
+    config.retry.pause = Duration::from_millis(1);
+    let adapter = HttpAdapter::new(config).unwrap();
+    let gone = tokio::spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        drop(listener);
+        let mut byte = [0];
+        tokio::io::AsyncReadExt::read_exact(&mut stream, &mut byte)
+            .await
+            .unwrap();
+    });
+    let error = call(&adapter, &probe("/x")).await.unwrap_err();
+    assert!(matches!(error, AdapterError::Cut { .. }), "{error:?}");
+    gone.await.unwrap();
 }
 
 #[tokio::test]
