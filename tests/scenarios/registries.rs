@@ -25,3 +25,20 @@ async fn population_answers_over_two_nodes() {
     checked("population");
     run_package("population").await;
 }
+
+#[tokio::test]
+async fn taxpayers_answer_over_two_nodes() {
+    checked("taxpayers");
+    let trial = run_package("taxpayers").await;
+    // The sample holds together: what the statements rely on and no constraint says.
+    let database = trial.database();
+    let none = [
+        "SELECT 1 FROM pragma_foreign_key_check",
+        "SELECT voen FROM founder GROUP BY voen HAVING sum(share) <> 10000",
+        "SELECT voen FROM taxpayer WHERE fin IS NULL AND voen NOT IN (SELECT voen FROM company)",
+        "SELECT 1 FROM debt JOIN taxpayer USING (voen) WHERE tax = 'vat' AND vat_from IS NULL",
+    ];
+    for sql in none {
+        assert!(!database.prepare(sql).unwrap().exists(()).unwrap(), "{sql}");
+    }
+}
