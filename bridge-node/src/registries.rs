@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
-use bridge_adapter::{Adapter, Description, Health, ServiceDescription};
+use bridge_adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
 use bridge_adapter_http::{HttpAdapter, HttpConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
@@ -19,8 +19,8 @@ pub struct Registry {
     pub adapter: Arc<dyn Adapter>,
     /// Shown in `listMethods`.
     pub title: String,
-    /// Method and path pattern of each endpoint; empty if the registry has not said.
-    pub endpoints: Vec<(String, String)>,
+    /// Its endpoints with their effects; empty if the registry has not said.
+    pub endpoints: Vec<Endpoint>,
     /// The OpenAPI text, if there is one.
     pub openapi: Option<Arc<serde_json::Value>>,
     /// Checks requests and answers against it.
@@ -160,7 +160,7 @@ fn checker(
         Err(list) => {
             faults.extend(list.iter().map(|fault| {
                 Fault::new(
-                    format!("{place}.openapi: {}", fault.place),
+                    format!("{place}.openapi: {}", fault.at()),
                     &fault.problem,
                     &fault.remedy,
                 )
@@ -241,7 +241,7 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
     Fault::new(
-        fault.place.clone(),
+        fault.at(),
         fault.problem.clone(),
         fault.remedy.clone(),
     )

@@ -37,6 +37,7 @@ mod peers;
 mod probe;
 mod processes;
 mod receipts;
+mod registries;
 mod replays;
 mod rights;
 mod stops;

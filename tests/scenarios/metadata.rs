@@ -185,7 +185,7 @@ async fn get_openapi_gives_the_description_without_the_registrys_address() {
         person["endpoint_list"]
             .as_array()
             .unwrap()
-            .contains(&json!({ "method": "GET", "path": "/{fin}" })),
+            .contains(&json!({ "method": "GET", "path": "/{fin}", "effect": "reads" })),
         "{person}"
     );
     let none = world

@@ -3,8 +3,10 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use http::Method;
 
-use crate::{AdapterError, Answer, Call};
+use crate::template::Template;
+use crate::{AdapterError, Answer, Call, Effect};
 
 /// Turns calls into a registry's own language and its replies into answers.
 ///
@@ -64,9 +66,31 @@ pub struct ServiceDescription {
     pub code: String,
     /// A line for people.
     pub title: String,
-    /// Method and path template relative to the service (`""` or `/{fin}`), in document order.
-    pub endpoints: Vec<(String, String)>,
+    /// Its endpoints, in document order; empty if the registry has not said.
+    pub endpoints: Vec<Endpoint>,
     /// The part of the OpenAPI document that speaks of this service. Its paths begin with the
     /// service code, so that their base is the subsystem: `/r1/AZ/GOV/1001/POPULATION`.
     pub openapi: Option<Arc<serde_json::Value>>,
+}
+
+/// What an adapter says of one endpoint of a service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Endpoint {
+    /// The method.
+    pub method: Method,
+    /// The path relative to the service: `""` or `/{fin}`.
+    pub path: Template,
+    /// What a call of it leaves behind.
+    pub effect: Effect,
+}
+
+impl Description {
+    /// Says what an endpoint leaves behind. Nothing changes where there is no such endpoint.
+    pub fn set_effect(&mut self, service: &str, method: &Method, path: &Template, effect: Effect) {
+        let services = self.services.iter_mut().filter(|own| own.code == service);
+        let endpoints = services.flat_map(|own| &mut own.endpoints);
+        for endpoint in endpoints.filter(|own| own.method == *method && own.path == *path) {
+            endpoint.effect = effect;
+        }
+    }
 }

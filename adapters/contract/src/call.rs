@@ -6,7 +6,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::Body;
+use crate::{Body, Idempotency};
 
 /// One query on its way to a registry: verified, authorised and journaled.
 #[derive(Debug)]
@@ -34,8 +34,9 @@ pub struct Call {
     pub deadline: Instant,
     /// Cancelled when nobody waits for the answer any more.
     pub cancel: CancellationToken,
-    /// The caller's Idempotency-Key: a registry that keeps it with its own effect does the work once.
-    pub idempotency_key: Option<String>,
+    /// The caller's Idempotency-Key, scoped, and the content it came with; `None` if the caller gave none. A registry
+    /// that keeps both in the transaction of its effect does the work once: [`crate::Effect::Stored`].
+    pub idempotency: Option<Idempotency>,
     /// Who asks, and for what.
     pub facts: CallerFacts,
 }

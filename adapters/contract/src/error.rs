@@ -60,6 +60,12 @@ pub enum AdapterError {
     /// The request body ended before its end.
     #[error("the request body is not whole")]
     RequestBody(#[source] BodyError),
+    /// The Idempotency-Key was kept with another content. Only from endpoints that are [`crate::Effect::Stored`].
+    #[error("the idempotency key was used with another content")]
+    KeyReused,
+    /// The first call with the Idempotency-Key has not ended. Only from endpoints that are [`crate::Effect::Stored`].
+    #[error("a call with the idempotency key is still being worked on")]
+    KeyInFlight,
     /// The service has no such path.
     #[error("the service has no such path")]
     NotFound,
@@ -117,6 +123,8 @@ impl AdapterError {
             Self::Failed { .. } => "failed",
             Self::BadRequest { .. } => "bad-request",
             Self::RequestBody(_) => "request-body",
+            Self::KeyReused => "key-reused",
+            Self::KeyInFlight => "key-in-flight",
             Self::NotFound => "not-found",
             Self::MethodNotAllowed { .. } => "method-not-allowed",
         }
@@ -127,6 +135,8 @@ impl AdapterError {
         match self {
             Self::BadRequest { .. }
             | Self::RequestBody(_)
+            | Self::KeyReused
+            | Self::KeyInFlight
             | Self::NotFound
             | Self::MethodNotAllowed { .. }
             | Self::Cancelled
@@ -142,11 +152,60 @@ impl AdapterError {
             } => AtFault::RegistryAnswer,
         }
     }
+
+    /// Whether it is sure that this call had no effect: the registry was never asked, or refused the request as it stood.
+    /// An adapter must not return one of these after the registry may have begun to work.
+    pub fn is_without_effect(&self) -> bool {
+        match self {
+            Self::Unreachable { .. }
+            | Self::Busy
+            | Self::BadRequest { .. }
+            | Self::KeyReused
+            | Self::KeyInFlight
+            | Self::NotFound
+            | Self::MethodNotAllowed { .. }
+            | Self::TooLarge {
+                limit: Limit::RequestBytes(_),
+            } => true,
+            Self::TimedOut
+            | Self::Cancelled
+            | Self::Cut { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Failed { .. }
+            | Self::RequestBody(_)
+            | Self::TooLarge {
+                limit: Limit::AnswerBytes(_) | Limit::Rows(_),
+            } => false,
+        }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_ended_while_the_registry_worked_is_never_sure_to_be_without_effect() {
+        let limit = Limit::AnswerBytes(1);
+        for error in [
+            AdapterError::TimedOut,
+            AdapterError::Cancelled,
+            AdapterError::Cut { source: None },
+            AdapterError::TooLarge { limit },
+            AdapterError::RequestBody(BodyError::cut()),
+        ] {
+            assert!(!error.is_without_effect(), "{error}");
+        }
+        let limit = Limit::RequestBytes(1);
+        for error in [
+            AdapterError::Unreachable { source: None },
+            AdapterError::Busy,
+            AdapterError::KeyReused,
+            AdapterError::TooLarge { limit },
+        ] {
+            assert!(error.is_without_effect(), "{error}");
+        }
+    }
 
     #[test]
     fn a_large_request_is_the_callers_fault_and_a_large_answer_the_registrys() {

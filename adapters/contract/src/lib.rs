@@ -40,9 +40,12 @@
 mod adapter;
 pub mod body;
 mod call;
+mod effect;
 mod error;
 mod fault;
+mod idempotency;
 pub mod kit;
+pub mod lines;
 pub mod openapi;
 pub mod package;
 pub mod probe;
@@ -51,10 +54,12 @@ pub mod section;
 pub mod template;
 mod until;
 
-pub use adapter::{Adapter, Description, Health, ServiceDescription};
+pub use adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
 pub use body::{Body, BodyError};
 pub use call::{Answer, Call, CallerFacts};
+pub use effect::{Effect, Effects};
 pub use error::{AdapterError, AtFault, Limit};
 pub use fault::Fault;
+pub use idempotency::Idempotency;
 pub use package::{Package, PackageService};
 pub use until::Until;

@@ -11,9 +11,10 @@
 
 use std::sync::Arc;
 
+use http::Method;
 use serde_json::Value;
 
-use crate::{Fault, template::Template};
+use crate::{Endpoint, Fault, template::Template};
 
 mod content;
 mod document;
@@ -153,17 +154,15 @@ impl Checker {
         }
     }
 
-    /// Lists method and path template (below the service code) of a service, in document order.
-    pub fn endpoints(&self, service: &str) -> Vec<(String, String)> {
+    /// Lists the endpoints of a service, in document order, each with the effect that its method means.
+    pub fn endpoints(&self, service: &str) -> Vec<Endpoint> {
         let own = self
             .operations
             .iter()
             .filter(|operation| operation.service == service);
-        own.map(|operation| {
-            (
-                operation.method.clone(),
-                operation.template.as_str().to_owned(),
-            )
+        own.filter_map(|operation| {
+            let method = Method::from_bytes(operation.method.as_bytes()).ok()?;
+            Some(Endpoint::new(method, operation.template.clone()))
         })
         .collect()
     }

@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Body, BodyError, Call, CallerFacts, body};
+use crate::{Body, BodyError, Call, CallerFacts, Idempotency, body};
 
 /// One call to be made, as often as wanted.
 #[derive(Debug, Clone)]
@@ -33,6 +33,8 @@ pub struct Probe {
     pub purpose: Option<String>,
     /// The legal basis code.
     pub legal_basis: Option<String>,
+    /// The Idempotency-Key.
+    pub key: Option<String>,
     /// How long the call may take.
     pub time: Duration,
 }
@@ -64,6 +66,7 @@ impl Probe {
             body: ProbeBody::Empty,
             purpose: None,
             legal_basis: None,
+            key: None,
             time: PROBE_TIME,
         }
     }
@@ -78,6 +81,13 @@ impl Probe {
             body,
             ..self
         }
+    }
+
+    /// Gives it an Idempotency-Key.
+    #[must_use]
+    pub fn keyed(self, key: &str) -> Self {
+        let key = Some(key.to_owned());
+        Self { key, ..self }
     }
 
     /// Sets how long the call may take.
@@ -116,7 +126,7 @@ impl Probe {
                 .checked_add(self.time)
                 .unwrap_or_else(Instant::now),
             cancel,
-            idempotency_key: None,
+            idempotency: self.idempotency(),
             facts: CallerFacts {
                 client: self.client.clone(),
                 request_id: Uuid::new_v4(),
@@ -129,9 +139,31 @@ impl Probe {
             },
         }
     }
+
+    fn idempotency(&self) -> Option<Idempotency> {
+        let key = self.key.as_deref()?;
+        let query = raw_query(&self.query).map_or_else(String::new, |query| format!("?{query}"));
+        let target = format!("{}{query}", self.path);
+        Some(Idempotency::new(
+            (&self.client, &self.service),
+            key,
+            (&self.method, &target, &self.body.digest()),
+        ))
+    }
 }
 
 impl ProbeBody {
+    /// The SHA-256 of what is sent.
+    fn digest(&self) -> [u8; 32] {
+        let mut digest = [0; 32];
+        let bytes: &[u8] = match self {
+            Self::Empty => &[],
+            Self::Whole(bytes) | Self::CutAfter(bytes) => bytes,
+        };
+        digest.copy_from_slice(ring::digest::digest(&ring::digest::SHA256, bytes).as_ref());
+        digest
+    }
+
     fn open(&self) -> (Body, Option<u64>) {
         match self {
             Self::Empty => (body::empty(), Some(0)),

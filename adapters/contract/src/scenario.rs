@@ -84,7 +84,7 @@ impl Scenario {
     ///
     /// All faults at once.
     pub fn load(package: &Package) -> Result<Self, Vec<Fault>> {
-        let table = package.table(SCENARIO).map_err(|fault| vec![fault])?;
+        let (table, lines) = package.table(SCENARIO).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut section = Section::new(&table, SCENARIO);
         if section.optional_count("version", &mut faults) != Some(1) {
@@ -100,14 +100,14 @@ impl Scenario {
         let sections = section.tables("step", &mut faults);
         section.finish(&mut faults);
         let Some(provider) = provider else {
-            return Err(faults);
+            return Err(lines.locate(faults));
         };
         let read = |section| read_step(section, &provider, &mut faults);
         let steps: Vec<Step> = sections.into_iter().filter_map(read).collect();
         if faults.is_empty() {
             Ok(Self { provider, steps })
         } else {
-            Err(faults)
+            Err(lines.locate(faults))
         }
     }
 }
@@ -266,6 +266,9 @@ fn read_step(
     let legal_basis = section
         .optional_text("legal_basis", faults)
         .map(str::to_owned);
+    let key = section
+        .optional_text("idempotency_key", faults)
+        .map(str::to_owned);
     let body = section
         .optional_text("body", faults)
         .map(|text| text.as_bytes().to_vec());
@@ -277,6 +280,7 @@ fn read_step(
         query,
         purpose,
         legal_basis,
+        key,
         ..Probe::get(service?, client?, &path)
     };
     if let Some(body) = body {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_adapter::section::Section;
-use bridge_adapter::{Fault, Package, ServiceDescription};
+use bridge_adapter::{Effects, Fault, Package, ServiceDescription};
 use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject;
 
@@ -87,7 +87,7 @@ impl HttpConfig {
 
     /// Reads a package's `[http]` table: `base_url`, `connect_timeout_ms`, `timeout_ms`,
     /// `answer_limit_bytes`, `pinned_certificate` (a PEM file of the package), `connections`,
-    /// `connection_age_ms`.
+    /// `connection_age_ms`, and `operation`, see [`Effects`].
     ///
     /// # Errors
     ///
@@ -125,12 +125,15 @@ impl HttpConfig {
                 Err(fault) => faults.push(fault),
             }
         }
+        let effects = Effects::read(&mut section, &package.openapi, &mut faults);
         section.finish(&mut faults);
-        config.services = package.describe("http").services;
+        let mut description = package.describe("http");
+        effects.describe(&mut description);
+        config.services = description.services;
         if faults.is_empty() {
             Ok(config)
         } else {
-            Err(faults)
+            Err(package.locate(faults))
         }
     }
 }

@@ -44,8 +44,10 @@ pub(crate) fn split(base: &Base, call: &mut Call) -> Result<(Head, Option<Body>)
     // What the node established wins over what the caller wrote.
     insert(&mut fields, CLIENT, &call.facts.client.to_string());
     insert(&mut fields, REQUEST_ID, &call.facts.request_id.to_string());
-    if let Some(key) = &call.idempotency_key {
-        insert(&mut fields, IDEMPOTENCY_KEY, key);
+    if let Some(idempotency) = &call.idempotency {
+        // The scoped key, because the registry sees one caller, this node, and two agencies may use one key.
+        let key = format!("\"{}\"", idempotency.scoped);
+        insert(&mut fields, IDEMPOTENCY_KEY, &key);
     }
     let body = std::mem::replace(&mut call.body, body::empty());
     let body = (call.body_length != Some(0) && !body.is_end_stream()).then_some(body);

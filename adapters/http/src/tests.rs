@@ -59,8 +59,8 @@ async fn path_and_query_are_appended_verbatim() {
 #[tokio::test]
 async fn the_request_carries_the_established_facts_and_no_hop_by_hop_fields() {
     let server = Server::start().await;
-    let mut made = probe("/echo").call(CancellationToken::new());
-    made.idempotency_key = Some("\"once\"".to_owned());
+    let mut made = probe("/echo").keyed("once").call(CancellationToken::new());
+    let scoped = made.idempotency.as_ref().unwrap().scoped.clone();
     for (name, value) in [
         ("x-road-client", "AZ/GOV/6666/FORGED"),
         ("connection", "x-internal"),
@@ -79,7 +79,7 @@ async fn the_request_carries_the_established_facts_and_no_hop_by_hop_fields() {
         format!("host: {}", server.address),
         "x-road-client: AZ/GOV/2001/TAX".to_owned(),
         format!("x-road-request-id: {id}"),
-        "idempotency-key: \"once\"".to_owned(),
+        format!("idempotency-key: \"{scoped}\""),
         "accept-language: az".to_owned(),
     ] {
         assert!(seen.lines().any(|own| own == line), "{line}: {seen}");

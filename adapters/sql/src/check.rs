@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use bridge_adapter::{Fault, Package};
+use bridge_adapter::{Endpoint, Fault, Package};
 use http::Method;
 use rusqlite::Connection;
 
@@ -29,17 +29,17 @@ pub(crate) fn against_openapi(config: &Config, package: &Package, faults: &mut V
         check_operation(operation, package, faults);
     }
     for service in &package.services {
-        for (method, path) in package.openapi.endpoints(&service.code) {
+        for Endpoint { method, path, .. } in package.openapi.endpoints(&service.code) {
             let answers = |operation: &Operation| {
                 operation.service == service.code
-                    && operation.method.as_str() == method
-                    && operation.template.as_str() == path
+                    && operation.method == method
+                    && operation.template == path
             };
             if !config.operations.iter().any(answers) {
                 faults.push(Fault::new(
                     "endpoint-without-operation",
                     "manifest.toml sql.operation",
-                    format!("nothing answers {method} {path:?} of {} in openapi.json", service.code),
+                    format!("nothing answers {method} {:?} of {} in openapi.json", path.as_str(), service.code),
                     "add an operation with this service, method and path, or remove it from openapi.json",
                 ));
             }

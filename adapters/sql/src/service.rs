@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use bridge_adapter::{
-    Adapter, AdapterError, Answer, Call, Description, Fault, Health, Package, Until, body,
+    Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Package, Until, body,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 
@@ -60,11 +60,17 @@ impl SqlAdapter {
             )),
         }
         if !faults.is_empty() {
-            return Err(faults);
+            return Err(package.locate(faults));
         }
         let pool = Arc::new(Pool::new(database, &limits));
+        let mut description = package.describe("sql");
+        for operation in &config.operations {
+            let (method, path) = (&operation.method, &operation.template);
+            // Its statements were checked: they only read, also behind a POST.
+            description.set_effect(&operation.service, method, path, Effect::Reads);
+        }
         Ok(Self {
-            description: package.describe("sql"),
+            description,
             config: Arc::new(config),
             limits,
             pool,

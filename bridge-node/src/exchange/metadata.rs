@@ -89,6 +89,8 @@ struct Method {
 struct Endpoint {
     method: String,
     path: String,
+    /// What a repetition does. Departs: X-Road PR-MREST §4.2, because a caller must know before it repeats.
+    effect: &'static str,
 }
 
 /// Answers `/listClients` from the directory: members and subsystems. Standard: X-Road PR-MREST §4.1.
@@ -223,9 +225,10 @@ fn methods<'a>(services: impl Iterator<Item = (&'a ServiceId, &'a Registry)>) ->
                 endpoint_list: registry
                     .endpoints
                     .iter()
-                    .map(|(method, path)| Endpoint {
-                        method: method.clone(),
-                        path: path.clone(),
+                    .map(|own| Endpoint {
+                        method: own.method.to_string(),
+                        path: own.path.as_str().to_owned(),
+                        effect: own.effect.as_str(),
                     })
                     .collect(),
             }

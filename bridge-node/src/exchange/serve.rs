@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
-use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
+use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Idempotency, Limit};
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
 use bridge_core::fields::{
@@ -24,6 +24,7 @@ use super::enter::{Asked, spool_fault};
 use super::metadata;
 use super::ordered;
 use super::record::Journaled;
+use super::verify::VerifiedRequest;
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
 use crate::registries::Registry;
@@ -157,7 +158,7 @@ fn new_call(
         body_length: Some(verified.payload.length()),
         deadline,
         cancel,
-        idempotency_key: verified.idempotency_key.clone(),
+        idempotency: idempotency(verified, target),
         facts: CallerFacts {
             client: verified.client.clone(),
             request_id: verified.about.request_id.unwrap_or_default(),
@@ -169,6 +170,20 @@ fn new_call(
             contract: verified.about.contract.clone(),
         },
     }
+}
+
+fn idempotency(verified: &VerifiedRequest, target: &ServiceTarget) -> Option<Idempotency> {
+    let key = verified.idempotency_key.as_deref()?;
+    let content = (
+        &verified.method,
+        verified.head.target.as_str(),
+        verified.payload.digest(),
+    );
+    Some(Idempotency::new(
+        (&verified.client, &target.service),
+        key,
+        content,
+    ))
 }
 
 /// Checks and cuts. An answer whose fields the contract names must be JSON in memory, whatever its status.
@@ -281,6 +296,8 @@ fn adapter_refusal(error: &AdapterError, left: Duration) -> Refusal {
             ServiceFault::NotUnderstood
         }
         AdapterError::BadRequest { .. } | AdapterError::RequestBody(_) => ServiceFault::BadRequest,
+        AdapterError::KeyReused => return Refusal::Request(RequestFault::IdempotencyKeyReused),
+        AdapterError::KeyInFlight => return Refusal::Request(RequestFault::IdempotencyKeyInFlight),
         AdapterError::NotFound | AdapterError::MethodNotAllowed { .. } => ServiceFault::NotFound,
     })
 }

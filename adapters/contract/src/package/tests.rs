@@ -1,4 +1,6 @@
 use super::*;
+use crate::Endpoint;
+use crate::template::Template;
 
 const OPENAPI: &str = r#"{"openapi":"3.1.0","info":{"title":"t","version":"1"},"paths":{
     "/person/{fin}":{"get":{"parameters":[{"name":"fin","in":"path","required":true,"schema":{"type":"string"}}],
@@ -21,9 +23,10 @@ fn a_sound_package_is_read_and_described() {
     assert_eq!(package.title, "Əhali reyestri");
     let description = package.describe("sql");
     assert_eq!(description.services[0].code, "person");
+    let path = Template::parse("/{fin}").unwrap();
     assert_eq!(
         description.services[0].endpoints,
-        [("GET".to_owned(), "/{fin}".to_owned())]
+        [Endpoint::new(http::Method::GET, path)]
     );
 }
 
@@ -83,7 +86,21 @@ fn an_unknown_adapter_lists_the_known_ones() {
 #[test]
 fn broken_syntax_is_placed_by_line() {
     let (_folder, package) = package("version = 1\nname = \n", OPENAPI);
-    assert_eq!(package.unwrap_err()[0].place, "manifest.toml line 2");
+    assert_eq!(package.unwrap_err()[0].at(), "manifest.toml:2");
+    let (_folder, package) = self::package(SOUND, "{\n\n]");
+    assert_eq!(package.unwrap_err()[0].at(), "openapi.json:3");
+}
+
+#[test]
+fn faults_of_the_manifest_name_their_line() {
+    let manifest = SOUND.replace("[sql]\n", "tilte = 1\n[sql]\n");
+    let (_folder, package) = package(&manifest, OPENAPI);
+    let faults = package.unwrap_err();
+    assert_eq!(faults[0].at(), "manifest.toml:8 service[1].tilte");
+    let (_folder, package) = self::package(SOUND, OPENAPI);
+    let of_adapter = Fault::new("c", "manifest.toml sql.operation", "p", "r");
+    let located = package.unwrap().locate(vec![of_adapter]);
+    assert_eq!(located[0].at(), "manifest.toml:8 sql.operation");
 }
 
 #[test]
