@@ -113,8 +113,7 @@ class Adapter:
             sys.stderr.write("".join(f"{fault}\n" for fault in faults))
             sys.exit(_USAGE)
         server = self.server(path)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: server.stop())
+        server.stop_on(signal.SIGTERM, signal.SIGINT)
         self.log.info("started", endpoints=len(self._routes.endpoints))
         drained = server.run()
         self.log.info("ended", drained=drained)

@@ -10,6 +10,7 @@ import contextlib
 import os
 import queue
 import selectors
+import signal
 import socket
 import threading
 import time
@@ -35,20 +36,29 @@ class Server:
 
     def __init__(self, path: str, serve: Serve, limits: Limits, log: Log) -> None:
         self._path, self._serve, self._limits, self._log = path, serve, limits, log
-        self._calls: queue.Queue[Connection | None] = queue.Queue(limits.waiting)
-        self._controls: queue.Queue[Connection | None] = queue.Queue(limits.connections)
+        self._calls: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
+        self._controls: queue.SimpleQueue[Connection | None] = queue.SimpleQueue()
         self._returned: queue.SimpleQueue[Connection] = queue.SimpleQueue()
         self._wake, self._woken = socket.socketpair()
         for end in (self._wake, self._woken):
             end.setblocking(False)
         self._stopping = False
+        # Both belong to the waiting thread.
         self._open: set[Connection] = set()
+        self._calling: set[Connection] = set()
         self._listener = self._listen()
 
     def stop(self) -> None:
         """Begins to drain. May be called from a signal handler and from any thread."""
         self._stopping = True
         self._wake_up()
+
+    def stop_on(self, *signals: signal.Signals) -> None:
+        """Drains when one of these comes. Main thread only."""
+        # The system may give a signal to any thread; this wakes the waiting one, which alone may act on it.
+        signal.set_wakeup_fd(self._wake.fileno(), warn_on_full_buffer=False)
+        for number in signals:
+            signal.signal(number, lambda *_: self.stop())
 
     def run(self) -> bool:
         """Serves until ``stop``, then lets calls end. Says whether all did in time."""
@@ -101,6 +111,7 @@ class Server:
                 pass
         while not self._returned.empty():
             connection = self._returned.get()
+            self._calling.discard(connection)
             if not connection.reusable:
                 self._close(connection)
             elif connection.waiting():
@@ -117,10 +128,12 @@ class Server:
             return self._close(connection)
         if not begin and not connection.waiting():
             return self._close(connection)
-        try:
-            line = self._controls if begin.startswith(_CONTROL) else self._calls
-            line.put_nowait(connection)
-        except queue.Full:
+        if begin.startswith(_CONTROL):
+            self._controls.put(connection)
+        elif len(self._calling) < self._limits.workers + self._limits.waiting:
+            self._calling.add(connection)
+            self._calls.put(connection)
+        else:
             with contextlib.suppress(OSError):
                 connection.stream.send(_BUSY, socket.MSG_DONTWAIT)
             self._close(connection)
@@ -136,12 +149,12 @@ class Server:
 
     # --- the workers ------------------------------------------------------------------------------
 
-    def _start(self, line: queue.Queue[Connection | None], name: str) -> threading.Thread:
+    def _start(self, line: queue.SimpleQueue[Connection | None], name: str) -> threading.Thread:
         thread = threading.Thread(target=self._work, args=(line,), name=name, daemon=True)
         thread.start()
         return thread
 
-    def _work(self, line: queue.Queue[Connection | None]) -> None:
+    def _work(self, line: queue.SimpleQueue[Connection | None]) -> None:
         while (connection := line.get()) is not None:
             try:
                 connection.reusable = self._serve(connection) and connection.reusable
@@ -167,8 +180,7 @@ class Server:
         for line, count in ((self._calls, self._limits.workers), (self._controls, 1)):
             for _ in range(count):
                 # What waits in line comes before the end.
-                with contextlib.suppress(queue.Full):
-                    line.put(None, timeout=max(until - time.monotonic(), 0.001))
+                line.put(None)
         for thread in threads:
             thread.join(max(until - time.monotonic(), 0.001))
         drained = not any(thread.is_alive() for thread in threads)
