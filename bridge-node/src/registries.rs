@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
 use bridge_adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
-use bridge_adapter_http::{HttpAdapter, HttpConfig};
+use bridge_adapter_http::{HttpAdapter, HttpConfig, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
 
@@ -193,7 +193,10 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
             let config = HttpConfig {
                 timeout: *timeout,
                 answer_limit_bytes: Some(limits.body_bytes),
-                pinned_certificate: certificate.as_deref().map(read_certificate).transpose()?,
+                tls: TlsConfig {
+                    pinned_certificate: certificate.as_deref().map(read_certificate).transpose()?,
+                    ..TlsConfig::default()
+                },
                 services: vec![describe(code, title, openapi)?],
                 ..HttpConfig::new(base_url.clone())
             };
@@ -240,11 +243,7 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
 }
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
-    Fault::new(
-        fault.at(),
-        fault.problem.clone(),
-        fault.remedy.clone(),
-    )
+    Fault::new(fault.at(), fault.problem.clone(), fault.remedy.clone())
 }
 
 fn read_json(path: &Path) -> Result<Arc<serde_json::Value>, Vec<Fault>> {
