@@ -13,6 +13,8 @@ use bridge_core::identity::{ServiceId, SubsystemId};
 
 use crate::settings::{Fault, Limits, Service, Source};
 
+pub(crate) mod process;
+
 /// One service and what answers it.
 pub struct Registry {
     /// What answers.
@@ -136,6 +138,13 @@ impl Registries {
         self.services.is_empty()
     }
 
+    /// Ends what adapters keep running, when no call is under way any more.
+    pub async fn drain(&self) {
+        for registry in self.services.values() {
+            registry.adapter.drain().await;
+        }
+    }
+
     /// Services that cannot answer now, with the reason.
     pub async fn unready(&self) -> Vec<(ServiceId, String)> {
         let mut list = Vec::new();
@@ -204,6 +213,7 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
                 .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
+        Source::Process(process) => process::open(process, limits),
     }
 }
 

@@ -13,12 +13,14 @@ use bridge_core::identity::{NodeId, SubsystemId};
 
 mod limits;
 mod parts;
+mod process;
 pub mod raw;
 mod time;
 mod told;
 mod witnesses;
 
 pub use limits::{Limits, RawLimits};
+pub use process::{Process, RawCage};
 pub use time::{Time, TimeAuthority};
 pub use told::{ErrorStatus, ErrorTypes, Told};
 pub use witnesses::{RawWitnesses, Witnesses};
@@ -152,6 +154,8 @@ pub enum Source {
         /// How long an answer may take.
         timeout: Duration,
     },
+    /// A registry package served by a program in a process of its own.
+    Process(Box<Process>),
 }
 
 /// One thing wrong in a settings file.

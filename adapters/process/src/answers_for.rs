@@ -3,7 +3,7 @@
 
 use bridge_adapter::section::Section;
 use bridge_adapter::template::Template;
-use bridge_adapter::{AdapterError, Answer, Body, Call, Fault, Limit, body};
+use bridge_adapter::{AdapterError, Answer, Body, BodyError, Call, Fault, Limit, body};
 use bridge_core::json::{self, Json};
 use bytes::Bytes;
 use http::Method;
@@ -133,20 +133,21 @@ async fn whole(body: &mut Body) -> Result<Bytes, AdapterError> {
     let taken = std::mem::replace(body, body::empty());
     let read = body::collect(taken, COMPARED_LIMIT_BYTES).await;
     read.map_err(|error| match error {
-        bridge_adapter::BodyError::TooLarge { limit_bytes } => AdapterError::TooLarge {
+        BodyError::TooLarge { limit_bytes } => AdapterError::TooLarge {
             limit: Limit::RequestBytes(limit_bytes),
         },
-        error => AdapterError::RequestBody(error),
+        error @ (BodyError::Cut { .. } | BodyError::TimedOut | BodyError::Cancelled) => {
+            AdapterError::RequestBody(error)
+        }
     })
 }
 
-fn refused(error: &bridge_adapter::BodyError) -> AdapterError {
-    use bridge_adapter::BodyError::{Cancelled, Cut, TimedOut, TooLarge};
+fn refused(error: &BodyError) -> AdapterError {
     match error {
-        Cut { .. } => AdapterError::Cut { source: None },
-        TimedOut => AdapterError::TimedOut,
-        Cancelled => AdapterError::Cancelled,
-        TooLarge { .. } => AdapterError::NotUnderstood {
+        BodyError::Cut { .. } => AdapterError::Cut { source: None },
+        BodyError::TimedOut => AdapterError::TimedOut,
+        BodyError::Cancelled => AdapterError::Cancelled,
+        BodyError::TooLarge { .. } => AdapterError::NotUnderstood {
             reason: format!(
                 "an answer that names somebody has more than {COMPARED_LIMIT_BYTES} bytes"
             ),

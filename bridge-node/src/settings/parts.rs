@@ -13,7 +13,7 @@ use bridge_core::identity::{NodeId, SubsystemId};
 use super::raw::File;
 use super::{
     Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, Told,
-    Witnesses, raw,
+    Witnesses, process, raw,
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
@@ -38,7 +38,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let mut check = Check { folder, faults };
     let node = file.node.as_ref();
     let node = node.and_then(|n| check.parse::<NodeId>("node.id", &n.id, NODE_FORM));
-    let services = check.services(file.services);
+    let mut services = check.services(file.services);
     let callers = check.callers(file.callers);
     let officers = check.officers(&file.officers);
     let local_groups = check.groups(file.local_groups.unwrap_or_default());
@@ -72,6 +72,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let (directory_root, directory_source, directory_refresh) = directory?;
     let (anchors, foreign) = trust?;
     let data_folder = folder.join(&node_section.data_folder);
+    process::give_users(&mut services, &data_folder, check.faults);
     let admin_socket = check.admin_socket(&data_folder, admin);
     Some(Settings {
         node: node?,
@@ -312,11 +313,12 @@ impl Check<'_> {
             let source = match service.adapter.as_str() {
                 "sql" => self.sql(&place, &service),
                 "http" => self.http(&place, &service),
+                "process" => self.process(&place, &service),
                 other => {
                     self.fault(
                         &format!("{place}.adapter"),
                         format!("`{other}` is not built in"),
-                        "use sql or http",
+                        "use sql, http or process",
                     );
                     None
                 }

@@ -189,7 +189,7 @@ fn restrict(settings: &CageSettings, places: &Places, report: &mut Report) {
     match (own_tree, restricted) {
         (true, Ok(Some(how))) => report.give(Part::Files, format!("a tree of its own, and {how}")),
         (true, Ok(None)) => {
-            report.give(Part::Files, "a tree of its own; the kernel has no Landlock")
+            report.give(Part::Files, "a tree of its own; the kernel has no Landlock");
         }
         (true, Err(error)) => report.miss(Part::Files, error.words()),
         (false, Ok(Some(how))) => {
