@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
-use bridge_adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
+use bridge_adapter::{Adapter, Description, Effect, Endpoint, Health, ServiceDescription};
 use bridge_adapter_http::{HttpAdapter, HttpConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
+use http::Method;
 
 use crate::settings::{Fault, Limits, Service, Source};
 
@@ -27,6 +28,8 @@ pub struct Registry {
     pub checker: Option<Arc<Checker>>,
     /// Shown to callers without a contract.
     pub published: bool,
+    /// What unsafe methods leave behind where no endpoint says it.
+    effect: Effect,
 }
 
 /// All services of this node, in the order of their names.
@@ -42,6 +45,21 @@ impl std::fmt::Debug for Registry {
         f.debug_struct("Registry")
             .field("title", &self.title)
             .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// What a call with this method and path leaves behind.
+    pub fn effect(&self, method: &Method, segments: &[String]) -> Effect {
+        self.or_own(Effect::of_call(&self.endpoints, method, segments))
+    }
+
+    /// What an endpoint says, or what is said for all of them.
+    pub fn or_own(&self, said: Effect) -> Effect {
+        match said {
+            Effect::Unknown => self.effect,
+            Effect::Reads | Effect::Stored => said,
+        }
     }
 }
 
@@ -83,6 +101,10 @@ impl Registries {
         adapter: &Arc<dyn Adapter>,
         faults: &mut Vec<Fault>,
     ) {
+        let effect = match unsafe_effect(service) {
+            Ok(effect) => effect,
+            Err(fault) => return faults.push(fault),
+        };
         let Description { services, .. } = adapter.describe();
         for described in services {
             let id = match service.subsystem.service(&described.code) {
@@ -100,6 +122,7 @@ impl Registries {
                 adapter: Arc::clone(adapter),
                 title: described.title,
                 endpoints: described.endpoints,
+                effect,
                 checker: checker(place, service, described.openapi.as_deref(), faults),
                 openapi: described.openapi,
                 published: service.published,
@@ -170,6 +193,21 @@ fn checker(
     }
 }
 
+/// What a settings entry says of unsafe methods. What it does not say is not known.
+fn unsafe_effect(service: &Service) -> Result<Effect, Fault> {
+    let said = match &service.source {
+        Source::Http { effect, .. } => effect.as_deref(),
+        Source::Sql { .. } => None,
+    };
+    said.map_or(Ok(Effect::Unknown), str::parse).map_err(|()| {
+        Fault::new(
+            format!("{}.effect", service.place),
+            "is not a known effect",
+            "write reads, unknown or stored",
+        )
+    })
+}
+
 /// The one table from a settings entry to an adapter.
 fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
     match &service.source {
@@ -188,6 +226,7 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
             certificate,
             openapi,
             timeout,
+            effect: _,
         } => {
             let openapi = openapi.as_deref().map(read_json).transpose()?;
             let config = HttpConfig {
@@ -240,11 +279,7 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
 }
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
-    Fault::new(
-        fault.at(),
-        fault.problem.clone(),
-        fault.remedy.clone(),
-    )
+    Fault::new(fault.at(), fault.problem.clone(), fault.remedy.clone())
 }
 
 fn read_json(path: &Path) -> Result<Arc<serde_json::Value>, Vec<Fault>> {

@@ -151,6 +151,8 @@ pub enum Source {
         openapi: Option<PathBuf>,
         /// How long an answer may take.
         timeout: Duration,
+        /// What its unsafe methods leave behind, as a manifest would say it.
+        effect: Option<String>,
     },
 }
 

@@ -21,6 +21,7 @@ mod disks;
 mod dossier;
 mod drain;
 mod edge;
+mod effects;
 mod epochs;
 mod faults;
 mod hops;

@@ -376,6 +376,7 @@ impl Check<'_> {
             certificate,
             openapi,
             timeout: Duration::from_secs(seconds),
+            effect: raw.effect.clone(),
         })
     }
 }
