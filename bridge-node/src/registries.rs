@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
 use bridge_adapter::{Adapter, Description, Effect, Endpoint, Health, ServiceDescription};
-use bridge_adapter_http::{HttpAdapter, HttpConfig};
+use bridge_adapter_http::{HttpAdapter, HttpConfig, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use http::Method;
@@ -232,7 +232,10 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
             let config = HttpConfig {
                 timeout: *timeout,
                 answer_limit_bytes: Some(limits.body_bytes),
-                pinned_certificate: certificate.as_deref().map(read_certificate).transpose()?,
+                tls: TlsConfig {
+                    pinned_certificate: certificate.as_deref().map(read_certificate).transpose()?,
+                    ..TlsConfig::default()
+                },
                 services: vec![describe(code, title, openapi)?],
                 ..HttpConfig::new(base_url.clone())
             };
