@@ -33,6 +33,7 @@ mod maintenance;
 mod metadata;
 mod metrics;
 mod overload;
+mod payments;
 mod peer_receipts;
 mod peers;
 mod probe;

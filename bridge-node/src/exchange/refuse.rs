@@ -161,7 +161,8 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     leaf.status = Some(refusal.status());
     leaf.duration_ms = Some(about.duration_ms());
     let begun = about.once.as_ref().filter(|_| about.begun);
-    if begun.is_some_and(|begun| begun.is_untouched()) {
+    // An adapter may have tried a stored effect more than once, and knows only how the last try ended.
+    if begun.is_some_and(|begun| begun.is_untouched() && !begun.is_stored()) {
         note_without_effect(&mut leaf);
     }
     if let Refusal::Denied { rule, contract } = refusal {
