@@ -174,9 +174,10 @@ impl Head {
         let settings = adapter.and_then(|kind| match kind {
             "sql" => section.table("sql", faults),
             "http" => section.table("http", faults),
+            "file" => section.table("file", faults),
             _ => {
                 let place = section.place_of("adapter");
-                let remedy = "write one of: sql, http";
+                let remedy = "write one of: sql, http, file";
                 faults.push(Fault::new(
                     "unknown-adapter",
                     place,
