@@ -72,7 +72,7 @@ impl Handler for ConsumerInterface {
             }
         } else {
             let arrival = Arrival::new(connection, request, reader);
-            match node.admit(Side::Consumer) {
+            match arrival.admitted(&node, Side::Consumer) {
                 // A task of its own: the exchange ends as it must even if the caller has gone. Boxed, because each layer
                 // around a task moves it once more.
                 Ok(place) => {
@@ -159,7 +159,7 @@ impl Handler for NodeInterface {
             witness::answer(&node, &connection, request, &path).await
         } else {
             let arrival = Arrival::new(connection, request, reader);
-            match node.admit(Side::Provider) {
+            match arrival.admitted(&node, Side::Provider) {
                 Ok(place) => {
                     let task =
                         node.house

@@ -243,11 +243,7 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
 }
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {
-    Fault::new(
-        fault.at(),
-        fault.problem.clone(),
-        fault.remedy.clone(),
-    )
+    Fault::new(fault.at(), fault.problem.clone(), fault.remedy.clone())
 }
 
 fn read_json(path: &Path) -> Result<Arc<serde_json::Value>, Vec<Fault>> {

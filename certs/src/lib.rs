@@ -51,7 +51,7 @@ pub mod stamp;
 pub mod trust;
 
 pub use authority::{Authority, AuthorityError, Issued, NewKey, Order};
-pub use certificate::{KeyAlgorithm, ReadError};
+pub use certificate::{KeyAlgorithm, ReadError, public_key_of};
 pub use error::{CertificateError, TrustError};
 pub use keyfile::{
     KeyFileError, read_key_file, read_secret_file, write_key_file, write_secret_file,

@@ -128,6 +128,7 @@ pub fn verifies_folder(agency: &Agency, folder: &str, vkey: &str) {
     let options = bridge_verify::Options {
         evidence_key: Some(evidence_key),
         vkey: Some(vkey.to_owned()),
+        ..bridge_verify::Options::default()
     };
     let folder = agency.folder.join(folder);
     let report = bridge_verify::verify(&folder, &options, &mut |_progress| {});

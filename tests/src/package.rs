@@ -15,7 +15,6 @@ use bridge_adapter::Package;
 use bridge_adapter::scenario::{Expected, Scenario, Step};
 use bridge_adapter_sql::sample;
 use bridge_certs::Authority;
-use bridge_core::contract::{self, Contract, Party};
 use bridge_core::identity::SubsystemId;
 use bridge_directory::{Directory, Group, Publisher};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -152,19 +151,12 @@ impl Trial {
         }
     }
 
-    /// Publishes the directory: every agency, and each group that a contract of the package names, with every consumer in it.
+    /// Publishes the directory: every agency, and the scenario's groups.
     fn publish(&self) {
         let consumers = || self.consumers.iter();
-        let codes: BTreeSet<String> = contract_files(&self.package)
-            .iter()
-            .filter_map(|file| match load(file).consumer() {
-                Party::GlobalGroup(code) => Some(code.clone()),
-                Party::Subsystem(_) | Party::LocalGroup(_) => None,
-            })
-            .collect();
-        let group = |code| Group {
-            code,
-            members: consumers().map(|agency| agency.subsystem.clone()).collect(),
+        let group = |(code, members): &(String, Vec<SubsystemId>)| Group {
+            code: code.clone(),
+            members: members.clone(),
         };
         let directory = Directory {
             instance: "AZ".to_owned(),
@@ -172,7 +164,7 @@ impl Trial {
                 .chain(consumers())
                 .map(|agency| agency.entry.clone())
                 .collect(),
-            groups: codes.into_iter().map(group).collect(),
+            groups: self.scenario.groups.iter().map(group).collect(),
             witnesses: Vec::new(),
         };
         let root = self.folder.path();
@@ -238,6 +230,9 @@ impl Trial {
         let fields = [
             ("bridge-purpose", &probe.purpose),
             ("bridge-legal-basis", &probe.legal_basis),
+            ("x-road-userid", &probe.user_id),
+            ("x-road-represented-party", &probe.represented_party),
+            ("idempotency-key", &probe.key),
         ];
         let mut ask = consumer.ask(probe.method.as_str(), &target);
         for (name, value) in fields {
@@ -304,11 +299,6 @@ fn contract_files(package: &Package) -> Vec<PathBuf> {
     let mut files: Vec<PathBuf> = listed.map(|entry| entry.unwrap().path()).collect();
     files.sort();
     files
-}
-
-fn load(file: &Path) -> Contract {
-    contract::load(&fs::read(file).unwrap())
-        .unwrap_or_else(|faults| panic!("{}: {faults:#?}", file.display()))
 }
 
 /// The last Wednesday, 10:00 in Bakı: near enough that certificates and contracts of today hold.

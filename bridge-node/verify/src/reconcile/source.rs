@@ -36,7 +36,7 @@ pub(super) fn read(
         let vkey = shown_vkey(path).and_then(|shown| wanted(&plan.vkeys, &shown));
         let options = Options {
             vkey,
-            evidence_key: None,
+            ..Options::default()
         };
         let mut at = |at: Progress| step(at.leaves);
         let read = verify_each(path, &options, &mut at, &mut |seen| taking.see(seen));

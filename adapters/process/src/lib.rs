@@ -1,0 +1,2 @@
+//! Adapters in a process of their own.
+pub mod cage;
