@@ -17,12 +17,14 @@ mod process;
 pub mod raw;
 mod time;
 mod told;
+mod upstream;
 mod witnesses;
 
 pub use limits::{Limits, RawLimits};
 pub use process::{Process, RawCage};
 pub use time::{Time, TimeAuthority};
 pub use told::{ErrorStatus, ErrorTypes, Told};
+pub use upstream::HttpSite;
 pub use witnesses::{RawWitnesses, Witnesses};
 
 /// Everything a node was told, checked.
@@ -153,6 +155,22 @@ pub enum Source {
         openapi: Option<PathBuf>,
         /// How long an answer may take.
         timeout: Duration,
+        /// The site's own settings.
+        site: HttpSite,
+    },
+    /// A registry package served by a registry that speaks HTTP.
+    HttpPackage {
+        /// Folder of the registry package.
+        package: PathBuf,
+        /// The site's own settings.
+        site: HttpSite,
+    },
+    /// A registry package served from files.
+    File {
+        /// Folder of the registry package.
+        package: PathBuf,
+        /// Folder of the files, or the one file.
+        files: PathBuf,
     },
     /// A registry package served by a program in a process of its own.
     Process(Box<Process>),
