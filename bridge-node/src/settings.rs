@@ -157,6 +157,8 @@ pub enum Source {
         timeout: Duration,
         /// The site's own settings.
         site: HttpSite,
+        /// What its unsafe methods leave behind, as a manifest would say it.
+        effect: Option<String>,
     },
     /// A registry package served by a registry that speaks HTTP.
     HttpPackage {
