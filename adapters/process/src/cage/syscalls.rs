@@ -115,7 +115,7 @@ fn program() -> Result<BpfProgram, seccompiler::Error> {
         .map(|call| (*call, Vec::new()))
         .collect();
     let condition = SeccompCondition::new;
-    let families = |_| -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    let families = |()| -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
         FAMILIES
             .iter()
             .map(|family| {
