@@ -173,11 +173,11 @@ fn checker(
 /// The one table from a settings entry to an adapter.
 fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
     match &service.source {
-        Source::Sql { package, database } => {
+        Source::Sql { package, access } => {
             let package = Package::load(package)
                 .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             let adapter =
-                SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
+                SqlAdapter::open(&package, access.clone(), bridge_adapter_sql::SqlLimits::default())
                     .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }

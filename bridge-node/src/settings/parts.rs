@@ -27,8 +27,8 @@ const MAX_SOCKET_PATH_BYTES: usize = 107;
 const MAX_DOMAIN_BYTES: usize = 253;
 
 pub(super) struct Check<'a> {
-    folder: &'a Path,
-    faults: &'a mut Vec<Fault>,
+    pub(super) folder: &'a Path,
+    pub(super) faults: &'a mut Vec<Fault>,
 }
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
@@ -332,20 +332,6 @@ impl Check<'_> {
             }
         }
         services
-    }
-
-    fn sql(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
-        let (Some(package), Some(database)) = (&raw.package, &raw.database) else {
-            self.fault(
-                place,
-                "lacks package or database",
-                "adapter sql needs both paths",
-            );
-            return None;
-        };
-        let package = self.existing(&format!("{place}.package"), package);
-        let database = self.existing(&format!("{place}.database"), database);
-        Some(Source::Sql { package, database })
     }
 
     fn http(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
