@@ -218,7 +218,10 @@ fn checker(
 fn unsafe_effect(service: &Service) -> Result<Effect, Fault> {
     let said = match &service.source {
         Source::Http { effect, .. } => effect.as_deref(),
-        Source::Sql { .. } => None,
+        Source::Sql { .. }
+        | Source::HttpPackage { .. }
+        | Source::File { .. }
+        | Source::Process(_) => None,
     };
     said.map_or(Ok(Effect::Unknown), str::parse).map_err(|()| {
         Fault::new(
@@ -232,12 +235,15 @@ fn unsafe_effect(service: &Service) -> Result<Effect, Fault> {
 /// The one table from a settings entry to an adapter.
 fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
     match &service.source {
-        Source::Sql { package, database } => {
+        Source::Sql { package, access } => {
             let package = Package::load(package)
                 .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
-            let adapter =
-                SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
-                    .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
+            let adapter = SqlAdapter::open(
+                &package,
+                access.clone(),
+                bridge_adapter_sql::SqlLimits::default(),
+            )
+            .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
         Source::Http {
