@@ -100,6 +100,59 @@ fn leaves_fetched_from_a_running_peer_reconcile_and_show_nobody_else() {
 }
 
 #[test]
+fn one_command_fetches_from_a_running_peer_and_reconciles() {
+    let world = World::new();
+    let (tax, population) = (world.tax(), world.population());
+    let _nodes = (population.start(), tax.start());
+    let config = tax.config();
+    let ask = |peer: &str, more: &[&str]| {
+        let access = ["--officer", "officer", "--officer-key", "officer.key"];
+        let from = ["audit", "reconcile", "--peer", peer, "--config"];
+        let config = [config.to_str().unwrap()];
+        let parts = [&from[..], &config, &access, more];
+        run(&tax.folder, &parts.concat())
+    };
+    let said = ask(NODE, &["--work", "."]).good();
+    assert!(
+        last(&said).starts_with("1 matched, 1 explained, 0 open, 0 missing"),
+        "{said}"
+    );
+    // Its key is that of the directory, and what was fetched does not stay.
+    assert!(
+        said.contains("AZ/GOV/1001/NODE1/1: 2 leaves") && !said.contains("compare them"),
+        "{said}"
+    );
+    let left = fs::read_dir(&tax.folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert!(
+        left.filter(|name| name.to_string_lossy().starts_with(".tmp"))
+            .count()
+            == 0
+    );
+    let json = ask(NODE, &["--json"]).good();
+    let summary: Value = serde_json::from_str(last(&json)).unwrap();
+    assert_eq!(
+        (&summary["matched"], &summary["missing"]),
+        (&1.into(), &0.into())
+    );
+
+    ask("AZ/GOV/9999/NODE1", &[]).bad(1, &["AZ/GOV/9999/NODE1: the directory has no such node"]);
+    run(&tax.folder, &["audit", "reconcile", "--peer", NODE]).bad(64, &["--config"]);
+    reconcile(&tax, &[]).bad(64, &["--peer with the other member's node"]);
+    // A name that is wrong is told with what would be right.
+    for wrong in ["nowhere", "."] {
+        reconcile(&tax, &[wrong]).bad(
+            1,
+            &[
+                &format!("audit reconcile: {wrong}: "),
+                "hint: give a journal's folder",
+            ],
+        );
+    }
+}
+
+#[test]
 fn a_member_gets_its_pages_of_a_minute_and_a_node_without_leave_none() {
     let world = World::new();
     let (tax, population) = (world.tax(), world.population());
