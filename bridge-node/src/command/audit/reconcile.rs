@@ -88,14 +88,18 @@ impl Reconcile {
         let summary = bridge_verify::reconcile(&plan, &mut progress, &mut |exchange| {
             self.tell(exchange);
         });
-        let summary = summary.map_err(|error| match error {
-            ReconcileError::Unreadable { .. } | ReconcileError::Unknown { .. } => {
-                Failure::Failed(hint(
-                    &format!("audit reconcile: {error}"),
-                    "give a journal's folder (`data/journal` or a copy), or a file that `audit fetch` or `audit leaves` wrote",
-                ))
+        let summary = summary.map_err(|error| {
+            let is_source = matches!(
+                error,
+                ReconcileError::Unreadable { .. } | ReconcileError::Unknown { .. }
+            );
+            if !is_source {
+                return Failure::failed("audit reconcile", &error);
             }
-            error => Failure::failed("audit reconcile", &error),
+            Failure::Failed(hint(
+                &format!("audit reconcile: {error}"),
+                "give a journal's folder (`data/journal` or a copy), or a file that `audit fetch` or `audit leaves` wrote",
+            ))
         })?;
         drop(fetched);
         self.sum_up(&summary);
