@@ -83,7 +83,9 @@ Service {
     package: Option<String>, database: Option<String>, password_file: Option<String>,
     submissions: Option<String>, submissions_password_file: Option<String>,
     code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
-    openapi: Option<String>, timeout_seconds: Option<u64>,
+    openapi: Option<String>, timeout_seconds: Option<u64>, effect: Option<String>,
+    http: Option<toml::Table>, files: Option<String>,
+    registry: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
 });
 
 const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, witnesses, limits, \
