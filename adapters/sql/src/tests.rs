@@ -12,6 +12,7 @@ use super::*;
 mod both;
 mod faults;
 mod policy;
+mod postgres_own;
 #[expect(
     unreachable_pub,
     dead_code,
