@@ -9,6 +9,7 @@ use crate::settings::Fault;
 
 mod audit;
 mod backup;
+mod cage;
 mod certs;
 mod check;
 mod demo;
@@ -114,6 +115,11 @@ enum Command {
         #[command(subcommand)]
         command: check::AdapterCommand,
     },
+    /// Run a program so that it can harm neither this node nor its machine; the node starts adapters so.
+    #[command(
+        after_help = "Examples:\n  bridge-node cage --probe\n  bridge-node cage --settings '{\"folder\": \"/mnt\", \"program_folder\": \"/srv/referrals\"}' -- /usr/bin/python3 main.py\n\nExit code: the program's; 78 if less is given than the settings demand."
+    )]
+    Cage(cage::Options),
     /// Check contract files and print their digests.
     Contract {
         #[command(subcommand)]
@@ -139,6 +145,8 @@ pub enum Failure {
     NotGenuine(Vec<String>),
     /// The settings are wrong: exit code 64.
     Settings(Vec<Fault>),
+    /// A program that was run for the caller ended with this exit code.
+    Ended(u8),
 }
 
 // === impl Failure ===
@@ -149,12 +157,13 @@ impl Failure {
         Self::Failed(format!("{what}: {}", crate::chain(error)))
     }
 
-    /// 1 failed, 2 evidence does not verify, 64 usage or settings.
+    /// 1 failed, 2 evidence does not verify, 64 usage or settings; a program's own where one was run.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Failed(_) | Self::Busy(_) => 1,
             Self::NotGenuine(_) => 2,
             Self::Usage(_) | Self::Settings(_) => 64,
+            Self::Ended(code) => *code,
         }
     }
 
@@ -166,6 +175,7 @@ impl Failure {
             }
             Self::NotGenuine(findings) => findings.clone(),
             Self::Settings(faults) => faults.iter().map(ToString::to_string).collect(),
+            Self::Ended(_) => Vec::new(),
         }
     }
 }
@@ -211,6 +221,7 @@ impl Cli {
             Command::Maintenance { command } => maintenance::run(command),
             Command::Probe(options) => probe::run(&options),
             Command::Adapter { command } => check::adapter(command),
+            Command::Cage(options) => cage::run(options),
             Command::Contract { command } => check::contract(command),
             Command::Key { command } => keys::run(command),
         }

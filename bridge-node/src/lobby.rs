@@ -131,6 +131,12 @@ impl Visitor {
         *share = Some(taken);
         true
     }
+
+    /// Whose connection it is, once that is proved.
+    pub fn party(&self) -> Option<String> {
+        let share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
+        share.as_ref().map(|share| share.party().to_owned())
+    }
 }
 
 impl Drop for Visitor {

@@ -66,6 +66,13 @@ impl Shares {
 
 // === impl Share ===
 
+impl Share {
+    /// Whose place it is.
+    pub fn party(&self) -> &str {
+        &self.party
+    }
+}
+
 impl Drop for Share {
     fn drop(&mut self) {
         let mut taken = lock(&self.taken);

@@ -108,6 +108,15 @@ pub(crate) struct Reading {
     pub(crate) algorithm: KeyAlgorithm,
 }
 
+/// The public key in a DER certificate, and its algorithm. Nothing is said of whether the certificate is good for anything.
+///
+/// # Errors
+///
+/// [`ReadError`] if it can't be read.
+pub fn public_key_of(der: &[u8]) -> Result<(KeyAlgorithm, Vec<u8>), ReadError> {
+    Reading::of(der).map(|reading| (reading.algorithm, reading.public_key))
+}
+
 impl Reading {
     /// Takes a DER certificate apart and refuses keys that no profile could allow.
     pub(crate) fn of(der: &[u8]) -> Result<Self, ReadError> {

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
+use bridge_directory::Directory;
 use bridge_journal::{Entry, Filter, Verifier};
 use bridge_node::epochs::{Statement, StatementFault, current, number_of};
 use bridge_node::settings::Settings;
@@ -85,6 +86,17 @@ async fn tell(world: &World) {
     world.stranger.refresh().await;
 }
 
+/// Verifies a journal by what a directory says.
+fn verify(world: &World, journal: &Path, directory: &Directory) -> (Option<i32>, String) {
+    let file = world.folder.path().join("directory.json");
+    fs::write(&file, serde_json::to_vec(directory).unwrap()).unwrap();
+    let mut command = Command::new(bridge_tests::process::program());
+    let command = command.args(["audit", "verify"]).arg(journal);
+    let output = command.arg("--directory").arg(&file).output().unwrap();
+    let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+    (output.status.code(), said)
+}
+
 #[tokio::test]
 async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
     let mut world = witnessed().await;
@@ -155,6 +167,38 @@ async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
         &world.consumer.entry.nodes[0].journal,
     );
     claims::verifies_folder(&world.consumer, "data/journal", &key);
+    // An auditor who has the directory alone is told who cosigned, and that one log follows the other.
+    let said = verify(&world, &data, &world.directory());
+    let all = said.1.clone();
+    assert_eq!(said.0, Some(0), "{all}");
+    assert_eq!(all.matches(" leaves cosigned by ").count(), 4, "{all}");
+    assert!(
+        all.contains("/2: verified: ") && all.contains("/1: verified: "),
+        "{all}"
+    );
+    assert!(all.contains(&format!("follows {}", old.origin())), "{all}");
+    // Neither another node's keys in the directory, nor an end of the old log that was cut off, are taken for good.
+    let mut other = world.directory();
+    let mut nodes = other
+        .members
+        .iter_mut()
+        .flat_map(|member| &mut member.nodes);
+    let (one, two) = (nodes.next().unwrap(), nodes.next().unwrap());
+    assert!([&one.journal, &two.journal].contains(&&old.vkey()));
+    std::mem::swap(&mut one.exchange, &mut two.exchange);
+    let (code, said) = verify(&world, &data, &other);
+    assert!(
+        code == Some(2) && said.contains("none of the given exchange keys signed"),
+        "{said}"
+    );
+    let before = world.consumer.folder.join("data/epochs/1");
+    fs::rename(&before, world.folder.path().join("gone")).unwrap();
+    let (code, said) = verify(&world, &data, &world.directory());
+    assert!(
+        code == Some(2) && said.contains("none of its logs is the one"),
+        "{said}"
+    );
+    fs::rename(world.folder.path().join("gone"), &before).unwrap();
     // It stays there at the next start.
     world.consumer.start().await;
     assert_eq!(epoch(&world.consumer), 2);

@@ -50,6 +50,13 @@ async fn overload(setup: Setup, (status, code): (u16, &str)) {
     {
         answer.refused(status, code);
         assert_eq!(answer.field("retry-after"), Some("5"));
+        if status == 503 {
+            assert_eq!(
+                answer.field("x-road-id"),
+                None,
+                "a request beyond its share was read"
+            );
+        }
     }
     assert!(
         loaded.median(status) * 2 < loaded.median(200),

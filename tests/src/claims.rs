@@ -37,9 +37,15 @@ pub fn shown(agency: &Agency, request_id: Uuid) -> Vec<Shown> {
 /// Checks an answered exchange at both ends: four leaves, one link, one answer link, receipts that name the leaves.
 #[track_caller]
 pub fn both_ends_agree(world: &World, answer: &Answer) {
+    ends_agree(&world.consumer, &world.provider, answer);
+}
+
+/// As [`both_ends_agree`], of any two agencies.
+#[track_caller]
+pub fn ends_agree(consumer: &Agency, provider: &Agency, answer: &Answer) {
     let id = answer.request_id();
-    let asked = leaves(&world.consumer, id);
-    let served = leaves(&world.provider, id);
+    let asked = leaves(consumer, id);
+    let served = leaves(provider, id);
     let kinds = |leaves: &[Leaf]| leaves.iter().map(|leaf| leaf.kind).collect::<Vec<_>>();
     assert_eq!(kinds(&asked), [Kind::RequestSent, Kind::ResponseReceived]);
     assert_eq!(
@@ -63,12 +69,12 @@ pub fn both_ends_agree(world: &World, answer: &Answer) {
         (Some(Side::Consumer), Some(Side::Provider))
     );
     receipt(
-        &world.consumer,
+        consumer,
         answer.field("bridge-receipt").unwrap(),
         Kind::ResponseReceived,
     );
     receipt(
-        &world.provider,
+        provider,
         answer.field("bridge-peer-receipt").unwrap(),
         Kind::RequestReceived,
     );
@@ -122,6 +128,7 @@ pub fn verifies_folder(agency: &Agency, folder: &str, vkey: &str) {
     let options = bridge_verify::Options {
         evidence_key: Some(evidence_key),
         vkey: Some(vkey.to_owned()),
+        ..bridge_verify::Options::default()
     };
     let folder = agency.folder.join(folder);
     let report = bridge_verify::verify(&folder, &options, &mut |_progress| {});

@@ -45,11 +45,13 @@ mod error;
 mod fault;
 mod idempotency;
 pub mod kit;
+pub mod lines;
 pub mod openapi;
 pub mod package;
 pub mod probe;
 pub mod scenario;
 pub mod section;
+pub mod stream;
 pub mod template;
 mod until;
 

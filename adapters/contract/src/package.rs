@@ -14,6 +14,7 @@ use std::sync::Arc;
 
 use toml::Table;
 
+use crate::lines::{Lines, line_at};
 use crate::openapi::{Checker, DOCUMENT_LIMIT_BYTES};
 use crate::section::Section;
 use crate::{Description, Fault, ServiceDescription};
@@ -42,6 +43,7 @@ pub struct Package {
     pub settings: Table,
     /// The checker of the OpenAPI document.
     pub openapi: Arc<Checker>,
+    lines: Lines,
 }
 
 /// A service that a package offers.
@@ -62,8 +64,8 @@ impl Package {
     /// the adapter.
     pub fn load(folder: &Path) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
-        let table = match read_table(folder, MANIFEST) {
-            Ok(table) => table,
+        let (table, lines) = match read_table(folder, MANIFEST) {
+            Ok(read) => read,
             Err(fault) => return Err(vec![fault]),
         };
         let head = Head::read(&table, &mut faults);
@@ -86,8 +88,9 @@ impl Package {
                 services: head.services,
                 settings: head.settings,
                 openapi: Arc::new(openapi),
+                lines,
             }),
-            _ => Err(faults),
+            _ => Err(lines.locate(faults)),
         }
     }
 
@@ -105,6 +108,12 @@ impl Package {
         }
     }
 
+    /// Gives faults of the manifest their lines. An adapter that finds faults hands them through here.
+    #[must_use]
+    pub fn locate(&self, faults: Vec<Fault>) -> Vec<Fault> {
+        self.lines.locate(faults)
+    }
+
     /// Reads a text file of the package.
     ///
     /// # Errors
@@ -115,12 +124,12 @@ impl Package {
         read_text(&self.folder, name, limit_bytes)
     }
 
-    /// Reads a TOML file of the package.
+    /// Reads a TOML file of the package, and where its keys stand.
     ///
     /// # Errors
     ///
     /// As [`Package::text`], and a fault if it is not TOML.
-    pub fn table(&self, name: &str) -> Result<Table, Fault> {
+    pub fn table(&self, name: &str) -> Result<(Table, Lines), Fault> {
         read_table(&self.folder, name)
     }
 }
@@ -165,9 +174,11 @@ impl Head {
         let settings = adapter.and_then(|kind| match kind {
             "sql" => section.table("sql", faults),
             "http" => section.table("http", faults),
+            "process" => section.table("process", faults),
+            "file" => section.table("file", faults),
             _ => {
                 let place = section.place_of("adapter");
-                let remedy = "write one of: sql, http";
+                let remedy = "write one of: sql, http, file, process";
                 faults.push(Fault::new(
                     "unknown-adapter",
                     place,
@@ -255,33 +266,26 @@ fn read_openapi(folder: &Path) -> Result<Checker, Vec<Fault>> {
     let text =
         read_text(folder, "openapi.json", DOCUMENT_LIMIT_BYTES).map_err(|fault| vec![fault])?;
     let document = serde_json::from_str(&text).map_err(|error| {
-        let place = format!("openapi.json line {}", error.line());
-        vec![Fault::new(
+        let line = u64::try_from(error.line()).unwrap_or(u64::MAX);
+        let fault = Fault::new(
             "not-json",
-            place,
+            "openapi.json",
             error.to_string(),
             "correct the syntax",
-        )]
+        );
+        vec![fault.on_line(line)]
     })?;
     Checker::from_value(document)
 }
 
-fn read_table(folder: &Path, name: &str) -> Result<Table, Fault> {
+fn read_table(folder: &Path, name: &str) -> Result<(Table, Lines), Fault> {
     let text = read_text(folder, name, TOML_LIMIT_BYTES)?;
-    text.parse::<Table>().map_err(|error| {
-        let before = error
-            .span()
-            .and_then(|span| text.get(..span.start))
-            .unwrap_or_default();
-        let line = before.matches('\n').count().saturating_add(1);
-        let place = format!("{name} line {line}");
-        Fault::new(
-            "not-toml",
-            place,
-            error.message().to_owned(),
-            "correct the syntax",
-        )
-    })
+    let table = text.parse::<Table>().map_err(|error| {
+        let offset = error.span().map_or(0, |span| span.start);
+        Fault::new("not-toml", name, error.message(), "correct the syntax")
+            .on_line(line_at(&text, offset))
+    })?;
+    Ok((table, Lines::of(name, &text)))
 }
 
 fn read_text(folder: &Path, name: &str, limit_bytes: u64) -> Result<String, Fault> {

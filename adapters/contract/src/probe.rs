@@ -33,6 +33,10 @@ pub struct Probe {
     pub purpose: Option<String>,
     /// The legal basis code.
     pub legal_basis: Option<String>,
+    /// The end user, as the consumer names them.
+    pub user_id: Option<String>,
+    /// Whom the caller acts for.
+    pub represented_party: Option<String>,
     /// The Idempotency-Key.
     pub key: Option<String>,
     /// How long the call may take.
@@ -66,6 +70,8 @@ impl Probe {
             body: ProbeBody::Empty,
             purpose: None,
             legal_basis: None,
+            user_id: None,
+            represented_party: None,
             key: None,
             time: PROBE_TIME,
         }
@@ -132,8 +138,8 @@ impl Probe {
                 request_id: Uuid::new_v4(),
                 purpose: self.purpose.clone(),
                 legal_basis: self.legal_basis.clone(),
-                user_id: None,
-                represented_party: None,
+                user_id: self.user_id.clone(),
+                represented_party: self.represented_party.clone(),
                 issue: None,
                 contract: None,
             },

@@ -3,6 +3,7 @@
 //! ```toml
 //! version = 1
 //! provider = "AZ/GOV/1001/POPULATION"
+//! groups.all-members = ["AZ/LEA/3001/APPEALS"]    # for contracts with a group
 //!
 //! [[step]]
 //! title = "A tax officer reads a person"
@@ -30,6 +31,8 @@ use crate::probe::{Probe, ProbeBody};
 use crate::section::Section;
 use crate::{Adapter, AdapterError, Fault, Package, body};
 
+mod groups;
+
 /// The scenario's name in the package.
 pub const SCENARIO: &str = "scenario.toml";
 /// The most bytes of an answer that a scenario reads.
@@ -40,6 +43,8 @@ pub const ANSWER_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 pub struct Scenario {
     /// The subsystem that offers the package in this scenario.
     pub provider: SubsystemId,
+    /// The groups of the directory that the contracts in `policy/` name, by code.
+    pub groups: Vec<(String, Vec<SubsystemId>)>,
     /// The steps, in order.
     pub steps: Vec<Step>,
 }
@@ -84,7 +89,7 @@ impl Scenario {
     ///
     /// All faults at once.
     pub fn load(package: &Package) -> Result<Self, Vec<Fault>> {
-        let table = package.table(SCENARIO).map_err(|fault| vec![fault])?;
+        let (table, lines) = package.table(SCENARIO).map_err(|fault| vec![fault])?;
         let mut faults = Vec::new();
         let mut section = Section::new(&table, SCENARIO);
         if section.optional_count("version", &mut faults) != Some(1) {
@@ -97,17 +102,22 @@ impl Scenario {
             ));
         }
         let provider: Option<SubsystemId> = identifier(&mut section, "provider", &mut faults);
+        let groups = groups::read(&mut section, &mut faults);
         let sections = section.tables("step", &mut faults);
         section.finish(&mut faults);
         let Some(provider) = provider else {
-            return Err(faults);
+            return Err(lines.locate(faults));
         };
         let read = |section| read_step(section, &provider, &mut faults);
         let steps: Vec<Step> = sections.into_iter().filter_map(read).collect();
         if faults.is_empty() {
-            Ok(Self { provider, steps })
+            Ok(Self {
+                provider,
+                groups,
+                steps,
+            })
         } else {
-            Err(faults)
+            Err(lines.locate(faults))
         }
     }
 }
@@ -266,9 +276,9 @@ fn read_step(
     let legal_basis = section
         .optional_text("legal_basis", faults)
         .map(str::to_owned);
-    let key = section
-        .optional_text("idempotency_key", faults)
-        .map(str::to_owned);
+    let mut own = |key| section.optional_text(key, faults).map(str::to_owned);
+    let (user_id, represented_party) = (own("user_id"), own("represented_party"));
+    let key = own("idempotency_key");
     let body = section
         .optional_text("body", faults)
         .map(|text| text.as_bytes().to_vec());
@@ -280,6 +290,8 @@ fn read_step(
         query,
         purpose,
         legal_basis,
+        user_id,
+        represented_party,
         key,
         ..Probe::get(service?, client?, &path)
     };

@@ -74,6 +74,21 @@ impl Base {
         })
     }
 
+    /// The path as it stands.
+    pub(crate) fn path(&self) -> &str {
+        if self.prefix.is_empty() {
+            "/"
+        } else {
+            &self.prefix
+        }
+    }
+
+    /// Whether the host is the own machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        let address = self.host.parse::<std::net::IpAddr>();
+        address.map_or(self.host == "localhost", |ip| ip.is_loopback())
+    }
+
     /// The request target of a call: base path, the call's path, the call's query, nothing changed.
     pub(crate) fn target(&self, call: &Call) -> Result<Uri, AdapterError> {
         let code = utf8_percent_encode(call.service.code(), ENCODED).to_string();

@@ -1,11 +1,13 @@
-//! Where the registry is and how long it may take.
+//! Where the registry is, whom to trust there, and how long it may take.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use bridge_adapter::section::Section;
-use bridge_adapter::{Effects, Fault, Package, ServiceDescription};
-use rustls_pki_types::CertificateDer;
-use rustls_pki_types::pem::PemObject;
+use bridge_adapter::ServiceDescription;
+
+mod read;
+
+pub use read::Site;
 
 /// How long a connection may take to be made: a registry stands in the same network.
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -19,14 +21,20 @@ pub const CONNECTIONS: usize = 64;
 pub const CONNECTION_AGE: Duration = Duration::from_mins(5);
 /// How long a connection may stay unused: below what servers and firewalls usually allow.
 pub const CONNECTION_IDLE: Duration = Duration::from_secs(20);
-/// The most bytes of a certificate file.
-const CERTIFICATE_LIMIT_BYTES: u64 = 64 * 1024;
+/// How often a request that may be repeated is made in all.
+pub const ATTEMPTS: u32 = 3;
+/// The longest pause before the second attempt; it doubles with each further one.
+pub const RETRY_PAUSE: Duration = Duration::from_millis(100);
+/// After how many failures in a row a registry is left alone.
+pub const CIRCUIT_FAILURES: u32 = 5;
+/// How long it is left alone before one call tries it again.
+pub const CIRCUIT_PAUSE: Duration = Duration::from_secs(5);
 
 /// The settings of a [`crate::HttpAdapter`].
 ///
 /// # Defaults
 ///
-/// [`CONNECT_TIMEOUT`], [`TIMEOUT`], no limit of the answer, [`PoolConfig::default`].
+/// [`CONNECT_TIMEOUT`], [`TIMEOUT`], no limit of the answer, and the defaults of the parts.
 #[derive(Debug, Clone)]
 pub struct HttpConfig {
     /// `http://host:port/path`; `{service}` in the path stands for the service code.
@@ -38,13 +46,85 @@ pub struct HttpConfig {
     pub timeout: Duration,
     /// The most bytes of an answer's body.
     pub answer_limit_bytes: Option<u64>,
-    /// The registry's certificate in DER, demanded by `https`: no other one is accepted. Its own
-    /// dates and names are not judged.
-    pub pinned_certificate: Option<Vec<u8>>,
+    /// Whom to trust at an `https` address, and who we are there.
+    pub tls: TlsConfig,
+    /// How an access token is got, where the registry demands one.
+    pub oauth: Option<OauthConfig>,
+    /// When a request is made once more.
+    pub retry: RetryConfig,
+    /// When a registry is left alone.
+    pub circuit: CircuitConfig,
     /// The connections.
     pub pool: PoolConfig,
-    /// What the adapter says of its services.
+    /// What the adapter says of its services, with the effect of each endpoint.
     pub services: Vec<ServiceDescription>,
+}
+
+/// Whom to trust at an `https` address, and who we are there. Exactly one kind of trust is demanded.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TlsConfig {
+    /// The server's certificate in DER: no other one is accepted. Its own dates and names are not
+    /// judged.
+    pub pinned_certificate: Option<Vec<u8>>,
+    /// Certificates of authorities in DER: the server's chain ends at one of them, is in force, and
+    /// bears the host of the address.
+    pub ca_certificates: Vec<Vec<u8>>,
+    /// The certificate that is shown to the server, and its key.
+    pub client: Option<ClientFiles>,
+}
+
+/// A client certificate as files. They are read again when they change.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClientFiles {
+    /// The certificate and its intermediate ones, in PEM.
+    pub certificate: PathBuf,
+    /// The private key in PEM; nobody else may read the file.
+    pub key: PathBuf,
+}
+
+/// How an access token is got. Standard: RFC 6749 §4.4.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OauthConfig {
+    /// The token service; `https`, or `http` on the own machine.
+    pub token_url: String,
+    /// The name under which the token service knows this node.
+    pub client_id: String,
+    /// How the node proves that name.
+    pub authentication: ClientAuthentication,
+    /// What the token is asked for.
+    pub scope: Option<String>,
+    /// Whom to trust at the token service, and who we are there.
+    pub tls: TlsConfig,
+}
+
+/// How a node proves its name to a token service.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ClientAuthentication {
+    /// By a secret. Standard: RFC 6749 §2.3.1.
+    Basic {
+        /// A file with the secret that nobody else may read; read for each token.
+        secret_file: PathBuf,
+    },
+    /// By the client certificate alone. Standard: RFC 8705 §2.1.
+    Tls,
+}
+
+/// When a request is made once more.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RetryConfig {
+    /// How often a request is made in all.
+    pub attempts: u32,
+    /// The longest pause before the second attempt; it doubles with each further one.
+    pub pause: Duration,
+}
+
+/// When a registry is left alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CircuitConfig {
+    /// After how many failures in a row.
+    pub failures: u32,
+    /// How long, before one call tries it again.
+    pub pause: Duration,
 }
 
 /// How many connections there are and how long they live.
@@ -79,75 +159,18 @@ impl HttpConfig {
             connect_timeout: CONNECT_TIMEOUT,
             timeout: TIMEOUT,
             answer_limit_bytes: None,
-            pinned_certificate: None,
+            tls: TlsConfig::default(),
+            oauth: None,
+            retry: RetryConfig {
+                attempts: ATTEMPTS,
+                pause: RETRY_PAUSE,
+            },
+            circuit: CircuitConfig {
+                failures: CIRCUIT_FAILURES,
+                pause: CIRCUIT_PAUSE,
+            },
             pool: PoolConfig::default(),
             services: Vec::new(),
         }
-    }
-
-    /// Reads a package's `[http]` table: `base_url`, `connect_timeout_ms`, `timeout_ms`,
-    /// `answer_limit_bytes`, `pinned_certificate` (a PEM file of the package), `connections`,
-    /// `connection_age_ms`, and `operation`, see [`Effects`].
-    ///
-    /// # Errors
-    ///
-    /// All faults of the table at once.
-    pub fn from_package(package: &Package) -> Result<Self, Vec<Fault>> {
-        if package.adapter != "http" {
-            let problem = format!("says {:?}", package.adapter);
-            let remedy = "write adapter = \"http\", or serve the package by its own adapter";
-            return Err(vec![Fault::new(
-                "other-adapter",
-                "manifest.toml adapter",
-                problem,
-                remedy,
-            )]);
-        }
-        let mut faults = Vec::new();
-        let mut section = Section::new(&package.settings, "manifest.toml http");
-        let mut config = Self::new(section.text("base_url", &mut faults).unwrap_or_default());
-        let mut time = |section: &mut Section<'_>, key, usual| {
-            section
-                .optional_count(key, &mut faults)
-                .map_or(usual, Duration::from_millis)
-        };
-        config.connect_timeout = time(&mut section, "connect_timeout_ms", CONNECT_TIMEOUT);
-        config.timeout = time(&mut section, "timeout_ms", TIMEOUT);
-        config.pool.age = time(&mut section, "connection_age_ms", CONNECTION_AGE);
-        config.answer_limit_bytes = section.optional_count("answer_limit_bytes", &mut faults);
-        let connections = section.optional_count("connections", &mut faults);
-        if let Some(connections) = connections {
-            config.pool.connections = usize::try_from(connections).unwrap_or(usize::MAX);
-        }
-        if let Some(file) = section.optional_text("pinned_certificate", &mut faults) {
-            match read_certificate(package, file) {
-                Ok(der) => config.pinned_certificate = Some(der),
-                Err(fault) => faults.push(fault),
-            }
-        }
-        let effects = Effects::read(&mut section, &package.openapi, &mut faults);
-        section.finish(&mut faults);
-        let mut description = package.describe("http");
-        effects.describe(&mut description);
-        config.services = description.services;
-        if faults.is_empty() {
-            Ok(config)
-        } else {
-            Err(faults)
-        }
-    }
-}
-
-fn read_certificate(package: &Package, file: &str) -> Result<Vec<u8>, Fault> {
-    let text = package.text(file, CERTIFICATE_LIMIT_BYTES)?;
-    let mut found = CertificateDer::pem_slice_iter(text.as_bytes());
-    match (found.next(), found.next()) {
-        (Some(Ok(certificate)), None) => Ok(certificate.to_vec()),
-        _ => Err(Fault::new(
-            "certificate",
-            file,
-            "does not hold exactly one certificate in PEM",
-            "put the registry's own certificate there, without its issuers",
-        )),
     }
 }

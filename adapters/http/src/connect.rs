@@ -1,20 +1,19 @@
-//! Connections to the registry, plain or with TLS 1.3 and one pinned certificate.
+//! Connections to the registry, plain or with TLS.
 
 use std::sync::Arc;
 
 use bridge_adapter::{Body, Fault};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::client::{ClientConfig, Resumption};
-use rustls::crypto::{CryptoProvider, ring, verify_tls13_signature};
-use rustls::{CertificateError, DigitallySignedStruct, PeerIncompatible, SignatureScheme};
-use rustls_pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::client::ClientConfig;
+use rustls_pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::base::Base;
+use crate::config::TlsConfig;
+use crate::trust;
 
 /// The most bytes of an answer's head.
 const HEAD_LIMIT_BYTES: usize = 64 * 1024;
@@ -32,27 +31,21 @@ pub(crate) struct Connector {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 impl Connector {
-    pub(crate) fn new(base: Base, pin: Option<&[u8]>) -> Result<Self, Fault> {
-        let tls = match (base.tls, pin) {
-            (false, None) => None,
-            (true, Some(pin)) => Some(tls_to(&base.host, pin)?),
-            (true, None) => {
-                let remedy = "name the registry's certificate in pinned_certificate";
-                return Err(Fault::new(
-                    "no-pin",
-                    "base_url",
-                    "is https without a pinned certificate",
-                    remedy,
-                ));
+    /// Makes connections to a base. `place` is where its address stands in the settings.
+    pub(crate) fn new(base: Base, tls: &TlsConfig, place: &str) -> Result<Self, Fault> {
+        let trusts = tls.pinned_certificate.is_some() || !tls.ca_certificates.is_empty();
+        let tls = match (base.tls, trusts) {
+            (false, false) if tls.client.is_none() => None,
+            (true, true) => Some(tls_to(&base.host, tls, place)?),
+            (true, false) => {
+                let remedy = "name its certificate in pinned_certificate, or its authorities in ca_certificates";
+                let problem = "is https, and nothing says whom to trust there";
+                return Err(Fault::new("no-pin", place, problem, remedy));
             }
-            (false, Some(_)) => {
-                let remedy = "write https://, or remove pinned_certificate";
-                return Err(Fault::new(
-                    "pin-without-tls",
-                    "base_url",
-                    "is http with a pinned certificate",
-                    remedy,
-                ));
+            (false, _) => {
+                let remedy = "write https://, or remove the certificates";
+                let problem = "is http with certificates";
+                return Err(Fault::new("pin-without-tls", place, problem, remedy));
             }
         };
         Ok(Self { base, tls })
@@ -95,76 +88,19 @@ where
     Ok(sender)
 }
 
-fn tls_to(host: &str, pin: &[u8]) -> Result<(Arc<ClientConfig>, ServerName<'static>), Fault> {
+fn tls_to(
+    host: &str,
+    tls: &TlsConfig,
+    place: &str,
+) -> Result<(Arc<ClientConfig>, ServerName<'static>), Fault> {
     let fault = |problem: String| {
         Fault::new(
             "tls",
-            "base_url",
+            place,
             problem,
-            "correct host and pinned_certificate",
+            "correct the host or the certificate files",
         )
     };
     let name = ServerName::try_from(host.to_owned()).map_err(|error| fault(error.to_string()))?;
-    let provider = Arc::new(ring::default_provider());
-    let pinned = Pinned {
-        certificate: pin.to_vec(),
-        provider: Arc::clone(&provider),
-    };
-    let mut config = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .map_err(|error| fault(error.to_string()))?
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(pinned))
-        .with_no_client_auth();
-    // A resumed session would skip the look at the certificate.
-    config.resumption = Resumption::disabled();
-    Ok((Arc::new(config), name))
-}
-
-/// Accepts one certificate, byte by byte, and the holder of its key.
-#[derive(Debug)]
-struct Pinned {
-    certificate: Vec<u8>,
-    provider: Arc<CryptoProvider>,
-}
-
-impl ServerCertVerifier for Pinned {
-    fn verify_server_cert(
-        &self,
-        certificate: &CertificateDer<'_>,
-        _issuers: &[CertificateDer<'_>],
-        _name: &ServerName<'_>,
-        _ocsp: &[u8],
-        _now: UnixTime,
-    ) -> Result<ServerCertVerified, rustls::Error> {
-        if certificate.as_ref() == self.certificate {
-            return Ok(ServerCertVerified::assertion());
-        }
-        Err(CertificateError::ApplicationVerificationFailure.into())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _message: &[u8],
-        _certificate: &CertificateDer<'_>,
-        _signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        Err(PeerIncompatible::ServerDoesNotSupportTls12Or13.into())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signature: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        let algorithms = &self.provider.signature_verification_algorithms;
-        verify_tls13_signature(message, certificate, signature, algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.provider
-            .signature_verification_algorithms
-            .supported_schemes()
-    }
+    Ok((trust::client_config(tls).map_err(fault)?, name))
 }

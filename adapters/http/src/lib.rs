@@ -7,11 +7,11 @@
 //! plain HTTP, cannot be told from a cut one, and is refused.
 //!
 //! What it is **not**: it changes no body, retries nothing that may have had an effect, trusts no
-//! public certificate authority (a TLS registry is known by its exact certificate) and checks no
-//! OpenAPI document on the way.
+//! public certificate authority (a TLS registry is known by its exact certificate, or by authorities
+//! that the settings name) and checks no OpenAPI document on the way.
 //!
-//! Three nouns: the **base** (where the registry is), the **pool** (connections kept alive) and the
-//! **config** ([`HttpConfig`]).
+//! Four nouns: the **base** (where the registry is), the **pool** (connections kept alive), the
+//! **circuit** (a registry that keeps failing is left alone) and the **config** ([`HttpConfig`]).
 //!
 //! ```
 //! use bridge_adapter::Adapter;
@@ -27,14 +27,20 @@
 
 mod answer;
 mod base;
+mod circuit;
 pub mod config;
 mod connect;
 mod fields;
+mod files;
+mod identity;
+mod oauth;
 mod pool;
 mod request;
+mod retry;
 mod service;
+mod trust;
 
-pub use config::{HttpConfig, PoolConfig};
+pub use config::{HttpConfig, PoolConfig, Site, TlsConfig};
 pub use service::HttpAdapter;
 
 #[cfg(test)]

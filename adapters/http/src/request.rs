@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bridge_adapter::{AdapterError, Body, BodyError, Call, body};
+use bridge_adapter::{AdapterError, Body, BodyError, Call, Effect, body};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use http_body::{Body as _, Frame, SizeHint};
@@ -15,16 +15,31 @@ use tokio_util::sync::CancellationToken;
 use crate::base::Base;
 use crate::fields::end_to_end;
 
+/// The longest body that is kept so that its request can be made once more.
+const KEPT_BODY_BYTES: u64 = 64 * 1024;
+
 const CLIENT: HeaderName = HeaderName::from_static("x-road-client");
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-road-request-id");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
-/// A request's head, from which the request can be made once more if it has no body.
+/// A request's head, from which the request can be made once more.
 #[derive(Debug)]
 pub(crate) struct Head {
     method: Method,
     target: Uri,
     fields: HeaderMap,
+    repeatable: bool,
+}
+
+/// A request's body on its way.
+#[derive(Debug)]
+pub(crate) enum Payload {
+    /// Short enough to be sent again; perhaps empty.
+    Kept(Bytes),
+    /// To be sent once.
+    Streamed(Body),
+    /// Sent, wholly or not.
+    Gone,
 }
 
 /// What became of the request body while it was sent.
@@ -36,7 +51,11 @@ pub(crate) struct BodyFate {
 }
 
 /// Makes the head and takes the body out of a call.
-pub(crate) fn split(base: &Base, call: &mut Call) -> Result<(Head, Option<Body>), AdapterError> {
+pub(crate) fn split(
+    base: &Base,
+    effect: Effect,
+    call: &mut Call,
+) -> Result<(Head, Payload), AdapterError> {
     let target = base.target(call)?;
     let mut fields = end_to_end(std::mem::take(&mut call.fields));
     fields.insert(header::HOST, base.authority.clone());
@@ -50,40 +69,85 @@ pub(crate) fn split(base: &Base, call: &mut Call) -> Result<(Head, Option<Body>)
         insert(&mut fields, IDEMPOTENCY_KEY, &key);
     }
     let body = std::mem::replace(&mut call.body, body::empty());
-    let body = (call.body_length != Some(0) && !body.is_end_stream()).then_some(body);
-    let length = call.body_length.filter(|_| body.is_some());
-    if let Some(length) = length {
-        fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    Ok((
-        Head {
-            method: call.method.clone(),
-            target,
-            fields,
+    let payload = if call.body_length == Some(0) || body.is_end_stream() {
+        Payload::Kept(Bytes::new())
+    } else {
+        if let Some(length) = call.body_length {
+            fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        Payload::Streamed(body)
+    };
+    let head = Head {
+        method: call.method.clone(),
+        target,
+        repeatable: match effect {
+            Effect::Reads => true,
+            Effect::Stored => call.idempotency.is_some(),
+            Effect::Unknown => false,
         },
-        body,
-    ))
+        fields,
+    };
+    Ok((head, payload))
+}
+
+impl Payload {
+    /// Keeps a body that is announced to be short, so that it can be sent again.
+    pub(crate) async fn keep(&mut self, length: Option<u64>) -> Result<(), AdapterError> {
+        if length.is_none_or(|length| length > KEPT_BODY_BYTES) {
+            return Ok(());
+        }
+        match std::mem::replace(self, Self::Gone) {
+            Self::Streamed(body) => {
+                let kept = body::collect(body, KEPT_BODY_BYTES).await;
+                *self = Self::Kept(kept.map_err(AdapterError::RequestBody)?);
+            }
+            other @ (Self::Kept(_) | Self::Gone) => *self = other,
+        }
+        Ok(())
+    }
+
+    /// Whether it can be sent now.
+    pub(crate) fn is_there(&self) -> bool {
+        !matches!(self, Self::Gone)
+    }
+
+    /// Takes the body to send it; a kept one stays.
+    fn take(&mut self) -> Body {
+        match self {
+            Self::Kept(bytes) if bytes.is_empty() => body::empty(),
+            Self::Kept(bytes) => body::full(bytes.clone()),
+            Self::Streamed(_) | Self::Gone => match std::mem::replace(self, Self::Gone) {
+                Self::Streamed(body) => body,
+                Self::Kept(_) | Self::Gone => body::empty(),
+            },
+        }
+    }
 }
 
 impl Head {
-    /// Makes the request.
-    pub(crate) fn request(&self, body: Option<Body>, fate: &BodyFate) -> Request<Body> {
+    /// Makes the request. The body must be there.
+    pub(crate) fn request(&self, payload: &mut Payload, fate: &BodyFate) -> Request<Body> {
         let fate = fate.clone();
         // Without a body it is sent at once: what watches it is dropped here.
         let watched = |inner| Watched { inner, fate };
-        let body = watched(body.unwrap_or_else(body::empty)).boxed_unsync();
-        let mut request = Request::new(body);
+        let mut request = Request::new(watched(payload.take()).boxed_unsync());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.target.clone();
         *request.headers_mut() = self.fields.clone();
         request
     }
 
-    /// Whether the request may be made once more when it is not known whether it arrived.
+    /// Shows the registry an access token.
+    pub(crate) fn authorise(&mut self, credentials: HeaderValue) {
+        self.fields.insert(header::AUTHORIZATION, credentials);
+    }
+
+    /// Whether the request may be made once more when it is not known whether it arrived: it leaves
+    /// nothing behind, or the registry does the work once for its Idempotency-Key.
     ///
     /// Standard: RFC 9110 §9.2.2.
     pub(crate) fn is_repeatable(&self) -> bool {
-        self.method == Method::GET || self.method == Method::HEAD
+        self.repeatable
     }
 }
 

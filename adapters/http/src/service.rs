@@ -4,22 +4,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use bridge_adapter::{Adapter, AdapterError, Answer, Call, Description, Fault, Health, Until};
-use http::{Request, Response};
+use bridge_adapter::{
+    Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Until,
+};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
 
-use crate::answer;
 use crate::base::Base;
-use crate::config::HttpConfig;
+use crate::circuit::Circuit;
+use crate::config::{HttpConfig, RetryConfig};
 use crate::connect::Connector;
+use crate::oauth::{Token, Tokens};
 use crate::pool::{Lease, Pool};
-use crate::request::{self, BodyFate, Head};
+use crate::request::{self, BodyFate, Head, Payload};
+use crate::{answer, retry};
 
 /// How long the health check may take.
 const HEALTH_TIME: Duration = Duration::from_secs(2);
 
 type Sent = Result<Response<Incoming>, TrySendError<Request<bridge_adapter::Body>>>;
+type Begun = (Response<Incoming>, Lease);
 
 /// Serves a registry that speaks HTTP.
 #[derive(Debug)]
@@ -27,6 +32,9 @@ pub struct HttpAdapter {
     description: Description,
     timeout: Duration,
     answer_limit_bytes: Option<u64>,
+    retry: RetryConfig,
+    tokens: Option<Tokens>,
+    circuit: Circuit,
     pool: Arc<Pool>,
 }
 
@@ -41,8 +49,14 @@ impl HttpAdapter {
             let remedy = "write http://host:port/path or https://host:port/path";
             vec![Fault::new("base-url", "base_url", problem, remedy)]
         })?;
-        let connector = Connector::new(base, config.pinned_certificate.as_deref());
-        let pool = Pool::new(connector.map_err(|fault| vec![fault])?, &config);
+        let registry = format!("{}:{}", base.host, base.port);
+        let connector =
+            Connector::new(base, &config.tls, "base_url").map_err(|fault| vec![fault])?;
+        let tokens = config
+            .oauth
+            .clone()
+            .map(|oauth| Tokens::new(oauth, "oauth"));
+        let pool = Pool::new(connector, &config);
         Ok(Self {
             description: Description {
                 adapter: "http",
@@ -50,20 +64,88 @@ impl HttpAdapter {
             },
             timeout: config.timeout,
             answer_limit_bytes: config.answer_limit_bytes,
+            retry: config.retry,
+            tokens: tokens.transpose().map_err(|fault| vec![fault])?,
+            circuit: Circuit::new(registry, config.circuit, config.timeout),
             pool: Arc::new(pool),
         })
+    }
+
+    /// The beginning of an answer, from one attempt or several.
+    async fn begun(
+        &self,
+        (head, payload): (&mut Head, &mut Payload),
+        until: &Until,
+    ) -> Result<Begun, AdapterError> {
+        let mut made: u32 = 0;
+        let mut worst: Option<AdapterError> = None;
+        loop {
+            made = made.saturating_add(1);
+            let error = match self.welcomed((head, payload), until).await {
+                Ok(begun) => return Ok(begun),
+                Err(error) => error,
+            };
+            let passing = retry::is_passing(&error);
+            // What an attempt may have done is not undone by a later one that did not arrive.
+            let error = match worst {
+                Some(worst) if error.is_without_effect() => worst,
+                Some(_) | None => error,
+            };
+            let again = passing && head.is_repeatable() && payload.is_there();
+            if !again || !retry::pause(&self.retry, made, until).await {
+                return Err(error);
+            }
+            worst = (!error.is_without_effect()).then_some(error);
+        }
+    }
+
+    /// Sends a request, with a token where one is needed, and once more with another one if the
+    /// registry refuses the first: it has done nothing then.
+    async fn welcomed(
+        &self,
+        (head, payload): (&mut Head, &mut Payload),
+        until: &Until,
+    ) -> Result<Begun, AdapterError> {
+        let Some(tokens) = &self.tokens else {
+            return self.send((head, payload), until).await;
+        };
+        let token = tokens.current(until).await?;
+        let begun = self.shown(&token, (head, payload), until).await?;
+        if begun.0.status() != StatusCode::UNAUTHORIZED {
+            return Ok(begun);
+        }
+        drop(begun);
+        let other = tokens.instead_of(&token, until).await?;
+        if let Some(other) = other.filter(|_| payload.is_there()) {
+            let begun = self.shown(&other, (head, payload), until).await?;
+            if begun.0.status() != StatusCode::UNAUTHORIZED {
+                return Ok(begun);
+            }
+        }
+        // The caller can do nothing about the node's own credentials.
+        let reason = "it refuses this node's access token".to_owned();
+        Err(AdapterError::Failed { reason })
+    }
+
+    async fn shown(
+        &self,
+        token: &Token,
+        (head, payload): (&mut Head, &mut Payload),
+        until: &Until,
+    ) -> Result<Begun, AdapterError> {
+        head.authorise(token.credentials.clone());
+        self.send((head, payload), until).await
     }
 
     /// Sends a request on a kept connection, or on a fresh one if that turns out to be closed.
     async fn send(
         &self,
-        (head, body): (&Head, Option<bridge_adapter::Body>),
+        (head, payload): (&Head, &mut Payload),
         until: &Until,
-    ) -> Result<(Response<Incoming>, Lease), AdapterError> {
+    ) -> Result<Begun, AdapterError> {
         let fate = BodyFate::default();
-        let repeatable = body.is_none() && head.is_repeatable();
         let mut lease = self.pool.lease(until).await?;
-        let request = head.request(body, &fate);
+        let request = head.request(payload, &fate);
         let failure = match until
             .bound(self.answered(&mut lease, request, &fate))
             .await??
@@ -71,11 +153,11 @@ impl HttpAdapter {
             Ok(response) => return Ok((response, lease)),
             Err(failure) => failure,
         };
+        let mut sent = false;
         let again = unsent(failure, &fate).or_else(|error| {
-            let lost = matches!(error, AdapterError::Cut { .. });
-            let request = || head.request(None, &fate);
-            if lost && repeatable {
-                Ok(request())
+            sent = matches!(error, AdapterError::Cut { .. });
+            if sent && head.is_repeatable() && payload.is_there() {
+                Ok(head.request(payload, &fate))
             } else {
                 Err(error)
             }
@@ -87,7 +169,14 @@ impl HttpAdapter {
             Err(error) => return Err(error),
         };
         drop(lease);
-        let mut lease = self.pool.fresh(until).await?;
+        let mut lease = match self.pool.fresh(until).await {
+            Ok(lease) => lease,
+            Err(error) if sent && error.is_without_effect() => {
+                let source = Some(error.into());
+                return Err(AdapterError::Cut { source });
+            }
+            Err(error) => return Err(error),
+        };
         match until
             .bound(self.answered(&mut lease, again, &fate))
             .await??
@@ -98,9 +187,7 @@ impl HttpAdapter {
                 .unwrap_or(AdapterError::Cut { source: None })),
         }
     }
-}
 
-impl HttpAdapter {
     /// The beginning of an answer. A large request may take its time, the registry may not.
     async fn answered(
         &self,
@@ -114,6 +201,22 @@ impl HttpAdapter {
             () = fate.sent_since(self.timeout) => Err(AdapterError::TimedOut),
         }
     }
+
+    fn effect(&self, call: &Call) -> Effect {
+        let mut services = self.description.services.iter();
+        let own = services.find(|service| service.code == call.service.code());
+        let endpoints = own.map_or(&[][..], |service| &service.endpoints);
+        Effect::of_call(endpoints, &call.method, &call.segments)
+    }
+
+    async fn reachable(&self) -> Result<(), AdapterError> {
+        let until = Until::after(HEALTH_TIME);
+        if let Some(tokens) = &self.tokens {
+            tokens.current(&until).await?;
+        }
+        self.pool.fresh(&until).await?.give_back();
+        Ok(())
+    }
 }
 
 #[async_trait]
@@ -123,11 +226,11 @@ impl Adapter for HttpAdapter {
     }
 
     async fn health(&self) -> Health {
-        match self.pool.fresh(&Until::after(HEALTH_TIME)).await {
-            Ok(lease) => {
-                lease.give_back();
-                Health::Ready
-            }
+        if let Some(reason) = self.circuit.trouble() {
+            return Health::NotReady { reason };
+        }
+        match self.reachable().await {
+            Ok(()) => Health::Ready,
             Err(error) => Health::NotReady {
                 reason: error.to_string(),
             },
@@ -136,14 +239,17 @@ impl Adapter for HttpAdapter {
 
     async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
         let until = Until::of(&call);
-        let (head, body) = request::split(&self.pool.connector.base, &mut call)?;
-        let (response, lease) = self.send((&head, body), &until).await?;
-        answer::from_response(
-            &call.method,
-            response,
-            lease,
-            (self.answer_limit_bytes, until),
-        )
+        let base = &self.pool.connector.base;
+        let (mut head, mut payload) = request::split(base, self.effect(&call), &mut call)?;
+        let passed = self.circuit.pass()?;
+        if self.tokens.is_some() || head.is_repeatable() {
+            until.bound(payload.keep(call.body_length)).await??;
+        }
+        let begun = self.begun((&mut head, &mut payload), &until).await;
+        passed.note(&begun);
+        let (response, lease) = begun?;
+        let bounds = (self.answer_limit_bytes, until);
+        answer::from_response(&call.method, response, lease, bounds)
     }
 }
 

@@ -15,7 +15,12 @@ use tokio_util::sync::CancellationToken;
 use super::*;
 use server::{LARGE, Server};
 
+mod authority;
+mod circuits;
+mod oauth;
+mod retries;
 mod server;
+mod tls;
 
 fn probe(path: &str) -> Probe {
     let service = "AZ/GOV/1001/POPULATION/person".parse().unwrap();
@@ -377,6 +382,13 @@ async fn the_battery_holds() {
     }
 }
 
+fn pinned_to(der: &CertificateDer<'_>) -> TlsConfig {
+    TlsConfig {
+        pinned_certificate: Some(der.to_vec()),
+        ..TlsConfig::default()
+    }
+}
+
 fn identity() -> (CertificateDer<'static>, tokio_rustls::TlsAcceptor) {
     let made = rcgen::generate_simple_self_signed(vec!["registry.internal".to_owned()]).unwrap();
     let certificate = made.cert.der().clone();
@@ -397,7 +409,7 @@ async fn tls_takes_the_pinned_certificate_and_no_other() {
     let server = Server::start_tls(acceptor).await;
     let url = server.url().replace("http://", "https://");
     let pinned = |der: &CertificateDer<'_>| HttpConfig {
-        pinned_certificate: Some(der.to_vec()),
+        tls: pinned_to(der),
         ..HttpConfig::new(url.clone())
     };
     let right = HttpAdapter::new(pinned(&certificate)).unwrap();
@@ -435,10 +447,10 @@ fn wrong_settings_are_refused_by_name() {
         code(HttpConfig::new("https://registry.internal/")),
         "no-pin"
     );
-    let pin = Some(vec![1]);
+    let (certificate, _) = identity();
     assert_eq!(
         code(HttpConfig {
-            pinned_certificate: pin,
+            tls: pinned_to(&certificate),
             ..HttpConfig::new("http://a/")
         }),
         "pin-without-tls"
@@ -484,7 +496,7 @@ fn a_package_gives_the_settings_or_all_faults() {
             format!("{manifest}{http}"),
         )
         .unwrap();
-        HttpConfig::from_package(&Package::load(folder.path()).unwrap())
+        HttpConfig::from_package(&Package::load(folder.path()).unwrap(), None)
     };
     let sound =
         config("base_url = \"http://127.0.0.1:1/\"\ntimeout_ms = 500\nconnections = 2\n").unwrap();
@@ -493,5 +505,7 @@ fn a_package_gives_the_settings_or_all_faults() {
     let faults: Vec<Fault> =
         config("timeout_ms = 0\npinned_certificate = \"none.pem\"\nretries = 3\n").unwrap_err();
     let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
-    assert_eq!(codes, ["missing-key", "wrong-value", "file", "unknown-key"]);
+    assert_eq!(codes, ["wrong-value", "file", "unknown-key", "missing-key"]);
+    let lines: Vec<Option<u64>> = faults.iter().map(|fault| fault.line).collect();
+    assert_eq!(lines, [Some(9), None, Some(11), Some(8)]);
 }

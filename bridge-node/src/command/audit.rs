@@ -4,7 +4,6 @@ use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use bridge_certs::read_secret_file;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use clap::{Args, Subcommand};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -23,6 +22,7 @@ mod mirror;
 mod receipt;
 mod reconcile;
 mod stamps;
+mod verify;
 
 /// Commands about journals.
 #[derive(Debug, Subcommand)]
@@ -30,25 +30,9 @@ pub(super) enum Command {
     /// Re-derive a journal from its files, and the closed ones beside it: every leaf, tree, checkpoint and, with the key,
     /// every evidence.
     #[command(
-        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key --time-trust trust/time.pem\n  bridge-node audit verify https://log.example.az/1001 --ca authorities.pem --key VKEY\n\nA mirror (an address or a folder with tile/entries) has leaves, tiles and a checkpoint: all of them are checked.\nExit code 2: the journal does not verify; each finding is one line."
+        after_help = "Examples:\n  bridge-node audit verify data/journal\n  bridge-node audit verify data/journal --evidence-key keys/evidence.key --time-trust trust/time.pem\n  bridge-node audit verify data/journal --directory directory.json\n  bridge-node audit verify https://log.example.az/1001 --ca authorities.pem --key VKEY\n\nA mirror (an address or a folder with tile/entries) has leaves, tiles and a checkpoint: all of them are checked.\nExit code 2: the journal does not verify; each finding is one line."
     )]
-    Verify {
-        /// The journal's folder, live or a copy; or a mirror's folder or address, http or https.
-        #[arg(value_name = "JOURNAL")]
-        folder: PathBuf,
-        /// Also decrypt and check the evidence.
-        #[arg(long, value_name = "FILE")]
-        evidence_key: Option<PathBuf>,
-        /// The journal's verifier key, as the directory gives it; else the one in the folder is used and printed.
-        #[arg(long, value_name = "VKEY")]
-        key: Option<String>,
-        /// Also check every time-stamp: PEM file of the authorities of time-stamping authorities.
-        #[arg(long, value_name = "FILE")]
-        time_trust: Option<PathBuf>,
-        /// PEM file of the authorities that vouch for a mirror's web server.
-        #[arg(long, value_name = "FILE")]
-        ca: Option<PathBuf>,
-    },
+    Verify(Box<verify::Verify>),
     #[command(after_help = "Example:\n  bridge-node audit mirror data/journal /srv/www/log")]
     Mirror(mirror::Mirror),
     #[command(
@@ -56,7 +40,7 @@ pub(super) enum Command {
     )]
     Fetch(Box<fetch::Fetch>),
     #[command(
-        after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
+        after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile --peer AZ/GOV/1001/NODE1 --config node.toml --officer officer-1 --officer-key officer.key\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
     )]
     Reconcile(Box<reconcile::Reconcile>),
     #[command(
@@ -141,39 +125,7 @@ const PROGRESS_EVERY: Duration = Duration::from_millis(500);
 
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Verify {
-            folder,
-            evidence_key,
-            key,
-            time_trust,
-            ca,
-        } if mirror::is_mirror(&folder) => {
-            if evidence_key.is_some() || time_trust.is_some() {
-                return Err(Failure::Usage(hint(
-                    "a mirror has neither evidence nor time-stamps",
-                    "give the journal's folder, or leave out --evidence-key and --time-trust",
-                )));
-            }
-            mirror::verify(&folder, key.as_deref(), ca.as_deref())
-        }
-        Command::Verify {
-            folder,
-            evidence_key,
-            key,
-            time_trust,
-            ..
-        } => {
-            verify(&folder, evidence_key.as_deref(), key)?;
-            let earlier = earlier(&folder)?;
-            for folder in &earlier {
-                verify(folder, evidence_key.as_deref(), None)?;
-            }
-            let Some(trust) = time_trust else {
-                return Ok(());
-            };
-            let mut folders = std::iter::once(&folder).chain(&earlier);
-            folders.try_for_each(|folder| stamps::check(folder, &trust))
-        }
+        Command::Verify(verify) => verify.run(),
         Command::Mirror(mirror) => mirror.run(),
         Command::Fetch(fetch) => fetch.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
@@ -217,57 +169,6 @@ impl Search {
         let found = self.access.ask(&format!("/search?{}", query.join("&")))?;
         print_hits(&found, self.json);
         Ok(())
-    }
-}
-
-/// The closed logs beside a node's journal, newest first.
-fn earlier(journal: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let Some(data) = journal.parent().filter(|_| journal.ends_with("journal")) else {
-        return Ok(Vec::new());
-    };
-    let closed = crate::epochs::closed(data);
-    let closed = closed.map_err(|error| Failure::failed(&data.display().to_string(), &error))?;
-    Ok(closed.into_iter().rev().map(|(_, folder)| folder).collect())
-}
-
-/// Verifies a folder and says what it found.
-fn verify(folder: &Path, evidence_key: Option<&Path>, key: Option<String>) -> Result<(), Failure> {
-    journal_folder(folder)?;
-    let evidence_key = evidence_key
-        .map(|path| read_secret_file(path).map(|secret| *secret))
-        .transpose()
-        .map_err(|error| Failure::failed("evidence key", &error))?;
-    let trusted = key.is_some();
-    let options = bridge_verify::Options {
-        evidence_key,
-        vkey: key,
-    };
-    let mut progress = Progress::new();
-    match bridge_verify::verify(folder, &options, &mut |at| progress.leaves(at.leaves)) {
-        Ok(report) => {
-            let evidence = if options.evidence_key.is_some() {
-                format!(", {} evidence records opened", report.evidence_opened)
-            } else {
-                String::new()
-            };
-            say(format_args!(
-                "{}: verified: {} leaves, {} checkpoints{evidence}",
-                report.origin, report.leaves, report.checkpoints
-            ));
-            if report.stamps > 0 {
-                say(format_args!(
-                    "{} time-stamps over {} leaves",
-                    report.stamps, report.stamped_leaves
-                ));
-            }
-            if !trusted {
-                say(
-                    "the verifier key was taken from the folder; compare it with the directory or give --key",
-                );
-            }
-            Ok(())
-        }
-        Err(findings) => Err(not_genuine(folder, &findings)),
     }
 }
 

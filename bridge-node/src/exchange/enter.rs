@@ -20,6 +20,7 @@ use uuid::Uuid;
 use super::about::{About, Reader, Refused};
 use crate::callers::owns;
 use crate::framing::{Doubt, is_malformed};
+use crate::gate::Place;
 use crate::metrics::Limit;
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
@@ -96,6 +97,20 @@ impl Arrival {
             share: Arc::default(),
         }
     }
+
+    /// Finds a place for the exchange before anything is read or a task is begun. On a connection whose party is known the
+    /// party's share is judged here too: a flood of one party costs no more than that of all.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Node::admit`] and [`Node::share`].
+    pub fn admitted(&self, node: &Node, side: Side) -> Result<Place, Refusal> {
+        let admitted = node.admit(side)?;
+        if let Some(party) = self.connection.visitor.party() {
+            place(node, side, &party, &self.share)?;
+        }
+        Ok(admitted)
+    }
 }
 
 // === impl Asked ===
@@ -159,10 +174,9 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
     } = arrival;
     let mut about = About::new(Side::Consumer, reader);
     let (parts, body) = request.into_parts();
-    let (asked, caller) =
-        head(node, &connection, &parts, &mut about).map_err(|refusal| about.refuse(refusal))?;
+    let (asked, caller) = head(node, &connection, &share, &parts, &mut about)
+        .map_err(|refusal| about.refuse(refusal))?;
     let owner = caller.client.to_string();
-    place(node, Side::Consumer, &owner, &share).map_err(|refusal| about.refuse(refusal))?;
     if !METHODS.contains(&parts.method.as_str()) {
         return Err(about.refuse(Refusal::Request(RequestFault::Method)));
     }
@@ -192,6 +206,7 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
 fn head(
     node: &Node,
     connection: &Connection,
+    share: &OnceLock<Share>,
     parts: &Parts,
     about: &mut About,
 ) -> Result<(Asked, CallerFields), Refusal> {
@@ -203,6 +218,7 @@ fn head(
         node.house.metrics.reached(Limit::Connections);
         return Err(Refusal::Node(NodeFault::Overloaded));
     }
+    place(node, Side::Consumer, &known.name, share)?;
     let caller = read_caller_fields(&parts.headers).map_err(Refusal::Field)?;
     owns(&known, &caller.client)?;
     about.client = Some(caller.client.clone());
@@ -269,8 +285,11 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
     })
 }
 
-/// Takes a place of the party's share, kept for as long as somebody waits for the exchange.
+/// Takes a place of the party's share, unless the connection has one, kept for as long as somebody waits for the exchange.
 fn place(node: &Node, side: Side, party: &str, share: &OnceLock<Share>) -> Result<(), Refusal> {
+    if share.get().is_some() {
+        return Ok(());
+    }
     share
         .set(node.share(side, party)?)
         .map_err(|_twice| Refusal::Node(NodeFault::Internal))

@@ -1,5 +1,6 @@
 //! What a check found: where, what is wrong, and what that means.
 
+use crate::epoch::JointFault;
 use crate::evidence::EvidenceFault;
 use crate::folder::FolderFault;
 use crate::index::IndexFault;
@@ -75,6 +76,9 @@ pub enum Finding {
         /// What is wrong.
         fault: NoteFault,
     },
+    /// What stands between this log and the one before, or the next.
+    #[error("the joint of two logs: {0}")]
+    Joint(JointFault),
     /// A time-stamp, or the checkpoint beside it.
     #[error("{file}: {fault}")]
     Stamp {

@@ -58,6 +58,7 @@ pub(crate) struct Leaf<'a> {
     pub(crate) mode: Option<Mode>,
     pub(crate) evidence: Option<Hash>,
     pub(crate) subjects: usize,
+    pub(crate) keyid: Option<Text<'a>>,
     pub(crate) facts: Vec<(Text<'a>, Text<'a>)>,
 }
 
@@ -110,6 +111,7 @@ impl<'a> Leaf<'a> {
             mode: None,
             evidence: None,
             subjects: 0,
+            keyid: None,
             facts: Vec::new(),
         }
     }
@@ -163,8 +165,9 @@ impl<'a> Leaf<'a> {
             "subjects" => {
                 self.subjects = array(cursor, name, |cursor| digest::<32>(cursor, name).map(drop))?;
             }
+            "keyid" => self.keyid = Some(cursor.string()?),
             "facts" => self.facts = facts(cursor)?,
-            // endpoint, purpose, basis, keyid, peer_keyid
+            // endpoint, purpose, basis, peer_keyid
             _ => drop(cursor.string()?),
         }
         Ok(())

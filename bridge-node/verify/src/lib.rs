@@ -25,6 +25,7 @@
 use std::path::Path;
 
 mod bytes;
+mod epoch;
 mod evidence;
 mod finding;
 mod folder;
@@ -45,6 +46,7 @@ mod tile;
 mod tree;
 mod walk;
 
+pub use epoch::{ExchangeKey, Follows, JointFault};
 pub use evidence::EvidenceFault;
 pub use finding::{FINDINGS_LIMIT, Finding};
 pub use folder::FolderFault;
@@ -72,6 +74,16 @@ pub struct Options {
     /// The verifier key as the directory lists it. Without it the key in the file `origin` is believed,
     /// which whoever writes the folder can exchange.
     pub vkey: Option<String>,
+    /// The witnesses that are known, and how many of them must have cosigned; none of them if nobody is known.
+    pub witnesses: Vec<Cosigner>,
+    /// How many of them must have cosigned the newest checkpoint that the folder shows as cosigned.
+    pub quorum: usize,
+    /// The exchange keys of the node; without any, the signature of what the first leaf says of the log before is not checked.
+    pub exchange_keys: Vec<ExchangeKey>,
+    /// What the first leaf of the next log says of this one.
+    pub followed_by: Option<Follows>,
+    /// Whether a log lies before this one: then its first leaf must say so.
+    pub is_later: bool,
 }
 
 impl std::fmt::Debug for Options {
@@ -81,6 +93,11 @@ impl std::fmt::Debug for Options {
             .debug_struct("Options")
             .field("evidence_key", &evidence_key)
             .field("vkey", &self.vkey)
+            .field("witnesses", &self.witnesses)
+            .field("quorum", &self.quorum)
+            .field("exchange_keys", &self.exchange_keys)
+            .field("followed_by", &self.followed_by)
+            .field("is_later", &self.is_later)
             .finish()
     }
 }
@@ -90,6 +107,8 @@ impl std::fmt::Debug for Options {
 pub struct Report {
     /// The log's name.
     pub origin: String,
+    /// The key by which it was checked.
+    pub vkey: String,
     /// Leaves under a commit.
     pub leaves: u64,
     /// Root of the tree over all of them.
@@ -104,6 +123,12 @@ pub struct Report {
     pub checkpoints: u64,
     /// Leaves under the newest of them; the rest is only as safe as the disk.
     pub signed_leaves: u64,
+    /// Leaves under the newest checkpoint that is shown as cosigned, in the file `cosigned`.
+    pub cosigned_leaves: u64,
+    /// Which of the known witnesses cosigned it, each with its time in Unix seconds.
+    pub cosigned: Vec<(String, u64)>,
+    /// What its first leaf says of the log before, if it follows another.
+    pub follows: Option<Follows>,
     /// Time-stamps over those checkpoints whose imprint is right; whether their authorities may be believed is judged elsewhere.
     pub stamps: u64,
     /// Leaves under the newest stamped checkpoint.

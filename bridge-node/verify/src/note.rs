@@ -57,6 +57,14 @@ pub enum NoteFault {
         /// Leaves in the journal.
         held: u64,
     },
+    /// Too few of the known witnesses signed.
+    #[error("{found} of the known witnesses cosigned the checkpoint, {wanted} are needed")]
+    Cosignatures {
+        /// Whose cosignatures hold.
+        found: usize,
+        /// How many should.
+        wanted: usize,
+    },
     /// The file shows a checkpoint that newer ones have replaced long ago.
     #[error(
         "this checkpoint of {size} leaves is not the newest, which is of {newest}: an old file was put back"
@@ -341,7 +349,7 @@ fn check_origin(origin: &str) -> Result<(), KeyFault> {
 pub(crate) const NOTE_LIMIT_BYTES: usize = 8192;
 
 /// The longest note with cosignatures that is read.
-const COSIGNED_LIMIT_BYTES: usize = 64 * 1024;
+pub(crate) const COSIGNED_LIMIT_BYTES: usize = 64 * 1024;
 
 /// The longest verifier key that is read.
 pub(crate) const VKEY_LIMIT_BYTES: usize = 2048 + 64;

@@ -18,12 +18,14 @@ use crate::{Options, Progress, Report, Seen};
 mod batch;
 mod beside;
 mod exchanges;
+mod joints;
 mod segment;
 mod stage;
 mod stamps;
 
 use beside::Indexed;
 use exchanges::Exchanges;
+use joints::Joints;
 
 /// What is known of the log up to the last commit that was read.
 pub(crate) struct Walk<'a> {
@@ -45,6 +47,7 @@ pub(crate) struct Walk<'a> {
     size_drift: u64,
     told: Told,
     published: Option<Published>,
+    joints: Joints<'a>,
     /// Whether the last segment may end in the pieces of a write.
     open_ended: bool,
     newest_note_size: u64,
@@ -85,7 +88,7 @@ struct Shown {
 /// Checks a whole folder.
 pub(crate) fn run<'a>(
     folder: &'a Path,
-    options: &Options,
+    options: &'a Options,
     progress: &mut dyn FnMut(Progress),
     mut each: Option<Each<'a>>,
 ) -> Result<Report, Vec<Finding>> {
@@ -96,6 +99,12 @@ pub(crate) fn run<'a>(
     // The published checkpoint first, then the lists, then the segments: a node that writes meanwhile
     // writes in the other order, so that nothing seen early can lack what it rests on.
     let published = read_published(folder, &key, &mut findings);
+    let mut report = Report {
+        origin: key.origin().to_owned(),
+        vkey: key.vkey().to_owned(),
+        ..Report::default()
+    };
+    let joints = Joints::read(folder, &key, options, (&mut report, &mut findings));
     if let Some(each) = &mut each {
         each(Seen::Log {
             origin: key.origin(),
@@ -111,10 +120,7 @@ pub(crate) fn run<'a>(
         evidence_key: options.evidence_key.as_ref().and_then(aead_key),
         layout,
         findings,
-        report: Report {
-            origin: key.origin().to_owned(),
-            ..Report::default()
-        },
+        report,
         key,
         tree: Tree::default(),
         tree_known: true,
@@ -124,6 +130,7 @@ pub(crate) fn run<'a>(
         size_drift: 0,
         told: Told::default(),
         published,
+        joints,
         open_ended: false,
         newest_note_size: 0,
         exchanges: Exchanges::default(),
@@ -184,6 +191,7 @@ impl Walk<'_> {
             self.erased_finding(index, first);
         }
         self.finish_published();
+        self.finish_joints();
         self.finish_stamps();
         if self.tree_known {
             self.layout

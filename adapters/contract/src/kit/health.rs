@@ -67,7 +67,7 @@ async fn in_time(bench: &Bench) -> Judged {
 
 async fn ready(bench: &Bench) -> Judged {
     match asked(bench).await {
-        Some(Health::Ready) => Ok(()),
+        Some(Health::Ready | Health::Alarmed { .. }) => Ok(()),
         Some(Health::NotReady { reason }) => broken(format!("not ready: {reason}")),
         None => Err(absent("there is no answer (health.in-time)")),
     }

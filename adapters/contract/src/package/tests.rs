@@ -80,13 +80,27 @@ fn an_unknown_adapter_lists_the_known_ones() {
     );
     let faults = package.unwrap_err();
     assert_eq!(faults[0].code, "unknown-adapter");
-    assert_eq!(faults[0].remedy, "write one of: sql, http");
+    assert_eq!(faults[0].remedy, "write one of: sql, http, file");
 }
 
 #[test]
 fn broken_syntax_is_placed_by_line() {
     let (_folder, package) = package("version = 1\nname = \n", OPENAPI);
-    assert_eq!(package.unwrap_err()[0].place, "manifest.toml line 2");
+    assert_eq!(package.unwrap_err()[0].at(), "manifest.toml:2");
+    let (_folder, package) = self::package(SOUND, "{\n\n]");
+    assert_eq!(package.unwrap_err()[0].at(), "openapi.json:3");
+}
+
+#[test]
+fn faults_of_the_manifest_name_their_line() {
+    let manifest = SOUND.replace("[sql]\n", "tilte = 1\n[sql]\n");
+    let (_folder, package) = package(&manifest, OPENAPI);
+    let faults = package.unwrap_err();
+    assert_eq!(faults[0].at(), "manifest.toml:8 service[1].tilte");
+    let (_folder, package) = self::package(SOUND, OPENAPI);
+    let of_adapter = Fault::new("c", "manifest.toml sql.operation", "p", "r");
+    let located = package.unwrap().locate(vec![of_adapter]);
+    assert_eq!(located[0].at(), "manifest.toml:8 sql.operation");
 }
 
 #[test]

@@ -140,3 +140,23 @@ fn all_faults_of_a_scenario_come_at_once() {
         ]
     );
 }
+
+#[test]
+fn a_scenario_says_who_is_in_a_group_and_for_whom_a_step_is() {
+    let text = SCENARIO_TEXT
+        .replace("[[step]]\ntitle = \"found\"", "groups.all = [\"AZ/GOV/2001/TAX\"]\n[[step]]\ntitle = \"found\"\nuser_id = \"AZ1AB2C3D\"\nrepresented_party = \"NGO/77\"");
+    let (_folder, _package, scenario) = load(&text);
+    let scenario = scenario.unwrap();
+    let tax = "AZ/GOV/2001/TAX".parse().unwrap();
+    assert_eq!(scenario.groups, [("all".to_owned(), vec![tax])]);
+    let facts = scenario.steps[0].probe.call(CancellationToken::new()).facts;
+    assert_eq!(facts.user_id.as_deref(), Some("AZ1AB2C3D"));
+    assert_eq!(facts.represented_party.as_deref(), Some("NGO/77"));
+    let wrong = text.replace("[\"AZ/GOV/2001/TAX\"]\n", "[\"AZ/GOV\"]\ngroups.none = 1\n");
+    let (_folder, _package, scenario) = load(&wrong);
+    let places: Vec<String> = scenario.unwrap_err().into_iter().map(|f| f.place).collect();
+    assert_eq!(
+        places,
+        ["scenario.toml groups.all", "scenario.toml groups.none"]
+    );
+}

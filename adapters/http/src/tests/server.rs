@@ -16,13 +16,21 @@ pub(super) struct Server {
     connections: Arc<AtomicUsize>,
 }
 
+/// What a server does with a request's head and body; `None` closes the connection.
+pub(super) type Script = Arc<dyn Fn(&str, &str) -> Option<Vec<u8>> + Send + Sync>;
+
 impl Server {
     pub(super) async fn start() -> Self {
-        Self::listen(None).await
+        Self::listen(None, None).await
+    }
+
+    /// A server that does what the test says.
+    pub(super) async fn scripted(acceptor: Option<TlsAcceptor>, script: Script) -> Self {
+        Self::listen(acceptor, Some(script)).await
     }
 
     pub(super) async fn start_tls(acceptor: TlsAcceptor) -> Self {
-        Self::listen(Some(acceptor)).await
+        Self::listen(Some(acceptor), None).await
     }
 
     /// How many connections were made so far.
@@ -34,7 +42,7 @@ impl Server {
         format!("http://{}/base/{{service}}", self.address)
     }
 
-    async fn listen(acceptor: Option<TlsAcceptor>) -> Self {
+    async fn listen(acceptor: Option<TlsAcceptor>, script: Option<Script>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let connections = Arc::new(AtomicUsize::new(0));
@@ -42,7 +50,7 @@ impl Server {
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 count.fetch_add(1, Ordering::SeqCst);
-                tokio::spawn(greet(stream, acceptor.clone()));
+                tokio::spawn(greet(stream, acceptor.clone(), script.clone()));
             }
         });
         Self {
@@ -52,13 +60,27 @@ impl Server {
     }
 }
 
-async fn greet(stream: TcpStream, acceptor: Option<TlsAcceptor>) {
+async fn greet(stream: TcpStream, acceptor: Option<TlsAcceptor>, script: Option<Script>) {
     let Some(acceptor) = acceptor else {
-        return serve(stream).await;
+        return served(stream, script).await;
     };
     if let Ok(stream) = acceptor.accept(stream).await {
-        serve(stream).await;
+        served(stream, script).await;
     }
+}
+
+async fn served<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S, script: Option<Script>) {
+    let Some(script) = script else {
+        return serve(stream).await;
+    };
+    let mut buffer = Vec::new();
+    while let Some((head, body)) = read_request(&mut stream, &mut buffer).await {
+        match script(&head, &String::from_utf8_lossy(&body)) {
+            Some(bytes) => write(&mut stream, &bytes).await,
+            None => return,
+        }
+    }
+    let _closed = stream.shutdown().await;
 }
 
 async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
@@ -103,7 +125,7 @@ async fn serve<S: AsyncRead + AsyncWrite + Unpin>(mut stream: S) {
     }
 }
 
-fn ok(body: &[u8]) -> Vec<u8> {
+pub(super) fn ok(body: &[u8]) -> Vec<u8> {
     let head = format!(
         "HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n",
         body.len()

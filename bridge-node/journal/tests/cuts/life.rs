@@ -189,6 +189,7 @@ pub(crate) fn judge(disk: &Recording, journal: &Journal) -> Result<Report, Strin
     let options = Options {
         evidence_key: Some(EVIDENCE_KEY),
         vkey: Some(journal.vkey().to_owned()),
+        ..Options::default()
     };
     verify(folder.path(), &options, &mut |_| {}).map_err(|findings| {
         let findings: Vec<String> = findings.iter().map(ToString::to_string).collect();

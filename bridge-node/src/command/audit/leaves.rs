@@ -83,6 +83,7 @@ impl Leaves {
         let options = Options {
             evidence_key: None,
             vkey: self.key.clone(),
+            ..Options::default()
         };
         let mut progress = Progress::new();
         let verified = bridge_verify::verify_each(

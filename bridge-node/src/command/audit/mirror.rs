@@ -38,6 +38,7 @@ impl Mirror {
         let options = Options {
             evidence_key: None,
             vkey: self.key,
+            ..Options::default()
         };
         let mut progress = Progress::new();
         let verified = bridge_verify::verify_each(

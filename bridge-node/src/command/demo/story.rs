@@ -231,6 +231,7 @@ pub(super) fn verify(teller: Teller, world: &World, tally: &mut Tally) -> Result
         let options = bridge_verify::Options {
             evidence_key: Some(*secret),
             vkey: None,
+            ..bridge_verify::Options::default()
         };
         let report =
             bridge_verify::verify(&agency.folder.join("data/journal"), &options, &mut |_| {})

@@ -54,6 +54,20 @@ pub enum LeafFault {
         /// The version it states.
         version: u64,
     },
+    /// The beginning of a log is not written as one.
+    #[error("it does not say which log this one follows as the format writes it")]
+    EpochForm,
+    /// The beginning is that of another log.
+    #[error(
+        "it is the beginning of a log with another key than this one's: it was taken from elsewhere"
+    )]
+    EpochKey,
+    /// The log that is named as the one before can't be it.
+    #[error("it names a log before this one that is of another node, or not earlier")]
+    EpochOrder,
+    /// A log begins in its middle.
+    #[error("it is the beginning of a log, and not its first leaf")]
+    EpochPlace,
     /// The leaf's time is before that of the leaf before.
     #[error(
         "its time {time} ms is before {before} ms of the leaf before it: leaves stand out of order"

@@ -36,7 +36,7 @@ pub(super) fn read(
         let vkey = shown_vkey(path).and_then(|shown| wanted(&plan.vkeys, &shown));
         let options = Options {
             vkey,
-            evidence_key: None,
+            ..Options::default()
         };
         let mut at = |at: Progress| step(at.leaves);
         let read = verify_each(path, &options, &mut at, &mut |seen| taking.see(seen));
@@ -61,10 +61,8 @@ pub(super) fn read(
                 times_ms: Some((log.from_ms, log.to_ms)),
             }),
             Err(LeavesFault::Unreadable(why)) => {
-                return Err(ReconcileError::Work(io::Error::other(format!(
-                    "{}: {why}",
-                    path.display()
-                ))));
+                let path = path.display().to_string();
+                return Err(ReconcileError::Unreadable { path, why });
             }
             Err(fault) => Err(vec![fault.to_string()]),
         }

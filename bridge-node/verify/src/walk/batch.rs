@@ -2,8 +2,10 @@
 
 use crate::Seen;
 use crate::bytes::Hash;
+use crate::epoch::Follows;
 use crate::frame::{Commit, as_u64};
 use crate::index::{Keys, Run};
+use crate::note::Checkpoint;
 use crate::secrets::Source;
 use crate::segment::SegmentFault;
 use crate::tile;
@@ -33,7 +35,7 @@ pub(super) struct Batch {
     pub(super) leaves: Vec<Staged>,
     /// The bytes of the leaves one after another, kept if somebody is shown them.
     pub(super) texts: Vec<u8>,
-    pub(super) notes: Vec<(Vec<u8>, Option<u64>)>,
+    pub(super) notes: Vec<(Vec<u8>, Option<Checkpoint>)>,
     pub(super) seals: usize,
 }
 
@@ -72,6 +74,8 @@ pub(super) enum Says {
     },
     /// Records whose secrets were erased.
     Erased(Vec<u64>),
+    /// Which log was before this one.
+    Follows(Follows),
 }
 
 /// The most leaves of a batch.
@@ -119,8 +123,8 @@ impl Walk<'_> {
             }
             self.take(current, staged);
         }
-        for (note, size) in batch.notes {
-            self.take_note(&note, size, current.following);
+        for (note, checkpoint) in batch.notes {
+            self.take_note(&note, checkpoint, current.following);
         }
         faults.extend(self.tree_faults(commit));
         for fault in faults {
@@ -259,6 +263,7 @@ impl Walk<'_> {
                     .count();
                 self.report.erased = self.report.erased.saturating_add(as_u64(known));
             }
+            Some(Says::Follows(follows)) => self.report.follows = Some(follows.clone()),
             None => {}
         }
         if self.tree_known {
@@ -277,11 +282,12 @@ impl Walk<'_> {
         });
     }
 
-    fn take_note(&mut self, note: &[u8], size: Option<u64>, following: usize) {
+    fn take_note(&mut self, note: &[u8], checkpoint: Option<Checkpoint>, following: usize) {
         self.report.checkpoints = self.report.checkpoints.saturating_add(1);
-        self.newest_note_size = size.unwrap_or(self.newest_note_size);
-        if let Some(size) = size {
-            self.stamps_over(note, size);
+        if let Some(checkpoint) = checkpoint {
+            self.newest_note_size = checkpoint.size;
+            self.stamps_over(note, checkpoint.size);
+            self.joints.see(note, checkpoint);
         }
         if let Some(published) = self
             .published

@@ -68,6 +68,11 @@ impl Walk<'_> {
                 staged.read = Some((leaf.time, keys(&leaf)));
                 staged.turn = Turn::of(&leaf);
                 staged.says = says(&leaf);
+                match self.beginning(index, &leaf) {
+                    Ok(Some(follows)) => staged.says = Some(Box::new(Says::Follows(follows))),
+                    Ok(None) => {}
+                    Err(fault) => self.leaf_finding(current, &staged, index, fault),
+                }
             }
             Err(fault) => self.leaf_finding(current, &staged, index, fault),
         }
@@ -167,9 +172,7 @@ impl Walk<'_> {
                 fault,
             });
         }
-        batch
-            .notes
-            .push((note, opened.ok().map(|checkpoint| checkpoint.size)));
+        batch.notes.push((note, opened.ok()));
     }
 }
 

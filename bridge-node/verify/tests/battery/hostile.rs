@@ -76,7 +76,7 @@ proptest! {
         let idle = is_idle(good.path(), name, at);
         bytes[at] ^= 1 << bit;
         fs::write(folder.path().join(name), bytes).unwrap();
-        let options = Options { evidence_key: Some(EVIDENCE_KEY), vkey: Some(vkey.clone()) };
+        let options = Options { evidence_key: Some(EVIDENCE_KEY), vkey: Some(vkey.clone()), ..Options::default() };
         let found = verify(folder.path(), &options, &mut |_| {});
         prop_assert!(found.is_err() || idle, "byte {at} of {}", name.display());
     }
@@ -103,7 +103,7 @@ proptest! {
         }
         fs::write(folder.path().join(name), bytes).unwrap();
         for evidence_key in [None, Some(EVIDENCE_KEY)] {
-            let options = Options { evidence_key, vkey: None };
+            let options = Options { evidence_key, vkey: None, ..Options::default() };
             let _found = verify(folder.path(), &options, &mut |_| {});
         }
     }

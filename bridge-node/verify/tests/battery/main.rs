@@ -20,6 +20,7 @@ mod forger;
 mod frames;
 mod hostile;
 mod index_run;
+mod joints;
 mod mirrors;
 mod model;
 mod mutations;

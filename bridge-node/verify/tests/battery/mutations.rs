@@ -67,6 +67,7 @@ fn hundred_mutations_of_the_second_writers_journal_are_found() {
     let options = Options {
         evidence_key: Some(EVIDENCE_KEY),
         vkey: Some(vkey),
+        ..Options::default()
     };
     battery(folder.path(), &options);
 }

@@ -12,6 +12,7 @@ fn whole(folder: &Path) -> Report {
     let options = Options {
         evidence_key: Some(EVIDENCE_KEY),
         vkey: Some(writer::vkey()),
+        ..Options::default()
     };
     verify(folder, &options, &mut |_| {}).unwrap_or_else(|findings| panic!("{findings:#?}"))
 }
@@ -24,6 +25,7 @@ fn a_good_journal_is_whole() {
     let options = Options {
         evidence_key: Some(EVIDENCE_KEY),
         vkey: None,
+        ..Options::default()
     };
     let report = verify(folder.path(), &options, &mut |progress| {
         last = Some(progress);
@@ -83,6 +85,7 @@ fn a_prepared_segment_that_was_never_used_is_no_fault() {
     let options = Options {
         evidence_key: Some(EVIDENCE_KEY),
         vkey: None,
+        ..Options::default()
     };
     let findings = verify(folder.path(), &options, &mut |_| {}).unwrap_err();
     assert_eq!(findings.len(), 1, "{findings:#?}");
@@ -100,6 +103,7 @@ fn keys_of_others_are_refused() {
     let options = Options {
         evidence_key: None,
         vkey: Some(other),
+        ..Options::default()
     };
     let findings = verify(folder.path(), &options, &mut |_| {}).unwrap_err();
     assert!(
@@ -109,6 +113,7 @@ fn keys_of_others_are_refused() {
     let options = Options {
         evidence_key: Some([1; 32]),
         vkey: None,
+        ..Options::default()
     };
     let findings = verify(folder.path(), &options, &mut |_| {}).unwrap_err();
     assert!(

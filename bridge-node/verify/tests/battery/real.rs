@@ -179,6 +179,7 @@ fn options(journal: &Journal) -> Options {
     Options {
         evidence_key: Some(EVIDENCE_KEY),
         vkey: Some(journal.vkey().to_owned()),
+        ..Options::default()
     }
 }
 

@@ -1,0 +1,263 @@
+//! The circuit breaker: a registry that fails again and again is left alone for a while.
+//!
+//! Callers then learn at once what they would have waited for, and the registry is not hammered while
+//! it gets up. After a pause one call is let through; what becomes of it decides for all.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bridge_adapter::AdapterError;
+use tokio::time::Instant;
+
+use crate::config::CircuitConfig;
+
+/// A call that ends sooner for want of time says nothing about the registry.
+const FAIR_TIME: Duration = Duration::from_secs(1);
+
+/// The breaker before one registry.
+#[derive(Debug)]
+pub(crate) struct Circuit {
+    registry: String,
+    config: CircuitConfig,
+    /// The longest that the registry may take.
+    fair: Duration,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum State {
+    /// Calls pass; so many failed in a row.
+    Closed { failures: u32 },
+    /// No call passes before this moment.
+    Open { until: Instant },
+    /// One call is on its way to find out.
+    Probing,
+}
+
+/// A call that was let through. Dropped without a word, it says nothing about the registry.
+#[derive(Debug)]
+pub(crate) struct Passed<'a> {
+    circuit: &'a Circuit,
+    began: Instant,
+    probe: bool,
+}
+
+/// Why a call was not let through.
+#[derive(Debug, thiserror::Error)]
+#[error("it failed {0} times in a row and is left alone for a while")]
+struct LeftAlone(u32);
+
+impl Circuit {
+    pub(crate) fn new(registry: String, config: CircuitConfig, timeout: Duration) -> Self {
+        Self {
+            registry,
+            config,
+            fair: timeout.min(FAIR_TIME),
+            state: Mutex::new(State::Closed { failures: 0 }),
+        }
+    }
+
+    /// Lets a call through, or says at once that the registry is away.
+    pub(crate) fn pass(&self) -> Result<Passed<'_>, AdapterError> {
+        let mut state = self.state();
+        let now = Instant::now();
+        let probe = match *state {
+            State::Closed { .. } => false,
+            State::Open { until } if now >= until => {
+                *state = State::Probing;
+                true
+            }
+            State::Open { .. } | State::Probing => return Err(self.refusal()),
+        };
+        Ok(Passed {
+            circuit: self,
+            began: now,
+            probe,
+        })
+    }
+
+    /// Why calls do not pass now, for the operator.
+    pub(crate) fn trouble(&self) -> Option<String> {
+        match *self.state() {
+            State::Closed { .. } => None,
+            State::Open { .. } | State::Probing => {
+                Some(LeftAlone(self.config.failures).to_string())
+            }
+        }
+    }
+
+    fn refusal(&self) -> AdapterError {
+        AdapterError::Unreachable {
+            source: Some(Box::new(LeftAlone(self.config.failures))),
+        }
+    }
+
+    fn open(&self, state: &mut State) {
+        let now = Instant::now();
+        *state = State::Open {
+            until: now.checked_add(self.config.pause).unwrap_or(now),
+        };
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Passed<'_> {
+    /// Notes what became of the call. Any answer shows that the registry is there.
+    pub(crate) fn note<T>(mut self, outcome: &Result<T, AdapterError>) {
+        match outcome {
+            Ok(_) => self.works(),
+            Err(error) if self.counts(error) => self.fails(),
+            Err(_) => {}
+        }
+    }
+
+    fn works(&mut self) {
+        let mut state = self.circuit.state();
+        if !matches!(*state, State::Closed { .. }) {
+            tracing::info!(
+                code = "registry_circuit_closed",
+                registry = self.circuit.registry,
+                "the registry answers again"
+            );
+        }
+        *state = State::Closed { failures: 0 };
+        self.probe = false;
+    }
+
+    fn fails(&mut self) {
+        let circuit = self.circuit;
+        let mut state = circuit.state();
+        match *state {
+            State::Closed { failures } => {
+                let failures = failures.saturating_add(1);
+                *state = State::Closed { failures };
+                if failures >= circuit.config.failures {
+                    tracing::warn!(
+                        code = "registry_circuit_open",
+                        registry = circuit.registry,
+                        failures,
+                        "the registry is left alone for a while"
+                    );
+                    circuit.open(&mut state);
+                }
+            }
+            State::Probing if self.probe => circuit.open(&mut state),
+            // A call from before: what it met is known already.
+            State::Probing | State::Open { .. } => {}
+        }
+        self.probe = false;
+    }
+
+    /// Whether an error is the registry's own failure.
+    fn counts(&self, error: &AdapterError) -> bool {
+        let late = matches!(error, AdapterError::TimedOut);
+        matches!(
+            error,
+            AdapterError::Unreachable { .. }
+                | AdapterError::Cut { .. }
+                | AdapterError::NotUnderstood { .. }
+        ) || (late && self.began.elapsed() >= self.circuit.fair)
+    }
+}
+
+impl Drop for Passed<'_> {
+    /// A probe that nobody waited for leaves the question to the next call.
+    fn drop(&mut self) {
+        if self.probe {
+            *self.circuit.state() = State::Open {
+                until: Instant::now(),
+            };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAUSE: Duration = Duration::from_secs(5);
+
+    fn circuit() -> Circuit {
+        let config = CircuitConfig {
+            failures: 3,
+            pause: PAUSE,
+        };
+        Circuit::new("registry:1".to_owned(), config, Duration::from_secs(30))
+    }
+
+    fn away() -> Result<(), AdapterError> {
+        Err(AdapterError::Unreachable { source: None })
+    }
+
+    fn fail(circuit: &Circuit, times: usize) {
+        for _ in 0..times {
+            circuit.pass().unwrap().note(&away());
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn it_opens_after_failures_in_a_row_and_not_before() {
+        let circuit = circuit();
+        fail(&circuit, 2);
+        circuit.pass().unwrap().note(&Ok(()));
+        fail(&circuit, 2);
+        assert_eq!(circuit.trouble(), None, "an answer between them counts");
+        fail(&circuit, 1);
+        let refused = circuit.pass().unwrap_err();
+        assert!(matches!(refused, AdapterError::Unreachable { .. }));
+        assert!(circuit.trouble().unwrap().contains("3 times"));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn one_call_probes_and_decides_for_all() {
+        let circuit = circuit();
+        fail(&circuit, 3);
+        tokio::time::advance(PAUSE).await;
+        let probe = circuit.pass().unwrap();
+        assert!(circuit.pass().is_err(), "one at a time");
+        probe.note(&away());
+        assert!(circuit.pass().is_err(), "for another pause");
+        tokio::time::advance(PAUSE).await;
+        circuit.pass().unwrap().note(&Ok(()));
+        assert_eq!(circuit.trouble(), None);
+        fail(&circuit, 2);
+        assert!(circuit.pass().is_ok(), "counting begins anew");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_probe_that_nobody_waited_for_leaves_the_question_open() {
+        let circuit = circuit();
+        fail(&circuit, 3);
+        tokio::time::advance(PAUSE).await;
+        drop(circuit.pass().unwrap());
+        circuit
+            .pass()
+            .unwrap()
+            .note(&Err::<(), _>(AdapterError::Cancelled));
+        circuit.pass().unwrap().note(&Ok(()));
+        assert_eq!(circuit.trouble(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_the_caller_did_says_nothing_about_the_registry() {
+        let circuit = circuit();
+        let errors: [fn() -> AdapterError; 3] = [
+            || AdapterError::NotFound,
+            || AdapterError::Busy,
+            || AdapterError::TimedOut,
+        ];
+        for error in errors.repeat(5) {
+            circuit.pass().unwrap().note(&Err::<(), _>(error()));
+        }
+        assert_eq!(circuit.trouble(), None, "nor a deadline that was too near");
+        for _ in 0..3 {
+            let passed = circuit.pass().unwrap();
+            tokio::time::advance(FAIR_TIME).await;
+            passed.note(&Err::<(), _>(AdapterError::TimedOut));
+        }
+        assert!(circuit.trouble().is_some());
+    }
+}

@@ -1,0 +1,209 @@
+//! Control groups of version 1 or 2: what all processes of a program together may take.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use super::{CageSettings, Part, Report};
+
+/// Where the system mounts control groups.
+pub(super) const ROOT: &str = "/sys/fs/cgroup";
+/// Processor time is counted in periods of this length.
+const PERIOD_US: u64 = 100_000;
+/// What a program weighs against the node when both want the processor. Usual are 1024 in version 1 and 100 in 2.
+const SHARES: &str = "204";
+const WEIGHT: &str = "20";
+
+/// The groups that were made for a program.
+#[derive(Debug, Default)]
+pub(super) struct Groups {
+    /// Their folders; a process that writes itself to `cgroup.procs` in each is in them.
+    pub(super) folders: Vec<PathBuf>,
+    /// Why there is none for a part.
+    pub(super) none: BTreeMap<Part, String>,
+}
+
+/// What one controller is asked to bound.
+struct Wish {
+    part: Part,
+    controller: &'static str,
+    v1: Vec<Line>,
+    v2: Vec<Line>,
+    words: String,
+}
+
+/// A value for a file of a group.
+struct Line {
+    file: &'static str,
+    value: String,
+    /// Whether the bound holds without it.
+    optional: bool,
+}
+
+// === impl Groups ===
+
+impl Groups {
+    /// Makes a group of each controller that the system has, and tells which parts they give. `own` is
+    /// `/proc/self/cgroup` of the process that asks.
+    pub(super) fn make(
+        (root, own): (&Path, &str),
+        settings: &CageSettings,
+        report: &mut Report,
+    ) -> Self {
+        let mut groups = Self::default();
+        for wish in wishes(settings) {
+            let v1 = made_v1(root, own, &wish, &settings.name);
+            let made = match v1 {
+                Some(made) => made.map(|folder| (folder, "version 1")),
+                None => {
+                    made_v2(root, own, &wish, &settings.name).map(|folder| (folder, "version 2"))
+                }
+            };
+            match made {
+                Ok((folder, version)) => {
+                    let how = format!("{}, by a control group of {version}", wish.words);
+                    report.give(wish.part, how);
+                    if !groups.folders.contains(&folder) {
+                        groups.folders.push(folder);
+                    }
+                }
+                Err(error) => {
+                    groups.none.insert(wish.part, error.to_string());
+                }
+            }
+        }
+        groups
+    }
+
+    /// Removes the groups, when all their processes have ended.
+    pub(super) fn remove(&self) {
+        for folder in &self.folders {
+            // Its last process may be on its way out; a group that stays is used again by the next start.
+            for _ in 0..200 {
+                match std::fs::remove_dir(folder) {
+                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
+                        std::thread::sleep(Duration::from_millis(10));
+                    }
+                    Ok(()) | Err(_) => break,
+                }
+            }
+        }
+    }
+}
+
+/// Puts the calling process into groups.
+pub(super) fn join(folders: &[PathBuf]) -> io::Result<()> {
+    folders
+        .iter()
+        .try_for_each(|folder| std::fs::write(folder.join("cgroup.procs"), "0"))
+}
+
+fn wishes(settings: &CageSettings) -> [Wish; 3] {
+    let line = |file, value: String| Line {
+        file,
+        value,
+        optional: false,
+    };
+    let optional = |file, value: &str| Line {
+        file,
+        value: value.to_owned(),
+        optional: true,
+    };
+    let memory = settings.memory_bytes.to_string();
+    let quota = settings.cpu_percent.saturating_mul(PERIOD_US) / 100;
+    [
+        Wish {
+            part: Part::Memory,
+            controller: "memory",
+            v1: vec![
+                line("memory.limit_in_bytes", memory.clone()),
+                // With swap counted, where it is counted at all.
+                optional("memory.memsw.limit_in_bytes", &memory),
+            ],
+            v2: vec![
+                line("memory.max", memory),
+                optional("memory.swap.max", "0"),
+                // One process that is ended for want of memory takes the others with it.
+                optional("memory.oom.group", "1"),
+            ],
+            words: format!("{} MiB in all", settings.memory_bytes / (1024 * 1024)),
+        },
+        Wish {
+            part: Part::Processes,
+            controller: "pids",
+            v1: vec![line("pids.max", settings.processes.to_string())],
+            v2: vec![line("pids.max", settings.processes.to_string())],
+            words: format!("{} processes and threads", settings.processes),
+        },
+        Wish {
+            part: Part::Cpu,
+            controller: "cpu",
+            v1: vec![
+                line("cpu.cfs_period_us", PERIOD_US.to_string()),
+                line("cpu.cfs_quota_us", quota.to_string()),
+                optional("cpu.shares", SHARES),
+            ],
+            v2: vec![
+                line("cpu.max", format!("{quota} {PERIOD_US}")),
+                optional("cpu.weight", WEIGHT),
+            ],
+            words: format!("{} % of a processor", settings.cpu_percent),
+        },
+    ]
+}
+
+/// A group of version 1; `None` if the system has no such controller in that version.
+fn made_v1(root: &Path, own: &str, wish: &Wish, name: &str) -> Option<io::Result<PathBuf>> {
+    let base = root.join(wish.controller);
+    let of_controller = |line: &&str| {
+        let mut parts = line.splitn(3, ':').skip(1);
+        let mut names = parts.next().unwrap_or_default().split(',');
+        names.any(|name| name == wish.controller)
+    };
+    let path = own.lines().find(of_controller)?.splitn(3, ':').nth(2)?;
+    if !base.is_dir() {
+        return None;
+    }
+    let below = base.join(path.trim_start_matches('/'));
+    // In a container the own group may not be shown where it is named.
+    let parent = if below.is_dir() { below } else { base };
+    Some(made(&parent, name, &wish.v1))
+}
+
+/// A group of version 2 beside the own one: a group that has processes may not share out what it has.
+fn made_v2(root: &Path, own: &str, wish: &Wish, name: &str) -> io::Result<PathBuf> {
+    let missing = || io::Error::new(io::ErrorKind::NotFound, "no control group of this kind");
+    let base = [root.to_owned(), root.join("unified")]
+        .into_iter()
+        .find(|folder| folder.join("cgroup.controllers").is_file())
+        .ok_or_else(missing)?;
+    let path = own.lines().find_map(|line| line.strip_prefix("0::"));
+    let below = base.join(path.ok_or_else(missing)?.trim_start_matches('/'));
+    let parent = match below.parent() {
+        Some(parent) if below != base && below.is_dir() => parent.to_owned(),
+        _ => base,
+    };
+    // It may be shared out already, by whom we may not write to.
+    let shared = std::fs::read_to_string(parent.join("cgroup.subtree_control"))?;
+    if !shared.split_whitespace().any(|one| one == wish.controller) {
+        let wish = format!("+{}", wish.controller);
+        std::fs::write(parent.join("cgroup.subtree_control"), wish)?;
+    }
+    made(&parent, name, &wish.v2)
+}
+
+fn made(parent: &Path, name: &str, lines: &[Line]) -> io::Result<PathBuf> {
+    let folder = parent.join(format!("bridge-{name}"));
+    match std::fs::create_dir(&folder) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
+    for line in lines {
+        match std::fs::write(folder.join(line.file), &line.value) {
+            Err(error) if !line.optional => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(folder)
+}
