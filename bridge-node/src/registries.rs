@@ -7,11 +7,14 @@ use std::sync::Arc;
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
 use bridge_adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
-use bridge_adapter_http::{HttpAdapter, HttpConfig, TlsConfig};
+use bridge_adapter_file::{FileAdapter, FileLimits};
+use bridge_adapter_http::{HttpAdapter, HttpConfig, Site, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
 
-use crate::settings::{Fault, Limits, Service, Source};
+use crate::settings::{Fault, HttpSite, Limits, Service, Source};
+
+pub(crate) mod process;
 
 /// One service and what answers it.
 pub struct Registry {
@@ -27,6 +30,15 @@ pub struct Registry {
     pub checker: Option<Arc<Checker>>,
     /// Shown to callers without a contract.
     pub published: bool,
+}
+
+/// What adapters say of their registries, with the reasons.
+#[derive(Debug, Default)]
+pub struct Troubles {
+    /// Services that cannot answer now.
+    pub unready: Vec<(ServiceId, String)>,
+    /// Services that answer, though somebody has to act.
+    pub alarmed: Vec<(ServiceId, String)>,
 }
 
 /// All services of this node, in the order of their names.
@@ -136,15 +148,24 @@ impl Registries {
         self.services.is_empty()
     }
 
-    /// Services that cannot answer now, with the reason.
-    pub async fn unready(&self) -> Vec<(ServiceId, String)> {
-        let mut list = Vec::new();
+    /// Ends what adapters keep running, when no call is under way any more.
+    pub async fn drain(&self) {
+        for registry in self.services.values() {
+            registry.adapter.drain().await;
+        }
+    }
+
+    /// Services that cannot answer now, and those that can and yet need somebody. Asks each adapter.
+    pub async fn troubles(&self) -> Troubles {
+        let mut troubles = Troubles::default();
         for (id, registry) in &self.services {
-            if let Health::NotReady { reason } = registry.adapter.health().await {
-                list.push((id.clone(), reason));
+            match registry.adapter.health().await {
+                Health::Ready => {}
+                Health::Alarmed { reason } => troubles.alarmed.push((id.clone(), reason)),
+                Health::NotReady { reason } => troubles.unready.push((id.clone(), reason)),
             }
         }
-        list
+        troubles
     }
 }
 
@@ -188,6 +209,7 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
             certificate,
             openapi,
             timeout,
+            site,
         } => {
             let openapi = openapi.as_deref().map(read_json).transpose()?;
             let config = HttpConfig {
@@ -200,10 +222,24 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
                 services: vec![describe(code, title, openapi)?],
                 ..HttpConfig::new(base_url.clone())
             };
-            let adapter = HttpAdapter::new(config)
-                .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
-            Ok(Arc::new(adapter))
+            let config = config.with_site(&table_of(site)).map_err(of_adapters)?;
+            Ok(Arc::new(HttpAdapter::new(config).map_err(of_adapters)?))
         }
+        Source::HttpPackage { package, site } => {
+            let package = Package::load(package).map_err(of_adapters)?;
+            let mut config =
+                HttpConfig::from_package(&package, Some(&table_of(site))).map_err(of_adapters)?;
+            let most = limits.body_bytes;
+            config.answer_limit_bytes =
+                Some(config.answer_limit_bytes.map_or(most, |own| own.min(most)));
+            Ok(Arc::new(HttpAdapter::new(config).map_err(of_adapters)?))
+        }
+        Source::File { package, files } => {
+            let package = Package::load(package).map_err(of_adapters)?;
+            let adapter = FileAdapter::open(&package, files, &FileLimits::default());
+            Ok(Arc::new(adapter.map_err(of_adapters)?))
+        }
+        Source::Process(process) => process::open(process, limits),
     }
 }
 
@@ -240,6 +276,21 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
         (Some(certificate), true) => Ok(certificate),
         _ => Err(fault("does not hold exactly one certificate".to_owned())),
     }
+}
+
+fn table_of(site: &HttpSite) -> Site<'_> {
+    Site {
+        table: &site.table,
+        folder: &site.folder,
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors are handed over whole"
+)]
+fn of_adapters(faults: Vec<bridge_adapter::Fault>) -> Vec<Fault> {
+    faults.iter().map(of_adapter).collect()
 }
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {

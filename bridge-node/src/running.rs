@@ -110,6 +110,7 @@ impl Running {
         tokio::spawn(keep_checking(Arc::clone(&node)));
         tokio::spawn(stamping::keep(Arc::clone(&node)));
         tokio::spawn(keep_cosigned(Arc::clone(&node)));
+        tokio::spawn(look_at_registries(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
         Ok(Self {
             node,
@@ -182,6 +183,7 @@ impl Running {
                 Failure::failed("the journal does not take `interrupted` leaves", &*error)
             })?;
         }
+        node.registries.drain().await;
         node.sum_refusals().await;
         node.refill_log_lines();
         node.journal
@@ -304,6 +306,13 @@ async fn bind(place: &str, address: SocketAddr) -> Result<(TcpListener, SocketAd
             "free the port or choose another in the settings",
         ))
     })
+}
+
+/// Starts the programs of adapters, and tells what would fail.
+async fn look_at_registries(node: Arc<Node>) {
+    for (service, reason) in node.registries.unready().await {
+        tracing::warn!(%service, %reason, "a service is not ready");
+    }
 }
 
 async fn keep_count(node: Arc<Node>) {

@@ -13,14 +13,18 @@ use bridge_core::identity::{NodeId, SubsystemId};
 
 mod limits;
 mod parts;
+mod process;
 pub mod raw;
 mod time;
 mod told;
+mod upstream;
 mod witnesses;
 
 pub use limits::{Limits, RawLimits};
+pub use process::{Process, RawCage};
 pub use time::{Time, TimeAuthority};
 pub use told::{ErrorStatus, ErrorTypes, Told};
+pub use upstream::HttpSite;
 pub use witnesses::{RawWitnesses, Witnesses};
 
 /// Everything a node was told, checked.
@@ -151,7 +155,25 @@ pub enum Source {
         openapi: Option<PathBuf>,
         /// How long an answer may take.
         timeout: Duration,
+        /// The site's own settings.
+        site: HttpSite,
     },
+    /// A registry package served by a registry that speaks HTTP.
+    HttpPackage {
+        /// Folder of the registry package.
+        package: PathBuf,
+        /// The site's own settings.
+        site: HttpSite,
+    },
+    /// A registry package served from files.
+    File {
+        /// Folder of the registry package.
+        package: PathBuf,
+        /// Folder of the files, or the one file.
+        files: PathBuf,
+    },
+    /// A registry package served by a program in a process of its own.
+    Process(Box<Process>),
 }
 
 /// One thing wrong in a settings file.

@@ -36,13 +36,21 @@ pub trait Adapter: Send + Sync {
     /// Dropping the future abandons the call: the adapter stops the registry's work where it can, and
     /// gives back what it holds. Whether the registry did what was asked is then unknown.
     async fn call(&self, call: Call) -> Result<Answer, AdapterError>;
+
+    /// Ends what the adapter keeps running beside calls, when no call is under way any more. Most keep nothing.
+    async fn drain(&self) {}
 }
 
-/// Says whether a registry can be reached.
+/// Says whether a registry can be reached, and whether it is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     /// Calls can be served.
     Ready,
+    /// Calls are served, but somebody has to act.
+    Alarmed {
+        /// Why, for the operator; no values of the registry.
+        reason: String,
+    },
     /// Calls would fail now.
     NotReady {
         /// Why, for the operator; no values of the registry.

@@ -51,6 +51,7 @@ pub mod package;
 pub mod probe;
 pub mod scenario;
 pub mod section;
+pub mod stream;
 pub mod template;
 mod until;
 

@@ -174,9 +174,11 @@ impl Head {
         let settings = adapter.and_then(|kind| match kind {
             "sql" => section.table("sql", faults),
             "http" => section.table("http", faults),
+            "process" => section.table("process", faults),
+            "file" => section.table("file", faults),
             _ => {
                 let place = section.place_of("adapter");
-                let remedy = "write one of: sql, http";
+                let remedy = "write one of: sql, http, file, process";
                 faults.push(Fault::new(
                     "unknown-adapter",
                     place,

@@ -36,9 +36,7 @@ pub const NOT_CAGED: u8 = 78;
 pub const USERS: std::ops::Range<u32> = 61_184..65_520;
 
 /// What the cage may consist of. Each can be demanded.
-#[derive(
-    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
     /// A user and group of its own, no further groups, no capability, none to be had.

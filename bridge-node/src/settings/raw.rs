@@ -82,7 +82,8 @@ Service {
     adapter: String, subsystem: String, published: Option<bool>, check: Option<bool>,
     package: Option<String>, database: Option<String>,
     code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
-    openapi: Option<String>, timeout_seconds: Option<u64>,
+    openapi: Option<String>, timeout_seconds: Option<u64>, http: Option<toml::Table>, files: Option<String>,
+    registry: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
 });
 
 const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, witnesses, limits, \

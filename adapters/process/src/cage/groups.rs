@@ -56,8 +56,9 @@ impl Groups {
             let v1 = made_v1(root, own, &wish, &settings.name);
             let made = match v1 {
                 Some(made) => made.map(|folder| (folder, "version 1")),
-                None => made_v2(root, own, &wish, &settings.name)
-                    .map(|folder| (folder, "version 2")),
+                None => {
+                    made_v2(root, own, &wish, &settings.name).map(|folder| (folder, "version 2"))
+                }
             };
             match made {
                 Ok((folder, version)) => {

@@ -15,8 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::outside::{Apart, code};
 use super::{
-    CageError, CageSettings, NOT_CAGED, PRIVATE_FOLDER, Part, REGISTRY_SOCKET, Report,
-    SOCKET_NAME, files, groups, rights, syscalls, tree,
+    CageError, CageSettings, NOT_CAGED, PRIVATE_FOLDER, Part, REGISTRY_SOCKET, Report, SOCKET_NAME,
+    files, groups, rights, syscalls, tree,
 };
 
 /// What the outer half hands over.
@@ -68,7 +68,10 @@ pub(super) fn run(inside: Inside, program: &[String]) -> Result<u8, CageError> {
         .enable_all()
         .build()
         .map_err(|error| CageError::new("runtime", error))?;
-    let mut command = command(program, report.memory_of_process.then_some(settings.memory_bytes));
+    let mut command = command(
+        program,
+        report.memory_of_process.then_some(settings.memory_bytes),
+    );
     command.current_dir(&settings.program_folder);
     places.tell(&mut command);
     runtime.block_on(first(command))
@@ -77,7 +80,9 @@ pub(super) fn run(inside: Inside, program: &[String]) -> Result<u8, CageError> {
 /// A single process's memory is bounded by a shell that then becomes the program: what this process has reserved for itself
 /// would already be too much to start one.
 fn command(program: &[String], data_bytes: Option<u64>) -> Command {
-    let (name, arguments) = program.split_first().map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
+    let (name, arguments) = program
+        .split_first()
+        .map_or(("", &[][..]), |(name, rest)| (name.as_str(), rest));
     let Some(bytes) = data_bytes else {
         let mut command = Command::new(name);
         command.args(arguments);
@@ -183,7 +188,9 @@ fn restrict(settings: &CageSettings, places: &Places, report: &mut Report) {
     let restricted = files::restrict(settings, &places.private, places.registry.as_deref());
     match (own_tree, restricted) {
         (true, Ok(Some(how))) => report.give(Part::Files, format!("a tree of its own, and {how}")),
-        (true, Ok(None)) => report.give(Part::Files, "a tree of its own; the kernel has no Landlock"),
+        (true, Ok(None)) => {
+            report.give(Part::Files, "a tree of its own; the kernel has no Landlock");
+        }
         (true, Err(error)) => report.miss(Part::Files, error.words()),
         (false, Ok(Some(how))) => {
             report.missing.remove(&Part::Files);

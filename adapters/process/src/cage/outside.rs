@@ -37,11 +37,7 @@ pub(super) enum Apart {
 }
 
 /// Runs a program in a cage. Returns its exit code.
-pub(super) fn run(
-    settings: &CageSettings,
-    program: &[String],
-    say: Say,
-) -> Result<u8, CageError> {
+pub(super) fn run(settings: &CageSettings, program: &[String], say: Say) -> Result<u8, CageError> {
     let mut report = Report::default();
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let groups = Groups::make((Path::new(groups::ROOT), &own), settings, &mut report);
@@ -116,14 +112,17 @@ fn tell(child: &mut Child, say: Say) -> Result<(), CageError> {
     let stdout = child.stdout.take();
     let mut line = String::new();
     if let Some(stdout) = stdout {
-        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
+        BufReader::new(stdout)
+            .read_line(&mut line)
+            .map_err(failed)?;
     }
     let mut report: Report = serde_json::from_str(&line)
         .map_err(|error| CageError::new("the inner half says nothing", error))?;
     report.pid = report.pid.map(|_own| child.id());
     let text = match say {
-        Say::Json => serde_json::to_string(&report)
-            .map_err(|error| CageError::new("report", error))?,
+        Say::Json => {
+            serde_json::to_string(&report).map_err(|error| CageError::new("report", error))?
+        }
         Say::Words => report.words().join("\n"),
     };
     writeln!(std::io::stdout(), "{text}").map_err(failed)
@@ -192,7 +191,9 @@ async fn node_gone() {
 
 /// As a shell tells it.
 pub(super) fn code(status: rustix::process::WaitStatus) -> u8 {
-    let exit = status.exit_status().and_then(|code| u8::try_from(code).ok());
+    let exit = status
+        .exit_status()
+        .and_then(|code| u8::try_from(code).ok());
     let killed = status
         .terminating_signal()
         .and_then(|signal| u8::try_from(signal.saturating_add(128)).ok());

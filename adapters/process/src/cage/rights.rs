@@ -3,8 +3,8 @@
 use rustix::io;
 use rustix::process::{Gid, Resource, Rlimit, Uid, setpriority_process, setrlimit};
 use rustix::thread::{
-    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set, set_capabilities,
-    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, capabilities, remove_capability_from_bounding_set,
+    set_capabilities, set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 
 use super::{CageError, CageSettings, Part, Report};

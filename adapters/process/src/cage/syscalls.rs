@@ -115,7 +115,7 @@ fn program() -> Result<BpfProgram, seccompiler::Error> {
         .map(|call| (*call, Vec::new()))
         .collect();
     let condition = SeccompCondition::new;
-    let families = |_| -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+    let families = || -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
         FAMILIES
             .iter()
             .map(|family| {
@@ -124,8 +124,8 @@ fn program() -> Result<BpfProgram, seccompiler::Error> {
             })
             .collect()
     };
-    rules.insert(libc::SYS_socket, families(())?);
-    rules.insert(libc::SYS_socketpair, families(())?);
+    rules.insert(libc::SYS_socket, families()?);
+    rules.insert(libc::SYS_socketpair, families()?);
     let without = condition(0, Qword, MaskedEq(NAMESPACES), 0)?;
     rules.insert(libc::SYS_clone, vec![SeccompRule::new(vec![without])?]);
     let mut other = Vec::new();

@@ -48,8 +48,11 @@ const TREE: &str = "size=1m,nr_inodes=4096,mode=0755";
 /// its own. `user` is who owns the private folder.
 pub(super) fn enter(settings: &CageSettings, user: u32) -> Result<(), CageError> {
     let step = |what: &'static str| move |error: io::Errno| CageError::new(what, error);
-    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC)
-        .map_err(step("mounts cannot be made private"))?;
+    mount_change(
+        "/",
+        MountPropagationFlags::PRIVATE | MountPropagationFlags::REC,
+    )
+    .map_err(step("mounts cannot be made private"))?;
     let root = &settings.folder;
     let plain = MountFlags::NOSUID | MountFlags::NODEV;
     temporary(root, plain, TREE).map_err(step("the tree cannot be mounted"))?;
@@ -142,7 +145,8 @@ fn bound(root: &Path, path: &Path, place: &Path) -> Result<(), CageError> {
     let failed = |error: io::Errno| CageError::new(path.display().to_string(), error);
     let folder = path.is_dir();
     let place = inside(root, place);
-    if place.exists() && folder && fs::read_dir(&place).is_ok_and(|mut list| list.next().is_some()) {
+    if place.exists() && folder && fs::read_dir(&place).is_ok_and(|mut list| list.next().is_some())
+    {
         // A folder above it is shown already.
         return Ok(());
     }
@@ -160,7 +164,9 @@ fn bound(root: &Path, path: &Path, place: &Path) -> Result<(), CageError> {
     };
     // In a user namespace flags that stand may not be taken off.
     mount_remount(&place, flags, c"")
-        .or_else(|_locked| mount_remount(&place, flags | MountFlags::NODEV | MountFlags::NOEXEC, c""))
+        .or_else(|_locked| {
+            mount_remount(&place, flags | MountFlags::NODEV | MountFlags::NOEXEC, c"")
+        })
         .or_else(|error| if device { Ok(()) } else { Err(error) })
         .map_err(failed)
 }

@@ -1,0 +1,239 @@
+//! What adapters share that speak HTTP to something: bodies on their way, bounded and never taken for whole when they were
+//! cut, and the header fields that belong to one connection.
+
+use std::error::Error;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::header::{self, HeaderMap, HeaderName};
+use http_body::{Frame, SizeHint};
+use http_body_util::BodyExt;
+use tokio_util::sync::CancellationToken;
+
+use crate::{AdapterError, Body, BodyError, Until};
+
+/// Fields of one connection. Standard: RFC 9110 §7.6.1.
+const HOP_BY_HOP: [HeaderName; 7] = [
+    header::CONNECTION,
+    header::TE,
+    header::TRAILER,
+    header::TRANSFER_ENCODING,
+    header::UPGRADE,
+    header::PROXY_AUTHENTICATE,
+    header::PROXY_AUTHORIZATION,
+];
+/// The same, without a constant of their own.
+const HOP_BY_HOP_NAMES: [&str; 2] = ["keep-alive", "proxy-connection"];
+
+/// Removes hop-by-hop fields, and those that `Connection` names.
+#[must_use]
+pub fn end_to_end(mut fields: HeaderMap) -> HeaderMap {
+    let named: Vec<HeaderName> = fields
+        .get_all(header::CONNECTION)
+        .iter()
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .filter_map(|name| name.trim().parse().ok())
+        .collect();
+    for name in named.iter().chain(&HOP_BY_HOP) {
+        fields.remove(name);
+    }
+    for name in HOP_BY_HOP_NAMES {
+        fields.remove(name);
+    }
+    fields
+}
+
+/// What became of a request body while it was sent: an HTTP library tells its connection, not the caller.
+#[derive(Debug, Clone, Default)]
+pub struct BodyFate {
+    fault: Arc<Mutex<Option<BodyError>>>,
+    /// Cancelled when nothing of it is left to send.
+    sent: CancellationToken,
+}
+
+impl BodyFate {
+    /// Watches a body.
+    pub fn watch(&self, inner: Body) -> Body {
+        let fate = self.clone();
+        Watched { inner, fate }.boxed_unsync()
+    }
+
+    /// Takes the fault, if there was one.
+    pub fn take(&self) -> Option<BodyError> {
+        self.fault().take()
+    }
+
+    /// Waits until the body has been sent, and `time` longer.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future changes nothing.
+    pub async fn sent_since(&self, time: Duration) {
+        self.sent.cancelled().await;
+        tokio::time::sleep(time).await;
+    }
+
+    fn fault(&self) -> MutexGuard<'_, Option<BodyError>> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Watched {
+    inner: Body,
+    fate: BodyFate,
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        self.fate.sent.cancel();
+    }
+}
+
+impl http_body::Body for Watched {
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+            Some(Err(error)) => {
+                *self.fate.fault() = Some(error);
+                Poll::Ready(Some(Err(BodyError::cut())))
+            }
+            other => Poll::Ready(other),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.inner.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.inner.size_hint()
+    }
+}
+
+/// Makes an answer's body of one that arrives: at most `limit_bytes`, until it is over, without trailers. `whole` is dropped
+/// when the body failed, and called when it has come to its end, which may be at once.
+pub fn bounded<B>(
+    incoming: B,
+    limit_bytes: Option<u64>,
+    until: Until,
+    whole: impl FnOnce() + Send + 'static,
+) -> Body
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Error + Send + Sync,
+{
+    let mut body = Bounded {
+        incoming,
+        limit_bytes,
+        left: limit_bytes,
+        over: Box::pin(async move { until.over().await }),
+        whole: Some(Box::new(whole)),
+        failed: false,
+    };
+    // An empty body may never be polled.
+    if body.incoming.is_end_stream() {
+        body.finish();
+    }
+    body.boxed_unsync()
+}
+
+struct Bounded<B> {
+    incoming: B,
+    limit_bytes: Option<u64>,
+    left: Option<u64>,
+    over: Pin<Box<dyn Future<Output = AdapterError> + Send>>,
+    whole: Option<Box<dyn FnOnce() + Send>>,
+    failed: bool,
+}
+
+impl<B> Bounded<B> {
+    fn finish(&mut self) {
+        if let Some(whole) = self.whole.take() {
+            whole();
+        }
+    }
+
+    fn fail(&mut self, error: BodyError) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        self.whole = None;
+        self.failed = true;
+        Poll::Ready(Some(Err(error)))
+    }
+
+    fn count(&mut self, bytes: &Bytes) -> Result<(), BodyError> {
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        if let (Some(left), Some(limit_bytes)) = (self.left.as_mut(), self.limit_bytes) {
+            *left = left
+                .checked_sub(length)
+                .ok_or(BodyError::TooLarge { limit_bytes })?;
+        }
+        Ok(())
+    }
+}
+
+impl<B> http_body::Body for Bounded<B>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin,
+    B::Error: Error + Send + Sync + 'static,
+{
+    type Data = Bytes;
+    type Error = BodyError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.failed {
+            return Poll::Ready(None);
+        }
+        loop {
+            if let Poll::Ready(why) = self.over.as_mut().poll(context) {
+                let cancelled = matches!(why, AdapterError::Cancelled);
+                return self.fail(if cancelled {
+                    BodyError::Cancelled
+                } else {
+                    BodyError::TimedOut
+                });
+            }
+            let frame = match ready!(Pin::new(&mut self.incoming).poll_frame(context)) {
+                None => {
+                    self.finish();
+                    return Poll::Ready(None);
+                }
+                Some(Err(error)) => {
+                    return self.fail(BodyError::Cut {
+                        source: Some(Box::new(error)),
+                    });
+                }
+                Some(Ok(frame)) => frame,
+            };
+            // Trailers are dropped.
+            let Ok(bytes) = frame.into_data() else {
+                continue;
+            };
+            if let Err(error) = self.count(&bytes) {
+                return self.fail(error);
+            }
+            if self.incoming.is_end_stream() {
+                self.finish();
+            }
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.failed || self.incoming.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.incoming.size_hint()
+    }
+}

@@ -1,0 +1,116 @@
+//! From a program's response to an answer, or to why there is none.
+
+use bridge_adapter::stream::{bounded, end_to_end};
+use bridge_adapter::{AdapterError, Answer, Limit, Until};
+use http::{HeaderMap, Method, Response, StatusCode, Version, header};
+use http_body::Body as _;
+use hyper::body::Incoming;
+
+use crate::connections::Lease;
+
+/// Says that there is no answer, and why.
+const ERROR: &str = "bridge-adapter-error";
+/// The most characters of what a program says of an error.
+const WORDS_LIMIT: usize = 200;
+
+/// Turns the program's response into an answer whose body streams.
+pub(crate) fn from_response(
+    method: &Method,
+    response: Response<Incoming>,
+    lease: Lease,
+    (limit_bytes, until): (Option<u64>, Until),
+) -> Result<Answer, AdapterError> {
+    let (head, incoming) = response.into_parts();
+    if head.headers.contains_key(ERROR) {
+        if incoming.is_end_stream() {
+            lease.give_back();
+        }
+        return Err(error(&head.headers));
+    }
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(not_understood("it switches to another protocol"));
+    }
+    if !(200..=599).contains(&head.status.as_u16()) {
+        return Err(not_understood("its status is none of an answer"));
+    }
+    let length = incoming.size_hint().exact();
+    let chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
+    if length.is_none() && !(chunked && head.version == Version::HTTP_11) && *method != Method::HEAD
+    {
+        // Its end could not be told from a cut. Standard: RFC 9112 §8.
+        return Err(not_understood("it has neither a length nor chunks"));
+    }
+    if let Some(limit) = limit_bytes
+        && length.is_some_and(|length| length > limit)
+    {
+        return Err(AdapterError::TooLarge {
+            limit: Limit::AnswerBytes(limit),
+        });
+    }
+    Ok(Answer {
+        status: head.status,
+        fields: end_to_end(head.headers),
+        body: bounded(incoming, limit_bytes, until, move || lease.give_back()),
+    })
+}
+
+/// Reads what a program says instead of an answer.
+fn error(fields: &HeaderMap) -> AdapterError {
+    let mut codes = fields.get_all(ERROR).iter();
+    let (code, only) = (codes.next(), codes.next().is_none());
+    let code = code.filter(|_| only).and_then(|value| value.to_str().ok());
+    match code.unwrap_or_default() {
+        "bad-request" => AdapterError::BadRequest {
+            place: words(fields, "bridge-adapter-error-place"),
+            expected: words(fields, "bridge-adapter-error-expected"),
+        },
+        "not-found" => AdapterError::NotFound,
+        "method-not-allowed" => AdapterError::MethodNotAllowed {
+            allowed: words(fields, "allow")
+                .split(',')
+                .map(|name| name.trim().to_owned())
+                .filter(|name| !name.is_empty())
+                .collect(),
+        },
+        "key-reused" => AdapterError::KeyReused,
+        "unreachable" => AdapterError::Unreachable { source: None },
+        "timed-out" => AdapterError::TimedOut,
+        "busy" => AdapterError::Busy,
+        "cut" => AdapterError::Cut { source: None },
+        "failed" => AdapterError::Failed {
+            reason: words(fields, "bridge-adapter-error-reason"),
+        },
+        "too-large" => AdapterError::TooLarge {
+            limit: Limit::AnswerBytes(
+                words(fields, "bridge-adapter-error-limit")
+                    .parse()
+                    .unwrap_or_default(),
+            ),
+        },
+        "not-understood" => AdapterError::NotUnderstood {
+            reason: words(fields, "bridge-adapter-error-reason"),
+        },
+        _ => not_understood("it has an error code that the protocol does not know"),
+    }
+}
+
+/// A field of an error, cut to what may stand in a log.
+fn words(fields: &HeaderMap, name: &str) -> String {
+    let bytes = fields.get(name).map(http::HeaderValue::as_bytes);
+    printable(bytes.unwrap_or_default())
+}
+
+/// Printable ASCII, the rest as `?`, at most [`WORDS_LIMIT`] characters.
+pub(crate) fn printable(bytes: &[u8]) -> String {
+    let shown = |byte: &u8| match byte {
+        b' '..=b'~' => char::from(*byte),
+        _ => '?',
+    };
+    bytes.iter().take(WORDS_LIMIT).map(shown).collect()
+}
+
+fn not_understood(reason: &str) -> AdapterError {
+    AdapterError::NotUnderstood {
+        reason: reason.to_owned(),
+    }
+}

@@ -1,0 +1,196 @@
+//! A service by a program in a process of its own: which package, where its registry is, and what its cage allows and demands.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use bridge_adapter_process::RegistryAddress;
+use bridge_adapter_process::cage::{CageSettings, Part, USERS};
+use serde::Deserialize;
+
+use super::parts::Check;
+use super::{Fault, Service, Source, raw};
+
+const MIB: u64 = 1024 * 1024;
+
+/// A program and what it is allowed.
+#[derive(Debug, Clone)]
+pub struct Process {
+    /// Folder of the registry package.
+    pub package: PathBuf,
+    /// Where the registry is, instead of where the package says.
+    pub registry: Option<RegistryAddress>,
+    /// What more the program finds in its environment.
+    pub environment: BTreeMap<String, String>,
+    /// What the cage allows and demands. Its name and its folders come with the package.
+    pub cage: CageSettings,
+}
+
+/// `cage` of a service, as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RawCage {
+    demand: Option<Vec<String>>,
+    user: Option<u32>,
+    reads: Vec<String>,
+    memory_mib: Option<u64>,
+    private_mib: Option<u64>,
+    processes: Option<u64>,
+    open_files: Option<u64>,
+    cpu_percent: Option<u64>,
+}
+
+impl Check<'_> {
+    pub(super) fn process(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
+        let Some(package) = &raw.package else {
+            self.fault(place, "lacks package", "adapter process needs its path");
+            return None;
+        };
+        let package = self.existing(&format!("{place}.package"), package);
+        let form = "write host:port, or the path of a Unix socket";
+        let registry = raw.registry.as_ref();
+        let registry =
+            registry.and_then(|text| self.parse(&format!("{place}.registry"), text, form));
+        let none = RawCage::default();
+        let cage = self.cage(&format!("{place}.cage"), raw.cage.as_ref().unwrap_or(&none));
+        Some(Source::Process(Box::new(Process {
+            package,
+            registry,
+            environment: raw.environment.clone().unwrap_or_default(),
+            cage,
+        })))
+    }
+
+    fn cage(&mut self, place: &str, raw: &RawCage) -> CageSettings {
+        let usual = CageSettings::default();
+        let mut within = |key: &str, given: Option<u64>, usual: u64, (low, high): (u64, u64)| {
+            let value = given.unwrap_or(usual);
+            if !(low..=high).contains(&value) {
+                let remedy = format!("give {low} to {high} (default {usual})");
+                self.fault(
+                    &format!("{place}.{key}"),
+                    format!("{value} is out of range"),
+                    &remedy,
+                );
+            }
+            value
+        };
+        let memory = within(
+            "memory_mib",
+            raw.memory_mib,
+            usual.memory_bytes / MIB,
+            (16, 1024 * 1024),
+        );
+        let private = within(
+            "private_mib",
+            raw.private_mib,
+            usual.private_bytes / MIB,
+            (1, 1024 * 1024),
+        );
+        let processes = within("processes", raw.processes, usual.processes, (4, 32_768));
+        let open_files = within("open_files", raw.open_files, usual.open_files, (64, 65_536));
+        let cpu_percent = within(
+            "cpu_percent",
+            raw.cpu_percent,
+            usual.cpu_percent,
+            (5, 100_000),
+        );
+        if raw.user.is_some_and(|user| user < 1000) {
+            self.fault(
+                &format!("{place}.user"),
+                "is a user of the system",
+                "give the number of a user that owns nothing, above 1000, or leave it out",
+            );
+        }
+        let demand = self.demand(&format!("{place}.demand"), raw.demand.as_deref());
+        let reads = raw.reads.iter().enumerate();
+        let reads = reads
+            .map(|(i, path)| self.existing(&format!("{place}.reads[{i}]"), path))
+            .collect();
+        CageSettings {
+            // None yet: see `give_users`.
+            user: raw.user.unwrap_or_default(),
+            reads,
+            demand,
+            memory_bytes: memory.saturating_mul(MIB),
+            private_bytes: private.saturating_mul(MIB),
+            processes,
+            open_files,
+            cpu_percent,
+            ..usual
+        }
+    }
+
+    fn demand(&mut self, place: &str, words: Option<&[String]>) -> Vec<Part> {
+        let Some(words) = words else {
+            return Part::ALL.to_vec();
+        };
+        let mut demand = Vec::new();
+        for word in words {
+            if let Ok(part) = word.parse() {
+                demand.push(part);
+                continue;
+            }
+            let known = Part::ALL.map(Part::as_str).join(", ");
+            self.fault(
+                place,
+                format!("`{word}` is no part of a cage"),
+                &format!("use of: {known}"),
+            );
+        }
+        demand
+    }
+}
+
+/// Gives each program a user of its own: two with one user could harm each other. It stays the same from start to start.
+pub(super) fn give_users(services: &mut [Service], data_folder: &Path, faults: &mut Vec<Fault>) {
+    let mut taken = BTreeSet::new();
+    for service in services.iter() {
+        let Source::Process(process) = &service.source else {
+            continue;
+        };
+        let user = process.cage.user;
+        if user != 0 && !taken.insert(user) {
+            faults.push(Fault::new(
+                format!("{}.cage.user", service.place),
+                format!("{user} is another program's"),
+                "give each program a user of its own, or leave the users out",
+            ));
+        }
+    }
+    for service in services {
+        let Source::Process(process) = &mut service.source else {
+            continue;
+        };
+        if process.cage.user == 0 {
+            let from = data_folder.join(&process.package);
+            process.cage.user = free_user(from.as_os_str().as_encoded_bytes(), &taken);
+            taken.insert(process.cage.user);
+        }
+    }
+}
+
+/// The first user that is free, from one that the text gives.
+fn free_user(text: &[u8], taken: &BTreeSet<u32>) -> u32 {
+    let count = USERS.end.saturating_sub(USERS.start);
+    let first = crc32fast::hash(text).checked_rem(count).unwrap_or_default();
+    (first..count)
+        .chain(0..first)
+        .map(|offset| USERS.start.saturating_add(offset))
+        .find(|user| !taken.contains(user))
+        .unwrap_or(USERS.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_program_gets_a_user_of_its_own() {
+        let mut taken = BTreeSet::new();
+        for _ in 0..20 {
+            let user = free_user(b"/srv/node/data/srv/referrals", &taken);
+            assert!(USERS.contains(&user));
+            assert!(taken.insert(user), "{user} was given twice");
+        }
+    }
+}
