@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
-use bridge_adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
+use bridge_adapter::{Adapter, Description, Effect, Endpoint, Health, ServiceDescription};
 use bridge_adapter_file::{FileAdapter, FileLimits};
 use bridge_adapter_http::{HttpAdapter, HttpConfig, Site, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
+use http::Method;
 
 use crate::settings::{Fault, HttpSite, Limits, Service, Source};
 
@@ -30,6 +31,8 @@ pub struct Registry {
     pub checker: Option<Arc<Checker>>,
     /// Shown to callers without a contract.
     pub published: bool,
+    /// What unsafe methods leave behind where no endpoint says it.
+    effect: Effect,
 }
 
 /// What adapters say of their registries, with the reasons.
@@ -54,6 +57,21 @@ impl std::fmt::Debug for Registry {
         f.debug_struct("Registry")
             .field("title", &self.title)
             .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// What a call with this method and path leaves behind.
+    pub fn effect(&self, method: &Method, segments: &[String]) -> Effect {
+        self.or_own(Effect::of_call(&self.endpoints, method, segments))
+    }
+
+    /// What an endpoint says, or what is said for all of them.
+    pub fn or_own(&self, said: Effect) -> Effect {
+        match said {
+            Effect::Unknown => self.effect,
+            Effect::Reads | Effect::Stored => said,
+        }
     }
 }
 
@@ -95,6 +113,10 @@ impl Registries {
         adapter: &Arc<dyn Adapter>,
         faults: &mut Vec<Fault>,
     ) {
+        let effect = match unsafe_effect(service) {
+            Ok(effect) => effect,
+            Err(fault) => return faults.push(fault),
+        };
         let Description { services, .. } = adapter.describe();
         for described in services {
             let id = match service.subsystem.service(&described.code) {
@@ -112,6 +134,7 @@ impl Registries {
                 adapter: Arc::clone(adapter),
                 title: described.title,
                 endpoints: described.endpoints,
+                effect,
                 checker: checker(place, service, described.openapi.as_deref(), faults),
                 openapi: described.openapi,
                 published: service.published,
@@ -191,15 +214,36 @@ fn checker(
     }
 }
 
+/// What a settings entry says of unsafe methods. What it does not say is not known.
+fn unsafe_effect(service: &Service) -> Result<Effect, Fault> {
+    let said = match &service.source {
+        Source::Http { effect, .. } => effect.as_deref(),
+        Source::Sql { .. }
+        | Source::HttpPackage { .. }
+        | Source::File { .. }
+        | Source::Process(_) => None,
+    };
+    said.map_or(Ok(Effect::Unknown), str::parse).map_err(|()| {
+        Fault::new(
+            format!("{}.effect", service.place),
+            "is not a known effect",
+            "write reads, unknown or stored",
+        )
+    })
+}
+
 /// The one table from a settings entry to an adapter.
 fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
     match &service.source {
-        Source::Sql { package, database } => {
+        Source::Sql { package, access } => {
             let package = Package::load(package)
                 .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
-            let adapter =
-                SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
-                    .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
+            let adapter = SqlAdapter::open(
+                &package,
+                access.clone(),
+                bridge_adapter_sql::SqlLimits::default(),
+            )
+            .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
         Source::Http {
@@ -210,6 +254,7 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
             openapi,
             timeout,
             site,
+            effect: _,
         } => {
             let openapi = openapi.as_deref().map(read_json).transpose()?;
             let config = HttpConfig {

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bridge_core::identity::{NodeId, SubsystemId};
 
+mod database;
 mod limits;
 mod parts;
 mod process;
@@ -138,8 +139,8 @@ pub enum Source {
     Sql {
         /// Folder of the registry package.
         package: PathBuf,
-        /// The SQLite file.
-        database: PathBuf,
+        /// Its database, for queries and for submissions.
+        access: bridge_adapter_sql::Access,
     },
     /// A registry that speaks HTTP.
     Http {
@@ -157,6 +158,8 @@ pub enum Source {
         timeout: Duration,
         /// The site's own settings.
         site: HttpSite,
+        /// What its unsafe methods leave behind, as a manifest would say it.
+        effect: Option<String>,
     },
     /// A registry package served by a registry that speaks HTTP.
     HttpPackage {

@@ -26,6 +26,7 @@ pub mod kept;
 pub mod large;
 pub mod message;
 pub mod package;
+pub mod postgres;
 pub mod process;
 pub mod puppet;
 pub mod registry;

@@ -210,7 +210,9 @@ async fn describes(adapter: &dyn Adapter) -> Result<(), String> {
     }
     match timeout(GRACE, adapter.health()).await {
         Ok(Health::Ready) => Ok(()),
-        Ok(Health::NotReady { reason } | Health::Alarmed { reason }) => Err(format!("not healthy: {reason}")),
+        Ok(Health::NotReady { reason } | Health::Alarmed { reason }) => {
+            Err(format!("not healthy: {reason}"))
+        }
         Err(_) => Err(format!("health took more than {GRACE:?}")),
     }
 }

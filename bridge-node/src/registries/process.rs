@@ -13,8 +13,7 @@ use crate::settings::{Fault, Limits, Process};
 
 /// Checks a program's package. The program starts with the node, or with the first call.
 pub(super) fn open(process: &Process, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
-    let faults =
-        |list: Vec<bridge_adapter::Fault>| list.iter().map(of_adapter).collect::<Vec<_>>();
+    let faults = |list: Vec<bridge_adapter::Fault>| list.iter().map(of_adapter).collect::<Vec<_>>();
     let package = Package::load(&process.package).map_err(faults)?;
     let mut config = ProcessConfig::from_package(&package).map_err(faults)?;
     config

@@ -12,7 +12,7 @@ use bridge_core::identity::{NodeId, SubsystemId};
 
 use super::raw::File;
 use super::{
-    Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, Told,
+    Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Told,
     Witnesses, process, raw,
 };
 
@@ -25,7 +25,7 @@ const MAX_DOMAIN_BYTES: usize = 253;
 
 pub(super) struct Check<'a> {
     pub(super) folder: &'a Path,
-    faults: &'a mut Vec<Fault>,
+    pub(super) faults: &'a mut Vec<Fault>,
 }
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
@@ -332,20 +332,6 @@ impl Check<'_> {
             }
         }
         services
-    }
-
-    fn sql(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
-        let (Some(package), Some(database)) = (&raw.package, &raw.database) else {
-            self.fault(
-                place,
-                "lacks package or database",
-                "adapter sql needs both paths",
-            );
-            return None;
-        };
-        let package = self.existing(&format!("{place}.package"), package);
-        let database = self.existing(&format!("{place}.database"), database);
-        Some(Source::Sql { package, database })
     }
 }
 

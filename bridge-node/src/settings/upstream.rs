@@ -32,6 +32,7 @@ impl Check<'_> {
                 ("certificate", raw.certificate.is_some()),
                 ("openapi", raw.openapi.is_some()),
                 ("timeout_seconds", raw.timeout_seconds.is_some()),
+                ("effect", raw.effect.is_some()),
             ] {
                 if given {
                     let remedy =
@@ -71,6 +72,7 @@ impl Check<'_> {
             openapi,
             timeout: Duration::from_secs(seconds),
             site,
+            effect: raw.effect.clone(),
         })
     }
 

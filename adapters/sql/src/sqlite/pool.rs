@@ -1,16 +1,17 @@
-//! Read-only connections, and work on them that ends when the time is up.
+//! Connections, and work on them that ends when the time is up.
 
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bridge_adapter::{AdapterError, Until};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use crate::limits::SqlLimits;
+use crate::places::Places;
 
 /// How often a statement that must end is interrupted again: SQLite forgets an interrupt that comes
 /// just before a statement begins.
@@ -25,10 +26,15 @@ const PREPARED: usize = 64;
 pub(crate) struct Pool {
     database: PathBuf,
     idle: Mutex<Vec<Connection>>,
-    permits: Arc<Semaphore>,
-    waiting: AtomicU64,
-    waiting_limit: u64,
-    wait: Duration,
+    places: Places,
+    access: Access,
+}
+
+/// What connections may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Read,
+    Write,
 }
 
 /// Tells work on a connection that it has to end.
@@ -49,14 +55,17 @@ impl Stop {
 type Worked<T> = (Connection, Result<T, AdapterError>);
 
 impl Pool {
-    pub(crate) fn new(database: &Path, limits: &SqlLimits) -> Self {
+    pub(crate) fn new(database: &Path, access: Access, limits: &SqlLimits) -> Self {
+        // SQLite has one writer at a time; the others queue here and not in its polling.
+        let connections = match access {
+            Access::Read => limits.connections,
+            Access::Write => 1,
+        };
         Self {
             database: database.to_owned(),
             idle: Mutex::new(Vec::new()),
-            permits: Arc::new(Semaphore::new(limits.connections.max(1))),
-            waiting: AtomicU64::new(0),
-            waiting_limit: limits.waiting,
-            wait: limits.wait,
+            places: Places::new(connections, limits),
+            access,
         }
     }
 
@@ -70,24 +79,12 @@ impl Pool {
         until: Until,
         work: impl FnOnce(&Connection, &Stop) -> Result<T, AdapterError> + Send + 'static,
     ) -> Result<T, AdapterError> {
-        let permit = self.permit(&until).await?;
+        let permit = self.places.take(&until).await?;
         let (sender, receiver) = oneshot::channel();
         tokio::spawn(Arc::clone(self).supervise(permit, until, work, sender));
         receiver
             .await
             .unwrap_or_else(|_gone| Err(failed("the worker ended without a result")))
-    }
-
-    async fn permit(&self, until: &Until) -> Result<OwnedSemaphorePermit, AdapterError> {
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return Ok(permit);
-        }
-        let _place = Waiting::enter(&self.waiting, self.waiting_limit).ok_or(AdapterError::Busy)?;
-        let free = tokio::time::timeout(self.wait, Arc::clone(&self.permits).acquire_owned());
-        match until.bound(free).await? {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(AdapterError::Busy),
-        }
     }
 
     /// Holds the permit for as long as the work runs, also when nobody waits for it any more.
@@ -140,8 +137,8 @@ impl Pool {
         if let Some(connection) = self.idle().pop() {
             return Ok(connection);
         }
-        let database = self.database.clone();
-        let opened = spawn_blocking(move || open(&database)).await;
+        let (database, access) = (self.database.clone(), self.access);
+        let opened = spawn_blocking(move || open(&database, access)).await;
         match opened {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(AdapterError::Unreachable {
@@ -166,9 +163,13 @@ impl Pool {
     }
 }
 
-/// Opens a connection that can only read.
-pub(crate) fn open(database: &Path) -> rusqlite::Result<Connection> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+/// Opens a connection that can do no more than it may.
+pub(crate) fn open(database: &Path, access: Access) -> rusqlite::Result<Connection> {
+    let mode = match access {
+        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
+        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+    };
+    let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
@@ -176,7 +177,8 @@ pub(crate) fn open(database: &Path) -> rusqlite::Result<Connection> {
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.pragma_update(None, "query_only", true)?;
+    connection.pragma_update(None, "query_only", access == Access::Read)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }
 
@@ -189,21 +191,5 @@ fn failed(reason: &str) -> AdapterError {
 fn tell<T>(sender: oneshot::Sender<Result<T, AdapterError>>, result: Result<T, AdapterError>) {
     if sender.send(result).is_err() {
         tracing::debug!("nobody waits for the answer any more");
-    }
-}
-
-/// A place among those who wait.
-struct Waiting<'a>(&'a AtomicU64);
-
-impl<'a> Waiting<'a> {
-    fn enter(count: &'a AtomicU64, limit: u64) -> Option<Self> {
-        let place = Self(count);
-        (count.fetch_add(1, Ordering::AcqRel) < limit).then_some(place)
-    }
-}
-
-impl Drop for Waiting<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
