@@ -177,6 +177,19 @@ mod tests {
     }
 
     #[test]
+    fn the_package_in_python_carries_the_library_as_it_is() {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("../adapters/registries/referrals/bridge_adapter");
+        for (name, text) in LIBRARY {
+            if std::env::var_os("UPDATE_GOLDEN").is_some() {
+                fs::write(folder.join(name), text).unwrap();
+            }
+            let carried = fs::read_to_string(folder.join(name)).unwrap();
+            assert_eq!(carried, text, "UPDATE_GOLDEN=1 copies {name}");
+        }
+    }
+
+    #[test]
     fn names_are_those_of_packages_and_programs() {
         for good in ["a", "referrals", "land-register-2", &"a".repeat(40)] {
             assert!(is_name(good), "{good}");
