@@ -36,6 +36,7 @@ pub(crate) use statement::{Column, Empty, Refusal, Rows, Statement};
 use crate::dialect::PerDatabase;
 use crate::kept::FIRST_ID;
 use crate::shape::{self, Pointer};
+use crate::value::document;
 
 /// What the manifest says about SQL.
 #[derive(Debug, Default)]
@@ -58,6 +59,8 @@ pub(crate) struct Operation {
     pub(crate) effect: Effect,
     /// The status of an answer that is no refusal.
     pub(crate) status: StatusCode,
+    /// The most bytes of a request body, if it is another number than for other operations.
+    pub(crate) request_bytes: Option<u64>,
     pub(crate) statements: Vec<Statement>,
 }
 
@@ -131,6 +134,7 @@ fn read_operation(
         faults.push(Fault::new("wrong-value", place, problem, remedy));
     }
     let status = read_status(&mut section, faults);
+    let request_bytes = document::request_limit(&mut section, faults);
     let mut statements: Vec<Statement> = Vec::new();
     for (part, id) in section.tables("statement", faults).into_iter().zip(ids) {
         let first = statements.is_empty();
@@ -160,6 +164,7 @@ fn read_operation(
         params,
         effect,
         status,
+        request_bytes,
         statements,
     })
 }

@@ -141,8 +141,8 @@ impl Adapter for SqlAdapter {
         if !operation.streams() {
             until = until.within(self.limits.statement_time);
         }
-        let body =
-            request::read_body(&operation, &mut call, (self.limits.request_bytes, &until)).await?;
+        let limit_bytes = operation.request_bytes.unwrap_or(self.limits.request_bytes);
+        let body = request::read_body(&operation, &mut call, (limit_bytes, &until)).await?;
         let bound = request::bind(&operation, &call, body.as_ref())?;
         let store = self.store(&operation)?;
         let work = Work {

@@ -161,6 +161,7 @@ impl ToSql for Scalar {
             Self::Integer(n) => ValueRef::Integer(*n),
             Self::Number(n) => ValueRef::Real(*n),
             Self::Boolean(flag) => ValueRef::Integer(i64::from(*flag)),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
         };
         Ok(ToSqlOutput::Borrowed(value))
     }
@@ -173,6 +174,7 @@ fn to_json(kind: Type, value: ValueRef<'_>) -> Option<Value> {
         (Type::Integer | Type::Number, ValueRef::Integer(n)) => Some(Value::from(n)),
         (Type::Boolean, ValueRef::Integer(n @ (0 | 1))) => Some(Value::from(n == 1)),
         (Type::Number, ValueRef::Real(n)) => serde_json::Number::from_f64(n).map(Value::Number),
+        (kind, ValueRef::Blob(bytes)) => kind.of_bytes(bytes),
         (kind, ValueRef::Text(bytes)) => kind.of_text(str::from_utf8(bytes).ok()?),
         _ => None,
     }

@@ -5,6 +5,8 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::offset;
 
+pub(crate) mod document;
+
 /// The most bytes of a text parameter. Codes, dates and names are far shorter.
 pub(crate) const TEXT_LIMIT_BYTES: usize = 256;
 
@@ -16,6 +18,7 @@ pub(crate) enum Scalar {
     Integer(i64),
     Number(f64),
     Boolean(bool),
+    Bytes(Vec<u8>),
 }
 
 /// The type of a parameter or a column.
@@ -37,10 +40,16 @@ pub(crate) enum Type {
     Number,
     /// True or false; 1 or 0 in SQLite.
     Boolean,
+    /// A text of many lines, or none.
+    LongText,
+    /// Bytes, as base64 on the wire.
+    Base64,
+    /// The SHA-256 of such bytes, in hexadecimal: of a parameter, read from their base64.
+    Base64Sha256,
 }
 
 /// The types by the words of the manifest.
-pub(crate) const TYPES: [(&str, Type); 8] = [
+pub(crate) const TYPES: [(&str, Type); 11] = [
     ("text", Type::Text),
     ("fin", Type::Fin),
     ("voen", Type::Voen),
@@ -49,6 +58,9 @@ pub(crate) const TYPES: [(&str, Type); 8] = [
     ("integer", Type::Integer),
     ("number", Type::Number),
     ("boolean", Type::Boolean),
+    ("long-text", Type::LongText),
+    ("base64", Type::Base64),
+    ("base64-sha256", Type::Base64Sha256),
 ];
 
 impl Type {
@@ -63,6 +75,8 @@ impl Type {
             Self::Integer => "a whole number",
             Self::Number => "a number",
             Self::Boolean => "true or false",
+            Self::LongText => "a text of at most 65536 bytes",
+            Self::Base64 | Self::Base64Sha256 => "base64 of at least one byte",
         }
     }
 
@@ -82,7 +96,9 @@ impl Type {
                 .filter(|n: &f64| n.is_finite())
                 .map(Scalar::Number),
             Self::Boolean => text.parse().ok().map(Scalar::Boolean),
-            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime => {
+            Self::Base64 => document::bytes(text).map(Scalar::Bytes),
+            Self::Base64Sha256 => document::sha256(text).map(Scalar::Text),
+            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime | Self::LongText => {
                 self.takes(text).then(|| Scalar::Text(text.to_owned()))
             }
         }
@@ -94,9 +110,14 @@ impl Type {
             Self::Integer => value.as_i64().map(Scalar::Integer),
             Self::Number => value.as_f64().map(Scalar::Number),
             Self::Boolean => value.as_bool().map(Scalar::Boolean),
-            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime => {
-                value.as_str().and_then(|text| self.read_text(text))
-            }
+            Self::Text
+            | Self::Fin
+            | Self::Voen
+            | Self::Date
+            | Self::DateTime
+            | Self::LongText
+            | Self::Base64
+            | Self::Base64Sha256 => value.as_str().and_then(|text| self.read_text(text)),
         }
     }
 
@@ -106,9 +127,15 @@ impl Type {
         match self {
             Self::Date => Some(moment.date().to_string()),
             Self::DateTime => to_rfc3339(moment),
-            Self::Text | Self::Fin | Self::Voen | Self::Integer | Self::Number | Self::Boolean => {
-                None
-            }
+            Self::Text
+            | Self::Fin
+            | Self::Voen
+            | Self::Integer
+            | Self::Number
+            | Self::Boolean
+            | Self::LongText
+            | Self::Base64
+            | Self::Base64Sha256 => None,
         }
         .map(Scalar::Text)
     }
@@ -116,11 +143,18 @@ impl Type {
     /// Turns the text of a column into JSON; `None` if it is of another form.
     pub(crate) fn of_text(self, text: &str) -> Option<Value> {
         let fits = match self {
-            Self::Text => true,
-            Self::Fin | Self::Voen | Self::Date | Self::DateTime => self.takes(text),
-            Self::Integer | Self::Number | Self::Boolean => false,
+            Self::Text | Self::LongText => true,
+            Self::Fin | Self::Voen | Self::Date | Self::DateTime | Self::Base64Sha256 => {
+                self.takes(text)
+            }
+            Self::Integer | Self::Number | Self::Boolean | Self::Base64 => false,
         };
         fits.then(|| Value::from(text))
+    }
+
+    /// Turns the bytes of a column into JSON; `None` if they are to be something else.
+    pub(crate) fn of_bytes(self, bytes: &[u8]) -> Option<Value> {
+        (self == Self::Base64).then(|| Value::from(document::base64(bytes)))
     }
 
     /// Whether a text has the form of the type.
@@ -138,7 +172,12 @@ impl Type {
             Self::Voen => text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()),
             Self::Date => is_date(text),
             Self::DateTime => is_date_time(text),
-            Self::Integer | Self::Number | Self::Boolean => false,
+            Self::LongText => document::is_long_text(text),
+            Self::Base64Sha256 => {
+                let fits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+                text.len() == 64 && text.bytes().all(fits)
+            }
+            Self::Integer | Self::Number | Self::Boolean | Self::Base64 => false,
         }
     }
 }

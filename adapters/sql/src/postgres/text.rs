@@ -89,7 +89,8 @@ pub(crate) fn of(config: &Config) -> Vec<Text> {
 /// The type that a parameter has in PostgreSQL.
 fn pg_type(kind: Type) -> PgType {
     match kind {
-        Type::Text | Type::Fin | Type::Voen => PgType::TEXT,
+        Type::Text | Type::Fin | Type::Voen | Type::LongText | Type::Base64Sha256 => PgType::TEXT,
+        Type::Base64 => PgType::BYTEA,
         Type::Date => PgType::DATE,
         Type::DateTime => PgType::TIMESTAMPTZ,
         Type::Integer => PgType::INT8,

@@ -28,6 +28,7 @@ impl ToSql for Scalar {
             (Self::Integer(n), _) => n.to_sql(wanted, out),
             (Self::Number(n), _) => n.to_sql(wanted, out),
             (Self::Boolean(flag), _) => flag.to_sql(wanted, out),
+            (Self::Bytes(bytes), _) => bytes.as_slice().to_sql(wanted, out),
         }
     }
 
@@ -75,6 +76,7 @@ fn to_json(kind: Type, own: &PgType, bytes: &[u8]) -> Option<Value> {
             let moment = OffsetDateTime::from_sql(own, bytes).ok()?;
             kind.of_text(&to_rfc3339(moment.to_offset(offset!(+4)))?)
         }
+        PgType::BYTEA => kind.of_bytes(bytes),
         _ => kind.of_text(str::from_utf8(bytes).ok()?),
     }
 }
@@ -90,7 +92,8 @@ pub(super) fn fits(kind: Type, own: &PgType) -> bool {
         PgType::TEXT | PgType::VARCHAR | PgType::BPCHAR | PgType::NAME
     ) || matches!(own.kind(), Kind::Enum(_));
     match kind {
-        Type::Text | Type::Fin | Type::Voen => text,
+        Type::Text | Type::Fin | Type::Voen | Type::LongText | Type::Base64Sha256 => text,
+        Type::Base64 => *own == PgType::BYTEA,
         Type::Date => text || *own == PgType::DATE,
         Type::DateTime => text || *own == PgType::TIMESTAMPTZ,
         Type::Integer => matches!(*own, PgType::INT2 | PgType::INT4 | PgType::INT8),
