@@ -14,7 +14,7 @@ use std::process::Command;
 use bridge_node::settings::{Limits, Settings};
 
 /// What each package of ours may depend on, besides strangers. A new package gets a line here.
-const WALL: [(&str, &[&str]); 11] = [
+const WALL: [(&str, &[&str]); 12] = [
     ("bridge-signature", &[]),
     ("bridge-core", &["bridge-signature"]),
     ("bridge-verify", &[]),
@@ -24,10 +24,12 @@ const WALL: [(&str, &[&str]); 11] = [
     ("bridge-adapter", &["bridge-core", "bridge-signature"]),
     ("bridge-adapter-sql", &["bridge-adapter", "bridge-core"]),
     ("bridge-adapter-http", &["bridge-adapter", "bridge-core"]),
+    ("bridge-adapter-file", &["bridge-adapter"]),
     (
         "bridge-node",
         &[
             "bridge-adapter",
+            "bridge-adapter-file",
             "bridge-adapter-http",
             "bridge-adapter-sql",
             "bridge-certs",
@@ -42,6 +44,7 @@ const WALL: [(&str, &[&str]); 11] = [
         "bridge-tests",
         &[
             "bridge-adapter",
+            "bridge-adapter-file",
             "bridge-adapter-http",
             "bridge-adapter-sql",
             "bridge-certs",

@@ -18,6 +18,7 @@ pub mod cosigning;
 mod descriptors;
 pub mod disk;
 pub mod dossier;
+pub mod effects;
 pub mod epochs;
 pub mod exchange;
 pub mod fetch;

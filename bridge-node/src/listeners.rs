@@ -28,7 +28,7 @@ mod log;
 mod ready;
 
 use log::log_file;
-pub use ready::{own_reasons, unready};
+pub use ready::own_reasons;
 
 /// The consumer interface.
 #[derive(Debug)]
@@ -211,12 +211,13 @@ impl Handler for Health {
             _ if request.extensions().get::<Doubt>().is_some() => status(400),
             "/live" => json(200, &serde_json::json!({ "live": true })),
             "/ready" => {
-                let reasons = unready(&self.0).await;
+                let services = self.0.registries.troubles().await;
+                let reasons = ready::unready(&self.0, &services);
                 let status = if reasons.is_empty() { 200 } else { 503 };
                 let mut told = serde_json::json!({
                     "ready": reasons.is_empty(), "reasons": reasons, "time_stamps": stamping::words(&self.0),
                 });
-                ready::add(&self.0, &mut told);
+                ready::add(&self.0, &services, &mut told);
                 json(status, &told)
             }
             "/metrics" => match metrics::text(&self.0).await {

@@ -21,6 +21,7 @@ use crate::concerned::PageShares;
 use crate::contracts::Contracts;
 use crate::cosigning::Cosigning;
 use crate::disk::Disk;
+use crate::effects::{Effects, Marker};
 use crate::epochs::{self, History};
 use crate::gate::Gate;
 use crate::log_share::LogShare;
@@ -48,7 +49,8 @@ pub use parts::{Parts, Vouched};
 
 pub(crate) use opening::open_watch;
 use opening::{
-    create_spool, floor, journal_remedy, one, open_journal, open_witness, remembered, resumed,
+    create_spool, floor, journal_remedy, keys_begun, one, open_journal, open_witness, remembered,
+    resumed,
 };
 
 /// One running node.
@@ -83,6 +85,8 @@ pub struct Node {
     pub peers: Arc<Peers>,
     /// What was seen within the freshness window.
     pub replay: Replay,
+    /// What was begun under Idempotency-Keys.
+    pub effects: Arc<Effects>,
     /// Room for spooled bodies.
     pub room: Room,
     /// Listeners, tasks, draining.
@@ -166,6 +170,7 @@ impl Node {
         let root = &parts.directory_root;
         let watch = open_watch(&settings, root, &parts.trust, clock.now_s())?;
         let folder = epochs::journal_folder(&settings).display().to_string();
+        let marker = Marker::new(&parts.keys.evidence);
         // Before the current log is written to.
         let past = epochs::open_closed(&settings.data_folder, &parts.keys.evidence);
         let past = past.map_err(|error| one("node.data_folder", &error, ORDERS_REMEDY))?;
@@ -187,6 +192,7 @@ impl Node {
             .resume(&journal)
             .map_err(|error| one(&folder, &error, ORDERS_REMEDY))?;
         let (replay, counters, forgotten) = remembered(&history, clock.now());
+        let (effects, unread) = keys_begun(&history, marker, &settings.limits, clock.now());
         let limits = &settings.limits;
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
         let node = Self {
@@ -216,7 +222,8 @@ impl Node {
             certificates: parts.certificates,
             counters: counters.map(Mutex::new),
             journal_fault,
-            forgotten,
+            forgotten: forgotten.or(unread),
+            effects,
             overruled_ms,
             clock,
             doubted: CancellationToken::new(),

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use bridge_adapter::openapi::Checker;
 use bridge_adapter::package::Package;
-use bridge_adapter::{Adapter, Description, Endpoint, Health, ServiceDescription};
-use bridge_adapter_http::{HttpAdapter, HttpConfig, TlsConfig};
+use bridge_adapter::{Adapter, Description, Effect, Endpoint, Health, ServiceDescription};
+use bridge_adapter_file::{FileAdapter, FileLimits};
+use bridge_adapter_http::{HttpAdapter, HttpConfig, Site, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
+use http::Method;
 
-use crate::settings::{Fault, Limits, Service, Source};
+use crate::settings::{Fault, HttpSite, Limits, Service, Source};
 
 pub(crate) mod process;
 
@@ -29,6 +31,17 @@ pub struct Registry {
     pub checker: Option<Arc<Checker>>,
     /// Shown to callers without a contract.
     pub published: bool,
+    /// What unsafe methods leave behind where no endpoint says it.
+    effect: Effect,
+}
+
+/// What adapters say of their registries, with the reasons.
+#[derive(Debug, Default)]
+pub struct Troubles {
+    /// Services that cannot answer now.
+    pub unready: Vec<(ServiceId, String)>,
+    /// Services that answer, though somebody has to act.
+    pub alarmed: Vec<(ServiceId, String)>,
 }
 
 /// All services of this node, in the order of their names.
@@ -44,6 +57,21 @@ impl std::fmt::Debug for Registry {
         f.debug_struct("Registry")
             .field("title", &self.title)
             .finish_non_exhaustive()
+    }
+}
+
+impl Registry {
+    /// What a call with this method and path leaves behind.
+    pub fn effect(&self, method: &Method, segments: &[String]) -> Effect {
+        self.or_own(Effect::of_call(&self.endpoints, method, segments))
+    }
+
+    /// What an endpoint says, or what is said for all of them.
+    pub fn or_own(&self, said: Effect) -> Effect {
+        match said {
+            Effect::Unknown => self.effect,
+            Effect::Reads | Effect::Stored => said,
+        }
     }
 }
 
@@ -85,6 +113,10 @@ impl Registries {
         adapter: &Arc<dyn Adapter>,
         faults: &mut Vec<Fault>,
     ) {
+        let effect = match unsafe_effect(service) {
+            Ok(effect) => effect,
+            Err(fault) => return faults.push(fault),
+        };
         let Description { services, .. } = adapter.describe();
         for described in services {
             let id = match service.subsystem.service(&described.code) {
@@ -102,6 +134,7 @@ impl Registries {
                 adapter: Arc::clone(adapter),
                 title: described.title,
                 endpoints: described.endpoints,
+                effect,
                 checker: checker(place, service, described.openapi.as_deref(), faults),
                 openapi: described.openapi,
                 published: service.published,
@@ -145,15 +178,17 @@ impl Registries {
         }
     }
 
-    /// Services that cannot answer now, with the reason.
-    pub async fn unready(&self) -> Vec<(ServiceId, String)> {
-        let mut list = Vec::new();
+    /// Services that cannot answer now, and those that can and yet need somebody. Asks each adapter.
+    pub async fn troubles(&self) -> Troubles {
+        let mut troubles = Troubles::default();
         for (id, registry) in &self.services {
-            if let Health::NotReady { reason } = registry.adapter.health().await {
-                list.push((id.clone(), reason));
+            match registry.adapter.health().await {
+                Health::Ready => {}
+                Health::Alarmed { reason } => troubles.alarmed.push((id.clone(), reason)),
+                Health::NotReady { reason } => troubles.unready.push((id.clone(), reason)),
             }
         }
-        list
+        troubles
     }
 }
 
@@ -179,15 +214,36 @@ fn checker(
     }
 }
 
+/// What a settings entry says of unsafe methods. What it does not say is not known.
+fn unsafe_effect(service: &Service) -> Result<Effect, Fault> {
+    let said = match &service.source {
+        Source::Http { effect, .. } => effect.as_deref(),
+        Source::Sql { .. }
+        | Source::HttpPackage { .. }
+        | Source::File { .. }
+        | Source::Process(_) => None,
+    };
+    said.map_or(Ok(Effect::Unknown), str::parse).map_err(|()| {
+        Fault::new(
+            format!("{}.effect", service.place),
+            "is not a known effect",
+            "write reads, unknown or stored",
+        )
+    })
+}
+
 /// The one table from a settings entry to an adapter.
 fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
     match &service.source {
-        Source::Sql { package, database } => {
+        Source::Sql { package, access } => {
             let package = Package::load(package)
                 .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
-            let adapter =
-                SqlAdapter::open(&package, database, bridge_adapter_sql::SqlLimits::default())
-                    .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
+            let adapter = SqlAdapter::open(
+                &package,
+                access.clone(),
+                bridge_adapter_sql::SqlLimits::default(),
+            )
+            .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
             Ok(Arc::new(adapter))
         }
         Source::Http {
@@ -197,6 +253,8 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
             certificate,
             openapi,
             timeout,
+            site,
+            effect: _,
         } => {
             let openapi = openapi.as_deref().map(read_json).transpose()?;
             let config = HttpConfig {
@@ -209,9 +267,22 @@ fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Faul
                 services: vec![describe(code, title, openapi)?],
                 ..HttpConfig::new(base_url.clone())
             };
-            let adapter = HttpAdapter::new(config)
-                .map_err(|list| list.iter().map(of_adapter).collect::<Vec<_>>())?;
-            Ok(Arc::new(adapter))
+            let config = config.with_site(&table_of(site)).map_err(of_adapters)?;
+            Ok(Arc::new(HttpAdapter::new(config).map_err(of_adapters)?))
+        }
+        Source::HttpPackage { package, site } => {
+            let package = Package::load(package).map_err(of_adapters)?;
+            let mut config =
+                HttpConfig::from_package(&package, Some(&table_of(site))).map_err(of_adapters)?;
+            let most = limits.body_bytes;
+            config.answer_limit_bytes =
+                Some(config.answer_limit_bytes.map_or(most, |own| own.min(most)));
+            Ok(Arc::new(HttpAdapter::new(config).map_err(of_adapters)?))
+        }
+        Source::File { package, files } => {
+            let package = Package::load(package).map_err(of_adapters)?;
+            let adapter = FileAdapter::open(&package, files, &FileLimits::default());
+            Ok(Arc::new(adapter.map_err(of_adapters)?))
         }
         Source::Process(process) => process::open(process, limits),
     }
@@ -250,6 +321,21 @@ fn read_certificate(path: &Path) -> Result<Vec<u8>, Vec<Fault>> {
         (Some(certificate), true) => Ok(certificate),
         _ => Err(fault("does not hold exactly one certificate".to_owned())),
     }
+}
+
+fn table_of(site: &HttpSite) -> Site<'_> {
+    Site {
+        table: &site.table,
+        folder: &site.folder,
+    }
+}
+
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "errors are handed over whole"
+)]
+fn of_adapters(faults: Vec<bridge_adapter::Fault>) -> Vec<Fault> {
+    faults.iter().map(of_adapter).collect()
 }
 
 fn of_adapter(fault: &bridge_adapter::Fault) -> Fault {

@@ -310,8 +310,12 @@ async fn bind(place: &str, address: SocketAddr) -> Result<(TcpListener, SocketAd
 
 /// Starts the programs of adapters, and tells what would fail.
 async fn look_at_registries(node: Arc<Node>) {
-    for (service, reason) in node.registries.unready().await {
+    let troubles = node.registries.troubles().await;
+    for (service, reason) in troubles.unready {
         tracing::warn!(%service, %reason, "a service is not ready");
+    }
+    for (service, reason) in troubles.alarmed {
+        tracing::warn!(%service, %reason, "a service needs somebody");
     }
 }
 

@@ -11,18 +11,21 @@ use std::time::Duration;
 
 use bridge_core::identity::{NodeId, SubsystemId};
 
+mod database;
 mod limits;
 mod parts;
 mod process;
 pub mod raw;
 mod time;
 mod told;
+mod upstream;
 mod witnesses;
 
 pub use limits::{Limits, RawLimits};
 pub use process::{Process, RawCage};
 pub use time::{Time, TimeAuthority};
 pub use told::{ErrorStatus, ErrorTypes, Told};
+pub use upstream::HttpSite;
 pub use witnesses::{RawWitnesses, Witnesses};
 
 /// Everything a node was told, checked.
@@ -136,8 +139,8 @@ pub enum Source {
     Sql {
         /// Folder of the registry package.
         package: PathBuf,
-        /// The SQLite file.
-        database: PathBuf,
+        /// Its database, for queries and for submissions.
+        access: bridge_adapter_sql::Access,
     },
     /// A registry that speaks HTTP.
     Http {
@@ -153,6 +156,24 @@ pub enum Source {
         openapi: Option<PathBuf>,
         /// How long an answer may take.
         timeout: Duration,
+        /// The site's own settings.
+        site: HttpSite,
+        /// What its unsafe methods leave behind, as a manifest would say it.
+        effect: Option<String>,
+    },
+    /// A registry package served by a registry that speaks HTTP.
+    HttpPackage {
+        /// Folder of the registry package.
+        package: PathBuf,
+        /// The site's own settings.
+        site: HttpSite,
+    },
+    /// A registry package served from files.
+    File {
+        /// Folder of the registry package.
+        package: PathBuf,
+        /// Folder of the files, or the one file.
+        files: PathBuf,
     },
     /// A registry package served by a program in a process of its own.
     Process(Box<Process>),

@@ -77,6 +77,12 @@ pub enum KeyFileError {
         #[source]
         source: PemError,
     },
+    /// Empty, or more than a line.
+    #[error("{path}: not one line with a password")]
+    NotAPassword {
+        /// The file.
+        path: PathBuf,
+    },
     /// Not 32 bytes in base64.
     #[error(
         "{path}: not {SECRET_BYTES} bytes in base64 (make one: openssl rand -base64 {SECRET_BYTES})"
@@ -118,6 +124,22 @@ pub fn read_secret_file(path: &Path) -> Result<Zeroizing<[u8; SECRET_BYTES]>, Ke
             path: path.to_path_buf(),
         }),
     }
+}
+
+/// Reads a password, the one line of a file of mode 0600 or stricter.
+///
+/// # Errors
+///
+/// [`KeyFileError`]: about the file, its rights, or [`KeyFileError::NotAPassword`] about its content.
+pub fn read_password_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let text = read(path)?;
+    let line = text.strip_suffix(b"\n").unwrap_or(&text);
+    if line.is_empty() || line.iter().any(u8::is_ascii_control) {
+        return Err(KeyFileError::NotAPassword {
+            path: path.to_path_buf(),
+        });
+    }
+    Ok(Zeroizing::new(line.to_vec()))
 }
 
 /// Writes a PKCS#8 private key as a new PEM file of mode 0600; an existing file is left alone.

@@ -54,7 +54,8 @@ pub use authority::{Authority, AuthorityError, Issued, NewKey, Order};
 pub use certificate::{KeyAlgorithm, ReadError, public_key_of};
 pub use error::{CertificateError, TrustError};
 pub use keyfile::{
-    KeyFileError, read_key_file, read_secret_file, write_key_file, write_secret_file,
+    KeyFileError, read_key_file, read_password_file, read_secret_file, write_key_file,
+    write_secret_file,
 };
 pub use moment::Moment;
 pub use pem::{PemError, certificate_pem, read_pem_certificates};

@@ -113,7 +113,15 @@ impl Process {
     /// The same, with further arguments and variables of the environment.
     pub async fn run_with(agency: &Agency, args: &[&str], env: &[(&str, &Path)]) -> Self {
         let health = agency.ports.health;
-        Self::started(&agency.config(), &agency.folder, health, (args, env)).await
+        let run = (program(), "run");
+        Self::started(run, &agency.config(), &agency.folder, health, (args, env)).await
+    }
+
+    /// Runs the control of the fault programs, which is this package's own, in one of its manners.
+    pub async fn run_faulty(agency: &Agency, control: &Path, manner: &str) -> Self {
+        let run = (control.to_owned(), manner);
+        let health = agency.ports.health;
+        Self::started(run, &agency.config(), &agency.folder, health, (&[], &[])).await
     }
 
     /// Runs `bridge-node run` with a settings file; its log goes to `folder`.
@@ -125,10 +133,12 @@ impl Process {
             .unwrap()
             .parse()
             .unwrap();
-        Self::started(config, folder, health, (&[], &[])).await
+        let run = (program(), "run");
+        Self::started(run, config, folder, health, (&[], &[])).await
     }
 
     async fn started(
+        (program, manner): (PathBuf, &str),
         config: &Path,
         folder: &Path,
         health: SocketAddr,
@@ -137,10 +147,11 @@ impl Process {
         let log = folder.join("node.log");
         // A write beyond a limit is to be an error, as on a full disk, and not the signal that the kernel adds to it.
         // ULIMIT is what a test gives to `ulimit`.
-        let script = "trap '' XFSZ; ${ULIMIT:+ulimit $ULIMIT}; exec \"$0\" run --config \"$@\"";
+        let script = "trap '' XFSZ; ${ULIMIT:+ulimit $ULIMIT}; manner=$1; shift; exec \"$0\" \"$manner\" --config \"$@\"";
         let child = Command::new("sh")
             .args(["-c", script])
-            .arg(program())
+            .arg(program)
+            .arg(manner)
             .arg(config)
             .args(args)
             .env("RUST_LOG", "trace")
@@ -215,6 +226,12 @@ impl Process {
     /// Its number.
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Sends SIGKILL and waits for the end.
+    pub fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Sends SIGTERM.

@@ -102,7 +102,12 @@ pub fn fields_of(pairs: &[(&str, &str)]) -> HeaderMap {
 impl Registry {
     /// Starts to listen. At first it answers every request with its body and `content-type`.
     pub async fn start() -> Self {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        Self::start_at(SocketAddr::from(([127, 0, 0, 1], 0))).await
+    }
+
+    /// As [`Registry::start`], at an address where nobody listens yet.
+    pub async fn start_at(address: SocketAddr) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let registry = Self {
             address: listener.local_addr().unwrap(),
             seen: Arc::default(),

@@ -41,11 +41,16 @@ pub trait Adapter: Send + Sync {
     async fn drain(&self) {}
 }
 
-/// Says whether a registry can be reached.
+/// Says whether a registry can be reached, and whether it is as it should be.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     /// Calls can be served.
     Ready,
+    /// Calls are served, but somebody has to act.
+    Alarmed {
+        /// Why, for the operator; no values of the registry.
+        reason: String,
+    },
     /// Calls would fail now.
     NotReady {
         /// Why, for the operator; no values of the registry.

@@ -175,9 +175,10 @@ impl Head {
             "sql" => section.table("sql", faults),
             "http" => section.table("http", faults),
             "process" => section.table("process", faults),
+            "file" => section.table("file", faults),
             _ => {
                 let place = section.place_of("adapter");
-                let remedy = "write one of: sql, http, process";
+                let remedy = "write one of: sql, http, file, process";
                 faults.push(Fault::new(
                     "unknown-adapter",
                     place,

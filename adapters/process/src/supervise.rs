@@ -221,7 +221,7 @@ impl Life {
         let answered = until.bound(async {
             loop {
                 match asked(connections, &until).await {
-                    Ok(Health::Ready) => return,
+                    Ok(Health::Ready | Health::Alarmed { .. }) => return,
                     Ok(Health::NotReady { reason }) => last = reason,
                     // It does not listen yet.
                     Err(_) => {}

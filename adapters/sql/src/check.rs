@@ -1,12 +1,14 @@
 //! What is wrong with the `[sql]` table when it meets the OpenAPI document and the database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use bridge_adapter::{Endpoint, Fault, Package};
+use bridge_adapter::{Effect, Endpoint, Fault, Package};
 use http::Method;
-use rusqlite::Connection;
 
-use crate::config::{Config, Operation, Source, Statement};
+use crate::config::{Config, Operation, Rows, Source, Statement};
+use crate::dialect::Dialect;
+use crate::kept;
 
 /// Notes every disagreement between the manifest and the OpenAPI document.
 pub(crate) fn against_openapi(config: &Config, package: &Package, faults: &mut Vec<Fault>) {
@@ -30,7 +32,7 @@ pub(crate) fn against_openapi(config: &Config, package: &Package, faults: &mut V
     }
     for service in &package.services {
         for Endpoint { method, path, .. } in package.openapi.endpoints(&service.code) {
-            let answers = |operation: &Operation| {
+            let answers = |operation: &Arc<Operation>| {
                 operation.service == service.code
                     && operation.method == method
                     && operation.template == path
@@ -47,12 +49,52 @@ pub(crate) fn against_openapi(config: &Config, package: &Package, faults: &mut V
     }
 }
 
+/// What a database says of a statement.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The parameters by name; `None` for one that has none.
+    pub(crate) parameters: Vec<Option<String>>,
+    /// The columns of its result.
+    pub(crate) columns: Vec<SeenColumn>,
+    /// Whether it changes nothing.
+    pub(crate) reads: bool,
+}
+
+/// A column of a statement's result.
+#[derive(Debug)]
+pub(crate) struct SeenColumn {
+    pub(crate) name: String,
+    /// Its type in the database, where the manifest's type cannot be read from it.
+    pub(crate) misfit: Option<String>,
+}
+
+/// Why a database does not take a statement.
+#[derive(Debug)]
+pub(crate) struct Unprepared {
+    pub(crate) problem: String,
+    pub(crate) remedy: &'static str,
+}
+
+/// What a database says of statements, by their numbers.
+pub(crate) type Looked = BTreeMap<usize, Result<Seen, Unprepared>>;
+
 /// Notes every statement that the database does not take as the manifest says.
-pub(crate) fn against_database(config: &Config, connection: &Connection, faults: &mut Vec<Fault>) {
+pub(crate) fn against_database(config: &Config, looked: &Looked, faults: &mut Vec<Fault>) {
     for operation in &config.operations {
         let mut bound = BTreeSet::new();
         for statement in &operation.statements {
-            check_statement(operation, statement, connection, (&mut bound, faults));
+            let place = format!("{}.sql", statement.place);
+            match looked.get(&statement.id) {
+                Some(Ok(seen)) => check_statement(operation, statement, seen, (&mut bound, faults)),
+                Some(Err(why)) => {
+                    let (code, problem) = ("statement-does-not-prepare", why.problem.clone());
+                    faults.push(Fault::new(code, place, problem, why.remedy));
+                    // Its parameters can't be known; noting them as unused would only mislead.
+                    bound.extend(operation.params.iter().map(|param| param.name.clone()));
+                }
+                // The database could not be asked, which is said elsewhere.
+                None => bound.extend(operation.params.iter().map(|param| param.name.clone())),
+            }
         }
         for param in operation
             .params
@@ -68,6 +110,21 @@ pub(crate) fn against_database(config: &Config, connection: &Connection, faults:
                 remedy,
             ));
         }
+    }
+}
+
+/// Notes that the table for Idempotency-Keys is not there, if anything needs it.
+pub(crate) fn against_table(looked: &Looked, dialect: Dialect, faults: &mut Vec<Fault>) {
+    let own = kept::statements();
+    let refused = own.iter().find_map(|own| match looked.get(&own.id) {
+        Some(Err(why)) => Some(why),
+        Some(Ok(_)) | None => None,
+    });
+    if let Some(why) = refused {
+        let remedy = format!("run in the registry's database: {}", kept::ddl(dialect));
+        let place = "table bridge_idempotency";
+        let code = "no-idempotency-table";
+        faults.push(Fault::new(code, place, why.problem.clone(), remedy));
     }
 }
 
@@ -154,7 +211,11 @@ fn check_sources(operation: &Operation, declared: &[&str], faults: &mut Vec<Faul
                 "a GET has no body".to_owned(),
                 "read it from the path or query, or use POST",
             ),
-            Source::Path(_) | Source::Query(_) | Source::Body(_) | Source::Caller(_) => continue,
+            Source::Path(_)
+            | Source::Query(_)
+            | Source::Body(_)
+            | Source::Caller(_)
+            | Source::Clock => continue,
         };
         faults.push(Fault::new("unknown-source", &param.place, problem, remedy));
     }
@@ -163,27 +224,12 @@ fn check_sources(operation: &Operation, declared: &[&str], faults: &mut Vec<Faul
 fn check_statement(
     operation: &Operation,
     statement: &Statement,
-    connection: &Connection,
+    seen: &Seen,
     (bound, faults): (&mut BTreeSet<String>, &mut Vec<Fault>),
 ) {
     let place = format!("{}.sql", statement.place);
-    let prepared = match connection.prepare(&statement.sql) {
-        Ok(prepared) => prepared,
-        Err(error) => {
-            let remedy = "correct the statement, or bring the database to the package's schema";
-            faults.push(Fault::new(
-                "statement-does-not-prepare",
-                place,
-                error.to_string(),
-                remedy,
-            ));
-            // Its parameters can't be known; noting them as unused would only mislead.
-            bound.extend(operation.params.iter().map(|param| param.name.clone()));
-            return;
-        }
-    };
-    if !prepared.readonly() || prepared.column_count() == 0 {
-        let remedy = "write a SELECT; this adapter only reads";
+    if !seen.reads && operation.effect != Effect::Stored {
+        let remedy = "write a SELECT, or effect = \"stored\" for the operation";
         faults.push(Fault::new(
             "statement-does-not-read",
             &place,
@@ -191,11 +237,8 @@ fn check_statement(
             remedy,
         ));
     }
-    for index in 1..=prepared.parameter_count() {
-        let Some(name) = prepared
-            .parameter_name(index)
-            .and_then(|name| name.strip_prefix(':'))
-        else {
+    for name in &seen.parameters {
+        let Some(name) = name else {
             let remedy = "write :name and declare it in params";
             faults.push(Fault::new(
                 "unnamed-parameter",
@@ -205,33 +248,43 @@ fn check_statement(
             ));
             continue;
         };
-        bound.insert(name.to_owned());
-        if operation.params.iter().all(|param| param.name != name) {
+        bound.insert(name.clone());
+        if operation.params.iter().all(|param| param.name != *name) {
             let problem = format!("uses :{name}, which the operation does not declare");
             let remedy = format!("add params.{name} = {{ from = …, type = … }}");
             faults.push(Fault::new("unbound-parameter", &place, problem, remedy));
         }
     }
-    check_columns(
-        statement,
-        &prepared.column_names().collect::<Vec<_>>(),
-        faults,
-    );
+    if statement.result != Rows::Counted {
+        check_columns(statement, &seen.columns, faults);
+    }
 }
 
-fn check_columns(statement: &Statement, found: &[&str], faults: &mut Vec<Fault>) {
-    for column in statement
-        .columns
-        .iter()
-        .filter(|column| !found.contains(&column.name.as_str()))
-    {
-        let problem = format!("the statement has no column {}", column.name);
-        let remedy = format!("name one of: {}", found.join(", "));
-        faults.push(Fault::new("unknown-column", &column.place, problem, remedy));
+fn check_columns(statement: &Statement, found: &[SeenColumn], faults: &mut Vec<Fault>) {
+    let names: Vec<&str> = found.iter().map(|column| column.name.as_str()).collect();
+    for column in &statement.columns {
+        let known = found.iter().find(|known| known.name == column.name);
+        match known {
+            None => {
+                let problem = format!("the statement has no column {}", column.name);
+                let remedy = format!("name one of: {}", names.join(", "));
+                faults.push(Fault::new("unknown-column", &column.place, problem, remedy));
+            }
+            Some(SeenColumn {
+                misfit: Some(other),
+                ..
+            }) => {
+                let wanted = column.kind.word();
+                let problem = format!("is {other} in the database, which is not read as {wanted}");
+                let remedy = "give it the fitting type, or cast it in the statement: CAST(… AS …)";
+                faults.push(Fault::new("column-type", &column.place, problem, remedy));
+            }
+            Some(SeenColumn { misfit: None, .. }) => {}
+        }
     }
-    for (index, name) in found.iter().enumerate() {
+    for (index, name) in names.iter().enumerate() {
         let place = format!("{}.sql", statement.place);
-        if found.iter().take(index).any(|other| other == name) {
+        if names.iter().take(index).any(|other| other == name) {
             let problem = format!("has two columns {name}");
             faults.push(Fault::new(
                 "repeated-column",

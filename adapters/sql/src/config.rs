@@ -19,25 +19,31 @@
 //! columns.first_name = "/name/first"
 //! ```
 
+use std::ops::RangeFrom;
+use std::sync::Arc;
+
 use bridge_adapter::section::Section;
 use bridge_adapter::template::Template;
-use bridge_adapter::{Fault, Package};
-use http::Method;
-use toml::{Table, Value};
+use bridge_adapter::{Effect, Fault, Package};
+use http::{Method, StatusCode};
 
 mod param;
+mod statement;
 
 pub(crate) use param::{CallerFact, Param, Source};
+pub(crate) use statement::{Column, Empty, Refusal, Rows, Statement};
 
+use crate::dialect::PerDatabase;
+use crate::kept::FIRST_ID;
 use crate::shape::{self, Pointer};
-use crate::value::{TYPES, Type};
+use crate::value::document;
 
 /// What the manifest says about SQL.
 #[derive(Debug, Default)]
 pub(crate) struct Config {
-    pub(crate) schema: Option<String>,
-    pub(crate) sample: Option<String>,
-    pub(crate) operations: Vec<Operation>,
+    pub(crate) schema: Option<PerDatabase>,
+    pub(crate) sample: Option<PerDatabase>,
+    pub(crate) operations: Vec<Arc<Operation>>,
 }
 
 /// What answers one method and path of a service.
@@ -48,50 +54,31 @@ pub(crate) struct Operation {
     pub(crate) method: Method,
     pub(crate) template: Template,
     pub(crate) params: Vec<Param>,
+    /// Whether it changes the registry, in one transaction with the caller's key. Else its statements are checked to read
+    /// only, whatever the method.
+    pub(crate) effect: Effect,
+    /// The status of an answer that is no refusal.
+    pub(crate) status: StatusCode,
+    /// The most bytes of a request body, if it is another number than for other operations.
+    pub(crate) request_bytes: Option<u64>,
     pub(crate) statements: Vec<Statement>,
 }
 
-/// SQL with a name, and where its columns go.
-#[derive(Debug)]
-pub(crate) struct Statement {
-    pub(crate) place: String,
-    pub(crate) name: String,
-    pub(crate) sql: String,
-    pub(crate) many: bool,
-    pub(crate) at: Pointer,
-    pub(crate) empty: Empty,
-    pub(crate) columns: Vec<Column>,
-}
-
-/// What no row means.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Empty {
-    /// The answer is 404.
-    NotFound,
-    /// The place stays empty: no member for `one`, an empty list for `many`.
-    LeaveOut,
-}
-
-/// A column of the result.
-#[derive(Debug)]
-pub(crate) struct Column {
-    pub(crate) place: String,
-    pub(crate) name: String,
-    pub(crate) to: Pointer,
-    pub(crate) kind: Type,
-    /// Whether NULL becomes `null`; else the member is left out.
-    pub(crate) keep_null: bool,
-}
-
-/// Methods that ask. Writing needs the registry's own transaction with the Idempotency-Key.
-const METHODS: [(&str, &Method); 2] = [("GET", &Method::GET), ("POST", &Method::POST)];
+/// The methods of HTTP that an operation can answer.
+const METHODS: [(&str, &Method); 5] = [
+    ("GET", &Method::GET),
+    ("POST", &Method::POST),
+    ("PUT", &Method::PUT),
+    ("PATCH", &Method::PATCH),
+    ("DELETE", &Method::DELETE),
+];
 
 impl Config {
     /// Reads the table and notes all its faults. What is faulty is left out of the result.
     pub(crate) fn read(package: &Package, faults: &mut Vec<Fault>) -> Self {
         let mut section = Section::new(&package.settings, "manifest.toml sql");
-        let schema = section.optional_text("schema", faults).map(str::to_owned);
-        let sample = section.optional_text("sample", faults).map(str::to_owned);
+        let schema = PerDatabase::read(&mut section, "schema", faults);
+        let sample = PerDatabase::read(&mut section, "sample", faults);
         let sections = section.tables("operation", faults);
         if sections.is_empty() {
             let place = section.place_of("operation");
@@ -103,9 +90,10 @@ impl Config {
                 remedy,
             ));
         }
+        let mut ids = FIRST_ID..;
         let operations = sections
             .into_iter()
-            .filter_map(|section| read_operation(section, faults));
+            .filter_map(|section| read_operation(section, &mut ids, faults).map(Arc::new));
         let config = Self {
             schema,
             sample,
@@ -116,7 +104,11 @@ impl Config {
     }
 }
 
-fn read_operation(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Option<Operation> {
+fn read_operation(
+    mut section: Section<'_>,
+    ids: &mut RangeFrom<usize>,
+    faults: &mut Vec<Fault>,
+) -> Option<Operation> {
     let service = section.text("service", faults);
     let method = section.word("method", &METHODS, faults);
     let template = section.text("path", faults).and_then(|text| {
@@ -134,10 +126,19 @@ fn read_operation(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Option<O
             .ok()
     });
     let params = param::read(&mut section, faults);
+    let effect = method.and_then(|method| Effect::read(&mut section, method, faults));
+    if effect == Some(Effect::Unknown) {
+        let remedy = "write effect = \"stored\": statements that change the registry run in one transaction with the key";
+        let place = section.place_of("effect");
+        let problem = "is not what this adapter does";
+        faults.push(Fault::new("wrong-value", place, problem, remedy));
+    }
+    let status = read_status(&mut section, faults);
+    let request_bytes = document::request_limit(&mut section, faults);
     let mut statements: Vec<Statement> = Vec::new();
-    for part in section.tables("statement", faults) {
+    for (part, id) in section.tables("statement", faults).into_iter().zip(ids) {
         let first = statements.is_empty();
-        statements.extend(read_statement(part, first, faults));
+        statements.extend(statement::read(part, (id, first), faults));
     }
     if statements.is_empty() {
         let remedy = "add a table [[sql.operation.statement]]";
@@ -149,6 +150,8 @@ fn read_operation(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Option<O
             remedy,
         ));
     }
+    let effect = effect.unwrap_or(Effect::Reads);
+    check_stream(&statements, effect, faults);
     let place = section.place().to_owned();
     section.finish(faults);
     shape::check(&place, &statements, faults);
@@ -159,7 +162,46 @@ fn read_operation(mut section: Section<'_>, faults: &mut Vec<Fault>) -> Option<O
         method,
         template: template?,
         params,
+        effect,
+        status,
+        request_bytes,
         statements,
+    })
+}
+
+/// A streamed answer is on its way before its end is known: nothing can follow it or take it back.
+fn check_stream(statements: &[Statement], effect: Effect, faults: &mut Vec<Fault>) {
+    let streams = |own: &&Statement| own.result == Rows::Stream;
+    let Some(statement) = statements.iter().find(streams) else {
+        return;
+    };
+    let alone = statements.len() == 1 && statement.at.is_root() && effect == Effect::Reads;
+    if !alone || statement.empty != Empty::LeaveOut {
+        faults.push(Fault::new(
+            "stream-not-alone",
+            &statement.place,
+            "streams, and is not all that its operation does",
+            "make it the only statement, without at, empty and effect, or write result = \"many\"",
+        ));
+    }
+}
+
+fn read_status(section: &mut Section<'_>, faults: &mut Vec<Fault>) -> StatusCode {
+    let Some(status) = section.optional_count("status", faults) else {
+        return StatusCode::OK;
+    };
+    let known = u16::try_from(status)
+        .ok()
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .filter(StatusCode::is_success);
+    known.unwrap_or_else(|| {
+        faults.push(Fault::new(
+            "wrong-value",
+            section.place_of("status"),
+            "is no status of an answer",
+            "write 200 to 299; what is refused is said by empty = { status, code, message }",
+        ));
+        StatusCode::OK
     })
 }
 
@@ -180,98 +222,4 @@ fn pointer(
         ));
     }
     pointer
-}
-
-fn read_statement(
-    mut section: Section<'_>,
-    first: bool,
-    faults: &mut Vec<Fault>,
-) -> Option<Statement> {
-    let place = section.place().to_owned();
-    let name = section.text("name", faults);
-    let many = section.word("result", &[("one", false), ("many", true)], faults);
-    let sql = section.text("sql", faults);
-    let at = section.optional_text("at", faults).unwrap_or_default();
-    let at = pointer(&section, "at", at, faults);
-    let words = [
-        ("not-found", Empty::NotFound),
-        ("leave-out", Empty::LeaveOut),
-    ];
-    let usual = if first && many == Some(false) {
-        Empty::NotFound
-    } else {
-        Empty::LeaveOut
-    };
-    let empty = section
-        .optional_word("empty", &words, faults)
-        .unwrap_or(usual);
-    let mut columns = Vec::new();
-    let columns_place = section.place_of("columns");
-    for (name, value) in section.table("columns", faults).into_iter().flatten() {
-        columns.extend(read_column(
-            name,
-            value,
-            format!("{columns_place}.{name}"),
-            faults,
-        ));
-    }
-    section.finish(faults);
-    Some(Statement {
-        place,
-        name: name?.to_owned(),
-        sql: sql?.to_owned(),
-        many: many?,
-        at: at?,
-        empty,
-        columns,
-    })
-}
-
-fn read_column(
-    name: &str,
-    value: &Value,
-    place: String,
-    faults: &mut Vec<Fault>,
-) -> Option<Column> {
-    let short;
-    let table = match value {
-        Value::String(to) => {
-            short = Table::from_iter([("to".to_owned(), Value::String(to.clone()))]);
-            &short
-        }
-        Value::Table(table) => table,
-        Value::Integer(_)
-        | Value::Float(_)
-        | Value::Boolean(_)
-        | Value::Datetime(_)
-        | Value::Array(_) => {
-            let remedy = "write \"/name/first\" or { to = \"/birth_date\", type = \"date\" }";
-            faults.push(Fault::new(
-                "wrong-value",
-                place,
-                "is neither a place nor a table",
-                remedy,
-            ));
-            return None;
-        }
-    };
-    let mut section = Section::new(table, place.clone());
-    let to = section
-        .text("to", faults)
-        .and_then(|text| pointer(&section, "to", text, faults));
-    let kind = section
-        .optional_word("type", &TYPES, faults)
-        .unwrap_or(Type::Text);
-    let words = [("leave-out", false), ("keep", true)];
-    let keep_null = section
-        .optional_word("null", &words, faults)
-        .unwrap_or(false);
-    section.finish(faults);
-    Some(Column {
-        place,
-        name: name.to_owned(),
-        to: to?,
-        kind,
-        keep_null,
-    })
 }

@@ -29,18 +29,28 @@
 //! # }
 //! ```
 
+mod access;
 mod check;
 mod config;
+mod dialect;
+mod flow;
+mod kept;
 pub mod limits;
-mod pool;
+mod places;
+mod postgres;
 mod request;
 mod rows;
 pub mod sample;
 mod service;
 mod shape;
+mod sqlite;
+mod store;
+mod stream;
 mod value;
 
+pub use access::{Access, Database};
 pub use limits::SqlLimits;
+pub use postgres::address::{Address, SCHEME};
 pub use service::SqlAdapter;
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// How many statements run at once. SQLite readers do not wait for each other; more than a few gain
+/// How many calls read at once, and in PostgreSQL as many change the registry. SQLite readers do not wait for each other; more than a few gain
 /// nothing on a small machine.
 pub const CONNECTIONS: usize = 4;
 /// How many calls may wait for a connection before further ones are told that the registry is busy.
@@ -14,16 +14,20 @@ pub const WAIT: Duration = Duration::from_secs(5);
 pub const ROWS: u64 = 10_000;
 /// The most bytes of an answer: twice what a node keeps as evidence by default.
 pub const ANSWER_BYTES: u64 = 2 * 1024 * 1024;
+/// The most bytes of an answer that is sent while it is read: far above what a node passes on by default, and still an end.
+pub const STREAM_BYTES: u64 = 16 * 1024 * 1024 * 1024;
 /// The most bytes of a request body: parameters, not documents.
 pub const REQUEST_BYTES: u64 = 64 * 1024;
-/// The longest that one call may keep a connection, however far its deadline lies.
+/// The longest that one call may keep a connection, however far its deadline lies. A streamed answer has until the
+/// deadline.
 pub const STATEMENT_TIME: Duration = Duration::from_secs(10);
 
 /// The limits of a [`crate::SqlAdapter`].
 ///
 /// # Defaults
 ///
-/// [`CONNECTIONS`], [`WAITING`], [`WAIT`], [`ROWS`], [`ANSWER_BYTES`], [`REQUEST_BYTES`], [`STATEMENT_TIME`].
+/// [`CONNECTIONS`], [`WAITING`], [`WAIT`], [`ROWS`], [`ANSWER_BYTES`], [`STREAM_BYTES`], [`REQUEST_BYTES`],
+/// [`STATEMENT_TIME`].
 #[derive(Debug, Clone)]
 pub struct SqlLimits {
     /// How many statements run at once.
@@ -36,6 +40,8 @@ pub struct SqlLimits {
     pub rows: u64,
     /// The most bytes of an answer.
     pub answer_bytes: u64,
+    /// The most bytes of an answer that is sent while it is read.
+    pub stream_bytes: u64,
     /// The most bytes of a request body.
     pub request_bytes: u64,
     /// The longest that one call may keep a connection.
@@ -50,6 +56,7 @@ impl Default for SqlLimits {
             wait: WAIT,
             rows: ROWS,
             answer_bytes: ANSWER_BYTES,
+            stream_bytes: STREAM_BYTES,
             request_bytes: REQUEST_BYTES,
             statement_time: STATEMENT_TIME,
         }

@@ -1,40 +1,43 @@
 //! From a call to an operation and its bound parameters.
 
+use std::sync::Arc;
+
 use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit, Until, body};
 use http::header;
-use rusqlite::types::Value as SqlValue;
 use serde_json::Value;
+use time::OffsetDateTime;
 
 use crate::config::{CallerFact, Config, Operation, Param, Source};
+use crate::value::Scalar;
 
 /// The value of each parameter of an operation, in the order of the manifest.
-pub(crate) type Bound = Vec<(String, SqlValue)>;
+pub(crate) type Bound = Vec<(String, Scalar)>;
 
 /// Picks the operation that answers a call.
 pub(crate) fn pick<'a>(
     config: &'a Config,
     call: &Call,
-) -> Result<(usize, &'a Operation), AdapterError> {
-    let own = config.operations.iter().enumerate();
-    let own = own.filter(|(_, operation)| operation.service == call.service.code());
+) -> Result<&'a Arc<Operation>, AdapterError> {
+    let own = config.operations.iter();
+    let own = own.filter(|operation| operation.service == call.service.code());
     let mut fitting: Vec<_> = own
-        .filter(|(_, operation)| operation.template.matches(&call.segments).is_some())
+        .filter(|operation| operation.template.matches(&call.segments).is_some())
         .collect();
-    fitting.sort_by_key(|(_, operation)| operation.template.precedence());
-    let Some((_, best)) = fitting.first() else {
+    fitting.sort_by_key(|operation| operation.template.precedence());
+    let Some(best) = fitting.first() else {
         return Err(AdapterError::NotFound);
     };
     let best = best.template.precedence();
-    fitting.retain(|(_, operation)| operation.template.precedence() == best);
+    fitting.retain(|operation| operation.template.precedence() == best);
     let allowed = || {
         fitting
             .iter()
-            .map(|(_, operation)| operation.method.to_string())
+            .map(|operation| operation.method.to_string())
             .collect()
     };
     let same = fitting
         .iter()
-        .find(|(_, operation)| operation.method == call.method);
+        .find(|operation| operation.method == call.method);
     same.copied()
         .ok_or_else(|| AdapterError::MethodNotAllowed { allowed: allowed() })
 }
@@ -117,10 +120,11 @@ pub(crate) fn bind(
             Source::Caller(fact) => {
                 caller(&call.facts, *fact).map(|text| param.kind.read_text(&text))
             }
+            Source::Clock => Some(param.kind.of_moment(OffsetDateTime::now_utc())),
         };
         match value {
             Some(Some(value)) => Ok((param.name.clone(), value)),
-            None if param.optional => Ok((param.name.clone(), SqlValue::Null)),
+            None if param.optional => Ok((param.name.clone(), Scalar::Null)),
             Some(None) | None => Err(bad(param)),
         }
     });
@@ -148,7 +152,7 @@ fn check_query_names(operation: &Operation, call: &Call) -> Result<(), AdapterEr
         .iter()
         .filter_map(|param| match &param.source {
             Source::Query(name) => Some(name.as_str()),
-            Source::Path(_) | Source::Body(_) | Source::Caller(_) => None,
+            Source::Path(_) | Source::Body(_) | Source::Caller(_) | Source::Clock => None,
         })
         .collect();
     if call
@@ -187,7 +191,7 @@ fn bad(param: &Param) -> AdapterError {
         Source::Path(name) => format!("path segment {name}"),
         Source::Query(name) => format!("query {name}"),
         Source::Body(pointer) => format!("body {}", pointer.text()),
-        Source::Caller(_) => format!("the caller's {}", param.name),
+        Source::Caller(_) | Source::Clock => format!("the caller's {}", param.name),
     };
     AdapterError::BadRequest {
         place,

@@ -1,187 +1,108 @@
-//! From statements to one JSON document.
+//! From rows to JSON, within the limits of an answer.
 
 use bridge_adapter::{AdapterError, Limit};
-use rusqlite::{CachedStatement, Connection, ErrorCode, Row, ToSql};
 use serde_json::{Map, Value};
 
-use crate::config::{Empty, Operation, Statement};
-use crate::limits::SqlLimits;
-use crate::pool::Stop;
-use crate::request::Bound;
+use crate::config::{Column, Rows, Statement};
+use crate::flow::Work;
 
 /// What a member costs beside its name and value: quotes, colon, comma.
 const MEMBER_BYTES: usize = 6;
 
-/// What the statements of an operation found.
+/// Takes the rows of one statement.
 #[derive(Debug)]
-pub(crate) enum Found {
-    /// A document.
-    Document(Vec<u8>),
-    /// A row that must be there is not.
-    Nothing,
+pub(crate) struct Taker<'a> {
+    statement: &'a Statement,
+    work: &'a Work,
+    rows: Vec<Value>,
+    count: u64,
+    bytes: &'a mut usize,
 }
 
-/// Runs the statements of an operation in one read transaction, so that they see one state.
-pub(crate) fn answer(
-    connection: &Connection,
-    operation: &Operation,
-    bound: &Bound,
-    (limits, stop): (&SqlLimits, &Stop),
-) -> Result<Found, AdapterError> {
-    let transaction = connection
-        .unchecked_transaction()
-        .map_err(|error| failed("begin", &error))?;
-    let mut reader = Reader {
-        bound,
-        limits,
-        stop,
-        bytes: 0,
-    };
-    let mut document = Map::new();
-    let mut list = None;
-    for statement in &operation.statements {
-        let rows = reader.rows(&transaction, statement)?;
-        if rows.is_empty() && statement.empty == Empty::NotFound {
-            return Ok(Found::Nothing);
-        }
-        if statement.many && statement.at.is_root() {
-            list = Some(Value::Array(rows));
-        } else if statement.many {
-            statement.at.put(&mut document, Value::Array(rows));
-        } else if let Some(row) = rows.into_iter().next() {
-            statement.at.put(&mut document, row);
+impl<'a> Taker<'a> {
+    /// Begins to take rows; `bytes` counts those of all statements of the call.
+    pub(crate) fn new(statement: &'a Statement, work: &'a Work, bytes: &'a mut usize) -> Self {
+        Self {
+            statement,
+            work,
+            rows: Vec::new(),
+            count: 0,
+            bytes,
         }
     }
-    let document = list.unwrap_or(Value::Object(document));
-    let bytes = serde_json::to_vec(&document).map_err(|_cause| AdapterError::Failed {
-        reason: "the answer cannot be written".to_owned(),
-    })?;
-    check_bytes(bytes.len(), limits)?;
-    Ok(Found::Document(bytes))
-}
 
-struct Reader<'a> {
-    bound: &'a Bound,
-    limits: &'a SqlLimits,
-    stop: &'a Stop,
-    bytes: usize,
-}
+    /// Whether rows are only counted, so that their columns need not be read.
+    pub(crate) fn counts(&self) -> bool {
+        self.statement.result == Rows::Counted
+    }
 
-impl Reader<'_> {
-    fn rows(
+    /// Takes a row; `cell` reads a column, `None` if it does not have the form of its type.
+    pub(crate) async fn take(
         &mut self,
-        connection: &Connection,
-        statement: &Statement,
-    ) -> Result<Vec<Value>, AdapterError> {
-        let name = statement.name.as_str();
-        let mut prepared = connection
-            .prepare_cached(&statement.sql)
-            .map_err(|e| failed(name, &e))?;
-        self.bind(&mut prepared, name)?;
-        let mut rows = prepared.raw_query();
-        let mut values: Vec<Value> = Vec::new();
-        loop {
-            // SQLite forgets an interrupt that comes just before a statement begins.
-            if self.stop.is_set() {
-                return Err(AdapterError::Cancelled);
-            }
-            let Some(row) = rows.next().map_err(|error| failed(name, &error))? else {
-                break;
-            };
-            if !statement.many && !values.is_empty() {
-                let reason = format!("statement {name}: more than one row");
+        mut cell: impl FnMut(usize, &Column) -> Option<Value>,
+    ) -> Result<(), AdapterError> {
+        self.count = self.count.saturating_add(1);
+        match self.statement.result {
+            Rows::Counted => return Ok(()),
+            Rows::One if self.count > 1 => {
+                let reason = format!("statement {}: more than one row", self.statement.name);
                 return Err(AdapterError::NotUnderstood { reason });
             }
-            if u64::try_from(values.len()).unwrap_or(u64::MAX) >= self.limits.rows {
-                return Err(AdapterError::TooLarge {
-                    limit: Limit::Rows(self.limits.rows),
-                });
+            Rows::Many if self.count > self.work.limits.rows => {
+                let limit = Limit::Rows(self.work.limits.rows);
+                return Err(AdapterError::TooLarge { limit });
             }
-            values.push(self.row(row, statement)?);
+            Rows::One | Rows::Many | Rows::Stream => {}
         }
-        Ok(values)
+        let mut object = Map::new();
+        for (index, column) in self.statement.columns.iter().enumerate() {
+            let value = cell(index, column).ok_or_else(|| self.misfit(column))?;
+            if value.is_null() && !column.keep_null {
+                continue;
+            }
+            *self.bytes = self.bytes.saturating_add(size(&value, column));
+            column.to.put(&mut object, value);
+        }
+        let row = Value::Object(object);
+        if let Some(chunks) = &self.work.chunks {
+            return chunks.row(&row, &self.work.limits, &self.work.until).await;
+        }
+        self.check_bytes()?;
+        self.rows.push(row);
+        Ok(())
     }
 
-    fn bind(&self, prepared: &mut CachedStatement<'_>, name: &str) -> Result<(), AdapterError> {
-        for (parameter, value) in self.bound {
-            let parameter = format!(":{parameter}");
-            let index = prepared
-                .parameter_index(&parameter)
-                .map_err(|error| failed(name, &error))?;
-            // A parameter of the operation need not stand in each of its statements.
-            if let Some(index) = index {
-                let value: &dyn ToSql = value;
-                prepared
-                    .raw_bind_parameter(index, value)
-                    .map_err(|error| failed(name, &error))?;
-            }
+    /// The rows that were taken.
+    pub(crate) fn finish(self) -> Vec<Value> {
+        self.rows
+    }
+
+    /// Keeps memory bounded before the document is written.
+    fn check_bytes(&self) -> Result<(), AdapterError> {
+        let limit = self.work.limits.answer_bytes;
+        if u64::try_from(*self.bytes).unwrap_or(u64::MAX) > limit {
+            let limit = Limit::AnswerBytes(limit);
+            return Err(AdapterError::TooLarge { limit });
         }
         Ok(())
     }
 
-    fn row(&mut self, row: &Row<'_>, statement: &Statement) -> Result<Value, AdapterError> {
-        let mut object = Map::new();
-        for column in &statement.columns {
-            let value = row
-                .get_ref(column.name.as_str())
-                .map_err(|e| failed(&statement.name, &e))?;
-            if value.data_type() == rusqlite::types::Type::Null {
-                if column.keep_null {
-                    column.to.put(&mut object, Value::Null);
-                }
-                continue;
-            }
-            let json = column
-                .kind
-                .to_json(value)
-                .ok_or_else(|| AdapterError::NotUnderstood {
-                    reason: format!(
-                        "statement {}, column {}: not {}",
-                        statement.name,
-                        column.name,
-                        column.kind.expected()
-                    ),
-                })?;
-            self.bytes = self
-                .bytes
-                .saturating_add(size(&json))
-                .saturating_add(column.name.len());
-            check_bytes(self.bytes, self.limits)?;
-            column.to.put(&mut object, json);
+    fn misfit(&self, column: &Column) -> AdapterError {
+        AdapterError::NotUnderstood {
+            reason: format!(
+                "statement {}, column {}: not {}",
+                self.statement.name,
+                column.name,
+                column.kind.expected()
+            ),
         }
-        Ok(Value::Object(object))
     }
 }
 
-/// Roughly what a value costs, so that memory stays bounded before the document is written.
-fn size(value: &Value) -> usize {
-    MEMBER_BYTES.saturating_add(value.as_str().map_or(0, str::len))
-}
-
-fn check_bytes(bytes: usize, limits: &SqlLimits) -> Result<(), AdapterError> {
-    let limit = limits.answer_bytes;
-    if u64::try_from(bytes).unwrap_or(u64::MAX) > limit {
-        return Err(AdapterError::TooLarge {
-            limit: Limit::AnswerBytes(limit),
-        });
-    }
-    Ok(())
-}
-
-/// An error of SQLite by its code alone: its text can quote values.
-fn failed(statement: &str, error: &rusqlite::Error) -> AdapterError {
-    let reason = match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => return AdapterError::Busy,
-        Some(
-            ErrorCode::CannotOpen
-            | ErrorCode::NotADatabase
-            | ErrorCode::DatabaseCorrupt
-            | ErrorCode::SystemIoFailure,
-        ) => {
-            return AdapterError::Unreachable { source: None };
-        }
-        Some(code) => format!("statement {statement}: {code:?}"),
-        None => format!("statement {statement}: not run"),
-    };
-    AdapterError::Failed { reason }
+/// Roughly what a value costs.
+fn size(value: &Value, column: &Column) -> usize {
+    let text = value.as_str().map_or(0, str::len);
+    MEMBER_BYTES
+        .saturating_add(text)
+        .saturating_add(column.name.len())
 }

@@ -1,11 +1,15 @@
 //! Builds the sample database of a package, for trials and tests.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bridge_adapter::{Fault, Package};
 use rusqlite::{Connection, OpenFlags};
 
+use crate::access::Database;
 use crate::config::Config;
+use crate::dialect::{Dialect, PerDatabase};
+
+mod copy;
 
 /// The most bytes of a schema or sample file.
 pub const SQL_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
@@ -13,15 +17,18 @@ pub const SQL_LIMIT_BYTES: u64 = 16 * 1024 * 1024;
 /// Says why a sample database was not built.
 #[derive(Debug, thiserror::Error)]
 pub enum SampleError {
-    /// There is a file already; it could be a real database.
-    #[error("{} exists already; a sample is only built into a new file", .0.display())]
-    Exists(PathBuf),
+    /// There is a file, or a table, already; it could be a real database.
+    #[error("{0} exists already; a sample is only built into a new file or an empty database")]
+    Exists(String),
     /// The package names no schema.
-    #[error("the package names no file `schema` in its [sql] table")]
+    #[error("the package names no file `schema` for this database in its [sql] table")]
     NoSchema,
     /// A file of the package cannot be read.
     #[error("a file of the package cannot be read")]
     File(#[source] Fault),
+    /// The folder for the rows of the sample cannot be made.
+    #[error("a temporary database cannot be made")]
+    Scratch(#[source] std::io::Error),
     /// SQLite refused a statement.
     #[error("{file} does not run")]
     Sql {
@@ -31,38 +38,43 @@ pub enum SampleError {
         #[source]
         source: rusqlite::Error,
     },
+    /// PostgreSQL cannot be reached, or refused a statement.
+    #[error("{file} does not run: {told}")]
+    Postgresql {
+        /// The file of the package, or the table whose rows are written.
+        file: String,
+        /// What PostgreSQL says.
+        told: String,
+    },
 }
 
-/// Runs the package's schema and sample files in a new database.
+/// Runs the package's schema and sample files in a new database: a file that does not exist yet, or a database of a
+/// PostgreSQL server without a table. A sample that is written for SQLite alone is made there and copied.
 ///
 /// # Errors
 ///
-/// [`SampleError`]; a database that was begun is removed.
-pub fn build(package: &Package, database: &Path) -> Result<(), SampleError> {
+/// [`SampleError`]; a file that was begun is removed, in PostgreSQL nothing stays.
+pub fn build(package: &Package, database: impl Into<Database>) -> Result<(), SampleError> {
     let config = Config::read(package, &mut Vec::new());
-    if database.exists() {
-        return Err(SampleError::Exists(database.to_owned()));
+    match database.into() {
+        Database::Sqlite(path) => build_file(package, &path, &config),
+        Database::Postgresql(address) => {
+            let schema = read(package, config.schema.as_ref(), Dialect::Postgresql)?
+                .ok_or(SampleError::NoSchema)?;
+            copy::build(package, &address, (&config, schema))
+        }
     }
-    let schema = config.schema.ok_or(SampleError::NoSchema)?;
-    let built = fill(
-        package,
-        database,
-        std::iter::once(schema).chain(config.sample),
-    );
-    if built.is_err()
-        && let Err(error) = std::fs::remove_file(database)
-    {
-        tracing::warn!(%error, "a half-built sample database could not be removed");
-    }
-    built
 }
 
-/// Builds the sample database unless there is a file already, and says whether it did.
+/// Builds the sample database unless there is one already, and says whether it did.
 ///
 /// # Errors
 ///
 /// As [`build`], without [`SampleError::Exists`].
-pub fn build_if_absent(package: &Package, database: &Path) -> Result<bool, SampleError> {
+pub fn build_if_absent(
+    package: &Package,
+    database: impl Into<Database>,
+) -> Result<bool, SampleError> {
     match build(package, database) {
         Ok(()) => Ok(true),
         Err(SampleError::Exists(_)) => Ok(false),
@@ -70,11 +82,40 @@ pub fn build_if_absent(package: &Package, database: &Path) -> Result<bool, Sampl
     }
 }
 
-fn fill(
+/// A file of the package: its name and its text.
+type File = (String, String);
+
+fn read(
     package: &Package,
-    database: &Path,
-    files: impl Iterator<Item = String>,
-) -> Result<(), SampleError> {
+    name: Option<&PerDatabase>,
+    dialect: Dialect,
+) -> Result<Option<File>, SampleError> {
+    let Some(name) = name.and_then(|name| name.of(dialect)) else {
+        return Ok(None);
+    };
+    let text = package
+        .text(name, SQL_LIMIT_BYTES)
+        .map_err(SampleError::File)?;
+    Ok(Some((name.to_owned(), text)))
+}
+
+fn build_file(package: &Package, database: &Path, config: &Config) -> Result<(), SampleError> {
+    if database.exists() {
+        return Err(SampleError::Exists(database.display().to_string()));
+    }
+    let schema =
+        read(package, config.schema.as_ref(), Dialect::Sqlite)?.ok_or(SampleError::NoSchema)?;
+    let sample = read(package, config.sample.as_ref(), Dialect::Sqlite)?;
+    let built = fill(database, std::iter::once(schema).chain(sample));
+    if built.is_err()
+        && let Err(error) = std::fs::remove_file(database)
+    {
+        tracing::warn!(%error, "a half-built sample database could not be removed");
+    }
+    built.map(|_connection| ())
+}
+
+fn fill(database: &Path, files: impl Iterator<Item = File>) -> Result<Connection, SampleError> {
     let failed = |file: &str, source| SampleError::Sql {
         file: file.to_owned(),
         source,
@@ -82,13 +123,10 @@ fn fill(
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
     let connection = Connection::open_with_flags(database, flags);
     let connection = connection.map_err(|source| failed("the new database", source))?;
-    for file in files {
-        let text = package
-            .text(&file, SQL_LIMIT_BYTES)
-            .map_err(SampleError::File)?;
+    for (file, text) in files {
         connection
             .execute_batch(&text)
             .map_err(|source| failed(&file, source))?;
     }
-    Ok(())
+    Ok(connection)
 }

@@ -1,6 +1,5 @@
 //! The adapter itself.
 
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,25 +8,26 @@ use bridge_adapter::{
     Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Package, Until, body,
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
+use tokio::sync::mpsc;
 
-use crate::config::Config;
+use crate::access::Access;
+use crate::config::{Config, Operation, Rows};
+use crate::flow::{Reply, Work};
 use crate::limits::SqlLimits;
-use crate::pool::{self, Pool};
-use crate::rows::{self, Found};
-use crate::{check, request};
+use crate::store::{self, Store};
+use crate::{check, request, stream};
 
 /// How long the health check may take.
 const HEALTH_TIME: Duration = Duration::from_secs(1);
-/// The body of a 404: the registry has no such row. Says nothing of what was asked.
-const NOTHING: &[u8] = br#"{"error":"not-found"}"#;
 
-/// Serves a registry package from a SQLite database.
+/// Serves a registry package from a database.
 #[derive(Debug)]
 pub struct SqlAdapter {
     description: Description,
-    config: Arc<Config>,
+    config: Config,
     limits: SqlLimits,
-    pool: Arc<Pool>,
+    queries: Arc<Store>,
+    submissions: Option<Arc<Store>>,
 }
 
 impl SqlAdapter {
@@ -36,7 +36,11 @@ impl SqlAdapter {
     /// # Errors
     ///
     /// All faults at once, each with its place in the manifest and what puts it right.
-    pub fn open(package: &Package, database: &Path, limits: SqlLimits) -> Result<Self, Vec<Fault>> {
+    pub fn open(
+        package: &Package,
+        access: impl Into<Access>,
+        limits: SqlLimits,
+    ) -> Result<Self, Vec<Fault>> {
         let mut faults = Vec::new();
         if package.adapter != "sql" {
             let problem = format!("says {:?}", package.adapter);
@@ -50,31 +54,65 @@ impl SqlAdapter {
         }
         let config = Config::read(package, &mut faults);
         check::against_openapi(&config, package, &mut faults);
-        match opened(database) {
-            Ok(connection) => check::against_database(&config, &connection, &mut faults),
-            Err(error) => faults.push(Fault::new(
-                "database",
-                database.display().to_string(),
-                error.to_string(),
-                "name a SQLite database that this user can read",
-            )),
-        }
+        let access = access.into();
+        store::look(&config, &access, &mut faults);
         if !faults.is_empty() {
             return Err(package.locate(faults));
         }
-        let pool = Arc::new(Pool::new(database, &limits));
         let mut description = package.describe("sql");
         for operation in &config.operations {
             let (method, path) = (&operation.method, &operation.template);
-            // Its statements were checked: they only read, also behind a POST.
-            description.set_effect(&operation.service, method, path, Effect::Reads);
+            description.set_effect(&operation.service, method, path, operation.effect);
         }
+        let stores = config.operations.iter().any(|operation| operation.stores());
+        let submissions = access.submissions.filter(|_| stores);
         Ok(Self {
             description,
-            config: Arc::new(config),
+            queries: Arc::new(Store::new(
+                &access.queries,
+                Effect::Reads,
+                (&config, &limits),
+            )),
+            submissions: submissions
+                .map(|access| Arc::new(Store::new(&access, Effect::Stored, (&config, &limits)))),
+            config,
             limits,
-            pool,
         })
+    }
+
+    /// The database that an operation uses.
+    fn store(&self, operation: &Operation) -> Result<Arc<Store>, AdapterError> {
+        if !operation.stores() {
+            return Ok(Arc::clone(&self.queries));
+        }
+        // Checked at start: a package with such an operation is not opened without access for submissions.
+        let store = self.submissions.as_ref();
+        store.map(Arc::clone).ok_or(AdapterError::NotFound)
+    }
+
+    async fn streamed(&self, mut work: Work, store: Arc<Store>) -> Result<Answer, AdapterError> {
+        let (chunks, mut pieces) = stream::channel();
+        let last = chunks.sender();
+        let status = work.operation.status;
+        work.chunks = Some(chunks);
+        tokio::spawn(async move {
+            let ended = tokio::select! {
+                biased;
+                // Nobody reads: dropping the work stops the statement.
+                () = last.closed() => return,
+                ended = store.run(work) => ended,
+            };
+            tell(last, ended).await;
+        });
+        match pieces.recv().await {
+            Some(Ok(first)) => Ok(Answer {
+                status,
+                fields: fields(None),
+                body: stream::body(first, pieces),
+            }),
+            Some(Err(error)) => Err(error),
+            None => Err(AdapterError::Cut { source: None }),
+        }
     }
 }
 
@@ -85,58 +123,85 @@ impl Adapter for SqlAdapter {
     }
 
     async fn health(&self) -> Health {
-        let until = Until::after(HEALTH_TIME);
-        let asked = self.pool.run(until, |connection, _| {
-            let read = connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()));
-            read.map_err(|error| AdapterError::Unreachable {
-                source: Some(Box::new(error)),
-            })
-        });
-        match asked.await {
-            Ok(()) => Health::Ready,
-            Err(error) => Health::NotReady {
-                reason: error.to_string(),
-            },
+        for store in [Some(&self.queries), self.submissions.as_ref()]
+            .into_iter()
+            .flatten()
+        {
+            if let Err(error) = store.health(HEALTH_TIME).await {
+                let reason = error.to_string();
+                return Health::NotReady { reason };
+            }
         }
+        Health::Ready
     }
 
     async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
-        let (index, operation) = request::pick(&self.config, &call)?;
-        let until = Until::of(&call).within(self.limits.statement_time);
-        let body =
-            request::read_body(operation, &mut call, (self.limits.request_bytes, &until)).await?;
-        let bound = request::bind(operation, &call, body.as_ref())?;
-        let (config, limits) = (Arc::clone(&self.config), self.limits.clone());
-        let found = self.pool.run(until, move |connection, stop| {
-            match config.operations.get(index) {
-                Some(operation) => rows::answer(connection, operation, &bound, (&limits, stop)),
-                None => Err(AdapterError::NotFound),
-            }
-        });
-        Ok(match found.await? {
-            Found::Document(bytes) => json(StatusCode::OK, bytes),
-            Found::Nothing => json(StatusCode::NOT_FOUND, NOTHING.to_vec()),
-        })
+        let operation = Arc::clone(request::pick(&self.config, &call)?);
+        let mut until = Until::of(&call);
+        if !operation.streams() {
+            until = until.within(self.limits.statement_time);
+        }
+        let limit_bytes = operation.request_bytes.unwrap_or(self.limits.request_bytes);
+        let body = request::read_body(&operation, &mut call, (limit_bytes, &until)).await?;
+        let bound = request::bind(&operation, &call, body.as_ref())?;
+        let store = self.store(&operation)?;
+        let work = Work {
+            bound,
+            idempotency: call.idempotency,
+            limits: self.limits.clone(),
+            until,
+            chunks: None,
+            operation,
+        };
+        if work.operation.streams() {
+            return self.streamed(work, store).await;
+        }
+        let Reply { status, body } = store.run(work).await?;
+        Ok(json(status, body))
     }
 }
 
-fn opened(database: &Path) -> rusqlite::Result<rusqlite::Connection> {
-    let connection = pool::open(database)?;
-    // Opening is lazy; the first read says whether the file is a database.
-    connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
-    Ok(connection)
+impl Operation {
+    /// Whether it changes the registry.
+    pub(crate) fn stores(&self) -> bool {
+        self.effect == Effect::Stored
+    }
+
+    /// Whether its answer is sent while it is read.
+    pub(crate) fn streams(&self) -> bool {
+        let mut statements = self.statements.iter();
+        statements.any(|statement| statement.result == Rows::Stream)
+    }
 }
 
-fn json(status: StatusCode, bytes: Vec<u8>) -> Answer {
+/// Says why a streamed answer has no end. That it ended was said by its last piece.
+async fn tell(
+    last: mpsc::Sender<Result<bytes::Bytes, AdapterError>>,
+    ended: Result<Reply, AdapterError>,
+) {
+    if let Err(error) = ended
+        && last.send(Err(error)).await.is_err()
+    {
+        tracing::debug!("nobody waits for the answer any more");
+    }
+}
+
+fn fields(length: Option<usize>) -> HeaderMap {
     let mut fields = HeaderMap::new();
     fields.insert(
         header::CONTENT_TYPE,
         HeaderValue::from_static("application/json"),
     );
-    fields.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+    if let Some(length) = length {
+        fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+    }
+    fields
+}
+
+fn json(status: StatusCode, bytes: Vec<u8>) -> Answer {
     Answer {
         status,
-        fields,
+        fields: fields(Some(bytes.len())),
         body: body::full(bytes),
     }
 }

@@ -25,6 +25,16 @@ impl Pointer {
         (keys.len() <= DEPTH_LIMIT && keys.iter().all(|key| !key.is_empty())).then_some(Self(keys))
     }
 
+    /// The document itself.
+    pub(crate) fn root() -> Self {
+        Self(Vec::new())
+    }
+
+    /// A member of the document.
+    pub(crate) fn key(name: &str) -> Self {
+        Self(vec![name.to_owned()])
+    }
+
     /// Whether this is the document itself.
     pub(crate) fn is_root(&self) -> bool {
         self.0.is_empty()
@@ -100,7 +110,7 @@ pub(crate) fn check(place: &str, statements: &[Statement], faults: &mut Vec<Faul
             }
             claim(&mut inside, column.to.clone(), &column.place, faults);
         }
-        if statement.many {
+        if statement.result.is_list() {
             claim(&mut taken, statement.at.clone(), &statement.place, faults);
             continue;
         }

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bridge_adapter::kit::{self, Battery, Case, Verdict};
+use bridge_adapter::kit::days::{self as kit, Battery, Case, Verdict};
 use bridge_adapter::probe::{Probe, ProbeBody};
 use bridge_adapter::scenario::{self, Scenario};
 use bridge_adapter::{Adapter, AdapterError, Fault, Health, Limit, Package, body};
@@ -9,8 +9,17 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
+mod both;
 mod faults;
 mod policy;
+mod postgres_own;
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "the harness of the scenarios, of which not everything is needed here"
+)]
+#[path = "../../../tests/src/postgres.rs"]
+mod server;
 
 /// A database whose statements can be slow, many, broken and not UTF-8 on demand.
 const SCHEMA: &str = "CREATE TABLE place (id INTEGER PRIMARY KEY, name TEXT, open INTEGER, since TEXT);
@@ -439,7 +448,7 @@ async fn who_waits_too_long_for_a_connection_is_told_that_the_registry_is_busy()
 async fn connections_cannot_write() {
     let bench = Bench::new(MANIFEST);
     bench.open(SqlLimits::default()).unwrap();
-    let connection = pool::open(&bench.database()).unwrap();
+    let connection = sqlite::pool::open(&bench.database(), sqlite::pool::Access::Read).unwrap();
     let error = connection.execute("DELETE FROM place", ()).unwrap_err();
     assert_eq!(
         error.sqlite_error_code(),
@@ -513,7 +522,7 @@ fn the_population_sample_is_consistent_and_always_the_same() {
     sample::build(&package, &first).unwrap();
     sample::build(&package, &second).unwrap();
     assert!(std::fs::read(&first).unwrap() == std::fs::read(&second).unwrap());
-    let connection = pool::open(&first).unwrap();
+    let connection = sqlite::pool::open(&first, sqlite::pool::Access::Read).unwrap();
     let count = |sql: &str| {
         connection
             .query_row(sql, (), |row| row.get::<_, i64>(0))

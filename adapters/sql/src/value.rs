@@ -1,10 +1,25 @@
 //! The types that parameters and columns can have, and how they are written.
 
-use rusqlite::types::{Value as SqlValue, ValueRef};
 use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::offset;
+
+pub(crate) mod document;
 
 /// The most bytes of a text parameter. Codes, dates and names are far shorter.
 pub(crate) const TEXT_LIMIT_BYTES: usize = 256;
+
+/// A value on its way into a statement. Dates and times are text in the form of their type.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Scalar {
+    Null,
+    Text(String),
+    Integer(i64),
+    Number(f64),
+    Boolean(bool),
+    Bytes(Vec<u8>),
+}
 
 /// The type of a parameter or a column.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,10 +40,16 @@ pub(crate) enum Type {
     Number,
     /// True or false; 1 or 0 in SQLite.
     Boolean,
+    /// A text of many lines, or none.
+    LongText,
+    /// Bytes, as base64 on the wire.
+    Base64,
+    /// The SHA-256 of such bytes, in hexadecimal: of a parameter, read from their base64.
+    Base64Sha256,
 }
 
 /// The types by the words of the manifest.
-pub(crate) const TYPES: [(&str, Type); 8] = [
+pub(crate) const TYPES: [(&str, Type); 11] = [
     ("text", Type::Text),
     ("fin", Type::Fin),
     ("voen", Type::Voen),
@@ -37,6 +58,9 @@ pub(crate) const TYPES: [(&str, Type); 8] = [
     ("integer", Type::Integer),
     ("number", Type::Number),
     ("boolean", Type::Boolean),
+    ("long-text", Type::LongText),
+    ("base64", Type::Base64),
+    ("base64-sha256", Type::Base64Sha256),
 ];
 
 impl Type {
@@ -51,58 +75,86 @@ impl Type {
             Self::Integer => "a whole number",
             Self::Number => "a number",
             Self::Boolean => "true or false",
+            Self::LongText => "a text of at most 65536 bytes",
+            Self::Base64 | Self::Base64Sha256 => "base64 of at least one byte",
         }
     }
 
+    /// Its word in a manifest.
+    pub(crate) fn word(self) -> &'static str {
+        let word = TYPES.iter().find(|(_, kind)| *kind == self);
+        word.map_or("text", |(word, _)| word)
+    }
+
     /// Reads a parameter from path, query or header text.
-    pub(crate) fn read_text(self, text: &str) -> Option<SqlValue> {
+    pub(crate) fn read_text(self, text: &str) -> Option<Scalar> {
         match self {
-            Self::Integer => text.parse().ok().map(SqlValue::Integer),
+            Self::Integer => text.parse().ok().map(Scalar::Integer),
             Self::Number => text
                 .parse()
                 .ok()
                 .filter(|n: &f64| n.is_finite())
-                .map(SqlValue::Real),
-            Self::Boolean => match text {
-                "true" => Some(SqlValue::Integer(1)),
-                "false" => Some(SqlValue::Integer(0)),
-                _ => None,
-            },
-            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime => {
-                self.takes(text).then(|| SqlValue::Text(text.to_owned()))
+                .map(Scalar::Number),
+            Self::Boolean => text.parse().ok().map(Scalar::Boolean),
+            Self::Base64 => document::bytes(text).map(Scalar::Bytes),
+            Self::Base64Sha256 => document::sha256(text).map(Scalar::Text),
+            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime | Self::LongText => {
+                self.takes(text).then(|| Scalar::Text(text.to_owned()))
             }
         }
     }
 
     /// Reads a parameter from a JSON body.
-    pub(crate) fn read_json(self, value: &Value) -> Option<SqlValue> {
+    pub(crate) fn read_json(self, value: &Value) -> Option<Scalar> {
         match self {
-            Self::Integer => value.as_i64().map(SqlValue::Integer),
-            Self::Number => value.as_f64().map(SqlValue::Real),
-            Self::Boolean => value
-                .as_bool()
-                .map(|flag| SqlValue::Integer(i64::from(flag))),
-            Self::Text | Self::Fin | Self::Voen | Self::Date | Self::DateTime => {
-                value.as_str().and_then(|text| self.read_text(text))
-            }
+            Self::Integer => value.as_i64().map(Scalar::Integer),
+            Self::Number => value.as_f64().map(Scalar::Number),
+            Self::Boolean => value.as_bool().map(Scalar::Boolean),
+            Self::Text
+            | Self::Fin
+            | Self::Voen
+            | Self::Date
+            | Self::DateTime
+            | Self::LongText
+            | Self::Base64
+            | Self::Base64Sha256 => value.as_str().and_then(|text| self.read_text(text)),
         }
     }
 
-    /// Turns a column's value into JSON; `None` if it is of another type or form.
-    pub(crate) fn to_json(self, value: ValueRef<'_>) -> Option<Value> {
-        match (self, value) {
-            (Self::Integer | Self::Number, ValueRef::Integer(n)) => Some(Value::from(n)),
-            (Self::Boolean, ValueRef::Integer(n @ (0 | 1))) => Some(Value::from(n == 1)),
-            (Self::Number, ValueRef::Real(n)) => serde_json::Number::from_f64(n).map(Value::Number),
-            (Self::Text, ValueRef::Text(bytes)) => str::from_utf8(bytes).ok().map(Value::from),
-            (Self::Fin | Self::Voen | Self::Date | Self::DateTime, ValueRef::Text(bytes)) => {
-                str::from_utf8(bytes)
-                    .ok()
-                    .filter(|text| self.takes(text))
-                    .map(Value::from)
-            }
-            _ => None,
+    /// Writes a moment as a value of this type, in the time of Azerbaijan.
+    pub(crate) fn of_moment(self, moment: OffsetDateTime) -> Option<Scalar> {
+        let moment = moment.to_offset(offset!(+4));
+        match self {
+            Self::Date => Some(moment.date().to_string()),
+            Self::DateTime => to_rfc3339(moment),
+            Self::Text
+            | Self::Fin
+            | Self::Voen
+            | Self::Integer
+            | Self::Number
+            | Self::Boolean
+            | Self::LongText
+            | Self::Base64
+            | Self::Base64Sha256 => None,
         }
+        .map(Scalar::Text)
+    }
+
+    /// Turns the text of a column into JSON; `None` if it is of another form.
+    pub(crate) fn of_text(self, text: &str) -> Option<Value> {
+        let fits = match self {
+            Self::Text | Self::LongText => true,
+            Self::Fin | Self::Voen | Self::Date | Self::DateTime | Self::Base64Sha256 => {
+                self.takes(text)
+            }
+            Self::Integer | Self::Number | Self::Boolean | Self::Base64 => false,
+        };
+        fits.then(|| Value::from(text))
+    }
+
+    /// Turns the bytes of a column into JSON; `None` if they are to be something else.
+    pub(crate) fn of_bytes(self, bytes: &[u8]) -> Option<Value> {
+        (self == Self::Base64).then(|| Value::from(document::base64(bytes)))
     }
 
     /// Whether a text has the form of the type.
@@ -120,9 +172,21 @@ impl Type {
             Self::Voen => text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()),
             Self::Date => is_date(text),
             Self::DateTime => is_date_time(text),
-            Self::Integer | Self::Number | Self::Boolean => false,
+            Self::LongText => document::is_long_text(text),
+            Self::Base64Sha256 => {
+                let fits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+                text.len() == 64 && text.bytes().all(fits)
+            }
+            Self::Integer | Self::Number | Self::Boolean | Self::Base64 => false,
         }
     }
+}
+
+/// Writes a moment to the microsecond, which is what databases keep.
+pub(crate) fn to_rfc3339(moment: OffsetDateTime) -> Option<String> {
+    let micros = moment.microsecond();
+    let whole = moment.replace_nanosecond(micros.checked_mul(1000)?).ok()?;
+    whole.format(&Rfc3339).ok()
 }
 
 /// `2026-11-21`, a day that exists. Standard: ISO 8601 §5.2.2.
@@ -236,20 +300,15 @@ mod tests {
     }
 
     #[test]
-    fn a_column_of_another_type_is_not_turned_into_the_wanted_one() {
-        assert_eq!(
-            Type::Boolean.to_json(ValueRef::Integer(1)),
-            Some(Value::from(true))
-        );
-        assert_eq!(Type::Boolean.to_json(ValueRef::Integer(2)), None);
-        assert_eq!(Type::Integer.to_json(ValueRef::Text(b"1")), None);
-        assert_eq!(Type::Text.to_json(ValueRef::Text(b"\xff")), None);
-        assert_eq!(
-            Type::Text.to_json(ValueRef::Text("Gəncə".as_bytes())),
-            Some(Value::from("Gəncə"))
-        );
-        assert_eq!(Type::Number.to_json(ValueRef::Real(f64::NAN)), None);
-        assert_eq!(Type::Date.to_json(ValueRef::Text(b"2026-02-30")), None);
+    fn a_moment_is_a_day_of_azerbaijan() {
+        let evening = time::macros::datetime!(2026-11-21 20:00:00.1234567 UTC);
+        let text = |kind: Type| match kind.of_moment(evening) {
+            Some(Scalar::Text(text)) => text,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(text(Type::Date), "2026-11-22");
+        assert_eq!(text(Type::DateTime), "2026-11-22T00:00:00.123456+04:00");
+        assert_eq!(Type::Integer.of_moment(evening), None);
     }
 
     proptest! {

@@ -1,5 +1,6 @@
 //! What is known of an exchange so far: enough for the leaf of a refusal at any step.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bridge_core::accept::{ErrorForm, Language, error_form, language};
@@ -9,6 +10,7 @@ use bridge_core::refusal::Refusal;
 use http::HeaderMap;
 use uuid::Uuid;
 
+use crate::effects::Begun;
 use crate::payload::{Allowance, Payload};
 use crate::settings::Settings;
 
@@ -64,6 +66,8 @@ pub struct About {
     pub begun: bool,
     /// Receipt of the provider's own `request-received` leaf, for `Bridge-Peer-Receipt`.
     pub received: Option<String>,
+    /// The Idempotency-Key under which the exchange was begun.
+    pub once: Option<Arc<Begun>>,
     /// The contract whose quota was charged, and when; given back if the exchange does not begin.
     pub charged: Option<(String, UnixMillis)>,
 }
@@ -132,6 +136,7 @@ impl About {
             link: None,
             begun: false,
             received: None,
+            once: None,
             charged: None,
         }
     }

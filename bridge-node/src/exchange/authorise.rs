@@ -13,6 +13,7 @@ use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknow
 use bridge_core::target::ServiceTarget;
 
 use http::Method;
+use uuid::Uuid;
 
 use super::about::{About, Refused};
 use super::enter::{Asked, Entered};
@@ -49,6 +50,8 @@ pub(super) struct Authorised {
 pub(super) struct AuthorisedRequest {
     pub(super) verified: VerifiedRequest,
     pub(super) right: Right,
+    /// The exchange whose answer is asked for once more.
+    pub(super) repeats: Option<Uuid>,
 }
 
 // === impl Right ===
@@ -174,7 +177,11 @@ pub(super) fn inbound(
         Ok(right)
     });
     match decided {
-        Ok(right) => Ok(AuthorisedRequest { verified, right }),
+        Ok(right) => Ok(AuthorisedRequest {
+            verified,
+            right,
+            repeats: None,
+        }),
         Err(refusal) => Err(verified.about.refuse(refusal).proved(verified.proof())),
     }
 }

@@ -228,7 +228,7 @@ fn methods<'a>(services: impl Iterator<Item = (&'a ServiceId, &'a Registry)>) ->
                     .map(|own| Endpoint {
                         method: own.method.to_string(),
                         path: own.path.as_str().to_owned(),
-                        effect: own.effect.as_str(),
+                        effect: registry.or_own(own.effect).as_str(),
                     })
                     .collect(),
             }

@@ -17,6 +17,7 @@ use super::about::{About, Refused};
 use super::authorise::{Authorised, AuthorisedRequest, Right};
 use super::enter::Asked;
 use super::keep::{answer_subjects, evidence_mode, received, request_subjects, signing};
+use super::once;
 use super::serve::Served;
 use super::sign::{
     RequestHead, add_signature, answer_base, answer_fields, content, fresh_nonce, protect,
@@ -172,12 +173,15 @@ pub(super) async fn their_request(
     node: &Node,
     mut authorised: AuthorisedRequest,
 ) -> Result<Journaled<AuthorisedRequest>, Refused> {
+    let admitted = once::admit(node, &mut authorised).await;
     let verified = &authorised.verified;
     let about = &verified.about;
+    admitted.map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
     let found = request_subjects(&authorised.right, &verified.asked, &verified.payload)
         .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
     let mut leaf = about.leaf(Kind::RequestReceived, node.clock.now());
     leaf.decision = Some(true);
+    once::note(&authorised, &mut leaf);
     let mode = evidence_mode(&authorised.right, &verified.payload);
     let entry = received(leaf, &verified.envelope, &verified.payload, found, mode);
     let receipt = write(node, entry, about).await?;
@@ -226,6 +230,9 @@ pub(super) async fn answer(
     let (answer, receipt) = sign_answer(node, about, request, draft)
         .await
         .map_err(|refused| refused.proved(verified.proof()))?;
+    if let Some(begun) = &about.once {
+        begun.answered();
+    }
     Ok(Journaled {
         value: answer,
         receipt,

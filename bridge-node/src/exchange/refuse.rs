@@ -15,6 +15,7 @@ use super::error::tell;
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
 use super::sign::{content, set, set_identity, set_service};
+use crate::effects::note_without_effect;
 use crate::metrics::Limit;
 use crate::node::Node;
 use crate::payload::Payload;
@@ -159,6 +160,11 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     leaf.outcome = Some(refusal.code(about.side).to_owned());
     leaf.status = Some(refusal.status());
     leaf.duration_ms = Some(about.duration_ms());
+    let begun = about.once.as_ref().filter(|_| about.begun);
+    // An adapter may have tried a stored effect more than once, and knows only how the last try ended.
+    if begun.is_some_and(|begun| begun.is_untouched() && !begun.is_stored()) {
+        note_without_effect(&mut leaf);
+    }
     if let Refusal::Denied { rule, contract } = refusal {
         leaf.rules = vec![
             format!("contract:{}", contract.id),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bridge_adapter::openapi::{CheckedAnswer, CheckedRequest};
-use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Idempotency, Limit};
+use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit};
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::{CutError, cut, drop_fields_of_the_whole};
 use bridge_core::fields::{
@@ -17,14 +17,14 @@ use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::about::Refused;
 use super::authorise::AuthorisedRequest;
 use super::enter::{Asked, spool_fault};
 use super::metadata;
-use super::ordered;
 use super::record::Journaled;
-use super::verify::VerifiedRequest;
+use super::{once, ordered};
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
 use crate::registries::Registry;
@@ -52,11 +52,24 @@ pub(super) async fn call(
     let served = match &verified.asked {
         Asked::Metadata { provider, call, .. } => metadata::answer(node, verified, provider, call),
         Asked::Service(target) => match ordered::still(node, &verified.about) {
-            Ok(()) => service(node, &received.value, target).await,
+            Ok(()) => match received.value.repeats {
+                Some(exchange) => again(node, &received.value, exchange).await,
+                None => service(node, &received.value, target).await,
+            },
             Err(stopped) => Err(stopped),
         },
     };
     served.map_err(|refusal| verified.about.refuse(refusal).proved(verified.proof()))
+}
+
+/// The answer that was given before under the same Idempotency-Key, cut to what the contract lets out now.
+async fn again(
+    node: &Node,
+    authorised: &AuthorisedRequest,
+    exchange: Uuid,
+) -> Result<Served, Refusal> {
+    let kept = once::answer(node, exchange).await?;
+    cut_to_contract(authorised, travelling(kept)?)
 }
 
 async fn service(
@@ -77,11 +90,13 @@ async fn service(
     let _cancelled_when_dropped = cancel.clone().drop_guard();
     let call = new_call(authorised, target, deadline, cancel);
     let answered = tokio::time::timeout_at(deadline, async {
-        let answer = registry
-            .adapter
-            .call(call)
-            .await
-            .map_err(|error| adapter_refusal(&error, left))?;
+        let once = authorised.verified.about.once.as_deref();
+        once.inspect(|begun| begun.asked());
+        let answer = registry.adapter.call(call).await.map_err(|error| {
+            once.filter(|_| error.is_without_effect())
+                .inspect(|begun| begun.without_effect());
+            adapter_refusal(&error, left)
+        })?;
         let status = answer.status.as_u16();
         let owner = node.settings.node.to_string();
         let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner, allowance)
@@ -158,7 +173,7 @@ fn new_call(
         body_length: Some(verified.payload.length()),
         deadline,
         cancel,
-        idempotency: idempotency(verified, target),
+        idempotency: once::idempotency(verified),
         facts: CallerFacts {
             client: verified.client.clone(),
             request_id: verified.about.request_id.unwrap_or_default(),
@@ -172,20 +187,6 @@ fn new_call(
     }
 }
 
-fn idempotency(verified: &VerifiedRequest, target: &ServiceTarget) -> Option<Idempotency> {
-    let key = verified.idempotency_key.as_deref()?;
-    let content = (
-        &verified.method,
-        verified.head.target.as_str(),
-        verified.payload.digest(),
-    );
-    Some(Idempotency::new(
-        (&verified.client, &target.service),
-        key,
-        content,
-    ))
-}
-
 /// Checks and cuts. An answer whose fields the contract names must be JSON in memory, whatever its status.
 fn finish(
     authorised: &AuthorisedRequest,
@@ -193,36 +194,46 @@ fn finish(
     target: &ServiceTarget,
     served: Served,
 ) -> Result<Served, Refusal> {
-    let Served {
-        status,
-        fields,
-        mut payload,
-    } = served;
-    if status < 200 {
-        // No final answer: nothing may follow it on this connection. Standard: RFC 9110 §15.2.
-        return Err(Refusal::Service(ServiceFault::NotUnderstood));
-    }
-    let mut fields = forwardable_answer(&fields);
-    let fit = check_edge_fields(&fields).and_then(|()| check_travelling_fields(&fields));
-    fit.map_err(|error| {
-        tracing::warn!(%error, "an answer's fields cannot travel");
-        Refusal::Service(ServiceFault::NotUnderstood)
-    })?;
+    let served = travelling(served)?;
     let head_only = authorised.verified.method == Method::HEAD;
     if let Some(checker) = registry.checker.as_ref().filter(|_| !head_only) {
         let checked = checker.check_answer(&CheckedAnswer {
             service: target.service.code(),
             method: authorised.verified.method.as_str(),
             segments: target.path.segments(),
-            status,
-            content_type: content_type(&fields),
-            body: readable(&payload),
+            status: served.status,
+            content_type: content_type(&served.fields),
+            body: readable(&served.payload),
         });
         if let Err(mismatch) = checked {
             tracing::warn!(%mismatch, "an answer is not as the service's description says");
             return Err(Refusal::Service(ServiceFault::NotAsDescribed));
         }
     }
+    cut_to_contract(authorised, served)
+}
+
+/// The final answer of a registry, in the fields that travel.
+fn travelling(served: Served) -> Result<Served, Refusal> {
+    if served.status < 200 {
+        // No final answer: nothing may follow it on this connection. Standard: RFC 9110 §15.2.
+        return Err(Refusal::Service(ServiceFault::NotUnderstood));
+    }
+    let fields = forwardable_answer(&served.fields);
+    let fit = check_edge_fields(&fields).and_then(|()| check_travelling_fields(&fields));
+    fit.map_err(|error| {
+        tracing::warn!(%error, "an answer's fields cannot travel");
+        Refusal::Service(ServiceFault::NotUnderstood)
+    })?;
+    Ok(Served { fields, ..served })
+}
+
+fn cut_to_contract(authorised: &AuthorisedRequest, served: Served) -> Result<Served, Refusal> {
+    let Served {
+        status,
+        mut fields,
+        mut payload,
+    } = served;
     if let Some(mask) = authorised.right.mask().filter(|_| payload.length() > 0) {
         payload = cut_payload(&fields, &payload, mask, status)?;
         drop_fields_of_the_whole(&mut fields);

@@ -1,17 +1,21 @@
 //! What `ready` tells: why this node should get no new work, and what else an operator should know.
 
+use bridge_core::identity::ServiceId;
 use bridge_core::refusal::{NodeFault, Refusal};
 
 use crate::node::Node;
 use crate::orders::both_clocks;
+use crate::registries::Troubles;
 
 /// Why the node should get no new work; empty if it is ready.
-pub async fn unready(node: &Node) -> Vec<String> {
+pub(super) fn unready(node: &Node, services: &Troubles) -> Vec<String> {
     let mut reasons = own_reasons(node);
-    for (service, reason) in node.registries.unready().await {
-        reasons.push(format!("{service}: {reason}"));
-    }
+    reasons.extend(services.unready.iter().map(told));
     reasons
+}
+
+fn told((service, reason): &(ServiceId, String)) -> String {
+    format!("{service}: {reason}")
 }
 
 /// Why the node itself, whatever its registries say, should get no new work.
@@ -71,7 +75,7 @@ fn contradicted(node: &Node) -> Option<String> {
 
 /// What officers ordered and what is wrong with others, for information: a node with stops is ready for the rest, and no peer
 /// can make this node look as if it were not ready.
-pub(super) fn add(node: &Node, told: &mut serde_json::Value) {
+pub(super) fn add(node: &Node, services: &Troubles, json: &mut serde_json::Value) {
     let standing = node.orders.standing();
     let stopped: Vec<String> = standing
         .stops()
@@ -84,6 +88,7 @@ pub(super) fn add(node: &Node, told: &mut serde_json::Value) {
         .collect();
     let faults = node.receipts.standing().faults;
     let alarms = faults.iter().map(|(origin, alarm)| alarm.words(origin));
+    let alarms = alarms.chain(services.alarmed.iter().map(told));
     let lists = [
         ("stopped", stopped),
         ("maintenance", maintenance),
@@ -92,7 +97,7 @@ pub(super) fn add(node: &Node, told: &mut serde_json::Value) {
     ];
     for (name, list) in lists {
         if !list.is_empty() {
-            told[name] = list.into();
+            json[name] = list.into();
         }
     }
 }

@@ -45,6 +45,8 @@ pub enum Limit {
     AuditPagesPerMinute,
     /// So many receipts of other nodes waited to be proven that no more were read.
     ReceiptsPending,
+    /// No further Idempotency-Key could be remembered, of one client or at all.
+    IdempotencyKeys,
     /// A submission to the witness was longer than any may be.
     WitnessRequestBytes,
     /// A member sent the witness more submissions in a minute than are looked at.
@@ -55,7 +57,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -74,11 +76,13 @@ impl Limit {
         Self::RefusalsPerMinute,
         Self::AuditPagesPerMinute,
         Self::ReceiptsPending,
+        Self::IdempotencyKeys,
         Self::WitnessRequestBytes,
         Self::WitnessRequestsPerMinute,
     ];
 
-    /// The key under `[limits]`; `spool` stands for both of its keys, `stall_seconds` also for the slowest rate.
+    /// The key under `[limits]`; `spool` and `idempotency_keys` stand for both of their keys, `stall_seconds` also for the
+    /// slowest rate.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BodyBytes => "body_bytes",
@@ -99,6 +103,7 @@ impl Limit {
             Self::RefusalsPerMinute => "refusals_per_minute",
             Self::AuditPagesPerMinute => "audit_pages_per_minute",
             Self::ReceiptsPending => "receipts_pending",
+            Self::IdempotencyKeys => "idempotency_keys",
             Self::WitnessRequestBytes => "witness_request_bytes",
             Self::WitnessRequestsPerMinute => "witness_requests_per_minute",
         }
@@ -125,6 +130,7 @@ impl Limit {
             Self::RefusalsPerMinute => limits.refusals_per_minute,
             Self::AuditPagesPerMinute => limits.audit_pages_per_minute,
             Self::ReceiptsPending => limits.receipts_pending as u64,
+            Self::IdempotencyKeys => limits.idempotency_keys as u64,
             Self::WitnessRequestBytes => limits.witness_request_bytes as u64,
             Self::WitnessRequestsPerMinute => limits.witness_requests_per_minute,
         }
@@ -147,6 +153,7 @@ impl Limit {
             Refusal::Link(LinkFault::TimedOut { .. }) => Some(Self::ExchangeSeconds),
             Refusal::Node(NodeFault::Overloaded) => Some(Self::Exchanges),
             Refusal::Node(NodeFault::SpoolRoom | NodeFault::SpoolShare) => Some(Self::Spool),
+            Refusal::Node(NodeFault::IdempotencyKeys) => Some(Self::IdempotencyKeys),
             Refusal::Node(NodeFault::DiskReserve) => Some(Self::DiskReserve),
             _ => None,
         }

@@ -15,6 +15,7 @@ use super::time::TimeState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
+use crate::registries::Troubles;
 
 mod witnesses;
 
@@ -25,6 +26,7 @@ use witnesses::WitnessState;
 pub(super) struct State {
     ready: Gauge,
     services_not_ready: Gauge,
+    services_alarmed: Gauge,
     under_way: Family<Labels<1>, Gauge>,
     places: Family<Labels<1>, Gauge>,
     limits: Family<Labels<1>, Gauge>,
@@ -90,6 +92,10 @@ impl State {
             services_not_ready: place.plain(
                 "services_not_ready",
                 "Services whose adapter says that it is not ready",
+            ),
+            services_alarmed: place.plain(
+                "services_alarmed",
+                "Services whose adapter answers, though somebody has to act",
             ),
             under_way: place.plain(
                 "exchanges_under_way",
@@ -179,10 +185,11 @@ impl State {
 
     async fn read_work(&self, node: &Node) {
         // Asked once: each adapter may have to ask its registry.
-        let services = node.registries.unready().await;
-        let ready = services.is_empty() && own_reasons(node).is_empty();
+        let Troubles { unready, alarmed } = node.registries.troubles().await;
+        let ready = unready.is_empty() && own_reasons(node).is_empty();
         self.ready.set(i64::from(ready));
-        self.services_not_ready.set(gauge(services.len() as u64));
+        self.services_not_ready.set(gauge(unready.len() as u64));
+        self.services_alarmed.set(gauge(alarmed.len() as u64));
         let limits = &node.settings.limits;
         for side in [Side::Consumer, Side::Provider] {
             let (taken, places) = node.gate(side).usage();

@@ -119,8 +119,8 @@ fn the_dashboard_asks_for_metrics_that_exist_and_for_every_one() {
 #[test]
 fn every_limit_of_the_settings_is_counted_or_said_why_not() {
     // What is no limit on others: how much is kept in memory, what excuses time, when places shrink (`bridge_places` shows it),
-    // what need not be verified again, how often to look up receipts and when to wonder, how long to drain, how large files and
-    // pages are.
+    // what need not be verified again, how often to look up receipts and when to wonder, how long a key counts, how long to
+    // drain, how large files and pages are.
     let no_limit = [
         "body_memory_bytes",
         "body_bytes_per_second",
@@ -130,6 +130,7 @@ fn every_limit_of_the_settings_is_counted_or_said_why_not() {
         "audit_page_leaves",
         "receipt_check_seconds",
         "receipt_seconds",
+        "idempotency_days",
         "drain_seconds",
         "segment_bytes",
     ];
@@ -148,6 +149,7 @@ fn every_limit_of_the_settings_is_counted_or_said_why_not() {
             limit.as_str() == key
                 || (limit.as_str() == "spool" && key.starts_with("spool_"))
                 || (*limit == Limit::Pace && key == "slowest_bytes_per_second")
+                || (*limit == Limit::IdempotencyKeys && key == "idempotency_keys_of_client")
         };
         assert!(
             Limit::ALL.iter().any(counted),

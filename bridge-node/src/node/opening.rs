@@ -13,9 +13,10 @@ use bridge_signature::Signer;
 use super::parts::root_fault;
 use super::{OpenError, Vouched};
 use crate::clock::Clock;
+use crate::effects::{Bounds, Effects, Marker};
 use crate::epochs::{self, History};
 use crate::replay::Replay;
-use crate::settings::{Fault, Settings};
+use crate::settings::{Fault, Limits, Settings};
 use crate::stamping::Stamping;
 use crate::watch::Watch;
 use crate::witness::Witness;
@@ -163,4 +164,27 @@ pub(super) fn remembered(
             (Replay::new(now.0 / 1000), counters, Some(why))
         }
     }
+}
+
+/// The Idempotency-Keys that count, and why they are not known, if so.
+pub(super) fn keys_begun(
+    history: &History,
+    marker: Marker,
+    limits: &Limits,
+    now: UnixMillis,
+) -> (Arc<Effects>, Option<String>) {
+    let bounds = Bounds {
+        age: limits.idempotency_age,
+        keys: limits.idempotency_keys,
+        of_client: limits.idempotency_keys_of_client,
+    };
+    let (effects, error) = Effects::read(history, marker, bounds, now);
+    let why = error.map(|error| {
+        tracing::error!(error = %crate::chain(&error), "what was begun under Idempotency-Keys cannot be read; none is begun");
+        format!(
+            "the journal cannot be searched for Idempotency-Keys, requests with one are refused: {}",
+            crate::chain(&error)
+        )
+    });
+    (effects, why)
 }

@@ -64,6 +64,12 @@ pub struct Limits {
     pub receipt_within: Duration,
     /// Receipts of other nodes that wait to be proven; more are read when some are.
     pub receipts_pending: usize,
+    /// How long an Idempotency-Key counts.
+    pub idempotency_age: Duration,
+    /// Idempotency-Keys remembered at a time.
+    pub idempotency_keys: usize,
+    /// Of these, keys of one client.
+    pub idempotency_keys_of_client: usize,
     /// Largest answer of a time-stamping authority, bytes.
     pub stamp_bytes: usize,
     /// How long a time-stamping authority may take to answer.
@@ -108,6 +114,9 @@ pub struct RawLimits {
     receipt_check_seconds: Option<u64>,
     receipt_seconds: Option<u64>,
     receipts_pending: Option<u64>,
+    idempotency_days: Option<u64>,
+    idempotency_keys: Option<u64>,
+    idempotency_keys_of_client: Option<u64>,
     stamp_bytes: Option<u64>,
     stamp_seconds: Option<u64>,
     witness_request_bytes: Option<u64>,
@@ -285,6 +294,22 @@ impl Limits {
                 "receipts_pending",
                 raw.receipts_pending,
                 (16, 100_000, MANY),
+            )),
+            // Whoever repeats after a month asks for something else.
+            idempotency_age: seconds(
+                86_400 * limit("idempotency_days", raw.idempotency_days, (1, 30, 365)),
+            ),
+            // About 60 MB; keys of registries that keep them do not count.
+            idempotency_keys: size(limit(
+                "idempotency_keys",
+                raw.idempotency_keys,
+                (16, 300_000, 10 * MANY),
+            )),
+            // A third: no client alone can keep others from using keys.
+            idempotency_keys_of_client: size(limit(
+                "idempotency_keys_of_client",
+                raw.idempotency_keys_of_client,
+                (1, 100_000, 10 * MANY),
             )),
             // A token with the certificates of its chain has 2 to 8 KiB.
             stamp_bytes: size(limit(

@@ -12,23 +12,20 @@ use bridge_core::identity::{NodeId, SubsystemId};
 
 use super::raw::File;
 use super::{
-    Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Source, Told,
+    Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Told,
     Witnesses, process, raw,
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
 const DEFAULT_REFRESH_S: u64 = 60;
-/// A registry that needs longer should answer asynchronously.
-const DEFAULT_REGISTRY_TIMEOUT_S: u64 = 30;
-const MAX_REGISTRY_TIMEOUT_S: u64 = 3600;
 /// The system's limit on a Unix socket's path, without its final zero.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Standard: RFC 1035 §2.3.4.
 const MAX_DOMAIN_BYTES: usize = 253;
 
 pub(super) struct Check<'a> {
-    folder: &'a Path,
-    faults: &'a mut Vec<Fault>,
+    pub(super) folder: &'a Path,
+    pub(super) faults: &'a mut Vec<Fault>,
 }
 
 pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Option<Settings> {
@@ -313,12 +310,13 @@ impl Check<'_> {
             let source = match service.adapter.as_str() {
                 "sql" => self.sql(&place, &service),
                 "http" => self.http(&place, &service),
+                "file" => self.file(&place, &service),
                 "process" => self.process(&place, &service),
                 other => {
                     self.fault(
                         &format!("{place}.adapter"),
                         format!("`{other}` is not built in"),
-                        "use sql, http or process",
+                        "use sql, http, file or process",
                     );
                     None
                 }
@@ -334,51 +332,6 @@ impl Check<'_> {
             }
         }
         services
-    }
-
-    fn sql(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
-        let (Some(package), Some(database)) = (&raw.package, &raw.database) else {
-            self.fault(
-                place,
-                "lacks package or database",
-                "adapter sql needs both paths",
-            );
-            return None;
-        };
-        let package = self.existing(&format!("{place}.package"), package);
-        let database = self.existing(&format!("{place}.database"), database);
-        Some(Source::Sql { package, database })
-    }
-
-    fn http(&mut self, place: &str, raw: &raw::Service) -> Option<Source> {
-        let (Some(code), Some(base_url)) = (&raw.code, &raw.base_url) else {
-            self.fault(place, "lacks code or base_url", "adapter http needs both");
-            return None;
-        };
-        let seconds = raw.timeout_seconds.unwrap_or(DEFAULT_REGISTRY_TIMEOUT_S);
-        if !(1..=MAX_REGISTRY_TIMEOUT_S).contains(&seconds) {
-            self.fault(
-                &format!("{place}.timeout_seconds"),
-                format!("{seconds} is out of range"),
-                "give 1 to 3600",
-            );
-        }
-        let certificate = raw
-            .certificate
-            .as_ref()
-            .map(|path| self.existing(&format!("{place}.certificate"), path));
-        let openapi = raw
-            .openapi
-            .as_ref()
-            .map(|path| self.existing(&format!("{place}.openapi"), path));
-        Some(Source::Http {
-            code: code.clone(),
-            title: raw.title.clone().unwrap_or_else(|| code.clone()),
-            base_url: base_url.trim_end_matches('/').to_owned(),
-            certificate,
-            openapi,
-            timeout: Duration::from_secs(seconds),
-        })
     }
 }
 

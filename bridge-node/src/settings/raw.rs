@@ -80,9 +80,11 @@ section!(/// An officer.
 section!(/// A service, or a registry package with several.
 Service {
     adapter: String, subsystem: String, published: Option<bool>, check: Option<bool>,
-    package: Option<String>, database: Option<String>,
+    package: Option<String>, database: Option<String>, password_file: Option<String>,
+    submissions: Option<String>, submissions_password_file: Option<String>,
     code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
-    openapi: Option<String>, timeout_seconds: Option<u64>,
+    openapi: Option<String>, timeout_seconds: Option<u64>, effect: Option<String>,
+    http: Option<toml::Table>, files: Option<String>,
     registry: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
 });
 

@@ -200,3 +200,30 @@ fn errors_name_the_path_and_the_cure() {
         "{text}"
     );
 }
+
+#[test]
+fn a_password_is_one_line_of_a_file_that_only_its_owner_reads() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("password");
+    for (text, password) in [
+        ("gizli söz\n", Some("gizli söz")),
+        ("gizli", Some("gizli")),
+        ("", None),
+        ("\n", None),
+        ("two\nlines\n", None),
+    ] {
+        fs::write(&path, text).unwrap();
+        mode(&path, 0o600);
+        let read = read_password_file(&path);
+        assert_eq!(
+            read.as_ref().ok().map(|read| read.as_slice()),
+            password.map(str::as_bytes)
+        );
+        assert!(password.is_some() || matches!(read, Err(KeyFileError::NotAPassword { .. })));
+    }
+    mode(&path, 0o640);
+    assert!(matches!(
+        read_password_file(&path),
+        Err(KeyFileError::TooOpen { .. })
+    ));
+}

@@ -12,15 +12,18 @@ use bridge_node::clock::Clock;
 use bridge_node::node::Parts;
 use bridge_node::running::Running;
 
+mod hold;
 mod late;
 mod unsynced;
 
+use hold::Hold;
 use late::Late;
 use unsynced::Unsynced;
 
 const USAGE: &str = "\
-usage: bridge-faulty-node late|unsynced --config FILE
+usage: bridge-faulty-node hold|late|unsynced --config FILE
 
+hold      stands still at the moment that the file `arm` in the data folder names: for kills at exactly that moment
 late      says that bytes are written and durable a while before it writes them: for kills
 unsynced  leaves out every fdatasync and fsync of the journal: for cuts of power";
 
@@ -45,7 +48,7 @@ fn run() -> Result<(), Failure> {
     let config = PathBuf::from(config);
     let (settings, parts) = Parts::load(&config, Clock::default().now_s())
         .map_err(|faults| format!("{}: {faults:?}", config.display()))?;
-    let disk = disk(manner, &settings.data_folder.join("journal"))?;
+    let disk = disk(manner, &settings.data_folder)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()?;
@@ -60,9 +63,10 @@ fn run() -> Result<(), Failure> {
     })
 }
 
-fn disk(manner: &str, journal: &Path) -> Result<Arc<dyn Disk>, Failure> {
-    let disk = FolderDisk::new(journal)?;
+fn disk(manner: &str, data: &Path) -> Result<Arc<dyn Disk>, Failure> {
+    let disk = FolderDisk::new(&data.join("journal"))?;
     match manner {
+        "hold" => Ok(Arc::new(Hold::new(disk, data))),
         "late" => Ok(Arc::new(Late::new(disk)?)),
         "unsynced" => Ok(Arc::new(Unsynced(disk))),
         _ => Err(USAGE.into()),

@@ -25,6 +25,8 @@ pub(crate) enum Source {
     Query(String),
     Body(Pointer),
     Caller(CallerFact),
+    /// The moment of the call, in the time of Azerbaijan.
+    Clock,
 }
 
 /// A fact about the caller that the node established.
@@ -51,6 +53,24 @@ const CALLER_FACTS: [(&str, CallerFact); 8] = [
     ("contract", CallerFact::Contract),
 ];
 
+/// The words of `from`.
+#[derive(Debug, Clone, Copy)]
+enum From {
+    Path,
+    Query,
+    Body,
+    Caller,
+    Clock,
+}
+
+const SOURCES: [(&str, From); 5] = [
+    ("path", From::Path),
+    ("query", From::Query),
+    ("body", From::Body),
+    ("caller", From::Caller),
+    ("clock", From::Clock),
+];
+
 /// Reads the `params` of an operation.
 pub(super) fn read(section: &mut Section<'_>, faults: &mut Vec<Fault>) -> Vec<Param> {
     let place = section.place_of("params");
@@ -75,15 +95,15 @@ pub(super) fn read(section: &mut Section<'_>, faults: &mut Vec<Fault>) -> Vec<Pa
 
 fn read_param(name: &str, table: &Table, place: String, faults: &mut Vec<Fault>) -> Option<Param> {
     let mut section = Section::new(table, place.clone());
-    let words = [("path", 0), ("query", 1), ("body", 2), ("caller", 3)];
-    let source = match section.word("from", &words, faults) {
-        Some(0) => Some(Source::Path(own_name(&mut section, name, faults))),
-        Some(1) => Some(Source::Query(own_name(&mut section, name, faults))),
-        Some(2) => section
+    let source = match section.word("from", &SOURCES, faults) {
+        Some(From::Path) => Some(Source::Path(own_name(&mut section, name, faults))),
+        Some(From::Query) => Some(Source::Query(own_name(&mut section, name, faults))),
+        Some(From::Body) => section
             .text("pointer", faults)
             .and_then(|text| pointer(&section, "pointer", text, faults))
             .map(Source::Body),
-        Some(_) => section
+        Some(From::Clock) => Some(Source::Clock),
+        Some(From::Caller) => section
             .word("fact", &CALLER_FACTS, faults)
             .map(Source::Caller),
         None => {
@@ -102,6 +122,18 @@ fn read_param(name: &str, table: &Table, place: String, faults: &mut Vec<Fault>)
             "wrong-value",
             section.place_of("optional"),
             "is set for a path parameter",
+            remedy,
+        ));
+    }
+    if let (Some(Source::Clock), Some(kind)) = (&source, kind)
+        && !matches!(kind, Type::Date | Type::DateTime)
+    {
+        let remedy = "write \"date\" or \"date-time\"";
+        let place = section.place_of("type");
+        faults.push(Fault::new(
+            "wrong-value",
+            place,
+            "is no type of the clock",
             remedy,
         ));
     }

@@ -157,7 +157,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "method = \"POST\"",
-        "method = \"PUT\"",
+        "method = \"FETCH\"",
         "wrong-value",
         "operation[5].method",
     ),

@@ -68,6 +68,7 @@ codes! {
     UnknownService => "unknown_service",
     UnsupportedAlgorithm => "unsupported_algorithm",
     // ours
+    AnswerNotKept => "answer_not_kept",
     ClockNotTrusted => "clock_not_trusted",
     ContractVersionsDiffer => "contract_versions_differ",
     FieldsNotEnforceable => "fields_not_enforceable",

@@ -92,6 +92,16 @@ impl Explanation {
     }
 }
 
+/// What helps when nobody knows whether a request had its effect.
+pub(super) fn again_safely() -> Words {
+    words!(
+        "asking again if the request only reads or carries an Idempotency-Key: under the same key nothing is done \
+         twice; else asking the provider",
+        "sorğu yalnız oxumaq üçündürsə və ya Idempotency-Key sahəsi ilə göndərilibsə, onu eyni açarla təkrar \
+         göndərmək: eyni açarla heç nə iki dəfə icra olunmur; əks halda təchizatçıdan soruşmaq",
+    )
+}
+
 /// Writes a Unix time as people read it, `2026-11-21T22:00:00Z`.
 pub(super) fn clock(unix_s: u64) -> String {
     i64::try_from(unix_s)

@@ -1,7 +1,7 @@
 //! Refusals because of the way to the peer, or of the shape of its answer.
 
 use super::code::Code;
-use super::explain::{Explanation, Words, words};
+use super::explain::{Explanation, Words, again_safely, words};
 
 /// Says why no usable answer came from the provider's node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -111,7 +111,7 @@ impl LinkFault {
                      olunub-olunmadığı məlum deyil."
                 ),
                 words!("time for an answer", "cavab üçün ayrılan vaxt"),
-                again_if_it_reads(),
+                again_safely(),
             ),
             Self::Cut => (
                 words!(
@@ -121,7 +121,7 @@ impl LinkFault {
                      olunub-olunmadığı məlum deyil."
                 ),
                 words!("complete answers", "cavabın tam olması"),
-                again_if_it_reads(),
+                again_safely(),
             ),
             Self::RefusedUnsigned { status } => (
                 words!(
@@ -132,7 +132,7 @@ impl LinkFault {
                     "only signed answers count",
                     "yalnız imzalı cavablar qəbul edilir"
                 ),
-                again_if_it_reads(),
+                again_safely(),
             ),
             Self::Malformed => (
                 words!(
@@ -170,12 +170,4 @@ impl LinkFault {
             ),
         }
     }
-}
-
-fn again_if_it_reads() -> Words {
-    words!(
-        "asking again if the request only reads; else an Idempotency-Key, or asking the provider",
-        "sorğu yalnız oxumaq üçündürsə, onu təkrar göndərmək; əks halda Idempotency-Key sahəsindən \
-         istifadə etmək və ya təchizatçıdan soruşmaq",
-    )
 }

@@ -1,7 +1,7 @@
 //! Refusals because this node can't give evidence or trust now.
 
 use super::code::Code;
-use super::explain::{Explanation, Words, clock, words};
+use super::explain::{Explanation, Words, again_safely, clock, words};
 use super::order::{Notice, Stop};
 use crate::identity::NodeId;
 
@@ -64,6 +64,8 @@ pub enum NodeFault {
     SpoolRoom,
     /// The part of that room that one client or peer may take is taken.
     SpoolShare,
+    /// No further Idempotency-Key can be remembered: the node's room for them, or one client's part, is taken.
+    IdempotencyKeys,
     /// The node had to end before the exchange did: its outcome is not known.
     Interrupted,
     /// What was seen before the start is not known, so older messages are refused.
@@ -104,7 +106,9 @@ impl NodeFault {
             Self::Signing => Code::CannotCreateSignature,
             Self::Stopped { .. } => Code::ServiceDisabled,
             Self::Draining | Self::Maintenance { .. } => Code::MaintenanceMode,
-            Self::Overloaded | Self::SpoolRoom | Self::SpoolShare => Code::Overloaded,
+            Self::Overloaded | Self::SpoolRoom | Self::SpoolShare | Self::IdempotencyKeys => {
+                Code::Overloaded
+            }
             Self::Interrupted => Code::IoError,
             Self::ReplayMemory { .. } => Code::NotFresh,
             Self::Internal => Code::InternalError,
@@ -124,6 +128,7 @@ impl NodeFault {
             | Self::SpoolShare
             | Self::ReplayMemory { .. } => Some(RETRY_S),
             Self::DiskReserve
+            | Self::IdempotencyKeys
             | Self::DirectoryExpired { .. }
             | Self::Clock
             | Self::TlsIdentity
@@ -222,6 +227,10 @@ impl NodeFault {
             Self::SpoolShare => words!(
                 "The part of the room for large bodies that one client may take is taken.",
                 "Böyük mesajlar üçün yerin bir müştəriyə ayrılan hissəsi tutulub."
+            ),
+            Self::IdempotencyKeys => words!(
+                "The room for Idempotency-Keys, or the part of it that one client may take, is taken.",
+                "Idempotency-Key açarları üçün yer və ya onun bir müştəriyə ayrılan hissəsi tutulub."
             ),
             Self::Interrupted => words!(
                 "This node ended before the exchange did; whether the request had its effect is not known.",
@@ -341,16 +350,20 @@ impl NodeFault {
                     "digər böyük mesajların göndərilməsi bitdikdən sonra sorğunu təkrar göndərmək"
                 ),
             ),
+            Self::IdempotencyKeys => (
+                words!("room for keys", "açarlar üçün yer"),
+                words!(
+                    "asking again when older keys have run out, or a higher limit set by the operator",
+                    "köhnə açarların müddəti bitdikdən sonra sorğunu təkrar göndərmək və ya operatordan \
+                     limiti artırmağı xahiş etmək"
+                ),
+            ),
             Self::Interrupted => (
                 words!(
                     "time to finish before a stop",
                     "dayandırılmadan əvvəl bitirmək üçün vaxt"
                 ),
-                words!(
-                    "asking again if the request only reads; else an Idempotency-Key, or asking the provider",
-                    "sorğu yalnız məlumat oxuyursa, onu təkrar göndərmək; əks halda Idempotency-Key \
-                     sahəsindən istifadə etmək və ya nəticəni təchizatçıdan soruşmaq"
-                ),
+                again_safely(),
             ),
             Self::Internal => (
                 words!("no evidence, no exchange", "sübutsuz mübadilə yoxdur"),

@@ -1,5 +1,7 @@
 //! Refusals of the caller's message, of the caller, and of what does not exist.
 
+use uuid::Uuid;
+
 use super::code::Code;
 use super::explain::{Explanation, Words, words};
 use super::node::operator;
@@ -36,6 +38,13 @@ pub enum RequestFault {
     OutcomeUnknown,
     /// The Idempotency-Key was used with another content.
     IdempotencyKeyReused,
+    /// The first request with this Idempotency-Key was answered, and its answer is not kept whole.
+    AnswerNotKept {
+        /// The status of the answer.
+        status: u16,
+        /// The request id of the first exchange.
+        exchange: Uuid,
+    },
 }
 
 /// Says why the caller may not speak for the client it names.
@@ -73,7 +82,7 @@ impl RequestFault {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Method | Self::BodyIncomplete | Self::DigestDiffers | Self::SecurityServer => 400,
-            Self::IdempotencyKeyInFlight | Self::OutcomeUnknown => 409,
+            Self::IdempotencyKeyInFlight | Self::OutcomeUnknown | Self::AnswerNotKept { .. } => 409,
             Self::BodyTooLarge { .. } => 413,
             Self::MediaType { .. } => 415,
             Self::IdempotencyKeyReused => 422,
@@ -93,6 +102,7 @@ impl RequestFault {
             Self::IdempotencyKeyInFlight => Code::IdempotencyKeyInFlight,
             Self::OutcomeUnknown => Code::OutcomeUnknown,
             Self::IdempotencyKeyReused => Code::IdempotencyKeyReused,
+            Self::AnswerNotKept { .. } => Code::AnswerNotKept,
         }
     }
 
@@ -221,6 +231,19 @@ impl RequestFault {
                 words!(
                     "a new key for each new request",
                     "hər yeni sorğu üçün yeni açardan istifadə etmək"
+                ),
+            ),
+            Self::AnswerNotKept { status, exchange } => (
+                words!(
+                    "The request with this Idempotency-Key was carried out in exchange {exchange} and \
+                     answered with status {status}; the answer itself is not kept.",
+                    "Bu Idempotency-Key açarı ilə göndərilmiş sorğu {exchange} mübadiləsində icra olunub və \
+                     {status} status kodu ilə cavablandırılıb; cavabın özü saxlanılmayıb."
+                ),
+                one_effect(),
+                words!(
+                    "asking the registry what it holds",
+                    "reyestrdə nəyin qeydə alındığını soruşmaq"
                 ),
             ),
         }

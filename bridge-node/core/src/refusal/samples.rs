@@ -197,6 +197,10 @@ fn request_faults() -> Vec<RequestFault> {
         RequestFault::IdempotencyKeyInFlight,
         RequestFault::OutcomeUnknown,
         RequestFault::IdempotencyKeyReused,
+        RequestFault::AnswerNotKept {
+            status: 201,
+            exchange: uuid::Uuid::from_u128(1),
+        },
     ]
 }
 
@@ -348,6 +352,7 @@ fn node_faults() -> Vec<NodeFault> {
         NodeFault::Overloaded,
         NodeFault::SpoolRoom,
         NodeFault::SpoolShare,
+        NodeFault::IdempotencyKeys,
         NodeFault::Interrupted,
         NodeFault::ReplayMemory {
             started_s: MOMENT_S,

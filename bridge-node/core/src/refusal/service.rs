@@ -1,7 +1,7 @@
 //! Refusals because of the registry behind the adapter.
 
 use super::code::Code;
-use super::explain::{Explanation, Words, words};
+use super::explain::{Explanation, Words, again_safely, words};
 
 /// Says why the provider's own system gave no answer that may leave.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,19 +137,15 @@ impl ServiceFault {
                      olunub-olunmadığı məlum deyil."
                 ),
                 words!("time for an answer", "cavab üçün ayrılan vaxt"),
-                words!(
-                    "asking again if the request only reads; else asking the provider",
-                    "sorğu yalnız oxumaq üçündürsə, onu təkrar göndərmək; əks halda təchizatçıdan \
-                     soruşmaq"
-                ),
+                again_safely(),
             ),
             Self::Cut => (
                 words!(
-                    "The registry's answer ended early.",
-                    "Reyestrin cavabı yarımçıq qalıb."
+                    "The registry's answer ended early; whether the request had its effect is not known.",
+                    "Reyestrin cavabı yarımçıq qalıb; sorğunun icra olunub-olunmadığı məlum deyil."
                 ),
                 words!("complete answers", "cavabın tam olması"),
-                tell_the_provider(),
+                again_safely(),
             ),
             Self::TooLarge { limit_bytes } => (
                 words!(

@@ -1,0 +1,166 @@
+//! A change of the registry and its Idempotency-Key in one transaction.
+//!
+//! The table `bridge_idempotency` stands in the registry's own database. A call first enters its key there. Another call
+//! with the same key waits for the end of the first one's transaction, and then finds what the first one answered.
+
+use std::sync::LazyLock;
+
+use bridge_adapter::AdapterError;
+use http::StatusCode;
+use serde_json::Value;
+use time::OffsetDateTime;
+
+use crate::config::{Column, Empty, Rows, Statement};
+use crate::dialect::{Dialect, PerDatabase};
+use crate::flow::{self, Outcome, Reply, Session, Trouble, Work};
+use crate::rows::Taker;
+use crate::shape::Pointer;
+use crate::value::{Scalar, Type};
+
+/// The number of the first statement of a manifest: before it are those of this file.
+pub(crate) const FIRST_ID: usize = 3;
+
+/// What makes the table.
+pub(crate) fn ddl(dialect: Dialect) -> &'static str {
+    match dialect {
+        Dialect::Sqlite => {
+            "CREATE TABLE bridge_idempotency (scoped TEXT PRIMARY KEY, content TEXT NOT NULL, \
+             at TEXT NOT NULL, status INTEGER, body TEXT) STRICT, WITHOUT ROWID;"
+        }
+        Dialect::Postgresql => {
+            "CREATE TABLE bridge_idempotency (scoped text PRIMARY KEY, content text NOT NULL, \
+             at timestamptz NOT NULL, status bigint, body text);"
+        }
+    }
+}
+
+/// The statements of this file.
+static OWN: LazyLock<Own> = LazyLock::new(|| Own {
+    enter: statement(
+        0,
+        "bridge-idempotency-enter",
+        "INSERT INTO bridge_idempotency (scoped, content, at) VALUES (:scoped, :content, :at) \
+         ON CONFLICT (scoped) DO NOTHING",
+        &[],
+    ),
+    find: statement(
+        1,
+        "bridge-idempotency-find",
+        "SELECT content, status, body FROM bridge_idempotency WHERE scoped = :scoped",
+        &[
+            ("content", Type::Text),
+            ("status", Type::Integer),
+            ("body", Type::Text),
+        ],
+    ),
+    keep: statement(
+        2,
+        "bridge-idempotency-keep",
+        "UPDATE bridge_idempotency SET status = :status, body = :body WHERE scoped = :scoped",
+        &[],
+    ),
+});
+
+/// The types of their parameters.
+pub(crate) const PARAMS: [(&str, Type); 5] = [
+    ("scoped", Type::Text),
+    ("content", Type::Text),
+    ("at", Type::DateTime),
+    ("status", Type::Integer),
+    ("body", Type::Text),
+];
+
+struct Own {
+    enter: Statement,
+    find: Statement,
+    keep: Statement,
+}
+
+/// All statements of this file, in the order of their numbers.
+pub(crate) fn statements() -> [&'static Statement; FIRST_ID] {
+    [&OWN.enter, &OWN.find, &OWN.keep]
+}
+
+fn statement(id: usize, name: &str, sql: &str, columns: &[(&str, Type)]) -> Statement {
+    let column = |(name, kind): &(&str, Type)| Column {
+        place: String::new(),
+        name: (*name).to_owned(),
+        to: Pointer::key(name),
+        kind: *kind,
+        keep_null: false,
+    };
+    Statement {
+        id,
+        place: "bridge_idempotency".to_owned(),
+        name: name.to_owned(),
+        sql: PerDatabase::both(sql),
+        result: if columns.is_empty() {
+            Rows::Counted
+        } else {
+            Rows::One
+        },
+        at: Pointer::root(),
+        empty: Empty::LeaveOut,
+        columns: columns.iter().map(column).collect(),
+    }
+}
+
+/// Runs the operation's statements once for a key, in the transaction that has begun.
+pub(crate) async fn perform(session: &mut impl Session, work: &Work) -> Result<Reply, Trouble> {
+    let key = work.idempotency.as_ref().ok_or_else(no_key)?;
+    let text = |text: &str| Scalar::Text(text.to_owned());
+    let at = Type::DateTime.of_moment(OffsetDateTime::now_utc());
+    let mut bound = vec![
+        ("scoped".to_owned(), text(&key.scoped)),
+        ("content".to_owned(), text(&key.content)),
+        ("at".to_owned(), at.unwrap_or(Scalar::Null)),
+    ];
+    let mut bytes = 0;
+    let mut taker = Taker::new(&OWN.enter, work, &mut bytes);
+    if session.run(&OWN.enter, &bound, &mut taker).await? == 0 {
+        let mut taker = Taker::new(&OWN.find, work, &mut bytes);
+        session.run(&OWN.find, &bound, &mut taker).await?;
+        return found(&key.content, taker.finish().pop()).map_err(Trouble::from);
+    }
+    session.mark().await?;
+    let outcome = flow::statements(session, work).await?;
+    if !matches!(outcome, Outcome::Done(_)) {
+        session.undo().await?;
+    }
+    let reply = outcome.reply(work.operation.status);
+    bound.push((
+        "status".to_owned(),
+        Scalar::Integer(reply.status.as_u16().into()),
+    ));
+    let body = String::from_utf8_lossy(&reply.body).into_owned();
+    bound.push(("body".to_owned(), Scalar::Text(body)));
+    let mut taker = Taker::new(&OWN.keep, work, &mut bytes);
+    session.run(&OWN.keep, &bound, &mut taker).await?;
+    Ok(reply)
+}
+
+/// The answer that was kept with the key, if the content is the same.
+fn found(content: &str, row: Option<Value>) -> Result<Reply, AdapterError> {
+    let incomplete = || AdapterError::Failed {
+        reason: "table bridge_idempotency: a row without an answer".to_owned(),
+    };
+    let row = row.ok_or_else(incomplete)?;
+    if row.get("content").and_then(Value::as_str) != Some(content) {
+        return Err(AdapterError::KeyReused);
+    }
+    let status = row.get("status").and_then(Value::as_u64);
+    let status = status
+        .and_then(|status| u16::try_from(status).ok())
+        .and_then(|status| StatusCode::from_u16(status).ok())
+        .ok_or_else(incomplete)?;
+    let body = row.get("body").and_then(Value::as_str);
+    let body = body.ok_or_else(incomplete)?.into();
+    Ok(Reply { status, body })
+}
+
+fn no_key() -> AdapterError {
+    AdapterError::BadRequest {
+        place: "Idempotency-Key".to_owned(),
+        expected: "a key, because the request changes the registry".to_owned(),
+    }
+}

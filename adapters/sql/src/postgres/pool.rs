@@ -1,0 +1,154 @@
+//! The connections to one database with one role.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bridge_adapter::{AdapterError, Effect, Until};
+use tokio::runtime::Handle;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio_postgres::Config;
+
+use super::address::Address;
+use super::link::{self, Link};
+use super::session::Lent;
+use super::text::Text;
+use crate::flow::{self, Reply, Work};
+use crate::limits::SqlLimits;
+use crate::places::Places;
+
+/// The connections.
+#[derive(Debug)]
+pub(crate) struct Pool {
+    address: Address,
+    config: Config,
+    texts: Vec<Text>,
+    statement_time: Duration,
+    idle: Mutex<Vec<Link>>,
+    places: Places,
+}
+
+impl Pool {
+    /// Makes a pool; the first call opens the first connection.
+    pub(crate) fn new(
+        address: &Address,
+        effect: Effect,
+        (texts, limits): (Vec<Text>, &SqlLimits),
+    ) -> Self {
+        Self {
+            address: address.clone(),
+            config: link::config(address, effect, limits.statement_time),
+            texts,
+            statement_time: limits.statement_time,
+            idle: Mutex::default(),
+            places: Places::new(limits.connections, limits),
+        }
+    }
+
+    /// Runs a call on a connection.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future cancels the statement and closes the connection.
+    pub(crate) async fn run(self: &Arc<Self>, work: Work) -> Result<Reply, AdapterError> {
+        let until = work.until.clone();
+        let mut loan = self.lend(&until).await?;
+        loop {
+            let reused = loan.is_there();
+            let link = until.bound(loan.link()).await??;
+            let mut session = Lent::new(link, (&self.texts, self.statement_time));
+            let ended = until.bound(flow::run(&mut session, &work)).await;
+            let (clean, answered) = (session.is_clean(), session.answered);
+            match ended {
+                // The server went away while the connection was idle, so nothing was asked yet.
+                Ok(Err(AdapterError::Cut { .. })) if reused && !answered => loan.close(),
+                ended => {
+                    if clean {
+                        loan.give_back();
+                    }
+                    return ended?;
+                }
+            }
+        }
+    }
+
+    /// Says whether the database answers.
+    pub(crate) async fn health(self: &Arc<Self>, time: Duration) -> Result<(), AdapterError> {
+        let until = Until::after(time);
+        let mut loan = self.lend(&until).await?;
+        loop {
+            let reused = loan.is_there();
+            let link = until.bound(loan.link()).await??;
+            match until.bound(link.client.check_connection()).await? {
+                Ok(()) => {
+                    loan.give_back();
+                    return Ok(());
+                }
+                Err(_) if reused => loan.close(),
+                Err(error) => return Err(link::unreachable(error)),
+            }
+        }
+    }
+
+    async fn lend(self: &Arc<Self>, until: &Until) -> Result<Loan, AdapterError> {
+        let place = self.places.take(until).await?;
+        let mut idle = self.idle();
+        // The newest first, so that connections nobody needs grow old together.
+        let link = std::iter::from_fn(|| idle.pop()).find(|link| !link.client.is_closed());
+        drop(idle);
+        Ok(Loan {
+            pool: Arc::clone(self),
+            link,
+            place: Some(place),
+        })
+    }
+
+    fn idle(&self) -> MutexGuard<'_, Vec<Link>> {
+        // The list is whole after a panic elsewhere: push and pop do not stop half-way.
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A place, and the connection that is used there. What is not given back is cancelled and closed.
+struct Loan {
+    pool: Arc<Pool>,
+    link: Option<Link>,
+    place: Option<OwnedSemaphorePermit>,
+}
+
+impl Loan {
+    fn is_there(&self) -> bool {
+        self.link.is_some()
+    }
+
+    async fn link(&mut self) -> Result<&mut Link, AdapterError> {
+        let link = match self.link.take() {
+            Some(link) => link,
+            None => Link::open(&self.pool.address, &self.pool.config)
+                .await
+                .map_err(link::unreachable)?,
+        };
+        Ok(self.link.insert(link))
+    }
+
+    /// Lets go of a connection that has ended, and of those that waited as long.
+    fn close(&mut self) {
+        self.link = None;
+        self.pool.idle().clear();
+    }
+
+    fn give_back(mut self) {
+        if let Some(link) = self.link.take() {
+            self.pool.idle().push(link);
+        }
+    }
+}
+
+impl Drop for Loan {
+    fn drop(&mut self) {
+        if let (Some(link), Some(place)) = (self.link.take(), self.place.take())
+            && let Ok(runtime) = Handle::try_current()
+        {
+            runtime.spawn(link.abandon(self.pool.address.clone(), place));
+        }
+    }
+}

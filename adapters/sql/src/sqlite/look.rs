@@ -1,0 +1,41 @@
+//! What SQLite says of the statements of a manifest.
+
+use rusqlite::Connection;
+
+use crate::check::{Looked, Seen, SeenColumn, Unprepared};
+use crate::config::Statement;
+use crate::dialect::Dialect;
+
+/// Prepares each statement.
+pub(crate) fn at<'a>(
+    connection: &Connection,
+    statements: impl IntoIterator<Item = &'a Statement>,
+) -> Looked {
+    let look = |statement: &'a Statement| (statement.id, prepare(connection, statement));
+    statements.into_iter().map(look).collect()
+}
+
+fn prepare(connection: &Connection, statement: &Statement) -> Result<Seen, Unprepared> {
+    let sql = statement.sql.of(Dialect::Sqlite).ok_or(Unprepared {
+        problem: "has no text for SQLite".to_owned(),
+        remedy: "add sql.sqlite, or write one text for both databases",
+    })?;
+    let prepared = connection.prepare(sql).map_err(|error| Unprepared {
+        problem: error.to_string(),
+        remedy: "correct the statement, or bring the database to the package's schema",
+    })?;
+    let name = |index| {
+        let name = prepared.parameter_name(index)?.strip_prefix(':')?;
+        Some(name.to_owned())
+    };
+    let columns = prepared.column_names().map(|name| SeenColumn {
+        name: name.to_owned(),
+        // SQLite has types of values, not of columns: each value is held against the manifest when it is read.
+        misfit: None,
+    });
+    Ok(Seen {
+        parameters: (1..=prepared.parameter_count()).map(name).collect(),
+        columns: columns.collect(),
+        reads: prepared.readonly() && prepared.column_count() > 0,
+    })
+}
