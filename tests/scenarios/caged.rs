@@ -324,7 +324,7 @@ async fn a_caged_program_takes_no_more_than_its_share_and_leaves_nothing_behind(
     let disk = stage.said("disk").await;
     assert_eq!(
         (&disk["bytes"], &disk["files"]),
-        (&json!("EFBIG"), &json!("ENOSPC")),
+        (&json!("ENOSPC"), &json!("ENOSPC")),
         "{disk}"
     );
     assert!(disk["size"].as_u64().unwrap() <= 8 << 20, "{disk}");
@@ -412,7 +412,7 @@ async fn a_program_whose_cage_lacks_what_is_demanded_is_not_started() {
 }
 
 /// Exchanges in a round.
-const ROUND: usize = 200;
+const ROUND: usize = 100;
 
 #[tokio::test]
 async fn other_services_keep_their_pace_beside_a_hostile_adapter() {

@@ -37,6 +37,7 @@ pub struct RawCage {
     reads: Vec<String>,
     memory_mib: Option<u64>,
     private_mib: Option<u64>,
+    file_mib: Option<u64>,
     processes: Option<u64>,
     open_files: Option<u64>,
     cpu_percent: Option<u64>,
@@ -56,6 +57,9 @@ impl Check<'_> {
         let none = RawCage::default();
         let raw_cage = raw.cage.as_ref().unwrap_or(&none);
         let cage = self.cage(&format!("{place}.cage"), raw_cage);
+        let data = raw.data.as_ref();
+        let data = data.map(|path| self.existing(&format!("{place}.data"), path));
+        let cage = CageSettings { data, ..cage };
         let executable = raw_cage.executable.as_ref();
         let executable =
             executable.map(|path| self.existing(&format!("{place}.cage.executable"), path));
@@ -94,6 +98,12 @@ impl Check<'_> {
             usual.private_bytes / MIB,
             (1, 1024 * 1024),
         );
+        let file = within(
+            "file_mib",
+            raw.file_mib,
+            usual.file_bytes / MIB,
+            (1, 1024 * 1024),
+        );
         let processes = within("processes", raw.processes, usual.processes, (4, 32_768));
         let open_files = within("open_files", raw.open_files, usual.open_files, (64, 65_536));
         let cpu_percent = within(
@@ -121,6 +131,7 @@ impl Check<'_> {
             demand,
             memory_bytes: memory.saturating_mul(MIB),
             private_bytes: private.saturating_mul(MIB),
+            file_bytes: file.saturating_mul(MIB),
             processes,
             open_files,
             cpu_percent,

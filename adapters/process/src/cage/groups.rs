@@ -221,3 +221,52 @@ fn made(parent: &Path, name: &str, lines: &[Line]) -> io::Result<PathBuf> {
     }
     Ok(folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made_in(root: &Path, own: &str) -> (Groups, Report) {
+        let mut report = Report::default();
+        let settings = CageSettings::default();
+        let groups = Groups::make((root, own), &settings, &mut report);
+        (groups, report)
+    }
+
+    #[test]
+    fn groups_of_version_2_are_made_beside_the_own_one() {
+        let root = tempfile::tempdir().unwrap();
+        let unit = root.path().join("node.service");
+        std::fs::create_dir_all(unit.join("node")).unwrap();
+        std::fs::write(root.path().join("cgroup.controllers"), "cpu memory pids").unwrap();
+        std::fs::write(unit.join("cgroup.subtree_control"), "cpu memory pids").unwrap();
+        let (groups, report) = made_in(root.path(), "0::/node.service/node\n");
+        assert_eq!(groups.folders, [unit.join("bridge-adapter")]);
+        let said = |file| std::fs::read_to_string(unit.join("bridge-adapter").join(file)).unwrap();
+        assert_eq!(said("memory.max"), (512 * 1024 * 1024).to_string());
+        assert_eq!(
+            (said("pids.max"), said("cpu.max")),
+            ("64".to_owned(), "100000 100000".to_owned())
+        );
+        assert_eq!(
+            report
+                .lacking(&[Part::Memory, Part::Processes, Part::Cpu])
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn groups_of_version_1_are_made_below_the_own_one_and_without_any_nothing_is_given() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["memory/a", "pids/a"] {
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        let (groups, report) = made_in(root.path(), "4:memory:/a\n3:pids:/a\n0::/\n");
+        let folder = |part: &str| root.path().join(part).join("a/bridge-adapter");
+        assert_eq!(groups.folders, [folder("memory"), folder("pids")]);
+        assert_eq!(report.lacking(&Part::ALL).count(), 5);
+        let (groups, report) = made_in(&root.path().join("none"), "0::/\n");
+        assert_eq!((groups.folders.len(), report.given.len()), (0, 0));
+    }
+}
