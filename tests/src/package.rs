@@ -44,6 +44,8 @@ pub struct Trial {
 }
 
 const DAY_S: u64 = 86_400;
+/// Requests with documents are held against the OpenAPI text, which takes them in memory.
+const DOCUMENTS_BYTES: u64 = 5_000_000;
 /// 1 January 1970 was a Thursday.
 const DAYS_TO_WEDNESDAY: u64 = 6;
 /// 10:00 in Bakı, in UTC.
@@ -68,10 +70,17 @@ pub fn folder(name: &str) -> PathBuf {
 pub fn sample_database(package: &Package, provider: &SubsystemId, folder: &Path) -> String {
     let database = folder.join("registry.db");
     sample::build(package, &database).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    let database = database.display();
+    let mut operations = package.settings["operation"].as_array().unwrap().iter();
+    let submissions = if operations.any(|operation| operation.get("effect").is_some()) {
+        format!("submissions = \"{database}\"\n")
+    } else {
+        String::new()
+    };
     format!(
-        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{provider}\"\npublished = true\npackage = \"{}\"\ndatabase = \"{}\"\n",
-        package.folder.display(),
-        database.display()
+        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{provider}\"\npublished = true\n\
+         package = \"{}\"\ndatabase = \"{database}\"\n{submissions}",
+        package.folder.display()
     )
 }
 
@@ -121,6 +130,7 @@ impl Trial {
             let mut agency = Agency::create(root, &authority, &subsystem.to_string(), now_s);
             agency.plan(Plan {
                 more,
+                limits: format!("body_memory_bytes = {DOCUMENTS_BYTES}\n"),
                 ..Plan::default()
             });
             agency.set_clock(now_s);
