@@ -246,6 +246,17 @@ impl History {
         Ok(hits)
     }
 
+    /// Shows the leaves that fit, newest first, whatever their number.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn each_hit(&self, filter: &Filter, see: &mut dyn FnMut(Hit)) -> Result<(), ReadError> {
+        self.journal.each_hit(filter, see)?;
+        let mut past = self.past.iter().rev();
+        past.try_for_each(|past| past.each_hit(filter, see))
+    }
+
     /// Shows the records of an exchange, oldest first, each with the name of its log.
     ///
     /// # Errors

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use bridge_node::command::Cli;
 use clap::{CommandFactory as _, Parser as _};
 
-use crate::shell::{repository, run, words};
+use crate::shell::{repository, run, wait_for, words};
 use crate::world::{Agency, World, receipt_file};
 
 mod example;
@@ -98,7 +98,7 @@ const KEYS: [Line; 9] = [
     ("config/README.md", "bridge-node key api"),
 ];
 const RUN: Line = ("config/README.md", "bridge-node run --config node.toml");
-const AUDIT: [Line; 3] = [
+const AUDIT: [Line; 4] = [
     (
         "config/README.md",
         "bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX",
@@ -111,8 +111,12 @@ const AUDIT: [Line; 3] = [
         "config/README.md",
         "bridge-node audit verify data/journal --evidence-key keys/evidence.key",
     ),
+    (
+        "config/README.md",
+        "bridge-node audit verify data/journal --directory directory.json",
+    ),
 ];
-const RECONCILE: [Line; 3] = [
+const RECONCILE: [Line; 4] = [
     (
         "config/README.md",
         "bridge-node audit fetch AZ/GOV/2001/NODE1 --out theirs.leaves --socket data/admin.sock --officer officer-1 --officer-key officer.key",
@@ -125,7 +129,25 @@ const RECONCILE: [Line; 3] = [
         "config/README.md",
         "bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves",
     ),
+    (
+        "config/README.md",
+        "bridge-node audit reconcile --peer AZ/GOV/2001/NODE1 --config node.toml --officer officer-1 --officer-key officer.key",
+    ),
 ];
+const BACKUP: [Line; 2] = [
+    (
+        "config/README.md",
+        "bridge-node backup backup --config node.toml",
+    ),
+    (
+        "config/README.md",
+        "bridge-node restore backup --config node.toml",
+    ),
+];
+const FORKS: Line = (
+    "config/README.md",
+    "bridge-node audit forks data/witness --to proofs",
+);
 const MIRROR: [Line; 2] = [
     (
         "config/README.md",
@@ -260,11 +282,12 @@ fn every_command_of_every_document_is_known_here() {
         *line
     });
     let known: BTreeSet<(String, String)> = skipped
-        .chain([INSTALL, RUN, ADAPTER, RECEIPT])
+        .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS])
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
         .chain(RECONCILE)
+        .chain(BACKUP)
         .chain(MIRROR)
         .chain(DOSSIER)
         .chain(STOP)
@@ -405,6 +428,7 @@ fn the_operators_guide_reconciles_two_journals_and_mirrors_one() {
         "{told}"
     );
     assert_eq!(said(RECONCILE[2]), "for-2001.leaves: 2 leaves\n");
+    assert_eq!(said(RECONCILE[3]).lines().last(), told.lines().last());
     said(MIRROR[0]);
     let key = vkey(&population);
     let verified = type_in(&population.folder, MIRROR[1], &[("VKEY", &key)]);
@@ -416,6 +440,44 @@ fn the_operators_guide_reconciles_two_journals_and_mirrors_one() {
 fn vkey(agency: &Agency) -> String {
     let origin = fs::read_to_string(agency.folder.join("data/journal/origin")).unwrap();
     origin.lines().nth(1).unwrap().to_owned()
+}
+
+#[test]
+fn the_operators_guide_backs_up_restores_and_shows_forks() {
+    let world = World::new();
+    let population = guide_folder(&world);
+    let said = |line: Line| type_in(&population.folder, line, &[]);
+    let others = (world.tax().start(), world.executive().start());
+    let node = population.start();
+    // Each witnesses the others' journals by now.
+    let [cosigned, witness] =
+        ["journal/cosigned", "witness"].map(|name| population.folder.join("data").join(name));
+    wait_for("the journal is cosigned, and others' are", || {
+        (cosigned.exists() && witness.exists()).then_some(())
+    });
+    let directory = ("directory.json", "../directory/directory.json");
+    let known = type_in(&population.folder, AUDIT[3], &[directory]);
+    assert!(
+        known.contains(" leaves cosigned by ") && !known.contains("compare it"),
+        "{known}"
+    );
+    assert_eq!(said(FORKS), "0 forked\n");
+    assert!(said(BACKUP[0]).contains(" leaves verified\n"));
+    node.stop();
+    drop(others);
+    // The machine is lost, and with it what the witness remembered.
+    fs::remove_dir_all(population.folder.join("data")).unwrap();
+    fs::remove_file(population.folder.join("keys/witness.key")).unwrap();
+    let restored = said(BACKUP[1]);
+    assert!(restored.contains("begins epoch 2"), "{restored}");
+    let node = population.start();
+    node.stop();
+    let verified = said(AUDIT[2]);
+    assert!(
+        verified.contains("AZ/GOV/1001/NODE1/1: verified: "),
+        "{verified}"
+    );
+    assert!(verified.contains("follows "), "{verified}");
 }
 
 #[test]

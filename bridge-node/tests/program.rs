@@ -11,6 +11,7 @@
 mod audit;
 mod demo;
 mod documents;
+mod integrator;
 mod keys;
 mod nodes;
 mod reconcile;

@@ -1,10 +1,13 @@
 //! Two agencies' journals against each other, from the running peer, from files and from mirrors, as officers do it.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use serde_json::Value;
 
 use crate::shell::{Said, run, wait_for};
@@ -97,6 +100,59 @@ fn leaves_fetched_from_a_running_peer_reconcile_and_show_nobody_else() {
     assert_eq!(asked[0]["peer"], "AZ/GOV/2001/NODE1", "{asked:?}");
     assert_eq!(asked[0]["from"], "0");
     assert_eq!((asks.len(), &asks[0]["officer"]), (1, &"officer".into()));
+}
+
+#[test]
+fn one_command_fetches_from_a_running_peer_and_reconciles() {
+    let world = World::new();
+    let (tax, population) = (world.tax(), world.population());
+    let _nodes = (population.start(), tax.start());
+    let config = tax.config();
+    let ask = |peer: &str, more: &[&str]| {
+        let access = ["--officer", "officer", "--officer-key", "officer.key"];
+        let from = ["audit", "reconcile", "--peer", peer, "--config"];
+        let config = [config.to_str().unwrap()];
+        let parts = [&from[..], &config, &access, more];
+        run(&tax.folder, &parts.concat())
+    };
+    let said = ask(NODE, &["--work", "."]).good();
+    assert!(
+        last(&said).starts_with("1 matched, 1 explained, 0 open, 0 missing"),
+        "{said}"
+    );
+    // Its key is that of the directory, and what was fetched does not stay.
+    assert!(
+        said.contains("AZ/GOV/1001/NODE1/1: 2 leaves") && !said.contains("compare them"),
+        "{said}"
+    );
+    let left = fs::read_dir(&tax.folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name());
+    assert!(
+        left.filter(|name| name.to_string_lossy().starts_with(".tmp"))
+            .count()
+            == 0
+    );
+    let json = ask(NODE, &["--json"]).good();
+    let summary: Value = serde_json::from_str(last(&json)).unwrap();
+    assert_eq!(
+        (&summary["matched"], &summary["missing"]),
+        (&1.into(), &0.into())
+    );
+
+    ask("AZ/GOV/9999/NODE1", &[]).bad(1, &["AZ/GOV/9999/NODE1: the directory has no such node"]);
+    run(&tax.folder, &["audit", "reconcile", "--peer", NODE]).bad(64, &["--config"]);
+    reconcile(&tax, &[]).bad(64, &["--peer with the other member's node"]);
+    // A name that is wrong is told with what would be right.
+    for wrong in ["nowhere", "."] {
+        reconcile(&tax, &[wrong]).bad(
+            1,
+            &[
+                &format!("audit reconcile: {wrong}: "),
+                "hint: give a journal's folder",
+            ],
+        );
+    }
 }
 
 #[test]
@@ -193,36 +249,107 @@ fn files_made_of_journals_reconcile_and_a_dropped_exchange_is_named() {
     reconcile(&tax, &["../for-tax", "--from", "yesterday"]).bad(64, &["`yesterday` is not a time"]);
 }
 
-/// Serves the files of a folder, one connection after another, until the test ends.
-fn serve(folder: PathBuf) -> String {
+/// Serves the files of a folder, one connection after another, until the test ends; with TLS, as the certificate in a
+/// folder has it, or without.
+fn serve(folder: PathBuf, tls: Option<Arc<ServerConfig>>) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap().to_string();
+    let port = listener.local_addr().unwrap().port();
+    let scheme = if tls.is_some() { "https" } else { "http" };
     std::thread::spawn(move || {
         for stream in listener.incoming() {
             let stream = stream.unwrap();
-            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
-            while let Some(Ok(line)) = lines.next() {
-                let path = line
-                    .split(' ')
-                    .nth(1)
-                    .unwrap()
-                    .trim_start_matches("/log/")
-                    .to_owned();
-                while !lines.next().unwrap().unwrap().is_empty() {}
-                let (status, body) = match fs::read(folder.join(path)) {
-                    Ok(body) => ("200 OK", body),
-                    Err(_absent) => ("404 Not Found", Vec::new()),
-                };
-                let head = format!(
-                    "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n",
-                    body.len()
-                );
-                let whole = [head.as_bytes(), &body].concat();
-                (&stream).write_all(&whole).unwrap();
+            match &tls {
+                Some(config) => {
+                    let session = ServerConnection::new(config.clone()).unwrap();
+                    answer(StreamOwned::new(session, stream), &folder);
+                }
+                None => answer(stream, &folder),
             }
         }
     });
-    format!("http://{address}/log/")
+    format!("{scheme}://127.0.0.1:{port}/log/")
+}
+
+/// Answers questions until the other side leaves, or does not trust the certificate.
+fn answer(mut stream: impl Read + Write, folder: &Path) {
+    loop {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            match stream.read(&mut byte) {
+                Ok(1) => head.push(byte[0]),
+                _ => return,
+            }
+        }
+        let head = String::from_utf8(head).unwrap();
+        let path = head.split(' ').nth(1).unwrap().trim_start_matches("/log/");
+        let (status, body) = match fs::read(folder.join(path)) {
+            Ok(body) => ("200 OK", body),
+            Err(_absent) => ("404 Not Found", Vec::new()),
+        };
+        let length = body.len();
+        let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n");
+        stream
+            .write_all(&[head.as_bytes(), &body].concat())
+            .unwrap();
+        stream.flush().unwrap();
+    }
+}
+
+/// A web server's certificate for an address, of an authority that is made for it in a folder.
+fn web(folder: &Path, authority: &str, address: &str) -> Arc<ServerConfig> {
+    let out = format!("{authority}/web");
+    run(folder, &["certs", "authority", authority]).good();
+    let issue = [
+        "certs",
+        "issue",
+        "--authority",
+        authority,
+        "--profile",
+        "web",
+    ];
+    run(
+        folder,
+        &[&issue[..], &["--san", address, "--out", &out]].concat(),
+    )
+    .good();
+    let file = |ending: &str| folder.join(&out).join(format!("web.{ending}"));
+    let chain = bridge_certs::read_pem_certificates(&file("pem")).unwrap();
+    let key = bridge_certs::read_key_file(&file("key")).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(
+            chain.into_iter().map(CertificateDer::from).collect(),
+            PrivateKeyDer::Pkcs8(key.to_vec().into()),
+        );
+    Arc::new(config.unwrap())
+}
+
+#[test]
+fn a_mirror_behind_https_is_read_by_its_name_and_the_given_authorities_only() {
+    let world = World::new();
+    let tax = world.tax();
+    run(&tax.folder, &["audit", "mirror", "data/journal", "mirror"]).good();
+    let (key, mirror) = (vkey(&tax), tax.folder.join("mirror"));
+    let [right, wrong] =
+        [("ca", "127.0.0.1"), ("other", "127.0.0.2")].map(|(authority, address)| {
+            serve(mirror.clone(), Some(web(&tax.folder, authority, address)))
+        });
+    let verify = |place: &str, ca: &str| {
+        run(
+            &tax.folder,
+            &["audit", "verify", place, "--key", &key, "--ca", ca],
+        )
+    };
+    let good = verify(&right, "ca/root.pem").good();
+    assert!(good.contains(": verified mirror: "), "{good}");
+    verify(&right, "other/root.pem").bad(2, &["checkpoint: invalid peer certificate"]);
+    // The authority is the given one, and the certificate is another server's.
+    verify(&wrong, "other/root.pem").bad(2, &["checkpoint: ", "not valid for name"]);
+    verify(&right, "keys/tls.key").bad(1, &["--ca"]);
 }
 
 #[test]
@@ -245,7 +372,7 @@ fn a_mirror_is_written_served_and_verified_by_the_directorys_key_only() {
         good.contains(&format!(": verified mirror: {leaves}, ")),
         "{good}"
     );
-    let address = serve(tax.folder.join("mirror"));
+    let address = serve(tax.folder.join("mirror"), None);
     assert_eq!(verify(&address, &["--key", &key]).good(), good);
     // The mirror of a node that went on grows.
     let node = tax.start();

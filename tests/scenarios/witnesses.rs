@@ -3,12 +3,13 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::leaf::{Kind, UnixMillis};
-use bridge_directory::OutsideWitness;
+use bridge_directory::{OutsideWitness, Witnessing};
 use bridge_journal::{Verifier, Witness, WitnessKey};
 use bridge_node::witness::{Submission, origin_hash};
 use bridge_tests::agency::Agency;
 use bridge_tests::answer::Answer;
 use bridge_tests::claims;
+use bridge_tests::outside_witness::SecureWitness;
 use bridge_tests::process::program;
 use bridge_tests::puppet::{Puppet, Sent};
 use bridge_tests::wait::{now_s, wait_until};
@@ -492,6 +493,42 @@ async fn a_witness_that_hangs_is_seen_although_enough_others_cosign() {
         metric(&world.consumer, "bridge_witnesses_silent").await == 1
     })
     .await;
+}
+
+#[tokio::test]
+async fn an_outside_witness_is_reached_over_https_by_its_name_and_anchors_only() {
+    let anchors = "[witnesses]\nevery_seconds = 3600\nanchors = \"../anchors.pem\"\n";
+    let setup = World::with().contract(usual()).consumer_settings(anchors);
+    let mut world = setup.start().await;
+    let folder = world.folder.path().to_owned();
+    let start = async |host, name: &str, authority: &bridge_certs::Authority| {
+        SecureWitness::start(host, &folder.join(name), authority, now_s()).await
+    };
+    let stranger = bridge_certs::Authority::create(&folder.join("ca"), "Other", now_s() - 864_000);
+    // The certificate of the second is for another name, that of the third by nobody who is known.
+    let good = start("localhost", "good", &world.authority).await;
+    let elsewhere = start("127.0.0.2", "elsewhere", &world.authority).await;
+    let other = start("localhost", "other", &stranger.unwrap()).await;
+    world.consumer.entry.nodes[0].witnessing = Some(Witnessing {
+        by: vec!["outside.example/w".to_owned()],
+        needed: 1,
+        faulty: 0,
+    });
+    let head = |world: &World| world.consumer.live().node.journal.head().size;
+    for (witness, is_trusted) in [(&elsewhere, false), (&other, false), (&good, true)] {
+        let url = &witness.entry.url;
+        world.witnesses = vec![witness.entry.clone()];
+        world.publish(now_s());
+        world.refresh().await;
+        world.consumer.get(PATH).by_key().send().await.answered(200);
+        claims::cosign(&world.consumer).await;
+        let is_cosigned = cosigned_size(&world.consumer) == head(&world);
+        assert_eq!(
+            (is_cosigned, witness.asked() > 0),
+            (is_trusted, is_trusted),
+            "{url}"
+        );
+    }
 }
 
 #[tokio::test]

@@ -25,6 +25,7 @@ pub mod hostile;
 pub mod kept;
 pub mod large;
 pub mod message;
+pub mod outside_witness;
 pub mod package;
 pub mod postgres;
 pub mod process;

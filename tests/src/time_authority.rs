@@ -224,7 +224,8 @@ fn settings(folder: &Path) -> String {
     )
 }
 
-fn tls(folder: &Path) -> TlsAcceptor {
+/// TLS as `localhost`, by the certificate `web` in a folder.
+pub(crate) fn tls(folder: &Path) -> TlsAcceptor {
     let chain = bridge_certs::read_pem_certificates(&folder.join("web.pem")).unwrap();
     let chain = chain.into_iter().map(CertificateDer::from).collect();
     let key = bridge_certs::read_key_file(&folder.join("web.key")).unwrap();

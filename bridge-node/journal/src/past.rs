@@ -19,7 +19,7 @@ use crate::journal::{show, unfinished};
 use crate::note::{Checkpoint, Verifier};
 use crate::proof::consistency;
 use crate::recovery::{Ground, recover};
-use crate::search::{each_since, search};
+use crate::search::{each_hit, each_since, search};
 use crate::shared::Shared;
 
 /// A journal as its folder was when it was opened.
@@ -126,6 +126,15 @@ impl Past {
     /// [`ReadError`] if files can't be read or aren't as they were written.
     pub fn search(&self, filter: &Filter) -> Result<Vec<Hit>, ReadError> {
         search(&self.shared, &self.shared.snapshot(), filter)
+    }
+
+    /// As [`crate::Journal::each_hit`].
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    pub fn each_hit(&self, filter: &Filter, see: &mut dyn FnMut(Hit)) -> Result<(), ReadError> {
+        each_hit(&self.shared, &self.shared.snapshot(), filter, see)
     }
 
     /// As [`crate::Journal::show`].

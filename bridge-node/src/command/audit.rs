@@ -40,7 +40,7 @@ pub(super) enum Command {
     )]
     Fetch(Box<fetch::Fetch>),
     #[command(
-        after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
+        after_help = "Examples:\n  bridge-node audit reconcile data/journal theirs.leaves\n  bridge-node audit reconcile --peer AZ/GOV/1001/NODE1 --config node.toml --officer officer-1 --officer-key officer.key\n  bridge-node audit reconcile data/journal copy-of-their-journal --from 2026-11-01T00:00:00+04:00 --to 2026-12-01T00:00:00+04:00 --json\n\nExit code 2: something is missing or differs, or a journal does not verify."
     )]
     Reconcile(Box<reconcile::Reconcile>),
     #[command(

@@ -8,7 +8,7 @@ use bridge_adapter::scenario::{self, Scenario, StepOutcome};
 use bridge_adapter_sql::SqlAdapter;
 use clap::Subcommand;
 
-use super::{Failure, say};
+use super::{Failure, say, scaffold};
 use crate::clock::Clock;
 use crate::node::Parts;
 use crate::settings::Fault;
@@ -27,6 +27,9 @@ pub(super) enum AdapterCommand {
         #[arg(long, value_name = "FILE")]
         database: PathBuf,
     },
+    /// Make a registry package with a program that works, its test, a scenario and a contract.
+    #[command(after_help = "Example:\n  bridge-node adapter new referrals --lang python")]
+    New(scaffold::Options),
 }
 
 /// Commands about contracts.
@@ -59,7 +62,10 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
 }
 
 pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
-    let AdapterCommand::Check { package, database } = command;
+    let (package, database) = match command {
+        AdapterCommand::Check { package, database } => (package, database),
+        AdapterCommand::New(options) => return scaffold::run(&options),
+    };
     let faults = |list: Vec<bridge_adapter::Fault>| {
         Failure::Settings(
             list.into_iter()

@@ -41,6 +41,15 @@ pub(super) struct Access {
 // === impl Access ===
 
 impl Access {
+    /// The access of an officer at a node's socket.
+    pub(super) const fn new(socket: PathBuf, officer: String, officer_key: PathBuf) -> Self {
+        Self {
+            socket,
+            officer,
+            officer_key,
+        }
+    }
+
     /// Asks the running node and returns its JSON answer.
     ///
     /// # Errors

@@ -55,6 +55,14 @@ pub enum ReconcileError {
         /// The source.
         path: String,
     },
+    /// A source can't be read.
+    #[error("{path}: {why}")]
+    Unreadable {
+        /// The source.
+        path: String,
+        /// What the system says.
+        why: String,
+    },
     /// A log was given twice.
     #[error("{path}: the log {origin} is given twice")]
     Twice {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::identity::NodeId;
+use bridge_verify::LeavesLog;
 use clap::Args;
 use serde_json::Value;
 
@@ -43,9 +44,30 @@ struct Page<'a> {
 // === impl Fetch ===
 
 impl Fetch {
+    /// A fetch of all leaves into a file.
+    pub(super) const fn new(peer: NodeId, out: PathBuf, access: Access) -> Self {
+        Self {
+            peer,
+            out,
+            from: None,
+            access,
+        }
+    }
+
     pub(super) fn run(self) -> Result<(), Failure> {
         let since = self.from.as_deref().map(|text| moment("--from", text));
-        let since_ms = since.transpose()?.unwrap_or(0);
+        let log = self.fetch(since.transpose()?.unwrap_or(0))?;
+        say(format_args!(
+            "{}: {} leaves of {}",
+            self.out.display(),
+            log.leaves,
+            log.origin
+        ));
+        Ok(())
+    }
+
+    /// Fetches the leaves since a time into the file, checked under the log's checkpoint; its key is that of the directory.
+    pub(super) fn fetch(&self, since_ms: u64) -> Result<LeavesLog, Failure> {
         let failed = |error: std::io::Error| self.unwritable(&error);
         let folder = self
             .out
@@ -72,13 +94,7 @@ impl Fetch {
             read.map_err(|fault| Failure::NotGenuine(vec![format!("{}: {fault}", self.peer)]))?;
         file.persist(&self.out)
             .map_err(|error| failed(error.error))?;
-        say(format_args!(
-            "{}: {} leaves of {}",
-            self.out.display(),
-            log.leaves,
-            log.origin
-        ));
-        Ok(())
+        Ok(log)
     }
 
     /// Asks for all pages and writes them as one leaves file. After the first one, a node that gives no more for now is asked

@@ -1,22 +1,41 @@
 //! `audit reconcile`: the journals of two members held against each other.
 
+use std::fs;
 use std::io::{IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use bridge_verify::{Class, EDGE_MS, Exchange, Plan, Step, Summary};
+use bridge_core::identity::NodeId;
+use bridge_verify::{Class, EDGE_MS, Exchange, Plan, ReconcileError, Step, Summary};
 use clap::Args;
 use serde_json::json;
+use tempfile::TempDir;
 
-use super::super::{Failure, say};
+use super::super::officer::Access;
+use super::super::{Failure, hint, say};
+use super::fetch::Fetch;
 use super::{PROGRESS_EVERY, moment, time_text};
+use crate::epochs::{closed, journal_folder};
+use crate::settings::Settings;
 
 /// Hold the journals of two members against each other: every exchange has two ends.
 #[derive(Debug, Args)]
 pub(in crate::command) struct Reconcile {
     /// Journal folders and leaves files of two members, live or copies; all logs that each of them wrote in that time.
-    #[arg(required = true, num_args = 2.., value_name = "JOURNAL")]
+    #[arg(required_unless_present = "peer", value_name = "JOURNAL")]
     sources: Vec<PathBuf>,
+    /// Fetch the leaves of this running node, INSTANCE/CLASS/MEMBER/NODE, and hold the own node's journals against them; may be given several times.
+    #[arg(long, value_name = "NODE", requires_all = ["config", "officer", "officer_key"])]
+    peer: Vec<NodeId>,
+    /// The settings of the own node, which asks the other one.
+    #[arg(long, value_name = "FILE", requires = "peer")]
+    config: Option<PathBuf>,
+    /// The officer's name in the settings.
+    #[arg(long, requires = "peer")]
+    officer: Option<String>,
+    /// The officer's key file.
+    #[arg(long, value_name = "FILE", requires = "peer")]
+    officer_key: Option<PathBuf>,
     /// A log's verifier key, as the directory gives it; else the one that the log shows is used and printed.
     #[arg(long = "key", value_name = "VKEY")]
     keys: Vec<String>,
@@ -43,23 +62,46 @@ pub(in crate::command) struct Reconcile {
 // === impl Reconcile ===
 
 impl Reconcile {
-    pub(super) fn run(self) -> Result<(), Failure> {
+    pub(super) fn run(mut self) -> Result<(), Failure> {
         let at = |place, text: &Option<String>| {
             text.as_deref().map(|text| moment(place, text)).transpose()
         };
-        let plan = Plan {
+        let mut plan = Plan {
             from_ms: at("--from", &self.from)?,
             to_ms: at("--to", &self.to)?,
-            sources: self.sources.clone(),
-            vkeys: self.keys.clone(),
+            sources: Vec::new(),
+            vkeys: Vec::new(),
             edge_ms: self.edge_seconds.saturating_mul(1000),
             work: self.work.clone().unwrap_or_else(std::env::temp_dir),
         };
+        if self.peer.is_empty() && self.sources.len() < 2 {
+            return Err(Failure::Usage(hint(
+                "one journal has nothing to be held against",
+                "give those of both members, or --peer with the other member's node",
+            )));
+        }
+        // What is fetched lies there while it is read.
+        let fetched = self.fetch(&plan)?;
+        plan.sources.clone_from(&self.sources);
+        plan.vkeys.clone_from(&self.keys);
         let mut progress = self.progress();
         let summary = bridge_verify::reconcile(&plan, &mut progress, &mut |exchange| {
             self.tell(exchange);
         });
-        let summary = summary.map_err(|error| Failure::failed("audit reconcile", &error))?;
+        let summary = summary.map_err(|error| {
+            let is_source = matches!(
+                error,
+                ReconcileError::Unreadable { .. } | ReconcileError::Unknown { .. }
+            );
+            if !is_source {
+                return Failure::failed("audit reconcile", &error);
+            }
+            Failure::Failed(hint(
+                &format!("audit reconcile: {error}"),
+                "give a journal's folder (`data/journal` or a copy), or a file that `audit fetch` or `audit leaves` wrote",
+            ))
+        })?;
+        drop(fetched);
         self.sum_up(&summary);
         if summary.is_clean() {
             return Ok(());
@@ -74,6 +116,41 @@ impl Reconcile {
             lines.push(format!("{findings} exchanges do not reconcile"));
         }
         Err(Failure::NotGenuine(lines))
+    }
+
+    /// Fetches the leaves of each running peer, and puts them and the own journals to what is read. Returns the folder of
+    /// what was fetched.
+    fn fetch(&mut self, plan: &Plan) -> Result<Option<TempDir>, Failure> {
+        let (Some(config), Some(officer), Some(key)) =
+            (&self.config, &self.officer, &self.officer_key)
+        else {
+            return Ok(None);
+        };
+        let settings = Settings::load(config).map_err(Failure::Settings)?;
+        let failed = |path: &Path, error: std::io::Error| {
+            Failure::failed(&path.display().to_string(), &error)
+        };
+        let folder = TempDir::new_in(&plan.work).map_err(|error| failed(&plan.work, error))?;
+        let since_ms = plan.from_ms.unwrap_or(0).saturating_sub(plan.edge_ms);
+        for (number, peer) in self.peer.iter().enumerate() {
+            let out = folder.path().join(number.to_string());
+            let (socket, key) = (settings.admin_socket.clone(), key.clone());
+            let access = Access::new(socket, officer.clone(), key);
+            let log = Fetch::new(peer.clone(), out.clone(), access).fetch(since_ms)?;
+            self.sources.push(out);
+            self.keys.push(log.vkey);
+        }
+        let closed = closed(&settings.data_folder);
+        let closed = closed.map_err(|error| failed(&settings.data_folder, error))?;
+        let own = closed.into_iter().map(|(_, folder)| folder);
+        for journal in own.chain([journal_folder(&settings)]) {
+            let origin = journal.join("origin");
+            let text = fs::read_to_string(&origin).map_err(|error| failed(&origin, error))?;
+            // The journal of the own node is known by its own file.
+            self.keys.extend(text.lines().nth(1).map(str::to_owned));
+            self.sources.push(journal);
+        }
+        Ok(Some(folder))
     }
 
     /// Tells how far it is, on a terminal.

@@ -15,6 +15,8 @@ use crate::note::{self, LogKey, NOTE_LIMIT_BYTES, VKEY_LIMIT_BYTES};
 pub struct LeavesLog {
     /// The log's name.
     pub origin: String,
+    /// The key by which it was checked.
+    pub vkey: String,
     /// The member whose exchanges it has; all members' if none.
     pub member: Option<String>,
     /// Leaves in the file.
@@ -75,6 +77,7 @@ pub fn read_leaves(
     }
     Ok(LeavesLog {
         origin: key.origin().to_owned(),
+        vkey: key.vkey().to_owned(),
         member: Some(member).filter(|member| member != "*"),
         leaves,
         size: checkpoint.size,

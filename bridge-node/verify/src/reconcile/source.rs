@@ -61,10 +61,8 @@ pub(super) fn read(
                 times_ms: Some((log.from_ms, log.to_ms)),
             }),
             Err(LeavesFault::Unreadable(why)) => {
-                return Err(ReconcileError::Work(io::Error::other(format!(
-                    "{}: {why}",
-                    path.display()
-                ))));
+                let path = path.display().to_string();
+                return Err(ReconcileError::Unreadable { path, why });
             }
             Err(fault) => Err(vec![fault.to_string()]),
         }
