@@ -122,6 +122,7 @@ async fn a_changed_byte_of_an_old_segment_is_found_and_nothing_is_cut() {
         let options = Options {
             evidence_key: Some([7; 32]),
             vkey: None,
+            ..Options::default()
         };
         let findings = verify(folder.path(), &options, &mut |_| {}).expect_err(kind);
         let told = findings
