@@ -41,6 +41,7 @@ mod probe;
 mod processes;
 mod receipts;
 mod registries;
+mod registries_written;
 mod replays;
 mod rights;
 mod stops;
