@@ -415,6 +415,7 @@ async fn a_program_whose_cage_lacks_what_is_demanded_is_not_started() {
 const ROUND: usize = 100;
 
 #[tokio::test]
+#[expect(clippy::print_stdout, reason = "the figure is for people")]
 async fn other_services_keep_their_pace_beside_a_hostile_adapter() {
     let stage = Stage::open("cage = { cpu_percent = 50 }").await;
     stage.serves().await;

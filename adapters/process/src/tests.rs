@@ -188,7 +188,7 @@ async fn a_program_that_ends_is_started_again_and_one_that_is_another_never_serv
             tokio::task::yield_now().await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), again)
+    tokio::time::timeout(Duration::from_mins(1), again)
         .await
         .unwrap();
     adapter.drain().await;
@@ -271,6 +271,25 @@ async fn an_answer_must_name_whom_it_is_asked_about() {
             "{status} {text}"
         );
     }
+}
+
+#[test]
+fn a_rule_is_about_calls_whose_closest_path_is_its_own() {
+    let mut config = config();
+    config.answers_for.push(AnswersFor {
+        service: "echo".to_owned(),
+        method: Method::GET,
+        path: bridge_adapter::template::Template::parse("/{what}").unwrap(),
+        from: Asked::Path("what".to_owned()),
+        at: "/fin".to_owned(),
+    });
+    let adapter = ProcessAdapter::new(config);
+    let has_rule = |path: &str| {
+        adapter
+            .rule_of(&probe(path).call(CancellationToken::new()))
+            .is_some()
+    };
+    assert_eq!((has_rule("/facts"), has_rule("/body")), (true, false));
 }
 
 #[test]

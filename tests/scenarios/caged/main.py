@@ -39,7 +39,7 @@ def read(path):
 
 def files():
     """The node's files, those of others, and what processes show of each other."""
-    paths = os.environ["TARGET_FILES"].split(":") + ["/etc/shadow", "/root/.bashrc", "/proc/1/environ", "/proc/1/mem"]
+    paths = os.environ["TARGET_FILES"].split(":") + ["/etc/shadow", "/proc/1/environ", "/proc/1/mem"]
     said = {path: attempt(lambda: read(path)) for path in paths}
     for folder in ["/etc", "/usr/bin", os.getcwd(), "/proc/sys/kernel", "/dev/shm", "/run"]:
         path = os.path.join(folder, "planted")
