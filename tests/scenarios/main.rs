@@ -11,6 +11,7 @@
 mod answers;
 mod basic;
 mod batches;
+mod caged;
 mod callers;
 mod clocks;
 mod copies;
