@@ -48,6 +48,7 @@ pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<Arc<Sealed>, Journa
         state.tiles.forget(job.size);
     }
     shared.catalogue.write(&row);
+    shared.catalogue.write_begins(&row, &job.held.begins);
     // crash here: a key beside an index; the next start removes it.
     shared
         .disk

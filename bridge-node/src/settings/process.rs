@@ -23,12 +23,15 @@ pub struct Process {
     pub environment: BTreeMap<String, String>,
     /// What the cage allows and demands. Its name and its folders come with the package.
     pub cage: CageSettings,
+    /// The program whose command `cage` makes the cage; the running one if it is none.
+    pub executable: Option<PathBuf>,
 }
 
 /// `cage` of a service, as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RawCage {
+    executable: Option<String>,
     demand: Option<Vec<String>>,
     user: Option<u32>,
     reads: Vec<String>,
@@ -51,12 +54,17 @@ impl Check<'_> {
         let registry =
             registry.and_then(|text| self.parse(&format!("{place}.registry"), text, form));
         let none = RawCage::default();
-        let cage = self.cage(&format!("{place}.cage"), raw.cage.as_ref().unwrap_or(&none));
+        let raw_cage = raw.cage.as_ref().unwrap_or(&none);
+        let cage = self.cage(&format!("{place}.cage"), raw_cage);
+        let executable = raw_cage.executable.as_ref();
+        let executable =
+            executable.map(|path| self.existing(&format!("{place}.cage.executable"), path));
         Some(Source::Process(Box::new(Process {
             package,
             registry,
             environment: raw.environment.clone().unwrap_or_default(),
             cage,
+            executable,
         })))
     }
 
@@ -162,8 +170,10 @@ pub(super) fn give_users(services: &mut [Service], data_folder: &Path, faults: &
             continue;
         };
         if process.cage.user == 0 {
-            let from = data_folder.join(&process.package);
-            process.cage.user = free_user(from.as_os_str().as_encoded_bytes(), &taken);
+            // Nodes of one machine shall not meet.
+            let mut from = data_folder.as_os_str().as_encoded_bytes().to_vec();
+            from.extend_from_slice(process.package.as_os_str().as_encoded_bytes());
+            process.cage.user = free_user(&from, &taken);
             taken.insert(process.cage.user);
         }
     }

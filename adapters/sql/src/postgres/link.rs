@@ -68,14 +68,19 @@ impl Link {
         })
     }
 
+    /// The statement, if it was prepared on this connection.
+    pub(super) fn known(&self, statement: &Statement) -> Option<Arc<Ready>> {
+        self.ready.get(statement.id)?.clone()
+    }
+
     /// The statement, prepared once for the life of the connection.
     pub(super) async fn ready(
         &mut self,
         statement: &Statement,
         text: &Text,
     ) -> Result<Arc<Ready>, Error> {
-        if let Some(Some(ready)) = self.ready.get(statement.id) {
-            return Ok(Arc::clone(ready));
+        if let Some(ready) = self.known(statement) {
+            return Ok(ready);
         }
         let sql = text.sql.as_deref().unwrap_or_default();
         let prepared = self.client.prepare_typed(sql, &text.types).await?;
