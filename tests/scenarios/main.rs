@@ -11,10 +11,12 @@
 mod answers;
 mod basic;
 mod batches;
+mod budget;
 mod callers;
 mod clocks;
 mod copies;
 mod cutting;
+mod diplomas;
 mod directory;
 mod disk;
 mod disks;

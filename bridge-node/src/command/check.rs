@@ -64,7 +64,7 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
         Failure::Settings(
             list.into_iter()
                 .map(|f| Fault {
-                    place: f.place,
+                    place: f.at(),
                     what: f.problem,
                     remedy: f.remedy,
                 })
