@@ -18,6 +18,7 @@ mod forks;
 mod keys;
 mod maintenance;
 mod officer;
+mod open;
 mod probe;
 mod run;
 mod sandbox;

@@ -11,8 +11,8 @@ use bridge_adapter_file::{FileAdapter, FileLimits};
 use bridge_adapter_http::{HttpAdapter, HttpConfig, Site, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
-use tokio::task::JoinSet;
 use http::Method;
+use tokio::task::JoinSet;
 
 use crate::settings::{Fault, HttpSite, Limits, Service, Source};
 

@@ -11,11 +11,13 @@
 mod answers;
 mod basic;
 mod batches;
+mod budget;
 mod caged;
 mod callers;
 mod clocks;
 mod copies;
 mod cutting;
+mod diplomas;
 mod directory;
 mod disk;
 mod disks;

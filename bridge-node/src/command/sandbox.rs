@@ -9,9 +9,8 @@ use clap::Args;
 use super::run::Stop;
 use super::trial::nodes::Nodes;
 use super::trial::world::World;
-use super::{Failure, hint, say};
+use super::{Failure, hint, open, say};
 use crate::clock::Clock;
-use crate::settings::Fault;
 
 mod ask;
 mod front;
@@ -44,8 +43,8 @@ pub(super) struct Options {
 }
 
 pub(super) fn run(options: &Options) -> Result<(), Failure> {
-    let package = Package::load(&options.package).map_err(faults)?;
-    let scenario = Scenario::load(&package).map_err(faults)?;
+    let package = Package::load(&options.package).map_err(open::faults)?;
+    let scenario = Scenario::load(&package).map_err(open::faults)?;
     let (folder, _temporary) = if let Some(folder) = &options.dir {
         (folder.clone(), None)
     } else {
@@ -137,16 +136,4 @@ fn policies(options: &Options, package: &Package) -> Result<Vec<PathBuf>, Failur
 fn absolute(path: &Path) -> Result<PathBuf, Failure> {
     std::fs::canonicalize(path)
         .map_err(|error| Failure::failed(&path.display().to_string(), &error))
-}
-
-fn faults(list: Vec<bridge_adapter::Fault>) -> Failure {
-    Failure::Settings(
-        list.into_iter()
-            .map(|fault| Fault {
-                place: fault.place,
-                what: fault.problem,
-                remedy: fault.remedy,
-            })
-            .collect(),
-    )
 }
