@@ -305,8 +305,8 @@ async fn literal_case(bench: &Bench) -> Judged {
 async fn decoded_once(bench: &Bench) -> Judged {
     let (good, at) = bench.with_parameter()?;
     let own = good.probe.segments().get(at).cloned().unwrap_or_default();
-    let escapes: Vec<String> = own.bytes().map(|byte| format!("%{byte:02X}")).collect();
-    let escaped = escapes.concat();
+    let pieces: Vec<String> = own.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = pieces.concat();
     let ended = bench
         .ask(&odd::with_segment(good.probe, at, &escaped))
         .await;
