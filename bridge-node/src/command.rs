@@ -12,6 +12,7 @@ mod backup;
 mod cage;
 mod certs;
 mod check;
+mod conformance;
 mod demo;
 mod directory;
 mod forks;
@@ -114,7 +115,7 @@ enum Command {
         after_help = "Examples:\n  bridge-node probe --socket data/admin.sock --officer officer-1 --officer-key officer.key\n  bridge-node probe AZ/GOV/1001/NODE1 --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nThe running node looks, with its own keys, directory and contracts; the signed question is journaled like any exchange. Exit code 1: something fails."
     )]
     Probe(probe::Options),
-    /// Check a registry package against its database.
+    /// Examine registry packages and the adapters that serve them.
     Adapter {
         #[command(subcommand)]
         command: check::AdapterCommand,

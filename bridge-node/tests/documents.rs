@@ -554,9 +554,20 @@ fn the_integrators_guide_checks_its_example() {
     );
     let again = type_in(folder.path(), ADAPTER, &[]);
     assert!(
-        !again.contains("made ") && again.contains(": good (4 services)"),
+        !again.contains("made ") && again.contains(" hold, 0 fail, "),
         "{again}"
     );
+    let to_file = [(
+        "population.db",
+        "population.db --format json --output report.json",
+    )];
+    assert_eq!(type_in(folder.path(), ADAPTER, &to_file), "");
+    let report = fs::read(folder.path().join("report.json")).unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&report).unwrap();
+    let count = |name: &str| report[name].as_u64().unwrap();
+    assert!(count("holds") >= 100 && count("fails") == 0, "{report}");
+    let all = count("holds") + count("does_not_apply");
+    assert_eq!(report["checks"].as_array().unwrap().len() as u64, all);
 }
 
 #[test]

@@ -3,8 +3,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
-    clippy::panic,
     clippy::indexing_slicing,
+    clippy::wildcard_enum_match_arm,
     reason = "a test that cannot go on has failed; broken adapters may panic"
 )]
 
@@ -13,11 +13,12 @@ mod faults;
 mod reference;
 mod whole;
 
+use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_adapter::Adapter;
-use bridge_adapter::kit::{self, Format, Pace, Report};
+use bridge_adapter::kit::{self, Days, Format, Pace, Report, Verdict};
 
 use reference::{Reference, subject};
 
@@ -108,4 +109,178 @@ fn every_check_has_a_broken_twin_and_thirty_of_them_are_adapters_of_their_own() 
     assert_eq!(caught, checks);
     assert!(checks.len() >= 100, "{}", checks.len());
     assert!(twins.iter().filter(|twin| twin.whole).count() >= 30);
+}
+
+#[test]
+fn the_list_of_checks_is_current() {
+    let mut text = String::from(
+        "# What `adapter check` checks\n\nMade from the battery itself, `src/kit`; \
+        `bridge-node adapter check --list` prints the same.\n",
+    );
+    let mut theme = "";
+    for check in kit::checks() {
+        if check.theme() != theme {
+            theme = check.theme();
+            write!(
+                text,
+                "\n## {theme}\n\n| check | claim | why it matters |\n|---|---|---|\n"
+            )
+            .unwrap();
+        }
+        write!(
+            text,
+            "| `{}` | {} | {} |\n",
+            check.id,
+            cell(check.claim),
+            cell(check.why)
+        )
+        .unwrap();
+    }
+    write!(text, "\n{} checks.\n", kit::checks().count()).unwrap();
+    golden("CHECKS.md", &text);
+}
+
+#[test]
+fn the_table_of_broken_adapters_is_current() {
+    let mut text = String::from(
+        "# Broken adapters\n\nEach fails the check beside it and no other: \
+        `each_broken_adapter_fails_its_check_and_no_other`. Those of their own stand in `whole/`, the others are \
+        the sound one of `reference.rs` with a hook of `faults/`.\n\n\
+        | check | the adapter | |\n|---|---|---|\n",
+    );
+    let twins = twins();
+    for twin in &twins {
+        let form = if twin.whole { "its own" } else { "hook" };
+        write!(
+            text,
+            "| `{}` | {} | {form} |\n",
+            twin.check,
+            cell(twin.what)
+        )
+        .unwrap();
+    }
+    let whole = twins.iter().filter(|twin| twin.whole).count();
+    write!(
+        text,
+        "\n{} broken adapters, {whole} of their own.\n",
+        twins.len()
+    )
+    .unwrap();
+    golden("kit-faults/TWINS.md", &text);
+}
+
+/// Text for a cell of a table.
+fn cell(text: &str) -> String {
+    text.replace('\\', "\\\\")
+        .replace('|', "\\|")
+        .replace('*', "\\*")
+}
+
+/// Compares with the file, or writes it if `UPDATE_GOLDEN` is set.
+fn golden(name: &str, text: &str) {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(name);
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        kept == text,
+        "{name} is not current: run with UPDATE_GOLDEN=1"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_package_without_an_occasion_is_told_and_not_passed() {
+    let mut subject = subject();
+    subject.days = Days::default();
+    subject.scenario.steps.truncate(4);
+    let adapter: Arc<dyn Adapter> = Arc::new(Reference::default());
+    let report = kit::examine(&adapter, &subject, &pace()).await;
+    let [held, broken, absent] = report.counts();
+    assert_eq!(broken, 0, "{}", failures(&report));
+    assert_eq!(held + absent, report.outcomes.len());
+    let verdict = |id: &str| {
+        let found = report.outcomes.iter().find(|own| own.check.id == id);
+        found.map(|own| own.verdict.clone()).unwrap()
+    };
+    for (id, why) in [
+        (
+            "forms.keys-twice",
+            "no step of the scenario has a JSON object as its body",
+        ),
+        (
+            "effects.same-key",
+            "no step of the scenario has an effect that is stored",
+        ),
+        (
+            "query.repeated",
+            "no reading step of the scenario has a query",
+        ),
+        (
+            "registry.slow",
+            "the registry cannot be made to misbehave so",
+        ),
+    ] {
+        assert_eq!(verdict(id), Verdict::DoesNotApply(why.to_owned()), "{id}");
+    }
+    assert_eq!(verdict("identity.in-turn-by-path"), Verdict::Held);
+    let text = report.write("few", Format::Text);
+    assert!(
+        text.contains("does not apply, because no reading step of the scenario has a query"),
+        "{text}"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_report_says_the_same_as_text_json_and_junit() {
+    let fault = faults::all()
+        .find(|fault| fault.check == "answers.body")
+        .unwrap();
+    let adapter: Arc<dyn Adapter> = Arc::new(fault.make());
+    let report = kit::examine(&adapter, &subject(), &pace()).await;
+    let total = report.outcomes.len();
+    let text = report.write("sample", Format::Text);
+    assert!(text.ends_with(&format!(
+        "sample: {total} checks: {} hold, 1 fail, 0 do not apply\n",
+        total - 1
+    )));
+    let json: serde_json::Value =
+        serde_json::from_str(&report.write("sample", Format::Json)).unwrap();
+    assert_eq!(
+        (json["holds"].as_u64(), json["fails"].as_u64()),
+        (Some(total as u64 - 1), Some(1))
+    );
+    assert_eq!(json["checks"].as_array().unwrap().len(), total);
+    let failed = json["checks"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|own| own["verdict"] == "fails")
+        .unwrap();
+    assert_eq!(failed["id"], "answers.body");
+    let xml = report.write("a<b", Format::Junit);
+    assert!(xml.contains(&format!(
+        "<testsuite name=\"a&lt;b\" tests=\"{total}\" failures=\"1\" errors=\"0\" skipped=\"0\""
+    )));
+    assert_eq!(xml.matches("<testcase ").count(), total);
+    assert_eq!(xml.matches("<failure ").count(), 1);
+    // Values of the failure's own text are escaped.
+    assert!(xml.contains("got {&quot;fin&quot;"), "{xml}");
+    assert!(
+        !text.contains('\u{1b}'),
+        "colour has no meaning in a report"
+    );
+}
+
+#[test]
+fn a_scenario_that_its_document_forbids_is_a_fault_of_the_package() {
+    let mut subject = subject();
+    assert_eq!(subject.faults(), []);
+    subject.scenario.steps[0]
+        .probe
+        .query
+        .push(("at".to_owned(), "2026-01-01".to_owned()));
+    let faults = subject.faults();
+    assert_eq!(faults.len(), 1);
+    assert_eq!(faults[0].code, "request-not-in-openapi");
 }

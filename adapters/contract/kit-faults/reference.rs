@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, PoisonError};
 
 use async_trait::async_trait;
 use bridge_adapter::kit::{Days, Subject};
@@ -11,7 +11,7 @@ use bridge_adapter::probe::Probe;
 use bridge_adapter::scenario::Scenario;
 use bridge_adapter::{
     Adapter, AdapterError, Answer, Body, BodyError, Call, Description, Effect, Health, Limit,
-    Package, PackageService, Until, body,
+    Package, Until, body,
 };
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -282,32 +282,11 @@ pub(crate) fn failed() -> AdapterError {
     }
 }
 
-fn folder() -> &'static Path {
-    Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/kit-faults/package"))
-}
-
 /// Read once: there are many broken adapters.
-static PACKAGE: LazyLock<Package> = LazyLock::new(package);
-
-fn package() -> Package {
-    let text = std::fs::read(folder().join("openapi.json")).expect("the document is there");
-    let openapi = Checker::from_value(serde_json::from_slice(&text).expect("it is JSON"));
-    let service = |code: &str| PackageService {
-        code: code.to_owned(),
-        title: code.to_uppercase(),
-    };
-    Package {
-        folder: folder().to_owned(),
-        name: "sample".to_owned(),
-        title: "Nümunə".to_owned(),
-        adapter: "memory".to_owned(),
-        services: ["person", "address", "balance", "payment", "day"]
-            .map(service)
-            .to_vec(),
-        settings: toml::Table::new(),
-        openapi: Arc::new(openapi.expect("the document is sound")),
-    }
-}
+static PACKAGE: LazyLock<Package> = LazyLock::new(|| {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/kit-faults/package");
+    Package::load(Path::new(folder)).expect("the package is sound")
+});
 
 /// What the battery is made from: the sample package, and a registry that misbehaves on demand.
 pub(crate) fn subject() -> Subject {

@@ -1,30 +1,19 @@
-//! `check-config`, `adapter check`, `contract check`: the same loading as `run`, and a report.
+//! `check-config`, `contract check`: the same loading as `run`, and a report.
 
 use std::path::{Path, PathBuf};
 
-use bridge_adapter::kit::{self, Battery, Verdict};
-use bridge_adapter::package::Package;
-use bridge_adapter::scenario::{self, Scenario, StepOutcome};
 use clap::Subcommand;
 
-use super::{Failure, open, say, scaffold};
+use super::{Failure, conformance, say, scaffold};
 use crate::clock::Clock;
 use crate::node::Parts;
 
 /// Commands about registry packages.
 #[derive(Debug, Subcommand)]
 pub(super) enum AdapterCommand {
-    /// Check a registry package: its manifest, its OpenAPI text, its scenario and the conformance kit.
-    #[command(
-        after_help = "Examples:\n  bridge-node adapter check adapters/registries/population --database population.db\n  bridge-node adapter check adapters/registries/referrals"
-    )]
-    Check {
-        /// Folder of the registry package.
-        package: PathBuf,
-        /// The SQLite file, for a package of the kind `sql`.
-        #[arg(long, value_name = "FILE")]
-        database: Option<PathBuf>,
-    },
+    /// Examine a registry package and the adapter that serves it: a battery of conformance checks.
+    #[command(after_help = conformance::EXAMPLES)]
+    Check(conformance::Options),
     /// Make a registry package with a program that works, its test, a scenario and a contract.
     #[command(after_help = "Example:\n  bridge-node adapter new referrals --lang python")]
     New(scaffold::Options),
@@ -60,72 +49,10 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
 }
 
 pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
-    let (package, database) = match command {
-        AdapterCommand::Check { package, database } => (package, database),
-        AdapterCommand::New(options) => return scaffold::run(&options),
-    };
-    let written = open::Written::keep();
-    let read = Package::load(&package).map_err(open::faults)?;
-    let adapter = open::open(&read, database.as_deref())?;
-    let scenario = Scenario::load(&read).map_err(open::faults)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
-    let (steps, cases) = runtime.block_on(async {
-        open::ready(adapter.as_ref(), &written).await?;
-        let steps = scenario::run(adapter.as_ref(), &read, &scenario).await;
-        let cases = match Battery::of_scenario(&scenario) {
-            Some(battery) => kit::run(adapter.as_ref(), &battery).await,
-            None => Vec::new(),
-        };
-        adapter.drain().await;
-        Ok::<_, Failure>((steps, cases))
-    })?;
-    let broken = report(&steps, &cases);
-    if broken > 0 {
-        return Err(Failure::Failed(format!(
-            "{}: {broken} faults",
-            package.display()
-        )));
+    match command {
+        AdapterCommand::Check(options) => conformance::run(&options),
+        AdapterCommand::New(options) => scaffold::run(&options),
     }
-    say(format_args!(
-        "{}: good ({} services)",
-        package.display(),
-        read.services.len()
-    ));
-    Ok(())
-}
-
-/// Prints each step and case; returns how many failed.
-fn report(steps: &[StepOutcome], cases: &[kit::Outcome]) -> usize {
-    let mut broken = 0;
-    for step in steps {
-        let good = step.differences.is_empty();
-        say(format_args!(
-            "{} step: {}",
-            if good { "ok  " } else { "FAIL" },
-            step.title
-        ));
-        for difference in &step.differences {
-            say(format_args!("       {difference}"));
-        }
-        broken += usize::from(!good);
-    }
-    for outcome in cases {
-        match &outcome.verdict {
-            Verdict::Held => say(format_args!("ok   kit: {:?}", outcome.case)),
-            Verdict::NotTried => say(format_args!(
-                "-    kit: {:?} (nothing to try it with)",
-                outcome.case
-            )),
-            Verdict::Broken(why) => {
-                say(format_args!("FAIL kit: {:?}: {why}", outcome.case));
-                broken += 1;
-            }
-        }
-    }
-    broken
 }
 
 pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {

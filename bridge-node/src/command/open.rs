@@ -6,8 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bridge_adapter::{Adapter, Health, Package};
+use bridge_adapter_file::{FileAdapter, FileLimits};
+use bridge_adapter_http::{HttpAdapter, HttpConfig};
 use bridge_adapter_process::{ProcessAdapter, ProcessConfig};
-use bridge_adapter_sql::{SqlAdapter, SqlLimits};
+use bridge_adapter_sql::{SqlAdapter, SqlLimits, sample};
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, hint, say};
@@ -17,33 +19,53 @@ use crate::settings::Fault;
 /// How long a program may take to say that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
-/// Opens the adapter that a package names. `database` is for those that have one.
-pub(super) fn open(
-    package: &Package,
-    database: Option<&Path>,
-) -> Result<Arc<dyn Adapter>, Failure> {
-    if package.adapter == "process" {
-        let mut config = ProcessConfig::from_package(package).map_err(faults)?;
-        let launcher = launcher().map_err(|fault| Failure::Settings(vec![fault]))?;
-        config.launcher = Some(launcher);
-        return Ok(Arc::new(ProcessAdapter::new(config)));
-    }
-    let Some(database) = database else {
-        return Err(Failure::Usage(hint(
-            "the package needs a database",
-            "name a SQLite file with --database; it is made from the package's sample if it is not there",
-        )));
-    };
-    let built = bridge_adapter_sql::sample::build_if_absent(package, database)
-        .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
-    if built {
-        say(format_args!(
-            "made {} from the package's sample",
-            database.display()
-        ));
-    }
-    let adapter = SqlAdapter::open(package, database, SqlLimits::default()).map_err(faults)?;
-    Ok(Arc::new(adapter))
+/// What a package's adapter needs besides the package.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Needs<'a> {
+    /// The SQLite file of the kind sql; made from the package's sample if it is not there.
+    pub(super) database: Option<&'a Path>,
+    /// The folder of the kind file.
+    pub(super) files: Option<&'a Path>,
+    /// Whether standard output is for people, who are told what was made.
+    pub(super) tell: bool,
+}
+
+/// Opens the adapter that serves a package, as a node would.
+pub(super) fn open(package: &Package, needs: Needs<'_>) -> Result<Arc<dyn Adapter>, Failure> {
+    Ok(match package.adapter.as_str() {
+        "process" => {
+            let mut config = ProcessConfig::from_package(package).map_err(faults)?;
+            config.launcher = Some(launcher().map_err(|fault| Failure::Settings(vec![fault]))?);
+            Arc::new(ProcessAdapter::new(config))
+        }
+        "http" => {
+            let config = HttpConfig::from_package(package, None).map_err(faults)?;
+            Arc::new(HttpAdapter::new(config).map_err(faults)?)
+        }
+        "file" => {
+            let files = given(needs.files, "--files", "the folder of its files")?;
+            Arc::new(FileAdapter::open(package, files, &FileLimits::default()).map_err(faults)?)
+        }
+        _ => {
+            let database = given(needs.database, "--database", "a SQLite file")?;
+            let built = sample::build_if_absent(package, database)
+                .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
+            if built && needs.tell {
+                let database = database.display();
+                say(format_args!("made {database} from the package's sample"));
+            }
+            Arc::new(SqlAdapter::open(package, database, SqlLimits::default()).map_err(faults)?)
+        }
+    })
+}
+
+fn given<'a>(path: Option<&'a Path>, option: &str, what: &str) -> Result<&'a Path, Failure> {
+    path.ok_or_else(|| {
+        Failure::Usage(hint(
+            &format!("a package of this kind needs {option}"),
+            &format!("name {what} with {option}"),
+        ))
+    })
 }
 
 /// Waits until the adapter is ready; says what its program wrote if it does not get there.

@@ -137,11 +137,9 @@ impl<E: End> Faulty for Leaks<E> {
                 })
             }
             Err(error) => {
+                let told = again(&error);
                 place.end = Ended::Error(error);
-                let Ended::Error(error) = &place.end else {
-                    unreachable!()
-                };
-                Err(again(error))
+                Err(told)
             }
         }
     }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::ask::{Failure, Seen, told};
 use super::bench::{Bench, Taken};
-use super::check::{Check, Judged, absent, broken, demand};
+use super::check::{Check, Judged, absent, all, broken, demand};
 use super::judge::unordered;
 use crate::openapi::Mismatch;
 
@@ -140,22 +140,14 @@ fn no_crash(bench: &Bench) -> Judged {
 }
 
 fn refusals(bench: &Bench) -> Judged {
-    let mut tried = false;
-    for taken in bench.taken.iter().filter(|taken| !taken.crashed()) {
-        let Some(code) = &taken.expected.error else {
-            continue;
-        };
-        tried = true;
+    let taken = bench.taken.iter().filter(|taken| !taken.crashed());
+    all(taken.filter_map(|taken| {
+        let code = taken.expected.error.as_ref()?;
         let refused = matches!(&taken.ended, Err(Failure::Call(error)) if error.code() == code);
-        demand(refused, || {
+        Some(demand(refused, || {
             format!("{:?} ended with {}", taken.title, told(&taken.ended))
-        })?;
-    }
-    if tried {
-        Ok(())
-    } else {
-        Err(absent("no step of the scenario expects a refusal"))
-    }
+        }))
+    }))
 }
 
 fn answered(bench: &Bench) -> Judged {
@@ -164,53 +156,36 @@ fn answered(bench: &Bench) -> Judged {
         .taken
         .iter()
         .position(|taken| is_success(taken) && bench.effect(&taken.probe) == crate::Effect::Reads);
-    for (index, taken) in bench.taken.iter().enumerate() {
-        if taken.expected.error.is_some() || taken.crashed() || Some(index) == plain {
-            continue;
-        }
+    let others = bench.taken.iter().enumerate().filter(|(index, taken)| {
+        taken.expected.error.is_none() && !taken.crashed() && Some(*index) != plain
+    });
+    all(others.map(|(_, taken)| {
         demand(taken.ended.is_ok(), || {
             format!("{:?} ended with {}", taken.title, told(&taken.ended))
-        })?;
-    }
-    Ok(())
+        })
+    }))
 }
 
 fn status(bench: &Bench) -> Judged {
-    for (taken, seen) in bench.answers() {
-        let undeclared = matches!(
-            bench.agrees(&taken.probe, seen),
-            Err(Mismatch::StatusNotDeclared { .. })
-        );
-        let expected = taken.expected.status;
-        if undeclared || expected == 0 {
-            continue;
-        }
-        let got = seen.status.as_u16();
-        demand(got == expected, || {
+    every(bench, |taken, seen| {
+        let agrees = bench.agrees(&taken.probe, seen);
+        let undeclared = matches!(agrees, Err(Mismatch::StatusNotDeclared { .. }));
+        let (expected, got) = (taken.expected.status, seen.status.as_u16());
+        demand(got == expected || expected == 0 || undeclared, || {
             format!("{:?}: expected {expected}, got {got}", taken.title)
-        })?;
-    }
-    Ok(())
+        })
+    })
 }
 
 fn body(bench: &Bench) -> Judged {
-    let mut tried = false;
-    for (taken, seen) in bench.answers() {
-        let (Some(expected), Some(got)) = (&taken.expected.body, value(seen)) else {
-            continue;
-        };
-        tried = true;
+    all(bench.answers().filter_map(|(taken, seen)| {
+        let (expected, got) = (taken.expected.body.as_ref()?, value(seen)?);
         let same = unordered(expected) == unordered(&got);
         // Sample data only, so values are shown.
-        demand(same, || {
+        Some(demand(same, || {
             format!("{:?}: expected {expected}, got {got}", taken.title)
-        })?;
-    }
-    if tried {
-        Ok(())
-    } else {
-        Err(absent("no step of the scenario says its body"))
-    }
+        }))
+    }))
 }
 
 fn final_status(bench: &Bench) -> Judged {
@@ -250,16 +225,7 @@ fn json(bench: &Bench) -> Judged {
 
 /// Looks at every answer.
 pub(super) fn every(bench: &Bench, judge: impl Fn(&Taken, &Seen) -> Judged) -> Judged {
-    let mut tried = false;
-    for (taken, seen) in bench.answers() {
-        tried = true;
-        judge(taken, seen)?;
-    }
-    if tried {
-        Ok(())
-    } else {
-        Err(absent("no call of the scenario is answered"))
-    }
+    all(bench.answers().map(|(taken, seen)| judge(taken, seen)))
 }
 
 /// One kind of difference between answers and the document.
@@ -275,23 +241,16 @@ fn mismatch(bench: &Bench, is_meant: fn(&Mismatch) -> bool) -> Judged {
 }
 
 pub(super) fn each_json(bench: &Bench, judge: impl Fn(&Taken, &Seen) -> Judged) -> Judged {
-    let mut tried = false;
-    for (taken, seen) in bench.answers() {
+    let is_json = |seen: &Seen| {
         let declared = seen.fields.get(http::header::CONTENT_TYPE);
-        let declared = declared
-            .and_then(|value| value.to_str().ok())
+        let declared = declared.and_then(|value| value.to_str().ok());
+        let essence = declared
+            .and_then(|own| own.split(';').next())
             .unwrap_or_default();
-        let essence = declared.split(';').next().unwrap_or_default().trim();
-        if essence == "application/json" || essence.ends_with("+json") {
-            tried = true;
-            judge(taken, seen)?;
-        }
-    }
-    if tried {
-        Ok(())
-    } else {
-        Err(absent("no answer to the scenario is JSON"))
-    }
+        essence.trim() == "application/json" || essence.trim().ends_with("+json")
+    };
+    let answers = bench.answers().filter(|(_, seen)| is_json(seen));
+    all(answers.map(|(taken, seen)| judge(taken, seen)))
 }
 
 pub(super) fn value(seen: &Seen) -> Option<Value> {

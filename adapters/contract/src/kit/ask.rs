@@ -96,10 +96,19 @@ impl Bench {
         std::future::poll_fn(|cx| Poll::Ready(future.as_mut().poll(cx).is_pending())).await
     }
 
+    /// A call whose deadline has passed, by more than clocks round.
+    pub(super) fn out_of_time(&self, probe: &Probe) -> Call {
+        let mut call = self.call(probe);
+        let now = Instant::now();
+        call.deadline = now.checked_sub(self.pace.short).unwrap_or(now);
+        call
+    }
+
     /// When a call is overdue.
     fn latest(&self, call: &Call) -> Instant {
         let patient = Instant::now().checked_add(self.pace.patience);
         let latest = patient.map_or(call.deadline, |patient| patient.min(call.deadline));
+        let latest = latest.max(Instant::now());
         latest.checked_add(self.pace.grace).unwrap_or(latest)
     }
 }

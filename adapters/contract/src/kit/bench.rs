@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ask::{Ended, Failure, Seen};
 use super::check::{Finding, absent};
 use super::subject::{Pace, Subject};
-use crate::openapi::{CheckedAnswer, CheckedRequest, Mismatch};
+use crate::openapi::{CheckedAnswer, Mismatch};
 use crate::probe::{Probe, ProbeBody};
 use crate::scenario::Expected;
 use crate::template::Template;
@@ -87,7 +87,7 @@ impl Bench {
             || absent("the scenario's first reading call is not answered (answers.plain-call)");
         self.first(|good| good.probe.method == Method::GET)
             .or_else(|_| self.first(|_| true))
-            .map_err(|_| none())
+            .map_err(|_none| none())
     }
 
     /// The scenario's calls that read and are answered with 2xx.
@@ -118,8 +118,9 @@ impl Bench {
     /// A reading call with a JSON object as its body.
     pub(super) fn reading_body(&self) -> Result<(Good<'_>, &Bytes), Finding> {
         let good = self.first(|good| json_object(good.probe).is_some());
-        let good = good
-            .map_err(|_| absent("no reading step of the scenario has a JSON object as its body"))?;
+        let good = good.map_err(|_none| {
+            absent("no reading step of the scenario has a JSON object as its body")
+        })?;
         body_of(good.probe).map(|bytes| (good, bytes))
     }
 
@@ -140,7 +141,7 @@ impl Bench {
         let none = || absent("no reading step of the scenario has a query");
         let good = self
             .first(|good| !good.probe.query.is_empty())
-            .map_err(|_| none())?;
+            .map_err(|_none| none())?;
         good.probe
             .query
             .first()
@@ -232,19 +233,7 @@ impl Bench {
 
     /// Whether the OpenAPI document allows a call.
     pub(super) fn allows(&self, probe: &Probe) -> Result<(), Mismatch> {
-        let body = probe.body.whole().unwrap_or_default();
-        let segments = probe.segments();
-        self.subject.openapi.check_request(&CheckedRequest {
-            service: probe.service.code(),
-            method: probe.method.as_str(),
-            segments: &segments,
-            query: &probe.query,
-            content_type: probe
-                .content_type
-                .as_ref()
-                .and_then(|value| value.to_str().ok()),
-            body: &body,
-        })
+        self.subject.allows(probe)
     }
 
     /// Whether an answer agrees with the OpenAPI document.
@@ -285,7 +274,9 @@ pub(super) fn json_object(probe: &Probe) -> Option<serde_json::Map<String, Value
     let bytes = body_of(probe).ok()?;
     match serde_json::from_slice(bytes).ok()? {
         Value::Object(object) => Some(object),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            None
+        }
     }
 }
 

@@ -133,3 +133,21 @@ pub(super) fn demand(holds: bool, what: impl FnOnce() -> String) -> Judged {
         Err(Finding::Broken(what()))
     }
 }
+
+/// Holds a claim to each of several things, and tells all that break it.
+pub(super) fn all(judged: impl IntoIterator<Item = Judged>) -> Judged {
+    let (mut told, mut tried) = (Vec::new(), false);
+    for one in judged {
+        tried = true;
+        match one {
+            Ok(()) => {}
+            Err(Finding::Broken(what)) => told.push(what),
+            Err(Finding::Absent(why)) => return Err(Finding::Absent(why)),
+        }
+    }
+    match (tried, told.is_empty()) {
+        (true, true) => Ok(()),
+        (true, false) => broken(told.join("\n      ")),
+        (false, _) => Err(absent("the scenario gives no occasion for it")),
+    }
+}

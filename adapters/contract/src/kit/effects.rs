@@ -171,7 +171,7 @@ async fn other_caller(bench: &Bench) -> Judged {
     answered(bench.ask(&probe).await)?;
     let stranger = probe.client.member().subsystem("KIT-STRANGER");
     let client =
-        stranger.map_err(|_| absent("the caller of the scenario has no other subsystem"))?;
+        stranger.map_err(|_none| absent("the caller of the scenario has no other subsystem"))?;
     must_not_be_reused(
         &bench
             .ask(&Probe {

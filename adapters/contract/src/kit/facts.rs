@@ -18,7 +18,7 @@ pub(super) const CHECKS: &[Check] = &[
         ],
         |bench| {
             Box::pin(silent(bench, |call| {
-                call.facts.user_id = Some(MARKER.to_owned())
+                call.facts.user_id = Some(MARKER.to_owned());
             }))
         },
     ),
@@ -30,7 +30,7 @@ pub(super) const CHECKS: &[Check] = &[
         ],
         |bench| {
             Box::pin(silent(bench, |call| {
-                call.facts.represented_party = Some(format!("AZ/GOV/{MARKER}"))
+                call.facts.represented_party = Some(format!("AZ/GOV/{MARKER}"));
             }))
         },
     ),
@@ -42,7 +42,7 @@ pub(super) const CHECKS: &[Check] = &[
         ],
         |bench| {
             Box::pin(silent(bench, |call| {
-                call.facts.issue = Some(format!("{MARKER}/2026"))
+                call.facts.issue = Some(format!("{MARKER}/2026"));
             }))
         },
     ),
@@ -54,7 +54,7 @@ pub(super) const CHECKS: &[Check] = &[
         ],
         |bench| {
             Box::pin(silent(bench, |call| {
-                call.facts.contract = Some(format!("{MARKER}@0"))
+                call.facts.contract = Some(format!("{MARKER}@0"));
             }))
         },
     ),

@@ -70,7 +70,7 @@ pub(super) const CHECKS: &[Check] = &[
         ],
         |bench| {
             Box::pin(each_member(bench, |object, name| {
-                set(object, name, Value::Null)
+                set(object, name, Value::Null);
             }))
         },
     ),
@@ -90,7 +90,7 @@ pub(super) const CHECKS: &[Check] = &[
         ],
         |bench| {
             Box::pin(each_member(bench, |object, name| {
-                set(object, name, Value::from(""))
+                set(object, name, Value::from(""));
             }))
         },
     ),
@@ -302,13 +302,16 @@ async fn deep(bench: &Bench) -> Judged {
 async fn escapes(bench: &Bench) -> Judged {
     rewritten(bench, |object| {
         let escaped = |text: &str| -> String {
-            text.encode_utf16()
-                .map(|unit| format!("\\u{unit:04x}"))
-                .collect()
+            let units = text.encode_utf16().map(|unit| format!("\\u{unit:04x}"));
+            units.collect::<Vec<_>>().concat()
         };
         let members = object.iter().map(|(name, value)| match value {
             Value::String(text) => format!("\"{}\":\"{}\"", escaped(name), escaped(text)),
-            _ => format!("\"{}\":{value}", escaped(name)),
+            Value::Null
+            | Value::Bool(_)
+            | Value::Number(_)
+            | Value::Array(_)
+            | Value::Object(_) => format!("\"{}\":{value}", escaped(name)),
         });
         format!("{{{}}}", members.collect::<Vec<_>>().join(","))
     })

@@ -132,7 +132,7 @@ async fn other_caller(bench: &Bench) -> Judged {
     let member = one.probe.client.member();
     let stranger = member.subsystem("KIT-STRANGER");
     let stranger =
-        stranger.map_err(|_| absent("the caller of the scenario has no other subsystem"))?;
+        stranger.map_err(|_none| absent("the caller of the scenario has no other subsystem"))?;
     drop(bench.ask(one.probe).await);
     let probe = Probe {
         client: stranger,
@@ -280,7 +280,7 @@ fn some_pair(bench: &Bench) -> Result<[Good<'_>; 2], super::check::Finding> {
     by(Told::Path)
         .or_else(|_| by(Told::Body))
         .or_else(|_| by(Told::Query))
-        .map_err(|_| absent("no two reading steps of one endpoint ask about two persons"))
+        .map_err(|_none| absent("no two reading steps of one endpoint ask about two persons"))
 }
 
 fn must_not_be(ended: &Ended, good: Good<'_>) -> Judged {

@@ -119,7 +119,7 @@ async fn method_case(bench: &Bench) -> Judged {
     let plain = bench.plain()?;
     let lower = plain.probe.method.as_str().to_ascii_lowercase();
     let method = Method::from_bytes(lower.as_bytes());
-    let method = method.map_err(|_| absent("the method cannot be written otherwise"))?;
+    let method = method.map_err(|_none| absent("the method cannot be written otherwise"))?;
     let ended = bench
         .ask(&Probe {
             method,

@@ -153,7 +153,7 @@ async fn unknown(bench: &Bench) -> Judged {
 async fn unknown_service(bench: &Bench) -> Judged {
     let plain = bench.plain()?;
     let service = bench.subject.scenario.provider.service("kit-unknown");
-    let service = service.map_err(|_| absent("no further service can be named"))?;
+    let service = service.map_err(|_none| absent("no further service can be named"))?;
     must_miss(
         &bench
             .ask(&Probe {
@@ -198,14 +198,14 @@ async fn other_service(bench: &Bench) -> Judged {
 
 async fn deeper(bench: &Bench) -> Judged {
     beside(bench, "one more segment", |segments| {
-        segments.push("kit".to_owned())
+        segments.push("kit".to_owned());
     })
     .await
 }
 
 async fn trailing_slash(bench: &Bench) -> Judged {
     beside(bench, "a slash at its end", |segments| {
-        segments.push(String::new())
+        segments.push(String::new());
     })
     .await
 }
@@ -305,7 +305,8 @@ async fn literal_case(bench: &Bench) -> Judged {
 async fn decoded_once(bench: &Bench) -> Judged {
     let (good, at) = bench.with_parameter()?;
     let own = good.probe.segments().get(at).cloned().unwrap_or_default();
-    let escaped: String = own.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let pieces: Vec<String> = own.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    let escaped = pieces.concat();
     let ended = bench
         .ask(&odd::with_segment(good.probe, at, &escaped))
         .await;

@@ -1,7 +1,5 @@
 //! Places come back: connections, permits and workers of calls that ended in any way.
 
-use tokio::time::Instant;
-
 use super::bench::Bench;
 use super::check::{Check, Judged, absent};
 use super::odd;
@@ -73,9 +71,7 @@ async fn after_cancelled(bench: &Bench) -> Judged {
 async fn after_timed_out(bench: &Bench) -> Judged {
     let plain = bench.plain()?;
     for _ in 0..bench.pace.abandoned {
-        let mut call = bench.call(plain.probe);
-        call.deadline = Instant::now();
-        drop(bench.send(call).await);
+        drop(bench.send(bench.out_of_time(plain.probe)).await);
     }
     still_places(bench).await
 }

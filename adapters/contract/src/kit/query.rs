@@ -1,8 +1,8 @@
 //! The query: names that nobody declared, values that do not fit.
 
-use super::bench::Bench;
-use super::check::{Check, Judged, absent};
-use super::judge::{must_refuse, must_repeat_or_refuse, must_survive};
+use super::bench::{Bench, Good};
+use super::check::{Check, Judged, absent, demand};
+use super::judge::{is_same, must_refuse, must_repeat_or_refuse, must_survive};
 use super::odd;
 use crate::openapi::Mismatch;
 use crate::probe::Probe;
@@ -59,7 +59,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check::call(
         "query.wrong-form",
         [
-            "a value of a form that the document forbids is refused",
+            "a value of a form that the document forbids is refused or finds nothing",
             "A day that does not exist has no answer; the nearest one is an invention.",
         ],
         |bench| Box::pin(wrong_form(bench)),
@@ -67,7 +67,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check::call(
         "query.near-form",
         [
-            "the right value with something around it is refused where the document forbids it",
+            "the right value with something around it is not taken for it where the document forbids it",
             "A reader that stops at the first odd character answers half the question.",
         ],
         |bench| Box::pin(near_form(bench)),
@@ -159,7 +159,7 @@ async fn name_case(bench: &Bench) -> Judged {
     // Without the name there may be an answer; with the misspelt one it must be that or a refusal.
     match bench.ask(&without).await {
         Ok(seen) if seen.status.is_success() => {
-            let bare = super::bench::Good {
+            let bare = Good {
                 title: good.title,
                 probe: good.probe,
                 seen: &seen,
@@ -217,7 +217,7 @@ async fn near_form(bench: &Bench) -> Judged {
     .await
 }
 
-/// Values that the document forbids must be refused; others are left alone.
+/// Values that the document forbids must be refused or find nothing; others are left alone.
 async fn forbidden(bench: &Bench, values: fn(&str) -> Vec<String>) -> Judged {
     let (good, (name, own)) = bench.with_query()?;
     let mut tried = false;
@@ -227,7 +227,12 @@ async fn forbidden(bench: &Bench, values: fn(&str) -> Vec<String>) -> Judged {
             continue;
         }
         tried = true;
-        must_refuse(&bench.ask(&probe).await)?;
+        let ended = bench.ask(&probe).await;
+        must_survive(&ended)?;
+        let known = |known: Good<'_>| matches!(&ended, Ok(seen) if is_same(seen, known.seen));
+        demand(!bench.reading().any(known), || {
+            format!("{value:?} was answered like another value")
+        })?;
     }
     if tried {
         Ok(())

@@ -75,10 +75,8 @@ impl Report {
         }
         let [held, broken, absent] = self.counts();
         let total = self.outcomes.len();
-        text.push_str(&format!(
-            "{name}: {total} checks: {held} hold, {broken} fail, {absent} do not apply\n"
-        ));
-        text
+        let counts = format!("{held} hold, {broken} fail, {absent} do not apply");
+        text + &format!("{name}: {total} checks: {counts}\n")
     }
 
     fn json(&self, name: &str) -> Value {
@@ -121,10 +119,10 @@ impl Report {
         let counts = format!(
             "tests=\"{total}\" failures=\"{broken}\" errors=\"0\" skipped=\"{absent}\" time=\"{seconds:.3}\""
         );
-        let mut xml = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
-        xml.push_str(&format!(
-            "<testsuites {counts}>\n<testsuite name=\"{name}\" {counts}>\n"
-        ));
+        let mut xml = format!(
+            "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n\
+            <testsuites {counts}>\n<testsuite name=\"{name}\" {counts}>\n"
+        );
         for Outcome {
             check,
             verdict,

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use crate::openapi::Checker;
+use crate::openapi::{CheckedRequest, Checker, Mismatch};
 use crate::probe::Probe;
-use crate::scenario::Scenario;
-use crate::{Package, PackageService};
+use crate::scenario::{SCENARIO, Scenario, Step};
+use crate::{Fault, Package, PackageService};
 
 /// What an adapter promises: its package's services, OpenAPI document and scenario.
 #[derive(Debug, Clone)]
@@ -65,6 +65,47 @@ impl Subject {
             scenario,
             days: Days::default(),
         }
+    }
+
+    /// What is wrong with the package itself: requests that its scenario gets answered and its
+    /// OpenAPI document forbids.
+    pub fn faults(&self) -> Vec<Fault> {
+        let answered = |step: &&Step| {
+            let expected = step.registry.as_ref();
+            expected.is_some_and(|expected| (200..300).contains(&expected.status))
+        };
+        let forbidden = self
+            .scenario
+            .steps
+            .iter()
+            .filter(answered)
+            .filter_map(|step| {
+                let mismatch = self.allows(&step.probe).err()?;
+                let place = format!("{SCENARIO} {:?}", step.title);
+                let remedy = "correct the request, or allow it in openapi.json";
+                Some(Fault::new(
+                    "request-not-in-openapi",
+                    place,
+                    mismatch.to_string(),
+                    remedy,
+                ))
+            });
+        forbidden.collect()
+    }
+
+    /// Whether the OpenAPI document allows a call.
+    pub(super) fn allows(&self, probe: &Probe) -> Result<(), Mismatch> {
+        let body = probe.body.whole().unwrap_or_default();
+        let segments = probe.segments();
+        let content_type = probe.content_type.as_ref();
+        self.openapi.check_request(&CheckedRequest {
+            service: probe.service.code(),
+            method: probe.method.as_str(),
+            segments: &segments,
+            query: &probe.query,
+            content_type: content_type.and_then(|value| value.to_str().ok()),
+            body: &body,
+        })
     }
 }
 
