@@ -140,12 +140,12 @@ async fn reopen(folder: &Path) -> Result<(), Failure> {
     // What a node does for its quotas and its memory of replays.
     let began = Instant::now();
     let since = |ms: u64| UnixMillis(journal.head().newest.0.saturating_sub(ms));
-    let mut begun = 0;
-    let read = journal.each_begun_since(since(DAY_MS), &mut |_, _, many| begun += many)?;
+    let mut counted = 0;
+    let read = journal.each_begun_since(since(DAY_MS), &mut |_, _, many| counted += many)?;
     let mut seen = 0;
     journal.each_leaf_since(since(TAIL_MS), &mut |_, _| seen += 1)?;
     say(format_args!(
-        "{} leaves opened in {} ms; {begun} exchanges of the last day counted and {} leaves read in {} ms",
+        "{} leaves opened in {} ms; {counted} exchanges of the last day counted and {} leaves read in {} ms",
         journal.head().size,
         opened.as_millis(),
         read + seen,

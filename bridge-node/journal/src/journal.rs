@@ -6,13 +6,11 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use bridge_core::leaf::{Leaf, Side, UnixMillis};
-use bridge_core::quota::Begun;
 use bridge_signature::Signer;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
-use crate::begins::each_begun_since;
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk, replace_file};
@@ -352,23 +350,6 @@ impl Journal {
     ) -> Result<(), ReadError> {
         let shared = &*self.inner.shared;
         each_since(shared, &shared.snapshot(), since, see)
-    }
-
-    /// Tells of the allowed exchanges that began since the full hour of a time: what began, in which hour, how often.
-    /// Returns how many leaves had to be read for it: those of segments whose counts are lost.
-    ///
-    /// It reads files: call it where blocking is allowed.
-    ///
-    /// # Errors
-    ///
-    /// [`ReadError`] if files can't be read or aren't as they were written; some were told then.
-    pub fn each_begun_since(
-        &self,
-        since: UnixMillis,
-        tell: &mut dyn FnMut(&Begun<'_>, UnixMillis, u64),
-    ) -> Result<u64, ReadError> {
-        let shared = &*self.inner.shared;
-        each_begun_since(shared, &shared.snapshot(), since, tell)
     }
 
     /// Shows the leaves from an index on, exactly as they stand in the log, oldest first, one at a time, until `see` breaks.
