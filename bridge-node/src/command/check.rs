@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use bridge_adapter::kit::{self, Battery, Verdict};
+use bridge_adapter::kit::{self, Format, Pace, Subject};
 use bridge_adapter::package::Package;
-use bridge_adapter::scenario::{self, Scenario, StepOutcome};
+use bridge_adapter::scenario::Scenario;
 use clap::Subcommand;
 
 use super::{Failure, open, say, scaffold};
@@ -72,21 +72,21 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
-    let (steps, cases) = runtime.block_on(async {
+    let subject = Subject::new(&read, scenario);
+    let report = runtime.block_on(async {
         open::ready(adapter.as_ref(), &written).await?;
-        let steps = scenario::run(adapter.as_ref(), &read, &scenario).await;
-        let cases = match Battery::of_scenario(&scenario) {
-            Some(battery) => kit::run(adapter.as_ref(), &battery).await,
-            None => Vec::new(),
-        };
+        let report = kit::examine(&adapter, &subject, &Pace::default()).await;
         adapter.drain().await;
-        Ok::<_, Failure>((steps, cases))
+        Ok::<_, Failure>(report)
     })?;
-    let broken = report(&steps, &cases);
-    if broken > 0 {
+    say(report.write(&read.name, Format::Text).trim_end());
+    let broken = report.broken();
+    if !broken.is_empty() {
         return Err(Failure::Failed(format!(
-            "{}: {broken} faults",
-            package.display()
+            "{}: {} checks fail: {}",
+            package.display(),
+            broken.len(),
+            broken.join(", ")
         )));
     }
     say(format_args!(
@@ -95,37 +95,6 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
         read.services.len()
     ));
     Ok(())
-}
-
-/// Prints each step and case; returns how many failed.
-fn report(steps: &[StepOutcome], cases: &[kit::Outcome]) -> usize {
-    let mut broken = 0;
-    for step in steps {
-        let good = step.differences.is_empty();
-        say(format_args!(
-            "{} step: {}",
-            if good { "ok  " } else { "FAIL" },
-            step.title
-        ));
-        for difference in &step.differences {
-            say(format_args!("       {difference}"));
-        }
-        broken += usize::from(!good);
-    }
-    for outcome in cases {
-        match &outcome.verdict {
-            Verdict::Held => say(format_args!("ok   kit: {:?}", outcome.case)),
-            Verdict::NotTried => say(format_args!(
-                "-    kit: {:?} (nothing to try it with)",
-                outcome.case
-            )),
-            Verdict::Broken(why) => {
-                say(format_args!("FAIL kit: {:?}: {why}", outcome.case));
-                broken += 1;
-            }
-        }
-    }
-    broken
 }
 
 pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {
