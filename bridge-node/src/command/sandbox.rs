@@ -55,7 +55,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     let mut world = World::create(
         &folder,
         &place::plans(&scenario)?,
-        None,
+        &scenario.groups,
         Clock::default().now_s(),
     )?;
     place::contracts(&world, &policies(options, &package)?)?;

@@ -75,7 +75,11 @@ pub(super) fn create(folder: &Path, now_s: u64) -> Result<World, Failure> {
         member: member.to_owned(),
         subsystems: vec![(subsystem.to_owned(), subsystem_name.to_owned())],
     });
-    let world = World::create(folder, &plans, Some((GROUP, AUTHORITY)), now_s)?;
+    let authority = AUTHORITY
+        .parse()
+        .map_err(|e| Failure::Failed(format!("group: {e}")))?;
+    let groups = [(GROUP.to_owned(), vec![authority])];
+    let world = World::create(folder, &plans, &groups, now_s)?;
     let [population, tax, executive] = three(&world)?;
     for agency in [population, tax, executive] {
         for (file, text) in CONTRACTS {

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, Order, Profile, write_secret_file};
-use bridge_core::identity::{CertificateName, NodeId};
+use bridge_core::identity::{CertificateName, NodeId, SubsystemId};
 
 use crate::command::{Failure, certs, keys};
 
@@ -66,11 +66,11 @@ const HOUR_S: u64 = 3600;
 // === impl World ===
 
 impl World {
-    /// Makes everything but the nodes' settings in an empty or new folder. `group` is one of the directory: code and members.
+    /// Makes everything but the nodes' settings in an empty or new folder. `groups` are the directory's: code and members.
     pub(in crate::command) fn create(
         folder: &Path,
         plans: &[Plan],
-        group: Option<(&str, &str)>,
+        groups: &[(String, Vec<SubsystemId>)],
         now_s: u64,
     ) -> Result<Self, Failure> {
         make_folder(folder)?;
@@ -100,7 +100,7 @@ impl World {
                 &mut reserved,
             )?);
         }
-        publish::publish(&folder, &agencies, group, now_s)?;
+        publish::publish(&folder, &agencies, groups, now_s)?;
         Ok(Self {
             folder,
             agencies,

@@ -6,7 +6,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Profile, Trust, read_key_file};
-use bridge_core::identity::MemberId;
+use bridge_core::identity::{MemberId, SubsystemId};
 use bridge_directory::{
     Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem, Witnessing,
 };
@@ -18,7 +18,7 @@ use crate::command::Failure;
 pub(super) fn publish(
     folder: &Path,
     agencies: &[Agency],
-    group: Option<(&str, &str)>,
+    groups: &[(String, Vec<SubsystemId>)],
     now_s: u64,
 ) -> Result<(), Failure> {
     let anchors = fs::read(folder.join("trust/anchors.pem"))
@@ -38,15 +38,12 @@ pub(super) fn publish(
         }
         directory.members.push(member);
     }
-    if let Some((code, member)) = group {
-        let member = member
-            .parse()
-            .map_err(|e| Failure::Failed(format!("group: {e}")))?;
-        directory.groups.push(Group {
-            code: code.to_owned(),
-            members: vec![member],
-        });
-    }
+    directory
+        .groups
+        .extend(groups.iter().map(|(code, members)| Group {
+            code: code.clone(),
+            members: members.clone(),
+        }));
     let text =
         serde_json::to_vec_pretty(&directory).map_err(|e| Failure::failed("directory", &e))?;
     write(&folder.join("directory/directory.json"), &text)?;
