@@ -11,6 +11,7 @@
 mod answers;
 mod basic;
 mod batches;
+mod caged;
 mod callers;
 mod clocks;
 mod copies;
@@ -40,6 +41,7 @@ mod probe;
 mod processes;
 mod receipts;
 mod registries;
+mod registries_written;
 mod replays;
 mod rights;
 mod stops;

@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// `adapter check` finds a package good, against a sample database that it makes.
 #[track_caller]
-fn checked(name: &str) {
+pub(crate) fn checked(name: &str) {
     let place = tempfile::tempdir().unwrap();
     let mut command = Command::new(program());
     command.args(["adapter", "check"]).arg(folder(name));

@@ -45,6 +45,10 @@ pub struct Trial {
 }
 
 const DAY_S: u64 = 86_400;
+/// Requests with documents are held against the OpenAPI text, which takes them in memory.
+const DOCUMENTS_BYTES: u64 = 5_000_000;
+/// Many callers at once are the point of some trials: a slow disk of the machine is not to turn them away.
+const PATIENCE_MS: u64 = 10_000;
 /// 1 January 1970 was a Thursday.
 const DAYS_TO_WEDNESDAY: u64 = 6;
 /// 10:00 in Bakı, in UTC.
@@ -102,10 +106,16 @@ fn services(
     provider: &SubsystemId,
     (queries, submissions): (&str, &str),
 ) -> String {
+    let mut operations = package.settings["operation"].as_array().unwrap().iter();
+    let submissions = if operations.any(|operation| operation.get("effect").is_some()) {
+        format!("submissions = \"{submissions}\"\n")
+    } else {
+        String::new()
+    };
     format!(
-        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{provider}\"\npublished = true\npackage = \"{}\"\n\
-         database = \"{queries}\"\nsubmissions = \"{submissions}\"\n",
-        package.folder.display(),
+        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{provider}\"\npublished = true\n\
+         package = \"{}\"\ndatabase = \"{queries}\"\n{submissions}",
+        package.folder.display()
     )
 }
 
@@ -155,6 +165,9 @@ impl Trial {
             let mut agency = Agency::create(root, &authority, &subsystem.to_string(), now_s);
             agency.plan(Plan {
                 more,
+                limits: format!(
+                    "body_memory_bytes = {DOCUMENTS_BYTES}\njournal_wait_milliseconds = {PATIENCE_MS}\n"
+                ),
                 ..Plan::default()
             });
             agency.set_clock(now_s);

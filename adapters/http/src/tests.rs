@@ -1,7 +1,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_adapter::kit::{self, Battery, Verdict};
+use bridge_adapter::kit::days::{self as kit, Battery, Verdict};
 use bridge_adapter::probe::{Probe, ProbeBody};
 use bridge_adapter::{
     Adapter, AdapterError, Answer, BodyError, Fault, Health, Limit, Package, ServiceDescription,

@@ -1,7 +1,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use bridge_adapter::kit::{self, Battery, Case, Verdict};
+use bridge_adapter::kit::days::{self as kit, Battery, Case, Verdict};
 use bridge_adapter::probe::{Probe, ProbeBody};
 use bridge_adapter::scenario::{self, Scenario};
 use bridge_adapter::{Adapter, AdapterError, Fault, Health, Limit, Package, body};

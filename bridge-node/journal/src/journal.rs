@@ -6,11 +6,13 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 
 use bridge_core::leaf::{Leaf, Side, UnixMillis};
+use bridge_core::quota::Begun;
 use bridge_signature::Signer;
 use bytes::Bytes;
 use tokio::sync::{Semaphore, oneshot};
 use uuid::Uuid;
 
+use crate::begins::each_begun_since;
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk, replace_file};
@@ -20,7 +22,7 @@ use crate::log_file::log_file;
 use crate::note::Checkpoint;
 use crate::proof::consistency;
 use crate::reader::SegmentReader;
-use crate::search::{each_from, each_since, search};
+use crate::search::{each_from, each_hit, each_since, search};
 use crate::shared::{COSIGNED, Shared};
 use crate::station::{Job, Message};
 
@@ -315,6 +317,16 @@ impl Journal {
         search(&self.inner.shared, &self.inner.shared.snapshot(), filter)
     }
 
+    /// As [`Journal::search`], one leaf after the other, so that memory does not grow with their number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::search`].
+    pub fn each_hit(&self, filter: &Filter, see: &mut dyn FnMut(Hit)) -> Result<(), ReadError> {
+        let shared = &self.inner.shared;
+        each_hit(shared, &shared.snapshot(), filter, see)
+    }
+
     /// Shows the records of an exchange, oldest first, with their evidence opened and checked.
     ///
     /// It reads files: call it where blocking is allowed.
@@ -340,6 +352,23 @@ impl Journal {
     ) -> Result<(), ReadError> {
         let shared = &*self.inner.shared;
         each_since(shared, &shared.snapshot(), since, see)
+    }
+
+    /// Tells of the allowed exchanges that began since the full hour of a time: what began, in which hour, how often.
+    /// Returns how many leaves had to be read for it: those of segments whose counts are lost.
+    ///
+    /// It reads files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written; some were told then.
+    pub fn each_begun_since(
+        &self,
+        since: UnixMillis,
+        tell: &mut dyn FnMut(&Begun<'_>, UnixMillis, u64),
+    ) -> Result<u64, ReadError> {
+        let shared = &*self.inner.shared;
+        each_begun_since(shared, &shared.snapshot(), since, tell)
     }
 
     /// Shows the leaves from an index on, exactly as they stand in the log, oldest first, one at a time, until `see` breaks.

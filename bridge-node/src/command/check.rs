@@ -5,28 +5,29 @@ use std::path::{Path, PathBuf};
 use bridge_adapter::kit::{self, Battery, Verdict};
 use bridge_adapter::package::Package;
 use bridge_adapter::scenario::{self, Scenario, StepOutcome};
-use bridge_adapter_sql::SqlAdapter;
 use clap::Subcommand;
 
-use super::{Failure, say};
+use super::{Failure, open, say, scaffold};
 use crate::clock::Clock;
 use crate::node::Parts;
-use crate::settings::Fault;
 
 /// Commands about registry packages.
 #[derive(Debug, Subcommand)]
 pub(super) enum AdapterCommand {
-    /// Check the manifest, the OpenAPI text and every statement of a registry package.
+    /// Check a registry package: its manifest, its OpenAPI text, its scenario and the conformance kit.
     #[command(
-        after_help = "Example:\n  bridge-node adapter check adapters/registries/population --database population.db"
+        after_help = "Examples:\n  bridge-node adapter check adapters/registries/population --database population.db\n  bridge-node adapter check adapters/registries/referrals"
     )]
     Check {
         /// Folder of the registry package.
         package: PathBuf,
-        /// The SQLite file.
+        /// The SQLite file, for a package of the kind `sql`.
         #[arg(long, value_name = "FILE")]
-        database: PathBuf,
+        database: Option<PathBuf>,
     },
+    /// Make a registry package with a program that works, its test, a scenario and a contract.
+    #[command(after_help = "Example:\n  bridge-node adapter new referrals --lang python")]
+    New(scaffold::Options),
 }
 
 /// Commands about contracts.
@@ -59,42 +60,28 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
 }
 
 pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
-    let AdapterCommand::Check { package, database } = command;
-    let faults = |list: Vec<bridge_adapter::Fault>| {
-        Failure::Settings(
-            list.into_iter()
-                .map(|f| Fault {
-                    place: f.place,
-                    what: f.problem,
-                    remedy: f.remedy,
-                })
-                .collect(),
-        )
+    let (package, database) = match command {
+        AdapterCommand::Check { package, database } => (package, database),
+        AdapterCommand::New(options) => return scaffold::run(&options),
     };
-    let read = Package::load(&package).map_err(faults)?;
-    let built = bridge_adapter_sql::sample::build_if_absent(&read, &database)
-        .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
-    if built {
-        say(format_args!(
-            "made {} from the package's sample",
-            database.display()
-        ));
-    }
-    let adapter = SqlAdapter::open(&read, &database, bridge_adapter_sql::SqlLimits::default())
-        .map_err(faults)?;
-    let scenario = Scenario::load(&read).map_err(faults)?;
+    let written = open::Written::keep();
+    let read = Package::load(&package).map_err(open::faults)?;
+    let adapter = open::open(&read, database.as_deref())?;
+    let scenario = Scenario::load(&read).map_err(open::faults)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
     let (steps, cases) = runtime.block_on(async {
-        let steps = scenario::run(&adapter, &read, &scenario).await;
+        open::ready(adapter.as_ref(), &written).await?;
+        let steps = scenario::run(adapter.as_ref(), &read, &scenario).await;
         let cases = match Battery::of_scenario(&scenario) {
-            Some(battery) => kit::run(&adapter, &battery).await,
+            Some(battery) => kit::run(adapter.as_ref(), &battery).await,
             None => Vec::new(),
         };
-        (steps, cases)
-    });
+        adapter.drain().await;
+        Ok::<_, Failure>((steps, cases))
+    })?;
     let broken = report(&steps, &cases);
     if broken > 0 {
         return Err(Failure::Failed(format!(

@@ -8,6 +8,8 @@ use bridge_adapter::Idempotency;
 use super::server::Postgres;
 use super::*;
 
+mod documents;
+
 /// A package served from one of the databases, with the roles that a real registry has.
 struct Registry {
     package: Package,
