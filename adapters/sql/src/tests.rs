@@ -13,9 +13,9 @@ mod both;
 mod faults;
 mod policy;
 mod postgres_own;
+mod postgres_tls;
 #[expect(
     unreachable_pub,
-    dead_code,
     reason = "the harness of the scenarios, of which not everything is needed here"
 )]
 #[path = "../../../tests/src/postgres.rs"]

@@ -24,7 +24,7 @@ enum Kept {
     Postgresql(String),
 }
 
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../registries")
         .join(name)
