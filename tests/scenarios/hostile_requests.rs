@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use bridge_core::envelope::Tag;
-use bridge_core::leaf::{Leaf, UnixMillis};
+use bridge_core::leaf::{Kind, Leaf, UnixMillis};
 use bridge_signature::Signer as _;
 use bridge_tests::answer::Answer;
 use bridge_tests::claims;
@@ -683,7 +683,10 @@ fn said(answer: Option<&Answer>) -> String {
 
 fn kept(leaves: &[Leaf]) -> String {
     let shown = leaves.iter().map(|leaf| {
-        let outcome = leaf.outcome.as_deref().unwrap_or("-");
+        // That of a request says only that its Idempotency-Key is remembered.
+        let outcome = leaf.outcome.as_deref();
+        let outcome = outcome.filter(|_| leaf.kind != Kind::RequestReceived);
+        let outcome = outcome.unwrap_or("-");
         format!("{} {outcome}", leaf.kind.as_str())
     });
     let shown: Vec<String> = shown.collect();

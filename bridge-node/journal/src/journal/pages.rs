@@ -1,4 +1,4 @@
-//! Leaves as they follow one another: a page of those that concern a member, all since a time, what began since then.
+//! Leaves as they follow one another: a page of those that concern a member, all since a time or that fit, what began.
 
 use bridge_core::leaf::{Leaf, UnixMillis};
 use bridge_core::quota::Begun;
@@ -6,9 +6,21 @@ use bridge_core::quota::Begun;
 use super::Journal;
 use crate::begins::each_begun_since;
 use crate::concerned::{Page, PageQuery, page};
+use crate::entry::{Filter, Hit};
 use crate::error::ReadError;
+use crate::search::each_hit;
 
 impl Journal {
+    /// As [`Journal::search`], one leaf after the other, so that memory does not grow with their number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::search`].
+    pub fn each_hit(&self, filter: &Filter, see: &mut dyn FnMut(Hit)) -> Result<(), ReadError> {
+        let shared = &self.inner.shared;
+        each_hit(shared, &shared.snapshot(), filter, see)
+    }
+
     /// Reads one page of the leaves that concern a member, with the hashes that prove them under a checkpoint.
     ///
     /// `None` if there is no checkpoint yet, or the page lies beyond it. It reads files: call it where blocking is allowed.
