@@ -14,7 +14,7 @@ use std::process::Command;
 use bridge_node::settings::{Limits, Settings};
 
 /// What each package of ours may depend on, besides strangers. A new package gets a line here.
-const WALL: [(&str, &[&str]); 12] = [
+const WALL: [(&str, &[&str]); 13] = [
     ("bridge-signature", &[]),
     ("bridge-core", &["bridge-signature"]),
     ("bridge-verify", &[]),
@@ -25,12 +25,14 @@ const WALL: [(&str, &[&str]); 12] = [
     ("bridge-adapter-sql", &["bridge-adapter", "bridge-core"]),
     ("bridge-adapter-http", &["bridge-adapter", "bridge-core"]),
     ("bridge-adapter-file", &["bridge-adapter"]),
+    ("bridge-adapter-process", &["bridge-adapter", "bridge-core"]),
     (
         "bridge-node",
         &[
             "bridge-adapter",
             "bridge-adapter-file",
             "bridge-adapter-http",
+            "bridge-adapter-process",
             "bridge-adapter-sql",
             "bridge-certs",
             "bridge-core",
@@ -46,6 +48,7 @@ const WALL: [(&str, &[&str]); 12] = [
             "bridge-adapter",
             "bridge-adapter-file",
             "bridge-adapter-http",
+            "bridge-adapter-process",
             "bridge-adapter-sql",
             "bridge-certs",
             "bridge-core",

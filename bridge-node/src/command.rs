@@ -19,9 +19,13 @@ mod forks;
 mod keys;
 mod maintenance;
 mod officer;
+mod open;
 mod probe;
 mod run;
+mod sandbox;
+mod scaffold;
 mod stop;
+mod trial;
 
 /// An inter-agency data-exchange node: mutual TLS, signed queries, contracts, a tamper-evident journal.
 #[derive(Debug, Parser)]
@@ -121,6 +125,11 @@ enum Command {
         after_help = "Examples:\n  bridge-node cage --probe\n  bridge-node cage --settings '{\"folder\": \"/mnt\", \"program_folder\": \"/srv/referrals\"}' -- /usr/bin/python3 main.py\n\nExit code: the program's; 78 if less is given than the settings demand."
     )]
     Cage(cage::Options),
+    /// Try a registry package: behind a real node, with agencies that ask, each exchange shown.
+    #[command(
+        after_help = "Examples:\n  bridge-node sandbox adapters/registries/population\n  bridge-node sandbox adapters/registries/population --once\n  bridge-node sandbox adapters/registries/population --policy policy/narrow.json --show-bodies"
+    )]
+    Sandbox(sandbox::Options),
     /// Check contract files and print their digests.
     Contract {
         #[command(subcommand)]
@@ -223,6 +232,7 @@ impl Cli {
             Command::Probe(options) => probe::run(&options),
             Command::Adapter { command } => check::adapter(command),
             Command::Cage(options) => cage::run(options),
+            Command::Sandbox(options) => sandbox::run(&options),
             Command::Contract { command } => check::contract(command),
             Command::Key { command } => keys::run(command),
         }

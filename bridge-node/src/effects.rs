@@ -45,14 +45,13 @@ struct Entry {
     /// When it was begun.
     since: UnixMillis,
     state: State,
-    /// Whether the registry keeps the rest.
-    stored: bool,
 }
 
 #[derive(Debug, Default)]
 struct Table {
     entries: HashMap<[u8; 16], Entry>,
-    /// Oldest first; an entry counts only while its key still names this exchange.
+    /// What has ended and stays, oldest first: so nothing that is given back grows it. An entry counts only while its key
+    /// still names this exchange.
     order: VecDeque<(UnixMillis, [u8; 16], Uuid)>,
     /// How many entries each client has.
     of_client: HashMap<SubsystemId, usize>,
@@ -161,7 +160,7 @@ impl Effects {
         self.len() == 0
     }
 
-    /// Remembers what an earlier run began.
+    /// Remembers what an earlier run began; newest first, so that what was begun anew after a release has the last word.
     fn remember(&self, marks: Marks, (exchange, client): (Uuid, SubsystemId), since: UnixMillis) {
         let entry = Entry {
             content: marks.content,
@@ -169,9 +168,12 @@ impl Effects {
             client,
             since,
             state: State::Unread,
-            stored: false,
         };
-        self.table().put(marks.key, entry);
+        let mut table = self.table();
+        if !table.entries.contains_key(&marks.key) {
+            table.order.push_front((since, marks.key, exchange));
+            table.insert(marks.key, entry);
+        }
     }
 
     /// Begins a request under a key, if that is allowed.
@@ -215,9 +217,8 @@ impl Effects {
             client: client.clone(),
             since: now,
             state: State::InFlight,
-            stored,
         };
-        table.put(marks.key, entry);
+        table.insert(marks.key, entry);
         Ok(Admission::Begin(Arc::new(Begun {
             effects: Arc::clone(self),
             marks,
@@ -253,12 +254,19 @@ impl Effects {
         let Some(entry) = table.entries.get_mut(&begun.marks.key).filter(own) else {
             return;
         };
-        match begun.stage.load(Ordering::Acquire) {
-            UNTOUCHED => table.remove(&begun.marks.key),
-            _ if entry.stored => table.remove(&begun.marks.key),
-            ANSWERED => entry.state = State::Answered,
-            _ => entry.state = State::Unknown,
+        let stage = begun.stage.load(Ordering::Acquire);
+        if stage == UNTOUCHED || begun.stored {
+            return table.remove(&begun.marks.key);
         }
+        entry.state = if stage == ANSWERED {
+            State::Answered
+        } else {
+            State::Unknown
+        };
+        let since = entry.since;
+        table
+            .order
+            .push_back((since, begun.marks.key, begun.exchange));
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -269,11 +277,9 @@ impl Effects {
 // === impl Table ===
 
 impl Table {
-    fn put(&mut self, key: [u8; 16], entry: Entry) {
-        self.remove(&key);
+    fn insert(&mut self, key: [u8; 16], entry: Entry) {
         let count = self.of_client.entry(entry.client.clone()).or_default();
         *count = count.saturating_add(1);
-        self.order.push_back((entry.since, key, entry.exchange));
         self.entries.insert(key, entry);
     }
 
@@ -289,17 +295,15 @@ impl Table {
         }
     }
 
-    /// Drops what is older than this. What is under way stays.
+    /// Drops what is older than this.
     fn forget(&mut self, oldest: UnixMillis) {
         while let Some((since, key, exchange)) = self.order.front().copied() {
+            if since >= oldest {
+                return;
+            }
             let named = self.entries.get(&key);
-            let own = named.filter(|entry| entry.exchange == exchange);
-            match own.map(|entry| entry.state) {
-                Some(State::InFlight) => return,
-                Some(_) if since >= oldest => return,
-                Some(_) => self.remove(&key),
-                // It was released, or begun anew.
-                None => {}
+            if named.is_some_and(|entry| entry.exchange == exchange) {
+                self.remove(&key);
             }
             self.order.pop_front();
         }

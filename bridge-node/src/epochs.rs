@@ -15,6 +15,7 @@ use std::sync::Arc;
 
 use bridge_certs::{KeyFileError, write_key_file};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
+use bridge_core::quota::Begun;
 use bridge_journal::{Disk as _, Filter, FolderDisk, Hit, Journal, Past, ReadError, Shown};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
@@ -246,6 +247,17 @@ impl History {
         Ok(hits)
     }
 
+    /// Shows the leaves that fit, newest first, whatever their number.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn each_hit(&self, filter: &Filter, see: &mut dyn FnMut(Hit)) -> Result<(), ReadError> {
+        self.journal.each_hit(filter, see)?;
+        let mut past = self.past.iter().rev();
+        past.try_for_each(|past| past.each_hit(filter, see))
+    }
+
     /// Shows the records of an exchange, oldest first, each with the name of its log.
     ///
     /// # Errors
@@ -277,6 +289,22 @@ impl History {
         }
         self.journal
             .each_leaf_since(since, &mut |_, leaf| see(leaf))
+    }
+
+    /// Tells of the allowed exchanges that began since the full hour of a time.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`]
+    pub fn each_begun_since(
+        &self,
+        since: UnixMillis,
+        tell: &mut dyn FnMut(&Begun<'_>, UnixMillis, u64),
+    ) -> Result<(), ReadError> {
+        for past in self.past.iter() {
+            past.each_begun_since(since, tell)?;
+        }
+        self.journal.each_begun_since(since, tell).map(drop)
     }
 
     /// Exchanges that began in the log before, and that neither it nor the current one has ended.

@@ -12,6 +12,7 @@ use bridge_adapter_http::{HttpAdapter, HttpConfig, Site, TlsConfig};
 use bridge_adapter_sql::SqlAdapter;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use http::Method;
+use tokio::task::JoinSet;
 
 use crate::settings::{Fault, HttpSite, Limits, Service, Source};
 
@@ -173,21 +174,32 @@ impl Registries {
 
     /// Ends what adapters keep running, when no call is under way any more.
     pub async fn drain(&self) {
+        let mut ending = JoinSet::new();
         for registry in self.services.values() {
-            registry.adapter.drain().await;
+            let adapter = Arc::clone(&registry.adapter);
+            ending.spawn(async move { adapter.drain().await });
         }
+        ending.join_all().await;
     }
 
     /// Services that cannot answer now, and those that can and yet need somebody. Asks each adapter.
     pub async fn troubles(&self) -> Troubles {
-        let mut troubles = Troubles::default();
+        // All at once: one that is slow to say so must not hold up what is told of the others.
+        let mut asking = JoinSet::new();
         for (id, registry) in &self.services {
-            match registry.adapter.health().await {
+            let (id, adapter) = (id.clone(), Arc::clone(&registry.adapter));
+            asking.spawn(async move { (id, adapter.health().await) });
+        }
+        let mut troubles = Troubles::default();
+        while let Some(Ok((id, health))) = asking.join_next().await {
+            match health {
                 Health::Ready => {}
-                Health::Alarmed { reason } => troubles.alarmed.push((id.clone(), reason)),
-                Health::NotReady { reason } => troubles.unready.push((id.clone(), reason)),
+                Health::Alarmed { reason } => troubles.alarmed.push((id, reason)),
+                Health::NotReady { reason } => troubles.unready.push((id, reason)),
             }
         }
+        troubles.alarmed.sort();
+        troubles.unready.sort();
         troubles
     }
 }

@@ -11,6 +11,8 @@
 mod audit;
 mod demo;
 mod documents;
+mod guide;
+mod integrator;
 mod keys;
 mod nodes;
 mod reconcile;

@@ -21,7 +21,7 @@ usage: bridge-fill LEAVES FOLDER [--side consumer|provider] [--without N] [--evi
 fills FOLDER/journal, or adds to it, with LEAVES leaves of one end of exchanges, two each, and prints what they cost; the other end of the
 same exchanges comes of --side. --without leaves one exchange out, counted from 0. Leaves have the fields of a
 real exchange, about 700 bytes, and with --evidence a sealed message of 2 KiB beside each answer; nothing is signed but
-checkpoints. --kill ends like a killed process. reopen says how long opening takes, and reading a day.";
+checkpoints. --kill ends like a killed process. reopen says how long opening takes, and what a start counts and reads.";
 
 /// What goes wrong here ends the program with one sentence; nothing reacts to its kind.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -34,6 +34,8 @@ const START_MS: u64 = 1_770_000_000_000;
 /// The provider's clock is ahead.
 const SKEW_MS: u64 = 1500;
 const DAY_MS: u64 = 86_400_000;
+/// How long a message is remembered.
+const TAIL_MS: u64 = 150_000;
 /// Length of a body, bytes.
 const BODY_BYTES: usize = 2048;
 
@@ -137,13 +139,16 @@ async fn reopen(folder: &Path) -> Result<(), Failure> {
     let opened = began.elapsed();
     // What a node does for its quotas and its memory of replays.
     let began = Instant::now();
-    let since = journal.head().newest.0.saturating_sub(DAY_MS);
+    let since = |ms: u64| UnixMillis(journal.head().newest.0.saturating_sub(ms));
+    let mut counted = 0;
+    let read = journal.each_begun_since(since(DAY_MS), &mut |_, _, many| counted += many)?;
     let mut seen = 0;
-    journal.each_leaf_since(UnixMillis(since), &mut |_, _| seen += 1)?;
+    journal.each_leaf_since(since(TAIL_MS), &mut |_, _| seen += 1)?;
     say(format_args!(
-        "{} leaves opened in {} ms; {seen} of the last day read in {} ms",
+        "{} leaves opened in {} ms; {counted} exchanges of the last day counted and {} leaves read in {} ms",
         journal.head().size,
         opened.as_millis(),
+        read + seen,
         began.elapsed().as_millis()
     ));
     journal.close().await?;

@@ -145,7 +145,7 @@ async fn parallel_requests_under_one_key_are_carried_out_once() {
     let held = Reaction::Held(Arc::clone(&gate), "booked".into());
     world.registry.always(held);
     let asks = (0..64).map(|_| pay(&world.consumer, "k1", "{\"sum\":5}").send());
-    let all = futures(asks);
+    let all = at_once(asks);
     let opening = async {
         wait_until("the registry was asked", async || {
             number_of(&world.registry) == 1
@@ -167,7 +167,7 @@ async fn parallel_requests_under_one_key_are_carried_out_once() {
         }
     }
     assert!(answers.iter().any(|answer| answer.status == 200));
-    let after = futures((0..64).map(|_| pay(&world.consumer, "k1", "{\"sum\":5}").send())).await;
+    let after = at_once((0..64).map(|_| pay(&world.consumer, "k1", "{\"sum\":5}").send())).await;
     for answer in after {
         assert_eq!(answer.answered(200).body, "booked");
     }
@@ -175,7 +175,7 @@ async fn parallel_requests_under_one_key_are_carried_out_once() {
 }
 
 /// Waits for all of them at once.
-async fn futures<T>(asks: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
+pub(super) async fn at_once<T>(asks: impl Iterator<Item = impl Future<Output = T>>) -> Vec<T> {
     let mut asks: Vec<_> = asks.map(|ask| (Box::pin(ask), None)).collect();
     std::future::poll_fn(|cx| {
         for (ask, done) in asks.iter_mut().filter(|(_, done)| done.is_none()) {
@@ -416,7 +416,7 @@ async fn a_registry_that_keeps_keys_is_asked_again_and_books_once() {
         .await;
     let booked = book(&registry);
     let ask = |key: &'static str| pay_at(&world.consumer, STORED_PATH, key, "{\"sum\":5}").send();
-    let answers = futures((0..64).map(|_| ask("k1"))).await;
+    let answers = at_once((0..64).map(|_| ask("k1"))).await;
     for answer in &answers {
         match answer.status {
             201 => assert_eq!(answer.json()["receipt"], 1),

@@ -4,15 +4,20 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
+use bridge_adapter::Package;
+use bridge_adapter_sql::sample;
 use bridge_tests::agency::Agency;
 use bridge_tests::answer::Answer;
 use bridge_tests::claims;
+use bridge_tests::package::folder as package_folder;
 use bridge_tests::process::{Process, reserve_ports};
 use bridge_tests::registry::{Reaction, Registry, Seen};
 use bridge_tests::wait::{now_s, wait_until};
-use bridge_tests::world::{PROVIDER, World, usual};
+use bridge_tests::world::{PROVIDER, Setup, World, usual};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
-use serde_json::json;
+use serde_json::{Value, json};
+
+use super::effects::at_once;
 
 const UNKNOWN: &str = "server.serverproxy.outcome_unknown";
 const IN_FLIGHT: &str = "server.serverproxy.idempotency_key_in_flight";
@@ -76,16 +81,17 @@ const MOMENTS: [(&str, Moment); 10] = [
     ),
 ];
 
-/// Which endpoint is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// Its registry keeps keys and answers.
-    Stored,
-    /// Its registry books whatever comes.
-    Unknown,
+/// A registry that can stand still.
+trait Standing {
+    /// The next payment stands still at this moment.
+    fn arm(&self, moment: Moment);
+    /// Whether it does.
+    fn is_reached(&self) -> bool;
+    /// It goes on.
+    fn let_go(&self);
 }
 
-/// A registry with an account.
+/// A registry with an account, behind HTTP.
 struct Bank {
     database: PathBuf,
     registry: Registry,
@@ -95,12 +101,12 @@ struct Bank {
 
 #[derive(Default)]
 struct Stop {
-    state: Mutex<Standing>,
+    state: Mutex<Still>,
     changed: Condvar,
 }
 
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct Standing {
+struct Still {
     armed: Option<Moment>,
     reached: bool,
 }
@@ -169,7 +175,7 @@ fn book(database: &Path, stop: &Stop, seen: &Seen) -> Reaction {
             return booked(answer);
         }
     }
-    let body: serde_json::Value = serde_json::from_str(&content).unwrap();
+    let body: Value = serde_json::from_str(&content).unwrap();
     let payment = body["payment"].as_str().unwrap();
     transaction
         .execute("INSERT INTO booking (payment) VALUES (?1)", [payment])
@@ -214,18 +220,53 @@ impl Stop {
             .wait_timeout_while(state, bound, |state| state.reached);
         assert!(!waited.unwrap().1.timed_out(), "nobody let it go");
     }
+}
 
+impl Standing for Bank {
     fn arm(&self, moment: Moment) {
-        self.state.lock().unwrap().armed = Some(moment);
+        self.stop.state.lock().unwrap().armed = Some(moment);
     }
 
     fn is_reached(&self) -> bool {
-        self.state.lock().unwrap().reached
+        self.stop.state.lock().unwrap().reached
     }
 
     fn let_go(&self) {
-        self.state.lock().unwrap().reached = false;
-        self.changed.notify_all();
+        self.stop.state.lock().unwrap().reached = false;
+        self.stop.changed.notify_all();
+    }
+}
+
+/// The database of a registry package. Who reads it keeps a writer from committing.
+struct Database {
+    path: PathBuf,
+    reader: Mutex<Option<Connection>>,
+}
+
+impl Standing for Database {
+    fn arm(&self, moment: Moment) {
+        assert_eq!(moment, Moment::InTransaction);
+        let connection = Connection::open(&self.path).unwrap();
+        connection
+            .execute_batch("BEGIN; SELECT last_receipt FROM book;")
+            .unwrap();
+        *self.reader.lock().unwrap() = Some(connection);
+    }
+
+    fn is_reached(&self) -> bool {
+        // SQLite writes it with the first change of a transaction, and removes it with the commit.
+        self.path.with_extension("db-journal").exists()
+    }
+
+    fn let_go(&self) {
+        *self.reader.lock().unwrap() = None;
+    }
+}
+
+impl Database {
+    fn ask(&self, sql: &str) -> i64 {
+        let connection = Connection::open(&self.path).unwrap();
+        connection.query_row(sql, (), |row| row.get(0)).unwrap()
     }
 }
 
@@ -248,30 +289,30 @@ fn agency(world: &World, end: End) -> &Agency {
 }
 
 impl Moment {
-    fn arm(self, world: &World, bank: &Bank) {
+    fn arm(self, world: &World, registry: &impl Standing) {
         match self {
             Self::Journal(end, when) => {
                 let data = agency(world, end).folder.join("data");
                 fs::write(data.join("arm.new"), when).unwrap();
                 fs::rename(data.join("arm.new"), data.join("arm")).unwrap();
             }
-            Self::InTransaction | Self::Committed => bank.stop.arm(self),
+            Self::InTransaction | Self::Committed => registry.arm(self),
         }
     }
 
-    fn is_reached(self, world: &World, bank: &Bank) -> bool {
+    fn is_reached(self, world: &World, registry: &impl Standing) -> bool {
         match self {
             Self::Journal(end, _) => agency(world, end).folder.join("data/held").exists(),
-            Self::InTransaction | Self::Committed => bank.stop.is_reached(),
+            Self::InTransaction | Self::Committed => registry.is_reached(),
         }
     }
 
-    fn let_go(self, world: &World, bank: &Bank) {
+    fn let_go(self, world: &World, registry: &impl Standing) {
         match self {
             Self::Journal(end, _) => {
                 fs::remove_file(agency(world, end).folder.join("data/held")).unwrap();
             }
-            Self::InTransaction | Self::Committed => bank.stop.let_go(),
+            Self::InTransaction | Self::Committed => registry.let_go(),
         }
     }
 
@@ -287,18 +328,14 @@ impl Moment {
 }
 
 /// Asks once.
-async fn pay(world: &World, kind: Kind, payment: &str) -> Option<Answer> {
-    let path = match kind {
-        Kind::Stored => "/r1/AZ/GOV/1001/POPULATION/stored",
-        Kind::Unknown => "/r1/AZ/GOV/1001/POPULATION/unknown",
-    };
-    let body = json!({ "payment": payment, "qepik": QEPIK }).to_string();
+async fn pay(world: &World, payment: &Payment) -> Option<Answer> {
+    let path = format!("/r1/AZ/GOV/1001/POPULATION/{}", payment.service);
     let ask = world
         .consumer
-        .ask("POST", path)
-        .field("idempotency-key", payment)
+        .ask("POST", &path)
+        .field("idempotency-key", &payment.key)
         .field("content-type", "application/json")
-        .body(body);
+        .body(payment.body.to_string());
     ask.try_send().await.ok()
 }
 
@@ -322,34 +359,32 @@ fn is_honest(answer: &Answer) {
 }
 
 /// Kills a node at a moment of a payment, starts it again, and repeats the payment until its outcome is known.
-async fn strike(world: &World, bank: &Bank, nodes: &mut Nodes, case: &Case) -> Answer {
-    let Case {
-        moment,
-        struck,
-        kind,
-        payment,
-        ..
-    } = case;
-    moment.arm(world, bank);
+async fn strike(
+    world: &World,
+    registry: &impl Standing,
+    nodes: &mut Nodes,
+    (moment, struck): (Moment, End),
+    payment: &Payment,
+) -> Answer {
+    let name = &payment.key;
+    moment.arm(world, registry);
     let killing = async {
-        wait_until(payment, async || moment.is_reached(world, bank)).await;
+        wait_until(name, async || moment.is_reached(world, registry)).await;
         let node = match struck {
             End::Consumer => &mut nodes.consumer,
             End::Provider => &mut nodes.provider,
         };
         node.kill();
-        moment.let_go(world, bank);
-        *node = start(agency(world, *struck)).await;
+        moment.let_go(world, registry);
+        *node = start(agency(world, struck)).await;
     };
-    let (first, ()) = tokio::join!(pay(world, *kind, payment), killing);
-    if let Some(first) = &first
-        && first.status != 201
-    {
+    let (first, ()) = tokio::join!(pay(world, payment), killing);
+    if let Some(first) = first.as_ref().filter(|first| first.status != 201) {
         is_honest(first);
     }
     let mut known = None;
     wait_until("the outcome is known", async || {
-        let answer = pay(world, *kind, payment).await.unwrap();
+        let answer = pay(world, payment).await.unwrap();
         if is_known(&answer) {
             known = Some(answer);
         } else {
@@ -360,87 +395,58 @@ async fn strike(world: &World, bank: &Bank, nodes: &mut Nodes, case: &Case) -> A
     .await;
     let known = known.unwrap();
     if let Some(first) = first.filter(|first| first.status == 201) {
-        assert_eq!(known.body, first.body, "{payment}: one payment, one answer");
+        assert_eq!(known.body, first.body, "{name}: one payment, one answer");
+    }
+    // What is known stays so.
+    let again = pay(world, payment).await.unwrap();
+    assert_eq!(again.status, known.status, "{name}");
+    if known.status == 201 {
+        assert_eq!(again.body, known.body, "{name}");
     }
     known
 }
 
-struct Case {
-    moment: Moment,
-    struck: End,
-    kind: Kind,
-    payment: String,
+/// One thing that is to be done.
+struct Payment {
+    service: &'static str,
+    key: String,
+    body: Value,
 }
 
-fn cases() -> Vec<Case> {
-    let mut cases = Vec::new();
-    for (name, moment) in MOMENTS {
-        for struck in [End::Consumer, End::Provider] {
-            for kind in [Kind::Stored, Kind::Unknown] {
-                cases.push(Case {
-                    moment,
-                    struck,
-                    kind,
-                    payment: format!("{kind:?}, {struck:?} killed when {name}"),
-                });
-            }
-        }
-    }
-    cases
+/// Every moment with either node.
+fn kills(moments: &[(&'static str, Moment); 10]) -> Vec<(String, Moment, End)> {
+    let both = moments.iter().flat_map(|&(name, moment)| {
+        let kill = move |end: End| (format!("{end:?} killed when {name}"), moment, end);
+        [End::Consumer, End::Provider].map(kill)
+    });
+    both.collect()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn c5_a_payment_is_booked_once_whichever_node_is_killed_at_any_of_ten_moments() {
-    let folder = tempfile::tempdir().unwrap();
-    let bank = Bank::open(folder.path().join("bank.db")).await;
-    let mut setup = World::with();
-    for (code, effect) in [("stored", "stored"), ("unknown", "unknown")] {
-        let contract = usual().with("id", code.into()).with("service", code.into());
-        setup = setup.contract(contract).provider_settings(&format!(
-            "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"{code}\"\neffect = \"{effect}\"\n\
-             base_url = \"http://{}/{code}\"\n",
-            bank.registry.address
-        ));
+/// A world whose nodes run as processes.
+async fn processes(mut setup: Setup, services: &[&'static str]) -> (World, Nodes) {
+    for code in services {
+        let id = Value::from(*code);
+        setup = setup.contract(usual().with("id", id.clone()).with("service", id));
     }
-    let mut world = setup.make().await;
+    let mut world = setup
+        .limit("journal_wait_milliseconds = 10000")
+        .make()
+        .await;
     for agency in [&mut world.provider, &mut world.consumer] {
         agency.ports = reserve_ports();
         agency.entry.nodes[0].address = agency.ports.peer.to_string();
         agency.write_settings();
     }
     world.publish(now_s());
-    let mut nodes = Nodes {
+    let nodes = Nodes {
         provider: start(&world.provider).await,
         consumer: start(&world.consumer).await,
     };
-    let cases = cases();
-    for case in &cases {
-        let Case {
-            moment,
-            struck,
-            kind,
-            payment,
-        } = case;
-        let known = strike(&world, &bank, &mut nodes, case).await;
-        let booked = bank.booked(payment);
-        assert!(booked <= 1, "{payment}: booked {booked} times");
-        let is_lost = *kind == Kind::Unknown && *struck == End::Provider && moment.is_lost();
-        if is_lost {
-            known.refused(409, UNKNOWN);
-        } else {
-            assert_eq!(booked, 1, "{payment}");
-            assert_eq!(known.answered(201).json()["payment"], **payment);
-        }
-        // What is known stays so.
-        let again = pay(&world, *kind, payment).await.unwrap();
-        assert_eq!(again.status, known.status, "{payment}");
-        assert_eq!(bank.booked(payment), booked, "{payment}");
-    }
-    let booked: i64 = cases.iter().map(|case| bank.booked(&case.payment)).sum();
-    assert_eq!(bank.balance(), BALANCE - booked * QEPIK);
-    // 40 payments; where the provider's node died before it asked the registry, and the registry keeps no keys, none was
-    // booked and none is said to be.
-    assert_eq!((cases.len(), booked), (40, 39));
+    (world, nodes)
+}
+
+/// Both nodes end in order, and both journals are whole.
+async fn end(world: &World, mut nodes: Nodes) {
     for node in [&mut nodes.provider, &mut nodes.consumer] {
         node.terminate();
         assert_eq!(node.ended().await.code(), Some(0));
@@ -448,4 +454,124 @@ async fn c5_a_payment_is_booked_once_whichever_node_is_killed_at_any_of_ten_mome
     for agency in [&world.provider, &world.consumer] {
         claims::verifies(agency);
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn c5_a_payment_is_booked_once_whichever_node_is_killed_at_any_of_ten_moments() {
+    let folder = tempfile::tempdir().unwrap();
+    let bank = Bank::open(folder.path().join("bank.db")).await;
+    let mut setup = World::with();
+    for effect in ["stored", "unknown"] {
+        setup = setup.provider_settings(&format!(
+            "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"{effect}\"\neffect = \"{effect}\"\n\
+             base_url = \"http://{}/{effect}\"\n",
+            bank.registry.address
+        ));
+    }
+    let (world, mut nodes) = processes(setup, &["stored", "unknown"]).await;
+    let (mut payments, mut all) = (0, 0);
+    for (name, moment, struck) in kills(&MOMENTS) {
+        for service in ["stored", "unknown"] {
+            let key = format!("{service}, {name}");
+            let payment = Payment {
+                service,
+                body: json!({ "payment": key, "qepik": QEPIK }),
+                key,
+            };
+            let known = strike(&world, &bank, &mut nodes, (moment, struck), &payment).await;
+            let booked = bank.booked(&payment.key);
+            if service == "unknown" && struck == End::Provider && moment.is_lost() {
+                known.refused(409, UNKNOWN);
+                assert!(booked <= 1, "{}: booked {booked} times", payment.key);
+            } else {
+                assert_eq!(booked, 1, "{}", payment.key);
+                assert_eq!(known.answered(201).json()["payment"], *payment.key);
+            }
+            (payments, all) = (payments + 1, all + booked);
+        }
+    }
+    assert_eq!(bank.balance(), BALANCE - all * QEPIK);
+    // Where the provider's node died before it asked the registry, and the registry keeps no keys, nothing was booked and
+    // nothing is said to be.
+    assert_eq!((payments, all), (40, 39));
+    end(&world, nodes).await;
+}
+
+/// The ten moments over a database: that of the answer behind HTTP is one with that of its leaf.
+fn moments_of_a_database() -> [(&'static str, Moment); 10] {
+    MOMENTS.map(|(name, moment)| match moment {
+        Moment::Committed => (
+            "the answer is written and not durable",
+            Moment::Journal(End::Provider, "response-signed written"),
+        ),
+        Moment::Journal(..) | Moment::InTransaction => (name, moment),
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn c5_the_payments_package_books_once_whichever_node_is_killed_at_any_of_ten_moments() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = Package::load(&package_folder("payments")).unwrap();
+    let database = Database {
+        path: folder.path().join("registry.db"),
+        reader: Mutex::default(),
+    };
+    sample::build(&package, &database.path).unwrap();
+    let path = database.path.display();
+    let settings = format!(
+        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{PROVIDER}\"\npackage = \"{}\"\ndatabase = \"{path}\"\n\
+         submissions = \"{path}\"\n",
+        package.folder.display()
+    );
+    let setup = World::with().provider_settings(&settings);
+    let (world, mut nodes) = processes(setup, &["charge-create", "charge-pay"]).await;
+    let book = "SELECT last_receipt FROM book";
+    let collected = "SELECT sum(collected_qepik) FROM creditor";
+    let before = (database.ask(book), database.ask(collected));
+    let charges = kills(&moments_of_a_database()).into_iter().chain([(
+        "nobody killed".to_owned(),
+        Moment::Committed,
+        End::Consumer,
+    )]);
+    let mut last = None;
+    for (number, (name, moment, struck)) in (1..).zip(charges) {
+        let charge = format!("R-KILL-{number}");
+        let create = Payment {
+            service: "charge-create",
+            key: format!("create, {name}"),
+            body: json!({ "charge": charge, "kind": "duty", "payer": { "fin": "5ABCDE7" },
+                "amount_qepik": QEPIK, "purpose": "Arayış üçün rüsum" }),
+        };
+        pay(&world, &create).await.unwrap().answered(201);
+        let payment = Payment {
+            service: "charge-pay",
+            key: format!("pay, {name}"),
+            body: json!({ "charge": charge, "amount_qepik": QEPIK }),
+        };
+        if number > 20 {
+            last = Some(payment);
+            break;
+        }
+        let known = strike(&world, &database, &mut nodes, (moment, struck), &payment).await;
+        // One after the other, without a gap.
+        let receipt = known.answered(201).json()["receipt"].as_i64().unwrap();
+        assert_eq!(receipt, before.0 + number, "{}", payment.key);
+    }
+    // The last one is paid by 64 at once under one key.
+    let last = last.unwrap();
+    let answers = at_once((0..64).map(|_| pay(&world, &last))).await;
+    let paid: Vec<Answer> = answers.into_iter().flatten().collect();
+    assert_eq!(paid.len(), 64);
+    for answer in &paid {
+        match answer.status {
+            201 => assert_eq!(answer.json()["receipt"], before.0 + 21),
+            _ => drop(answer.refused(409, IN_FLIGHT)),
+        }
+    }
+    assert!(paid.iter().any(|answer| answer.status == 201));
+    let after = (database.ask(book), database.ask(collected));
+    assert_eq!(after, (before.0 + 21, before.1 + 21 * QEPIK));
+    let rows = "SELECT count(*) FROM payment WHERE charge LIKE 'R-KILL-%'";
+    assert_eq!(database.ask(rows), 21);
+    end(&world, nodes).await;
 }

@@ -1,13 +1,18 @@
 //! Registry packages over two nodes: each scenario played by real clients, both journals verified.
 
+use std::collections::BTreeSet;
 use std::process::Command;
+use std::task::Poll;
 
-use bridge_tests::package::{folder, run_package};
+use bridge_tests::answer::Answer;
+use bridge_tests::package::{DATABASE_NAME, Trial, folder, postgres_database, run_package};
+use bridge_tests::postgres::Postgres;
 use bridge_tests::process::program;
+use serde_json::json;
 
 /// `adapter check` finds a package good, against a sample database that it makes.
 #[track_caller]
-fn checked(name: &str) {
+pub(crate) fn checked(name: &str) {
     let place = tempfile::tempdir().unwrap();
     let mut command = Command::new(program());
     command.args(["adapter", "check"]).arg(folder(name));
@@ -24,6 +29,99 @@ fn checked(name: &str) {
 async fn population_answers_over_two_nodes() {
     checked("population");
     run_package("population").await;
+}
+
+#[tokio::test]
+async fn population_answers_the_same_from_postgresql_over_two_nodes() {
+    let trial = Trial::start_with("population", postgres_database).await;
+    trial.play().await;
+    trial.verify();
+}
+
+#[tokio::test]
+async fn payments_are_created_booked_once_and_read_over_two_nodes() {
+    checked("payments");
+    let trial = run_package("payments").await;
+    let booked = "SELECT count(*) FROM payment WHERE charge = 'V-SCENARIO-1'";
+    let booked: i64 = trial
+        .database()
+        .query_row(booked, (), |row| row.get(0))
+        .unwrap();
+    assert_eq!(booked, 1);
+}
+
+/// 64 callers pay one charge, each with its own key, and one caller pays another charge 64 times with one key.
+#[tokio::test(flavor = "multi_thread")]
+async fn parallel_payments_over_two_nodes_are_booked_once_in_postgresql() {
+    let trial = Trial::start_with("payments", postgres_database).await;
+    trial.play().await;
+    let bank = trial.consumer("AZ/COM/4001/CUSTOMERS");
+    let target = trial.path("charge-pay", "");
+    let pay = |charge: &str, amount: i64, key: String| {
+        bank.ask("POST", &target)
+            .field("content-type", "application/json")
+            .field("bridge-purpose", "payment")
+            .field("bridge-legal-basis", "payments-law-10")
+            .field("idempotency-key", &key)
+            .body(json!({ "charge": charge, "amount_qepik": amount }).to_string())
+            .send()
+    };
+    let each: Vec<_> = (0..64)
+        .map(|n| pay("R-2026-000003", 3000, format!("each-{n}")))
+        .collect();
+    let (mut paid, mut refused) = (0, 0);
+    for answer in all(each).await {
+        match answer.status {
+            201 => paid += 1,
+            409 if answer.json()["error"] == "already-paid" => refused += 1,
+            _ => panic!("{answer:?}"),
+        }
+    }
+    assert_eq!((paid, refused), (1, 63));
+
+    let one: Vec<_> = (0..64)
+        .map(|_| pay("R-2026-000006", 7500, "one".to_owned()))
+        .collect();
+    let mut receipts = BTreeSet::new();
+    for answer in all(one).await {
+        // Who comes while the first one is at work may be told so, and asks again.
+        if answer.status == 201 {
+            receipts.insert(answer.json()["receipt"].to_string());
+        } else {
+            answer.refused(409, "server.serverproxy.idempotency_key_in_flight");
+        }
+    }
+    assert_eq!(receipts.len(), 1);
+    let again = pay("R-2026-000006", 7500, "one".to_owned()).await;
+    assert!(receipts.contains(&again.answered(201).json()["receipt"].to_string()));
+
+    let name = std::fs::read_to_string(trial.folder().join(DATABASE_NAME)).unwrap();
+    let booked = "SELECT count(*) FROM payment WHERE charge IN ('R-2026-000003', 'R-2026-000006')";
+    assert_eq!(Postgres::shared().run(&name, booked), "2");
+    let balanced = "SELECT (SELECT sum(collected_qepik) FROM creditor) = (SELECT sum(amount_qepik) FROM payment)";
+    assert_eq!(Postgres::shared().run(&name, balanced), "t");
+    trial.verify();
+}
+
+async fn all(asked: Vec<impl Future<Output = Answer>>) -> Vec<Answer> {
+    let mut waiting: Vec<_> = asked.into_iter().map(Box::pin).collect();
+    let mut answers = Vec::new();
+    std::future::poll_fn(|context| {
+        waiting.retain_mut(|asked| match asked.as_mut().poll(context) {
+            Poll::Ready(answer) => {
+                answers.push(answer);
+                false
+            }
+            Poll::Pending => true,
+        });
+        if waiting.is_empty() {
+            Poll::Ready(())
+        } else {
+            Poll::Pending
+        }
+    })
+    .await;
+    answers
 }
 
 #[tokio::test]

@@ -35,5 +35,6 @@ pub mod relay;
 pub mod terms;
 pub mod time_authority;
 pub mod token;
+pub mod university;
 pub mod wait;
 pub mod world;

@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use bridge_adapter::Package;
 use bridge_adapter::scenario::{Expected, Scenario, Step};
-use bridge_adapter_sql::sample;
+use bridge_adapter_sql::{Address, Database, sample};
 use bridge_certs::Authority;
 use bridge_core::identity::SubsystemId;
 use bridge_directory::{Directory, Group, Publisher};
@@ -24,6 +24,7 @@ use crate::agency::{Agency, Plan};
 use crate::answer::Answer;
 use crate::ask::Ask;
 use crate::claims;
+use crate::postgres::{OWNER, Postgres};
 use crate::process::program;
 use crate::wait::now_s;
 
@@ -44,6 +45,10 @@ pub struct Trial {
 }
 
 const DAY_S: u64 = 86_400;
+/// Requests with documents are held against the OpenAPI text, which takes them in memory.
+const DOCUMENTS_BYTES: u64 = 5_000_000;
+/// Many callers at once are the point of some trials: a slow disk of the machine is not to turn them away.
+const PATIENCE_MS: u64 = 10_000;
 /// 1 January 1970 was a Thursday.
 const DAYS_TO_WEDNESDAY: u64 = 6;
 /// 10:00 in Bakı, in UTC.
@@ -68,10 +73,49 @@ pub fn folder(name: &str) -> PathBuf {
 pub fn sample_database(package: &Package, provider: &SubsystemId, folder: &Path) -> String {
     let database = folder.join("registry.db");
     sample::build(package, &database).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    let database = database.display().to_string();
+    services(package, provider, (&database, &database))
+}
+
+/// Settings of a `sql` package in a new database of the shared PostgreSQL server: one role asks, another one changes.
+pub fn postgres_database(package: &Package, provider: &SubsystemId, folder: &Path) -> String {
+    let server = Postgres::shared();
+    let name = server.database();
+    let owner = server.url(OWNER, &name);
+    let owner = Address::parse(&owner, None, None).unwrap_or_else(|fault| panic!("{fault}"));
+    let database = Database::Postgresql(Box::new(owner));
+    sample::build(package, database).unwrap_or_else(|error| panic!("{error}: {error:?}"));
+    for role in ["reader", "writer"] {
+        server.role(role);
+    }
+    server.run(
+        &name,
+        "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
+         GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer;",
+    );
+    fs::write(folder.join(DATABASE_NAME), &name).unwrap();
+    let (reader, writer) = (server.url("reader", &name), server.url("writer", &name));
+    services(package, provider, (&reader, &writer))
+}
+
+/// Where [`postgres_database`] notes the database's name in the trial's folder.
+pub const DATABASE_NAME: &str = "postgres-database";
+
+fn services(
+    package: &Package,
+    provider: &SubsystemId,
+    (queries, submissions): (&str, &str),
+) -> String {
+    let mut operations = package.settings["operation"].as_array().unwrap().iter();
+    let submissions = if operations.any(|operation| operation.get("effect").is_some()) {
+        format!("submissions = \"{submissions}\"\n")
+    } else {
+        String::new()
+    };
     format!(
-        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{provider}\"\npublished = true\npackage = \"{}\"\ndatabase = \"{}\"\n",
-        package.folder.display(),
-        database.display()
+        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{provider}\"\npublished = true\n\
+         package = \"{}\"\ndatabase = \"{queries}\"\n{submissions}",
+        package.folder.display()
     )
 }
 
@@ -121,6 +165,9 @@ impl Trial {
             let mut agency = Agency::create(root, &authority, &subsystem.to_string(), now_s);
             agency.plan(Plan {
                 more,
+                limits: format!(
+                    "body_memory_bytes = {DOCUMENTS_BYTES}\njournal_wait_milliseconds = {PATIENCE_MS}\n"
+                ),
                 ..Plan::default()
             });
             agency.set_clock(now_s);

@@ -27,7 +27,7 @@ while read -r order; do
     start) ctl -o "$options" start; echo ready ;;
   esac
 done
-ctl -m immediate stop
+ctl -m immediate stop 2>/dev/null
 rm -rf "$D"
 "#;
 

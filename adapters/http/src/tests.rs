@@ -509,3 +509,55 @@ fn a_package_gives_the_settings_or_all_faults() {
     let lines: Vec<Option<u64>> = faults.iter().map(|fault| fault.line).collect();
     assert_eq!(lines, [Some(9), None, Some(11), Some(8)]);
 }
+
+#[test]
+fn what_belongs_to_a_site_is_refused_in_a_package_and_taken_from_the_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let openapi = serde_json::json!({ "openapi": "3.1.0", "info": { "title": "t", "version": "1" },
+        "paths": { "/person": { "get": { "responses": { "200": { "description": "ok" } } } } } });
+    std::fs::write(path("openapi.json"), openapi.to_string()).unwrap();
+    let head = "version = 1\nname = \"p\"\ntitle = \"P\"\nadapter = \"http\"\n\
+        [[service]]\ncode = \"person\"\ntitle = \"Şəxs\"\n[http]\ntimeout_ms = 100\nattempts = 2\n";
+    let package = |more: &str| {
+        std::fs::write(path("manifest.toml"), format!("{head}{more}")).unwrap();
+        Package::load(folder.path()).unwrap()
+    };
+    let secrets = "client_certificate = \"a\"\nclient_key = \"b\"\n[http.oauth]\ntoken_url = \"https://a/\"\n\
+        client_id = \"c\"\nclient_secret_file = \"d\"\n";
+    let faults = HttpConfig::from_package(&package(secrets), None).unwrap_err();
+    let refused: Vec<Option<u64>> = faults
+        .iter()
+        .filter(|fault| fault.code == "own-file-in-package")
+        .map(|fault| fault.line)
+        .collect();
+    assert_eq!(refused, [Some(11), Some(12), Some(16)]);
+    let table = "base_url = \"https://registry.internal/\"\nca_certificates = \"ca.pem\"\ntimeout_ms = 900\n\
+        client_certificate = \"a.pem\"\nclient_key = \"a.key\"\n[oauth]\ntoken_url = \"https://login.internal/t\"\n\
+        client_id = \"c\"\nauthentication = \"tls\"\n"
+        .parse()
+        .unwrap();
+    std::fs::write(path("ca.pem"), authority::Authority::new().pem()).unwrap();
+    let site = Site {
+        table: &table,
+        folder: folder.path(),
+    };
+    let config = HttpConfig::from_package(&package(""), Some(&site)).unwrap();
+    assert_eq!(config.timeout, Duration::from_millis(900), "the site wins");
+    assert_eq!(config.retry.attempts, 2, "the package's own stays");
+    let client = config.tls.client.clone().unwrap();
+    assert_eq!(client.key, path("a.key"));
+    let oauth = config.oauth.unwrap();
+    assert_eq!(oauth.tls, config.tls, "trusted as the registry is");
+    assert_eq!(oauth.authentication, config::ClientAuthentication::Tls);
+    let table = "client_key = \"a.key\"\n[oauth]\ntoken_url = \"https://a/\"\nclient_id = \"c\"\n"
+        .parse()
+        .unwrap();
+    let site = Site {
+        table: &table,
+        folder: folder.path(),
+    };
+    let faults = HttpConfig::new("http://a/").with_site(&site).unwrap_err();
+    let codes: Vec<&str> = faults.iter().map(|fault| fault.code).collect();
+    assert_eq!(codes, ["half-a-certificate", "authentication"]);
+}

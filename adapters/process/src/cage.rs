@@ -28,6 +28,8 @@ pub use entry::{CageCommand, read_report, run};
 pub const PRIVATE_FOLDER: &str = "/run/adapter";
 /// Where the socket that leads to the registry is, as the program sees it.
 pub const REGISTRY_SOCKET: &str = "/run/registry.sock";
+/// Where the folder that stays is, as the program sees it.
+pub const DATA_FOLDER: &str = "/run/data";
 /// The name of the socket on which the program listens, in its private folder.
 pub const SOCKET_NAME: &str = "adapter.sock";
 /// The exit code of a cage that would give less than is demanded.
@@ -106,6 +108,8 @@ pub struct CageSettings {
     pub reads: Vec<PathBuf>,
     /// The socket that leads to its registry.
     pub registry: Option<PathBuf>,
+    /// A folder that stays, for the program alone to write to.
+    pub data: Option<PathBuf>,
     /// What must be given.
     pub demand: Vec<Part>,
     /// The most memory, the private folder included.
@@ -114,7 +118,9 @@ pub struct CageSettings {
     pub processes: u64,
     /// The most open files of a process.
     pub open_files: u64,
-    /// The most bytes in the private folder, and so of a file.
+    /// The most bytes of a file.
+    pub file_bytes: u64,
+    /// The most bytes in the private folder.
     pub private_bytes: u64,
     /// The most files in the private folder.
     pub private_files: u64,
@@ -135,11 +141,13 @@ impl Default for CageSettings {
             program_folder: PathBuf::from("/usr"),
             reads: Vec::new(),
             registry: None,
+            data: None,
             demand: Part::ALL.to_vec(),
             // An ordinary interpreter with a driver takes 30 to 100 MiB.
             memory_bytes: 512 * 1024 * 1024,
             processes: 64,
             open_files: 1024,
+            file_bytes: 1024 * 1024 * 1024,
             private_bytes: 64 * 1024 * 1024,
             private_files: 1024,
             cpu_percent: 100,

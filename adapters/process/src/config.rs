@@ -93,7 +93,7 @@ impl std::str::FromStr for RegistryAddress {
 }
 
 impl ProcessConfig {
-    /// Reads a package's `[process]` table: `program`, `registry`, `start_timeout_ms`, `timeout_ms`, `drain_timeout_ms`,
+    /// Reads a package's `[process]` table: `program`, `registry`, `start_timeout_ms`, `timeout_ms`, `drain_timeout_ms`, `watch_every_ms`, `watch_timeout_ms`,
     /// `answer_limit_bytes`, `connections`, `registry_connections`, and `operation` with `effect` and `answers_for`.
     ///
     /// # Errors
@@ -121,6 +121,8 @@ impl ProcessConfig {
         let start_timeout = time(&mut section, "start_timeout_ms", START_TIMEOUT);
         let timeout = time(&mut section, "timeout_ms", TIMEOUT);
         let drain_timeout = time(&mut section, "drain_timeout_ms", DRAIN_TIMEOUT);
+        let watch_every = time(&mut section, "watch_every_ms", WATCH_EVERY);
+        let watch_timeout = time(&mut section, "watch_timeout_ms", WATCH_TIMEOUT);
         let answer_limit_bytes = section.optional_count("answer_limit_bytes", &mut faults);
         let mut count = |section: &mut Section<'_>, key, usual| {
             let given = section.optional_count(key, &mut faults);
@@ -159,8 +161,8 @@ impl ProcessConfig {
             start_timeout,
             timeout,
             drain_timeout,
-            watch_every: WATCH_EVERY,
-            watch_timeout: WATCH_TIMEOUT,
+            watch_every,
+            watch_timeout,
             answer_limit_bytes,
             connections,
             registry_connections,

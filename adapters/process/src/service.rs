@@ -38,6 +38,19 @@ impl ProcessAdapter {
         }
     }
 
+    /// What the package says of whom the answer must name. Of several paths that match, the closest one counts, as for the node.
+    pub(crate) fn rule_of(&self, call: &Call) -> Option<&AnswersFor> {
+        let services = self.description.services.iter();
+        let paths = services
+            .filter(|service| service.code == call.service.code())
+            .flat_map(|service| &service.endpoints)
+            .map(|endpoint| &endpoint.path)
+            .filter(|path| path.matches(&call.segments).is_some());
+        let closest = paths.min_by_key(|path| path.precedence())?;
+        let mut rules = self.answers_for.iter();
+        rules.find(|rule| rule.is_about(call) && rule.path == *closest)
+    }
+
     async fn answered(&self, mut call: Call) -> Result<Answer, AdapterError> {
         let until = Until::of(&call);
         let (head, body) = request::split(&mut call)?;
@@ -106,7 +119,7 @@ impl Adapter for ProcessAdapter {
     }
 
     async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
-        let Some(rule) = self.answers_for.iter().find(|rule| rule.is_about(&call)) else {
+        let Some(rule) = self.rule_of(&call) else {
             return self.answered(call).await;
         };
         let until = Until::of(&call);

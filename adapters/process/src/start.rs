@@ -191,6 +191,9 @@ fn bare(config: &ProcessConfig, private: &Path, registry: Option<PathBuf>) -> Co
     if let Some(registry) = registry {
         command.env("BRIDGE_REGISTRY_SOCKET", registry);
     }
+    if let Some(data) = &config.cage.data {
+        command.env("BRIDGE_ADAPTER_DATA", data);
+    }
     command
 }
 

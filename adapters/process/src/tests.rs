@@ -1,1 +1,333 @@
-//! .
+//! The protocol, with a well-behaved program in Python that runs without a cage; the cage and programs that mean harm are tried behind
+//! real nodes.
+
+use std::path::Path;
+use std::time::Duration;
+
+use bridge_adapter::probe::{Probe, ProbeBody};
+use bridge_adapter::{Adapter, AdapterError, Answer, Health, Idempotency, Limit, Package, body};
+use http::{HeaderValue, Method};
+use serde_json::{Value, json};
+use tokio_util::sync::CancellationToken;
+
+use crate::answers_for::{AnswersFor, Asked};
+use crate::cage::Report;
+use crate::{ProcessAdapter, ProcessConfig, describe};
+
+fn config() -> ProcessConfig {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/tests/echo");
+    let package = Package::load(&folder).unwrap();
+    ProcessConfig::from_package(&package).unwrap()
+}
+
+fn probe(path: &str) -> Probe {
+    let service = "AZ/GOV/1001/REG/echo".parse().unwrap();
+    Probe::get(service, "AZ/GOV/2001/TAX".parse().unwrap(), path)
+}
+
+async fn read(answer: Answer) -> Value {
+    let bytes = body::collect(answer.body, 1 << 20).await.unwrap();
+    serde_json::from_slice(&bytes).unwrap()
+}
+
+async fn get(adapter: &ProcessAdapter, path: &str) -> Result<Answer, AdapterError> {
+    adapter
+        .call(probe(path).call(CancellationToken::new()))
+        .await
+}
+
+#[tokio::test]
+async fn a_program_gets_the_facts_of_a_call_and_no_forged_ones() {
+    let adapter = ProcessAdapter::new(config());
+    let mut call = probe("/facts").call(CancellationToken::new());
+    call.raw_query = Some("q=%C9%99".to_owned());
+    call.fields
+        .insert("bridge-call-purpose", HeaderValue::from_static("forged"));
+    call.fields
+        .insert("x-road-client", HeaderValue::from_static("forged"));
+    call.fields
+        .insert("accept", HeaderValue::from_static("application/json"));
+    call.facts.user_id = Some("Əli 100%".to_owned());
+    let said = read(adapter.call(call).await.unwrap()).await;
+    assert_eq!(said["target"], "/call/echo/facts?q=%C9%99");
+    let fields = &said["fields"];
+    assert_eq!(fields["bridge-call-client"], "AZ/GOV/2001/TAX");
+    assert_eq!(fields["bridge-call-service"], "AZ/GOV/1001/REG/echo");
+    assert_eq!(fields["bridge-call-user-id"], "%C6%8Fli 100%25");
+    assert_eq!(fields["accept"], "application/json");
+    assert_eq!(
+        (&fields["bridge-call-purpose"], &fields["x-road-client"]),
+        (&Value::Null, &Value::Null)
+    );
+    assert!(
+        fields["bridge-call-deadline-ms"]
+            .as_str()
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            > 0
+    );
+
+    let mut call = probe("/keep")
+        .posting(ProbeBody::Whole("{}".into()))
+        .call(CancellationToken::new());
+    let service = call.service.clone();
+    let idempotency = Idempotency::new(
+        (&call.facts.client, &service),
+        "k",
+        (&Method::POST, "/t", &[7; 32]),
+    );
+    call.idempotency = Some(idempotency.clone());
+    let said = read(adapter.call(call).await.unwrap()).await;
+    assert_eq!(
+        said["bridge-call-idempotency-key"],
+        idempotency.scoped.as_str()
+    );
+    assert_eq!(
+        said["bridge-call-idempotency-content"],
+        idempotency.content.as_str()
+    );
+    adapter.drain().await;
+    assert!(matches!(
+        get(&adapter, "/facts").await,
+        Err(AdapterError::Unreachable { .. })
+    ));
+}
+
+#[tokio::test]
+async fn bodies_stream_both_ways_and_are_bounded() {
+    let mut config = config();
+    config.answer_limit_bytes = Some(4 << 20);
+    let adapter = ProcessAdapter::new(config);
+    let sent = vec![b'a'; 4 << 20];
+    let post = |sent: Vec<u8>| {
+        probe("/body")
+            .posting(ProbeBody::Whole(sent.into()))
+            .call(CancellationToken::new())
+    };
+    let answer = adapter.call(post(sent.clone())).await.unwrap();
+    assert!(body::collect(answer.body, 5 << 20).await.unwrap() == sent);
+    let answer = adapter.call(post(vec![b'a'; (4 << 20) + 1])).await.unwrap();
+    let error = body::collect(answer.body, 5 << 20).await.unwrap_err();
+    assert!(
+        matches!(
+            error,
+            bridge_adapter::BodyError::TooLarge {
+                limit_bytes: 4_194_304
+            }
+        ),
+        "{error}"
+    );
+    adapter.drain().await;
+}
+
+#[tokio::test]
+async fn a_call_that_nobody_waits_for_is_given_up_at_the_program_too() {
+    let adapter = ProcessAdapter::new(config());
+    let call = probe("/wait")
+        .within(Duration::from_millis(200))
+        .call(CancellationToken::new());
+    let answered = adapter.call(call).await;
+    assert!(
+        matches!(answered, Err(AdapterError::TimedOut)),
+        "{answered:?}"
+    );
+    assert_eq!(read(get(&adapter, "/left").await.unwrap()).await, true);
+    adapter.drain().await;
+}
+
+#[tokio::test]
+async fn an_error_of_a_program_has_its_code_and_words_that_may_be_logged() {
+    let adapter = ProcessAdapter::new(config());
+    for code in [
+        "bad-request",
+        "not-found",
+        "method-not-allowed",
+        "key-reused",
+        "unreachable",
+        "timed-out",
+        "busy",
+        "cut",
+        "not-understood",
+        "failed",
+        "too-large",
+    ] {
+        let mut call = probe("/error").call(CancellationToken::new());
+        call.raw_query = Some(code.to_owned());
+        let error = adapter.call(call).await.unwrap_err();
+        assert_eq!(error.code(), code);
+        if let AdapterError::Failed { reason } = &error {
+            assert!(
+                reason.starts_with("why ?yyy") && reason.len() == 200,
+                "{reason}"
+            );
+        }
+        if let AdapterError::TooLarge { limit } = &error {
+            assert_eq!(*limit, Limit::AnswerBytes(0));
+        }
+    }
+    let mut call = probe("/error").call(CancellationToken::new());
+    call.raw_query = Some("cancelled".to_owned());
+    assert_eq!(
+        adapter.call(call).await.unwrap_err().code(),
+        "not-understood"
+    );
+    adapter.drain().await;
+}
+
+#[tokio::test]
+async fn a_program_that_ends_is_started_again_and_one_that_is_another_never_serves() {
+    let adapter = ProcessAdapter::new(config());
+    assert_eq!(adapter.health().await, Health::Ready);
+    assert!(matches!(
+        get(&adapter, "/end").await,
+        Err(AdapterError::Cut { .. })
+    ));
+    let again = async {
+        while get(&adapter, "/facts").await.is_err() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_mins(1), again)
+        .await
+        .unwrap();
+    adapter.drain().await;
+
+    let mut config = config();
+    config.description.services[0].endpoints.pop();
+    let adapter = ProcessAdapter::new(config);
+    let answered = get(&adapter, "/facts").await;
+    assert!(
+        matches!(answered, Err(AdapterError::Unreachable { .. })),
+        "{answered:?}"
+    );
+    let Health::NotReady { reason } = adapter.health().await else {
+        panic!("it serves");
+    };
+    assert!(
+        reason.contains("that its package does not describe"),
+        "{reason}"
+    );
+    adapter.drain().await;
+}
+
+#[test]
+fn what_a_program_says_of_itself_is_held_against_its_package() {
+    let package = config().description;
+    let said = json!({ "protocol": 1, "name": "echo", "services": [{ "code": "echo", "endpoints": [
+        { "method": "GET", "path": "/{what}", "effect": "reads" }, { "method": "POST", "path": "/body" },
+        { "method": "POST", "path": "/keep", "effect": "stored" },
+    ] }] });
+    let compare = |said: &Value| describe::compare(said.to_string().as_bytes(), "echo", &package);
+    assert_eq!(compare(&said), Ok(()));
+    for (pointer, other) in [
+        ("/protocol", json!(2)),
+        ("/name", json!("other")),
+        ("/services/0/endpoints/2/effect", json!("unknown")),
+        ("/services/0/endpoints/0/path", json!("/{other}")),
+        ("/services", json!([])),
+    ] {
+        let mut changed = said.clone();
+        *changed.pointer_mut(pointer).unwrap() = other;
+        assert!(compare(&changed).is_err(), "{pointer}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_must_name_whom_it_is_asked_about() {
+    let rule = AnswersFor {
+        service: "echo".to_owned(),
+        method: Method::GET,
+        path: bridge_adapter::template::Template::parse("/{what}").unwrap(),
+        from: Asked::Path("what".to_owned()),
+        at: "/person/fin".to_owned(),
+    };
+    let mut call = probe("/MBXEHTV").call(CancellationToken::new());
+    assert!(rule.is_about(&call));
+    let asked = rule.asked(&mut call).await.unwrap();
+    for (status, text, holds) in [
+        (200, r#"{"person":{"fin":"MBXEHTV"}}"#, true),
+        (200, r#"{"person":{"fin":"5XKQ7ZW"}}"#, false),
+        (
+            200,
+            r#"{"person":{"fin":"5XKQ7ZW","fin":"MBXEHTV"}}"#,
+            false,
+        ),
+        (200, r#"{"person":{}}"#, false),
+        (200, "MBXEHTV", false),
+        (204, "", true),
+        (404, r#"{"error":"nobody"}"#, true),
+        (404, r#"{"person":{"fin":"5XKQ7ZW"}}"#, false),
+        (500, "5XKQ7ZW", false),
+    ] {
+        let answer = Answer {
+            status: http::StatusCode::from_u16(status).unwrap(),
+            fields: http::HeaderMap::new(),
+            body: body::full(text),
+        };
+        assert_eq!(
+            rule.checked(&asked, answer).await.is_ok(),
+            holds,
+            "{status} {text}"
+        );
+    }
+}
+
+#[test]
+fn a_rule_is_about_calls_whose_closest_path_is_its_own() {
+    let mut config = config();
+    config.answers_for.push(AnswersFor {
+        service: "echo".to_owned(),
+        method: Method::GET,
+        path: bridge_adapter::template::Template::parse("/{what}").unwrap(),
+        from: Asked::Path("what".to_owned()),
+        at: "/fin".to_owned(),
+    });
+    let adapter = ProcessAdapter::new(config);
+    let has_rule = |path: &str| {
+        adapter
+            .rule_of(&probe(path).call(CancellationToken::new()))
+            .is_some()
+    };
+    assert_eq!((has_rule("/facts"), has_rule("/body")), (true, false));
+}
+
+#[test]
+fn reserved_names_do_not_come_into_the_environment() {
+    let mut config = config();
+    for name in ["LD_PRELOAD", "BRIDGE_ADAPTER_SOCKET", "HOME", "lower", ""] {
+        let given = [(name.to_owned(), "x".to_owned())].into();
+        assert_eq!(
+            config.set_environment(&given).unwrap_err().len(),
+            1,
+            "{name}"
+        );
+    }
+    assert!(
+        config
+            .set_environment(&[("DB_NAME".to_owned(), "x".to_owned())].into())
+            .is_ok()
+    );
+    assert_eq!(config.environment.len(), 1);
+}
+
+#[test]
+fn a_part_that_is_missing_is_not_given_by_something_else() {
+    use crate::cage::Part;
+    let mut report = Report::default();
+    report.miss(Part::Network, "no namespaces");
+    report.give(Part::Network, "given");
+    report.give(Part::Cpu, "given");
+    assert_eq!(
+        report
+            .lacking(&[Part::Cpu, Part::Network])
+            .collect::<Vec<_>>(),
+        [Part::Network]
+    );
+    assert!(
+        report
+            .words()
+            .iter()
+            .any(|line| line == "network    NOT GIVEN: no namespaces")
+    );
+}

@@ -2,6 +2,9 @@
 -- it was. The periods are those of the Law on Citizens' Appeals of 30 September 2015, in working days after the day on which
 -- an authority has the appeal: 15, or 30 where it must be studied and verified (10.1), and 3 to pass it on (7.10).
 
+-- Who reads does not hold up who writes, and a submission is durable by one write.
+PRAGMA journal_mode = WAL;
+
 CREATE TABLE authority (
     code   TEXT PRIMARY KEY CHECK (code GLOB '3[0-9][0-9][0-9]'),
     -- The subsystem that it calls as: what it may see and do hangs on this alone.

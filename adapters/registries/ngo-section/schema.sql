@@ -4,6 +4,9 @@
 -- Periods: the report of a year is due on 1 April of the next one; an appeal is answered within 15 working days; a grant
 -- agreement is submitted within 30 days of its signing and decided on within 15 days of its submission.
 
+-- Who reads does not hold up who writes, and a submission is durable by one write.
+PRAGMA journal_mode = WAL;
+
 CREATE TABLE ngo (
     voen          TEXT PRIMARY KEY CHECK (length(voen) = 10 AND voen NOT GLOB '*[^0-9]*'),
     name          TEXT NOT NULL,

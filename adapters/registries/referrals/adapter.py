@@ -14,8 +14,8 @@ import sample
 from bridge_adapter import Adapter, Answer, Call, Effect, Fin, Json, once
 
 HERE = Path(__file__).parent
-#: The folder that stays when the program ends, and whether a new register begins with invented cases.
-DATA, SAMPLE = "BRIDGE_ADAPTER_DATA", "REFERRALS_SAMPLE"
+#: The folder that stays when the program ends; the node's operator names it.
+DATA = "BRIDGE_ADAPTER_DATA"
 
 app = Adapter("referrals", openapi=HERE / "openapi.json")
 app.service("referral-send", "Göndəriş: refer a case")
@@ -39,14 +39,15 @@ def database() -> sqlite3.Connection:
 
 
 def open_register() -> Path:
-    """Finds the register in the folder that stays. A sample begins with invented cases."""
-    file = register.open_register(Path(os.environ.get(DATA) or os.environ["HOME"]))
-    if os.environ.get(SAMPLE) == "1":
-        with contextlib.closing(register.connect(file)) as empty:
-            empty.execute("BEGIN IMMEDIATE")
-            if empty.execute("SELECT count(*) FROM referral").fetchone()[0] == 0:
-                sample.fill(empty)
-            empty.execute("COMMIT")
+    """Finds the register in the folder that stays. Without one it is a trial, with invented cases, in the folder that goes."""
+    kept = os.environ.get(DATA)
+    file = register.open_register(Path(kept or os.environ["HOME"]))
+    if not kept:
+        with contextlib.closing(register.connect(file)) as trial:
+            trial.execute("BEGIN IMMEDIATE")
+            if trial.execute("SELECT count(*) FROM referral").fetchone()[0] == 0:
+                sample.fill(trial)
+            trial.execute("COMMIT")
     return file
 
 

@@ -25,7 +25,7 @@ class Register(unittest.TestCase):
     def setUp(self) -> None:
         folder = tempfile.TemporaryDirectory()
         self.addCleanup(folder.cleanup)
-        os.environ.update(BRIDGE_ADAPTER_DATA=folder.name, REFERRALS_SAMPLE="1")
+        os.environ.update(HOME=folder.name)
         adapter._register.clear()
         self.day = dt.date(2026, 11, 22)
         before = adapter.today
@@ -124,9 +124,20 @@ class Register(unittest.TestCase):
             self.assertEqual(later.post("/referral-send", NEW, key="k1").body, sent.body)
         self.assertEqual(self.count(), 25)
 
+    def test_a_register_that_is_kept_begins_empty_and_stays(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            os.environ["BRIDGE_ADAPTER_DATA"] = folder
+            self.addCleanup(os.environ.pop, "BRIDGE_ADAPTER_DATA")
+            for entries in (1, 1):
+                adapter._register.clear()
+                with Client(adapter.app, client=SENDER) as client:
+                    self.assertEqual(client.post("/referral-send", NEW, key="k1").json()["id"], "R-2026-000001")
+                self.assertEqual(self.count(), entries)
+
     def test_health_says_when_the_register_cannot_be_read(self) -> None:
         self.assertEqual(self.client.send("GET", "/health", None, {}).status, 200)
         os.environ["BRIDGE_ADAPTER_DATA"] = "/nowhere"
+        self.addCleanup(os.environ.pop, "BRIDGE_ADAPTER_DATA")
         adapter._register.clear()
         got = self.client.send("GET", "/health", None, {})
         self.assertEqual((got.status, got.json()), (503, {"reason": "the register cannot be read: OperationalError"}))

@@ -65,7 +65,7 @@ pub(crate) struct Operation {
 }
 
 /// The methods of HTTP that an operation can answer.
-const METHODS: [(&str, &Method); 5] = [
+pub(crate) const METHODS: [(&str, &Method); 5] = [
     ("GET", &Method::GET),
     ("POST", &Method::POST),
     ("PUT", &Method::PUT),

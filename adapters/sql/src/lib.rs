@@ -1,13 +1,15 @@
-//! Serves a registry package from a SQLite database.
+//! Serves a registry package from a database: SQLite or PostgreSQL.
 //!
 //! The package's manifest names every statement (`config`); nothing that comes over the wire ever
-//! becomes SQL. At start each statement is prepared against the database and every mistake of the
-//! manifest is reported at once (`check`). A call picks an operation by method and path, binds its
-//! parameters (`request`), runs its statements in one read transaction on a read-only connection
-//! (`pool`) and puts the columns into one JSON document (`rows`).
+//! becomes SQL. At start each statement is prepared against the live database and every mistake of
+//! the manifest is reported at once (`check`). A call picks an operation by method and path, binds
+//! its parameters (`request`) and runs its statements (`flow`) on a connection of one of the two
+//! databases (`sqlite`, `postgres`), which do no more than what `flow::Session` asks of them. Rows
+//! become one JSON document (`rows`), or are sent while they are read (`stream`). What changes the
+//! registry runs in one transaction with the caller's Idempotency-Key (`kept`).
 //!
-//! What it is **not**: it writes nothing, keeps no state of its own and cuts no fields; which
-//! fields may leave is the contract's business and the node's work.
+//! What it is **not**: it keeps no state of its own and cuts no fields; which fields may leave is
+//! the contract's business and the node's work.
 //!
 //! Three nouns: the **operation** (method, path, parameters), the **statement** (named SQL and where
 //! its columns go) and the **limits** ([`SqlLimits`]).

@@ -23,6 +23,12 @@ pub(crate) fn pick<'a>(
     let mut fitting: Vec<_> = own
         .filter(|operation| operation.template.matches(&call.segments).is_some())
         .collect();
+    // Mostly one operation fits, and there is nothing to weigh.
+    if let [only] = fitting.as_slice()
+        && only.method == call.method
+    {
+        return Ok(only);
+    }
     fitting.sort_by_key(|operation| operation.template.precedence());
     let Some(best) = fitting.first() else {
         return Err(AdapterError::NotFound);
@@ -96,7 +102,9 @@ pub(crate) fn bind(
     call: &Call,
     body: Option<&Value>,
 ) -> Result<Bound, AdapterError> {
-    check_query_names(operation, call)?;
+    if !call.query.is_empty() {
+        check_query_names(operation, call)?;
+    }
     let path = operation
         .template
         .matches(&call.segments)

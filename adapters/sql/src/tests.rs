@@ -12,9 +12,10 @@ use super::*;
 mod both;
 mod faults;
 mod policy;
+mod postgres_own;
+mod postgres_tls;
 #[expect(
     unreachable_pub,
-    dead_code,
     reason = "the harness of the scenarios, of which not everything is needed here"
 )]
 #[path = "../../../tests/src/postgres.rs"]

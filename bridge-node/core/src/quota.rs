@@ -43,6 +43,17 @@ pub struct Counters {
     by_contract: HashMap<String, HashMap<SubsystemId, Tally>>,
 }
 
+/// An allowed exchange that a leaf begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Begun<'a> {
+    /// The end whose leaf it is.
+    pub side: Side,
+    /// The contract, without its digest.
+    pub contract_id: &'a str,
+    /// Who asks.
+    pub client: &'a SubsystemId,
+}
+
 #[derive(Debug, Clone, Copy, Default)]
 struct Tally {
     hour: Count,
@@ -83,6 +94,32 @@ impl Window {
     }
 }
 
+impl<'a> Begun<'a> {
+    /// What a leaf says, if it begins an allowed exchange.
+    pub fn of(leaf: &'a Leaf) -> Option<Self> {
+        let side = match leaf.kind {
+            Kind::RequestSent => Side::Consumer,
+            Kind::RequestReceived => Side::Provider,
+            Kind::ResponseSigned
+            | Kind::ResponseReceived
+            | Kind::Refused
+            | Kind::Interrupted
+            | Kind::Delivery
+            | Kind::State
+            | Kind::AuditRead
+            | Kind::Administration => return None,
+        };
+        let (contract_id, _) = leaf.contract.as_deref()?.split_once('@')?;
+        let client = leaf.client.as_ref()?;
+        let begun = Self {
+            side,
+            contract_id,
+            client,
+        };
+        (leaf.decision == Some(true)).then_some(begun)
+    }
+}
+
 impl Counters {
     /// Makes counters for the exchanges in which this node is on that side.
     pub fn new(side: Side) -> Self {
@@ -96,10 +133,14 @@ impl Counters {
     ///
     /// A time before the newest counted one counts in the newest window: a clock set back frees no quota.
     pub fn count(&mut self, contract_id: &str, client: &SubsystemId, at: UnixMillis) {
+        self.add(contract_id, client, at, 1);
+    }
+
+    fn add(&mut self, contract_id: &str, client: &SubsystemId, at: UnixMillis, many: u64) {
         let clients = self.by_contract.entry(contract_id.to_owned()).or_default();
         let tally = clients.entry(client.clone()).or_default();
-        tally.hour.add(Window::Hour.number(at));
-        tally.day.add(Window::Day.number(at));
+        tally.hour.add(Window::Hour.number(at), many);
+        tally.day.add(Window::Day.number(at), many);
     }
 
     /// Takes back one [`count`](Self::count) of an exchange that did not begin after all.
@@ -116,21 +157,10 @@ impl Counters {
         }
     }
 
-    /// Counts what a leaf of the journal says, if it begins an allowed exchange of this side.
-    pub fn count_leaf(&mut self, leaf: &Leaf) {
-        let is_begin = match self.side {
-            Side::Consumer => leaf.kind == Kind::RequestSent,
-            Side::Provider => leaf.kind == Kind::RequestReceived,
-        };
-        if !is_begin || leaf.decision != Some(true) {
-            return;
-        }
-        let contract_id = leaf
-            .contract
-            .as_deref()
-            .and_then(|text| text.split_once('@'));
-        if let (Some((contract_id, _)), Some(client)) = (contract_id, &leaf.client) {
-            self.count(contract_id, client, leaf.time);
+    /// Counts so many exchanges of one hour that the journal tells of, if they are of this side.
+    pub fn count_begun(&mut self, begun: &Begun<'_>, at: UnixMillis, many: u64) {
+        if begun.side == self.side {
+            self.add(begun.contract_id, begun.client, at, many);
         }
     }
 }
@@ -161,11 +191,11 @@ impl Usage for Counters {
 }
 
 impl Count {
-    fn add(&mut self, window: u64) {
+    fn add(&mut self, window: u64, many: u64) {
         if window > self.window {
             *self = Self { window, used: 0 };
         }
-        self.used = self.used.saturating_add(1);
+        self.used = self.used.saturating_add(many);
     }
 
     fn take(&mut self, window: u64) {

@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ring::hmac;
 use zeroize::Zeroizing;
 
+use crate::begins::Begins;
 use crate::cursor::Cursor;
 use crate::tree::Hash;
 
@@ -25,8 +26,8 @@ pub(crate) struct CatalogueRow {
 
 /// Where rows are kept. Failing to keep one is no error.
 pub(crate) trait Store: Send {
-    fn read(&self, first: u64) -> Option<Vec<u8>>;
-    fn write(&self, first: u64, row: &[u8]);
+    fn read(&self, key: &[u8]) -> Option<Vec<u8>>;
+    fn write(&self, key: &[u8], row: &[u8]);
 }
 
 /// Keeps nothing.
@@ -46,6 +47,8 @@ pub(crate) struct Catalogue {
 
 const ROW_BYTES: usize = 4 * 8 + 32;
 
+const CODE_BYTES: usize = 32;
+
 /// sled's own cache: rows are 96 bytes.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
 
@@ -64,7 +67,7 @@ impl Catalogue {
 
     /// Returns the row of a segment, if there is one that this journal wrote.
     pub(crate) fn read(&self, first: u64) -> Option<CatalogueRow> {
-        let bytes = self.store().read(first)?;
+        let bytes = self.store().read(&first.to_be_bytes())?;
         let (row, code) = bytes.split_at_checked(ROW_BYTES)?;
         hmac::verify(&self.key, &self.message(row), code).ok()?;
         CatalogueRow::parse(row).filter(|row| row.first == first)
@@ -75,7 +78,35 @@ impl Catalogue {
         let mut bytes = row.write();
         let code = hmac::sign(&self.key, &self.message(&bytes));
         bytes.extend_from_slice(code.as_ref());
-        self.store().write(row.first, &bytes);
+        self.store().write(&row.first.to_be_bytes(), &bytes);
+    }
+
+    /// Returns what begins in a segment, if it was counted for this very segment.
+    pub(crate) fn begins(&self, row: &CatalogueRow) -> Option<Begins> {
+        let bytes = self.store().read(&begins_key(row.first))?;
+        let (counts, code) = bytes.split_at_checked(bytes.len().checked_sub(CODE_BYTES)?)?;
+        hmac::verify(&self.key, &self.begins_message(row, counts), code).ok()?;
+        Begins::parse(counts)
+    }
+
+    /// Keeps what begins in a segment.
+    pub(crate) fn write_begins(&self, row: &CatalogueRow, begins: &Begins) {
+        let mut bytes = begins.write();
+        let code = hmac::sign(&self.key, &self.begins_message(row, &bytes));
+        bytes.extend_from_slice(code.as_ref());
+        self.store().write(&begins_key(row.first), &bytes);
+    }
+
+    /// The digest is that of the index, which is made of the segment's leaves.
+    fn begins_message(&self, row: &CatalogueRow, counts: &[u8]) -> Vec<u8> {
+        let parts = [
+            b"begins\n",
+            self.origin.as_bytes(),
+            b"\n",
+            &row.write(),
+            counts,
+        ];
+        parts.concat()
     }
 
     /// Lets the store go: readers of a closed journal must not keep its files open.
@@ -90,6 +121,11 @@ impl Catalogue {
     fn message(&self, row: &[u8]) -> Vec<u8> {
         [self.origin.as_bytes(), b"\n", row].concat()
     }
+}
+
+/// Where the counts of a segment stand beside its row.
+fn begins_key(first: u64) -> Vec<u8> {
+    [b"begins", &first.to_be_bytes()[..]].concat()
 }
 
 impl CatalogueRow {
@@ -115,11 +151,11 @@ impl CatalogueRow {
 }
 
 impl Store for NoStore {
-    fn read(&self, _first: u64) -> Option<Vec<u8>> {
+    fn read(&self, _key: &[u8]) -> Option<Vec<u8>> {
         None
     }
 
-    fn write(&self, _first: u64, _row: &[u8]) {}
+    fn write(&self, _key: &[u8], _row: &[u8]) {}
 }
 
 impl SledStore {
@@ -175,17 +211,17 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, sled::Error>) -> Result<T, sled::
 }
 
 impl Store for SledStore {
-    fn read(&self, first: u64) -> Option<Vec<u8>> {
-        guarded(|| self.database.get(first.to_be_bytes()))
+    fn read(&self, key: &[u8]) -> Option<Vec<u8>> {
+        guarded(|| self.database.get(key))
             .inspect_err(|error| tracing::warn!(%error, "the journal's cache can't be read"))
             .ok()
             .flatten()
             .map(|row| row.to_vec())
     }
 
-    fn write(&self, first: u64, row: &[u8]) {
+    fn write(&self, key: &[u8], row: &[u8]) {
         // crash here: the row is lost or stays; the next start reads the index in its place.
-        if let Err(error) = guarded(|| self.database.insert(first.to_be_bytes(), row)) {
+        if let Err(error) = guarded(|| self.database.insert(key, row)) {
             tracing::warn!(%error, "the journal's cache can't be written");
         }
     }
@@ -217,7 +253,7 @@ mod tests {
         assert_eq!(ours.read(5), Some(ROW));
         assert_eq!(ours.read(6), None);
         let forged = [&ROW.write()[..], &[0; 32]].concat();
-        ours.store().write(5, &forged);
+        ours.store().write(&5_u64.to_be_bytes(), &forged);
         assert_eq!(ours.read(5), None);
         ours.write(&ROW);
         drop(ours);

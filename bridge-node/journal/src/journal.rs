@@ -20,7 +20,7 @@ use crate::log_file::log_file;
 use crate::note::Checkpoint;
 use crate::proof::consistency;
 use crate::reader::SegmentReader;
-use crate::search::{each_from, each_since, search};
+use crate::search::{each_from, each_hit, each_since, search};
 use crate::shared::{COSIGNED, Shared};
 use crate::station::{Job, Message};
 
@@ -313,6 +313,16 @@ impl Journal {
     /// [`ReadError`] if files can't be read or aren't as they were written.
     pub fn search(&self, filter: &Filter) -> Result<Vec<Hit>, ReadError> {
         search(&self.inner.shared, &self.inner.shared.snapshot(), filter)
+    }
+
+    /// As [`Journal::search`], one leaf after the other, so that memory does not grow with their number.
+    ///
+    /// # Errors
+    ///
+    /// As [`Journal::search`].
+    pub fn each_hit(&self, filter: &Filter, see: &mut dyn FnMut(Hit)) -> Result<(), ReadError> {
+        let shared = &self.inner.shared;
+        each_hit(shared, &shared.snapshot(), filter, see)
     }
 
     /// Shows the records of an exchange, oldest first, with their evidence opened and checked.

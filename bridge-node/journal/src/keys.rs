@@ -54,6 +54,18 @@ impl WrapKey {
             .map(RecordSecret::new)
     }
 
+    /// Wraps a secret that another key has wrapped, with a nonce that was drawn for it.
+    pub(crate) fn rewrap_secret(
+        &self,
+        (wrapped, by): (&[u8], &WrapKey),
+        place: Place<'_>,
+        nonce: [u8; NONCE_LEN],
+    ) -> Result<[u8; WRAPPED_BYTES], SealError> {
+        let aad = bound(SECRET_LABEL, place);
+        let secret = by.open(wrapped, &aad)?;
+        self.wrap_with(&secret, &aad, nonce)
+    }
+
     /// Writes the `.key` file of a segment. `self` is the node's evidence key.
     pub(crate) fn segment_key_file(
         &self,
@@ -116,12 +128,24 @@ impl WrapKey {
         aad: &[u8],
         random: &dyn SecureRandom,
     ) -> Result<[u8; WRAPPED_BYTES], SealError> {
+        let mut nonce = [0; NONCE_LEN];
+        let drawn = random.fill(&mut nonce);
+        drawn.map_err(|_unspecified| SealError::Seal)?;
+        self.wrap_with(bytes, aad, nonce)
+    }
+
+    fn wrap_with(
+        &self,
+        bytes: &[u8; 32],
+        aad: &[u8],
+        nonce: [u8; NONCE_LEN],
+    ) -> Result<[u8; WRAPPED_BYTES], SealError> {
         let mut wrapped = [0; WRAPPED_BYTES];
-        let (nonce, rest) = wrapped.split_at_mut(NONCE_LEN);
+        let (front, rest) = wrapped.split_at_mut(NONCE_LEN);
         let (text, tag) = rest.split_at_mut(32);
-        random.fill(nonce).map_err(|_unspecified| SealError::Seal)?;
+        front.copy_from_slice(&nonce);
         text.copy_from_slice(bytes);
-        let unique = Nonce::try_assume_unique_for_key(nonce).map_err(|_length| SealError::Seal)?;
+        let unique = Nonce::assume_unique_for_key(nonce);
         let made = aead_key(&self.0)?
             .seal_in_place_separate_tag(unique, Aad::from(aad), text)
             .map_err(|_unspecified| SealError::Seal)?;

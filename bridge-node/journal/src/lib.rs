@@ -61,6 +61,7 @@ mod entry;
 mod error;
 mod journal;
 
+mod begins;
 mod catalogue;
 mod compose;
 mod concerned;

@@ -4,10 +4,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use bridge_core::leaf::{Leaf, Side, UnixMillis};
+use bridge_core::quota::Begun;
 use bytes::Bytes;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::begins::each_begun_since;
 use crate::catalogue::NoStore;
 use crate::config::SMALLEST_SEGMENT_BYTES;
 use crate::disk::overlay::Overlay;
@@ -19,7 +21,7 @@ use crate::journal::{show, unfinished};
 use crate::note::{Checkpoint, Verifier};
 use crate::proof::consistency;
 use crate::recovery::{Ground, recover};
-use crate::search::{each_since, search};
+use crate::search::{each_hit, each_since, search};
 use crate::shared::Shared;
 
 /// A journal as its folder was when it was opened.
@@ -128,6 +130,15 @@ impl Past {
         search(&self.shared, &self.shared.snapshot(), filter)
     }
 
+    /// As [`crate::Journal::each_hit`].
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written.
+    pub fn each_hit(&self, filter: &Filter, see: &mut dyn FnMut(Hit)) -> Result<(), ReadError> {
+        each_hit(&self.shared, &self.shared.snapshot(), filter, see)
+    }
+
     /// As [`crate::Journal::show`].
     ///
     /// # Errors
@@ -135,6 +146,19 @@ impl Past {
     /// [`ReadError`] if files can't be read or aren't as they were written.
     pub fn show(&self, request_id: Uuid) -> Result<Vec<Shown>, ReadError> {
         show(&self.shared, request_id)
+    }
+
+    /// As [`crate::Journal::each_begun_since`].
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written; some were told then.
+    pub fn each_begun_since(
+        &self,
+        since: UnixMillis,
+        tell: &mut dyn FnMut(&Begun<'_>, UnixMillis, u64),
+    ) -> Result<u64, ReadError> {
+        each_begun_since(&self.shared, &self.shared.snapshot(), since, tell)
     }
 
     /// As [`crate::Journal::each_leaf_since`].

@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::leaf::{Kind, Leaf};
 use bytes::Bytes;
 
+use crate::begins::{Beginning, Begins};
 use crate::error::{Damage, Fault};
 use crate::frame::{
     COMMIT_FRAME_BYTES, Commit, FRAME_HEAD_BYTES, Found, FrameKind, LeafFrame, find,
@@ -43,6 +44,7 @@ pub(crate) struct Progress {
 pub(crate) struct Scanned {
     pub(crate) header: Header,
     pub(crate) rows: Rows,
+    pub(crate) begins: Begins,
     pub(crate) from_ms: u64,
     pub(crate) to_ms: u64,
     /// Where the bytes that commits cover end.
@@ -102,6 +104,7 @@ pub(crate) fn scan_segment(
     let scanned = Scanned {
         header,
         rows: Rows::default(),
+        begins: Begins::default(),
         from_ms: 0,
         to_ms: 0,
         end: HEADER_BYTES,
@@ -220,6 +223,9 @@ impl Scan<'_> {
         self.scanned
             .rows
             .push(Row::new(leaf, u32::try_from(offset).unwrap_or(u32::MAX)));
+        if let Some(beginning) = Beginning::of(leaf) {
+            self.scanned.begins.count(beginning);
+        }
         self.progress.unfinished.see(index, leaf);
         self.progress.digests.extend(index_digest(leaf));
     }

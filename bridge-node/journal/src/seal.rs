@@ -7,13 +7,14 @@ use std::collections::BTreeSet;
 use std::io;
 use std::sync::Arc;
 
-use ring::rand::SystemRandom;
+use ring::aead::NONCE_LEN;
+use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::catalogue::CatalogueRow;
 use crate::cursor::Cursor;
-use crate::disk::{SegmentFile, read_exactly, replace_file};
+use crate::disk::{SegmentFile, replace_file};
 use crate::error::JournalError;
-use crate::evidence::Place;
+use crate::evidence::{Place, SealError};
 use crate::frame::FRAME_HEAD_BYTES;
 use crate::index::{Summary, write_index};
 use crate::keys::{WRAPPED_BYTES, WrapKey};
@@ -48,6 +49,7 @@ pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<Arc<Sealed>, Journa
         state.tiles.forget(job.size);
     }
     shared.catalogue.write(&row);
+    shared.catalogue.write_begins(&row, &job.held.begins);
     // crash here: a key beside an index; the next start removes it.
     shared
         .disk
@@ -119,17 +121,20 @@ fn write_secrets(shared: &Shared, held: &Held) -> Result<(), JournalError> {
     let count = held.rows.len() as u64;
     let front = shared.evidence.secrets_head(&key, place, count, &random);
     let mut file = front.map_err(sealing)?;
+    file.reserve(held.rows.len() * WRAPPED_BYTES);
+    let mut frames = Window::new(&*held.file);
+    let mut nonces = Nonces::default();
     for (index, row) in (held.first..).zip(held.rows.iter()) {
-        let wrapped = read_secret(&*held.file, u64::from(row.offset))
+        let wrapped = read_secret(&mut frames, u64::from(row.offset))
             .map_err(JournalError::disk("reading a record's secret", &path))?;
         if wrapped.is_empty() {
             file.extend_from_slice(&[0; WRAPPED_BYTES]);
             continue;
         }
         let place = Place { origin, index };
-        let secret = held.key.open_secret(&wrapped, place).map_err(sealing)?;
-        let again = key.wrap_secret(&secret, place, &random).map_err(sealing)?;
-        file.extend_from_slice(&again);
+        let nonce = nonces.next(&random).ok_or(sealing(SealError::Seal))?;
+        let again = key.rewrap_secret((wrapped, &held.key), place, nonce);
+        file.extend_from_slice(&again.map_err(sealing)?);
     }
     // crash here: no secrets file, or one without an index: the key is still there, and the next start
     // writes another.
@@ -170,15 +175,66 @@ pub(crate) fn digest_of(index: &[u8]) -> Hash {
 }
 
 /// Reads the wrapped secret of the leaf frame at an offset; empty if it has none.
-pub(crate) fn read_secret(file: &dyn SegmentFile, offset: u64) -> io::Result<Vec<u8>> {
+fn read_secret<'a>(frames: &'a mut Window<'_>, offset: u64) -> io::Result<&'a [u8]> {
     let leaf_at = offset + FRAME_HEAD_BYTES as u64;
-    let length = |bytes: &[u8]| Cursor::new(bytes).u32().map_or(0, u64::from);
-    let leaf_length = length(&read_exactly(file, leaf_at, 4)?);
-    let secret_at = leaf_at + 4 + leaf_length;
-    let count = Cursor::new(&read_exactly(file, secret_at, 2)?)
-        .u16()
-        .unwrap_or(0);
-    read_exactly(file, secret_at + 2, usize::from(count))
+    let leaf_length = Cursor::new(frames.read(leaf_at, 4)?).u32();
+    let secret_at = leaf_at + 4 + leaf_length.map_or(0, u64::from);
+    let length = Cursor::new(frames.read(secret_at, 2)?).u16();
+    frames.read(secret_at + 2, usize::from(length.unwrap_or(0)))
+}
+
+/// Reads small pieces of a file in ascending order, many of them at a time.
+struct Window<'a> {
+    file: &'a dyn SegmentFile,
+    at: u64,
+    bytes: Vec<u8>,
+}
+
+const WINDOW_BYTES: usize = 64 * 1024;
+
+impl<'a> Window<'a> {
+    fn new(file: &'a dyn SegmentFile) -> Self {
+        Self {
+            file,
+            at: 0,
+            bytes: Vec::new(),
+        }
+    }
+
+    fn read(&mut self, offset: u64, length: usize) -> io::Result<&[u8]> {
+        let within = |at: u64, held: usize| {
+            let from = usize::try_from(offset.checked_sub(at)?).ok()?;
+            let to = from.checked_add(length)?;
+            (to <= held).then_some(from..to)
+        };
+        if within(self.at, self.bytes.len()).is_none() {
+            self.bytes.resize(WINDOW_BYTES.max(length), 0);
+            let read = self.file.read_at(&mut self.bytes, offset)?;
+            self.bytes.truncate(read);
+            self.at = offset;
+        }
+        within(self.at, self.bytes.len())
+            .and_then(|range| self.bytes.get(range))
+            .ok_or_else(|| io::ErrorKind::UnexpectedEof.into())
+    }
+}
+
+/// Nonces, many drawn at a time.
+#[derive(Default)]
+struct Nonces {
+    drawn: Vec<[u8; NONCE_LEN]>,
+}
+
+const NONCES: usize = 256;
+
+impl Nonces {
+    fn next(&mut self, random: &SystemRandom) -> Option<[u8; NONCE_LEN]> {
+        if self.drawn.is_empty() {
+            self.drawn.resize(NONCES, [0; NONCE_LEN]);
+            random.fill(self.drawn.as_flattened_mut()).ok()?;
+        }
+        self.drawn.pop()
+    }
 }
 
 /// Adds to folders those above them, and the journal folder itself.

@@ -18,10 +18,23 @@ pub(crate) fn search(
     snapshot: &Snapshot,
     filter: &Filter,
 ) -> Result<Vec<Hit>, ReadError> {
+    let mut hits = Vec::new();
+    each_hit(shared, snapshot, filter, &mut |hit| hits.push(hit))?;
+    Ok(hits)
+}
+
+/// Shows the leaves that fit, newest first; memory holds one at a time.
+pub(crate) fn each_hit(
+    shared: &Shared,
+    snapshot: &Snapshot,
+    filter: &Filter,
+    see: &mut dyn FnMut(Hit),
+) -> Result<(), ReadError> {
     let mut search = Search {
         filter,
         keys: keys(filter),
-        hits: Vec::new(),
+        found: 0,
+        see,
     };
     for held in snapshot.held.iter().rev() {
         if search.concerns(held.from_ms, held.to_ms) && held.rows.len() > 0 {
@@ -33,7 +46,7 @@ pub(crate) fn search(
             search.segment(SegmentReader::sealed(shared, sealed)?, true)?;
         }
     }
-    Ok(search.hits)
+    Ok(())
 }
 
 /// Shows the leaves not older than a time, oldest first.
@@ -87,7 +100,8 @@ pub(crate) fn each_from(
 struct Search<'a> {
     filter: &'a Filter,
     keys: Vec<(Table, Key)>,
-    hits: Vec<Hit>,
+    found: usize,
+    see: &'a mut dyn FnMut(Hit),
 }
 
 impl Search<'_> {
@@ -99,9 +113,7 @@ impl Search<'_> {
     }
 
     fn is_full(&self) -> bool {
-        self.filter
-            .limit
-            .is_some_and(|limit| self.hits.len() >= limit)
+        self.filter.limit.is_some_and(|limit| self.found >= limit)
     }
 
     fn segment(&mut self, mut reader: SegmentReader<'_>, indexed: bool) -> Result<(), ReadError> {
@@ -130,10 +142,9 @@ impl Search<'_> {
                 return Err(Damage::new(Part::Index.path(reader.first), Fault::Index).into());
             }
             if fits(self.filter, &leaf) {
-                self.hits.push(Hit {
-                    index: reader.first + ordinal,
-                    leaf,
-                });
+                self.found += 1;
+                let index = reader.first + ordinal;
+                (self.see)(Hit { index, leaf });
             }
         }
         Ok(())

@@ -7,8 +7,10 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
+use bridge_core::leaf::Leaf;
 use bytes::Bytes;
 
+use crate::begins::{Beginning, Begins};
 use crate::catalogue::{Catalogue, CatalogueRow};
 use crate::disk::{Disk, SegmentFile, read_whole};
 use crate::entry::{Head, Tally};
@@ -71,8 +73,17 @@ pub(crate) struct Held {
     pub(crate) file: Arc<dyn SegmentFile>,
     pub(crate) key: Arc<WrapKey>,
     pub(crate) rows: Rows,
+    /// What begins in it; shared, because readers copy it under the lock.
+    pub(crate) begins: Arc<Begins>,
     pub(crate) from_ms: u64,
     pub(crate) to_ms: u64,
+}
+
+/// A leaf that became durable, as it is found.
+pub(crate) struct Added {
+    pub(crate) row: Row,
+    pub(crate) time_ms: u64,
+    begins: Option<Beginning>,
 }
 
 /// The segments at one moment.
@@ -88,7 +99,7 @@ pub(crate) struct Published<'a> {
     pub(crate) bytes: u64,
     pub(crate) syncing: Duration,
     pub(crate) placed: &'a mut Vec<(usize, Hash)>,
-    pub(crate) rows: &'a mut Vec<(Row, u64)>,
+    pub(crate) rows: &'a mut Vec<Added>,
 }
 
 impl Shared {
@@ -127,8 +138,8 @@ impl Shared {
             state.tiles.push(level, hash);
         }
         if let Some(open) = state.held.last_mut() {
-            for (row, time_ms) in batch.rows.drain(..) {
-                open.push(row, time_ms);
+            for added in batch.rows.drain(..) {
+                open.push(added);
             }
         }
     }
@@ -236,17 +247,32 @@ impl Held {
             file,
             key,
             rows: Rows::default(),
+            begins: Arc::default(),
             from_ms: 0,
             to_ms: 0,
         }
     }
 
-    fn push(&mut self, row: Row, time_ms: u64) {
+    fn push(&mut self, added: Added) {
         if self.rows.len() == 0 {
-            self.from_ms = time_ms;
+            self.from_ms = added.time_ms;
         }
-        self.to_ms = time_ms;
-        self.rows.push(row);
+        self.to_ms = added.time_ms;
+        self.rows.push(added.row);
+        if let Some(beginning) = added.begins {
+            Arc::make_mut(&mut self.begins).count(beginning);
+        }
+    }
+}
+
+impl Added {
+    /// Takes out of a leaf what it is found by, and what it begins.
+    pub(crate) fn new(leaf: &Leaf, offset: u32) -> Self {
+        Self {
+            row: Row::new(leaf, offset),
+            time_ms: leaf.time.0,
+            begins: Beginning::of(leaf),
+        }
     }
 }
 

@@ -28,8 +28,7 @@ use crate::frame::push_commit;
 use crate::keeper::Keeper;
 use crate::note::NoteKey;
 use crate::open_segment::OpenSegment;
-use crate::rows::Row;
-use crate::shared::{Published, Shared};
+use crate::shared::{Added, Published, Shared};
 use crate::tree::{Hash, Tree};
 use crate::unfinished::Unfinished;
 
@@ -90,7 +89,7 @@ pub(crate) struct Station {
 pub(crate) struct Batch {
     bytes: Vec<u8>,
     placed: Vec<(usize, Hash)>,
-    rows: Vec<(Row, u64)>,
+    rows: Vec<Added>,
     waiting: Vec<(Reply, Receipt, OwnedSemaphorePermit)>,
 }
 
@@ -258,9 +257,8 @@ impl Station {
             self.batch.bytes.truncate(start);
             return Err(RecordError::TooLarge { needed, room });
         }
-        self.batch
-            .rows
-            .push((Row::new(&draft.leaf, offset(self.open.end, start)), time_ms));
+        let at = offset(self.open.end, start);
+        self.batch.rows.push(Added::new(&draft.leaf, at));
         Ok(hash)
     }
 

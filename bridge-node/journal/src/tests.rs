@@ -1,6 +1,7 @@
 //! The journal as a whole: its life, its crashes, its readers, its damage.
 
 mod batches;
+mod begins;
 mod bytes;
 mod crash;
 mod damage;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 
-use super::{Failure, conformance, say};
+use super::{Failure, conformance, say, scaffold};
 use crate::clock::Clock;
 use crate::node::Parts;
 
@@ -14,6 +14,9 @@ pub(super) enum AdapterCommand {
     /// Examine a registry package and the adapter that serves it: a battery of conformance checks.
     #[command(after_help = conformance::EXAMPLES)]
     Check(conformance::Options),
+    /// Make a registry package with a program that works, its test, a scenario and a contract.
+    #[command(after_help = "Example:\n  bridge-node adapter new referrals --lang python")]
+    New(scaffold::Options),
 }
 
 /// Commands about contracts.
@@ -46,8 +49,10 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
 }
 
 pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
-    let AdapterCommand::Check(options) = command;
-    conformance::run(&options)
+    match command {
+        AdapterCommand::Check(options) => conformance::run(&options),
+        AdapterCommand::New(options) => scaffold::run(&options),
+    }
 }
 
 pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {

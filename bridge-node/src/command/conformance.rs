@@ -1,25 +1,13 @@
 //! `adapter check`: examines a registry package by the conformance kit, whatever adapter serves it.
 
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
+use std::path::PathBuf;
 
 use bridge_adapter::kit::{self, Check, Format, Pace, Report, Subject};
 use bridge_adapter::package::Package;
 use bridge_adapter::scenario::Scenario;
-use bridge_adapter::{Adapter, Health};
-use bridge_adapter_file::{FileAdapter, FileLimits};
-use bridge_adapter_http::{HttpAdapter, HttpConfig};
-use bridge_adapter_process::{ProcessAdapter, ProcessConfig};
-use bridge_adapter_sql::{SqlAdapter, SqlLimits, sample};
 use clap::{Args, ValueEnum};
 
-use super::{Failure, hint, say};
-use crate::registries::process::launcher;
-use crate::settings::Fault;
-
-/// How long an adapter may take to be ready: a program has to start first.
-const READY_WITHIN: Duration = Duration::from_secs(10);
+use super::{Failure, open, say};
 
 /// Shown below the options.
 pub(super) const EXAMPLES: &str = "Examples:
@@ -77,24 +65,33 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         list();
         return Ok(());
     };
-    let package = Package::load(folder).map_err(faults)?;
-    let scenario = Scenario::load(&package).map_err(faults)?;
+    let written = open::Written::keep();
+    let package = Package::load(folder).map_err(open::faults)?;
+    let scenario = Scenario::load(&package).map_err(open::faults)?;
     let subject = Subject::new(&package, scenario);
     let found = subject.faults();
     if !found.is_empty() {
-        return Err(faults(found));
+        return Err(open::faults(found));
     }
-    let adapter = open(&package, options)?;
+    let needs = open::Needs {
+        database: options.database.as_deref(),
+        files: options.files.as_deref(),
+        // A report for programs holds nothing else.
+        tell: matches!(options.format, Form::Text),
+    };
+    let adapter = open::open(&package, needs)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
     let report = runtime.block_on(async {
-        ready(adapter.as_ref()).await;
-        let report = kit::examine(&adapter, &subject, &Pace::default()).await;
+        let report = match open::ready(adapter.as_ref(), &written).await {
+            Ok(()) => Ok(kit::examine(&adapter, &subject, &Pace::default()).await),
+            Err(failure) => Err(failure),
+        };
         adapter.drain().await;
         report
-    });
+    })?;
     tell(&report, &package.name, options)
 }
 
@@ -123,66 +120,4 @@ fn list() {
         say(format_args!("{id}\n    {claim}\n    {why}"));
     }
     say(format_args!("{} checks", kit::checks().count()));
-}
-
-/// The adapter that serves a package, as a node would open it.
-fn open(package: &Package, options: &Options) -> Result<Arc<dyn Adapter>, Failure> {
-    Ok(match package.adapter.as_str() {
-        "process" => {
-            let mut config = ProcessConfig::from_package(package).map_err(faults)?;
-            config.launcher = Some(launcher().map_err(|fault| Failure::Settings(vec![fault]))?);
-            Arc::new(ProcessAdapter::new(config))
-        }
-        "http" => {
-            let config = HttpConfig::from_package(package, None).map_err(faults)?;
-            Arc::new(HttpAdapter::new(config).map_err(faults)?)
-        }
-        "file" => {
-            let files = given(
-                options.files.as_deref(),
-                "--files",
-                "the folder of its files",
-            )?;
-            Arc::new(FileAdapter::open(package, files, &FileLimits::default()).map_err(faults)?)
-        }
-        _ => {
-            let database = given(options.database.as_deref(), "--database", "a SQLite file")?;
-            let built = sample::build_if_absent(package, database)
-                .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
-            // A report for programs holds nothing else.
-            if built && matches!(options.format, Form::Text) {
-                let database = database.display();
-                say(format_args!("made {database} from the package's sample"));
-            }
-            Arc::new(SqlAdapter::open(package, database, SqlLimits::default()).map_err(faults)?)
-        }
-    })
-}
-
-fn given<'a>(path: Option<&'a Path>, option: &str, what: &str) -> Result<&'a Path, Failure> {
-    path.ok_or_else(|| {
-        Failure::Usage(hint(
-            &format!("a package of this kind needs {option}"),
-            &format!("name {what} with {option}"),
-        ))
-    })
-}
-
-/// Waits until the adapter is ready, or has had its time: whether it is, is for the battery to say.
-async fn ready(adapter: &dyn Adapter) {
-    let ready = async {
-        while matches!(adapter.health().await, Health::NotReady { .. }) {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
-    };
-    drop(tokio::time::timeout(READY_WITHIN, ready).await);
-}
-
-fn faults(list: Vec<bridge_adapter::Fault>) -> Failure {
-    let told = list.into_iter().map(|fault| Fault {
-        place: fault.at(),
-        what: fault.problem,
-        remedy: fault.remedy,
-    });
-    Failure::Settings(told.collect())
 }

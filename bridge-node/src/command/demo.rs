@@ -7,16 +7,12 @@ use clap::Args;
 use serde_json::json;
 
 use super::run::Stop;
+use super::trial::nodes::Nodes;
 use super::{Failure, say};
 use crate::clock::Clock;
 
-mod client;
-mod nodes;
 mod story;
 mod world;
-
-use nodes::Nodes;
-use world::World;
 
 /// Options of the demonstration.
 #[derive(Debug, Args)]
@@ -67,7 +63,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         (temporary.path().to_owned(), Some(temporary))
     };
     teller.tell("Making three agencies: keys, certificates, a signed directory, contracts, a register of 10,000 invented people …");
-    let mut world = World::create(&folder, Clock::default().now_s())?;
+    let mut world = world::create(&folder, Clock::default().now_s())?;
     world.release_ports();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -85,7 +81,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             } => told,
         }?;
         if !options.once {
-            story::invite(teller, &world);
+            story::invite(teller, &world)?;
             stop.asked().await;
         }
         nodes.stop()?;

@@ -353,7 +353,8 @@ fn exchange(records: &[Shown]) -> Value {
         "contract": first.contract,
         "begun": time(first),
         "ended": time(last),
-        "outcome": last.outcome,
+        // That of a request is no end: it says that its key is remembered.
+        "outcome": last.outcome.as_ref().filter(|_| last.kind != Kind::RequestReceived),
         "status": last.status,
     })
 }

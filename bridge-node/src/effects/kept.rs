@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
-use bridge_journal::{Filter, ReadError, Shown};
+use bridge_journal::{Filter, Hit, ReadError, Shown};
 use bytes::Bytes;
 use http::header::DATE;
 use http::{HeaderMap, HeaderName, HeaderValue};
@@ -79,37 +79,25 @@ impl Effects {
         bounds: Bounds,
         now: UnixMillis,
     ) -> (Arc<Self>, Option<ReadError>) {
-        let begun = |effects: &Self| {
-            let filter = Filter {
-                outcome: Some(KEYED.to_owned()),
-                kind: Some(Kind::RequestReceived),
-                from: Some(effects.oldest(now)),
-                ..Filter::default()
-            };
-            history.search(&filter)
-        };
         let effects = Self::new(marker, bounds, false);
-        match begun(&effects) {
-            Ok(hits) => {
-                // Newest first: what was begun anew after a release has the last word.
-                for (_, hit) in hits.into_iter().rev() {
-                    if let Some((marks, whose)) = whose(&hit.leaf) {
-                        effects.remember(marks, whose, hit.leaf.time);
-                    }
-                }
-                (Arc::new(effects), None)
+        let filter = Filter {
+            outcome: Some(KEYED.to_owned()),
+            kind: Some(Kind::RequestReceived),
+            from: Some(effects.oldest(now)),
+            ..Filter::default()
+        };
+        let mut remember = |hit: Hit| {
+            if let Some((marks, whose)) = whose(&hit.leaf) {
+                effects.remember(marks, whose, hit.leaf.time);
             }
-            Err(error) => {
-                let forgotten = true;
-                (
-                    Arc::new(Self {
-                        forgotten,
-                        ..effects
-                    }),
-                    Some(error),
-                )
-            }
-        }
+        };
+        let error = history.each_hit(&filter, &mut remember).err();
+        let forgotten = error.is_some();
+        let effects = Self {
+            forgotten,
+            ..effects
+        };
+        (Arc::new(effects), error)
     }
 }
 

@@ -84,6 +84,10 @@ fn a_request_that_touched_nothing_gives_its_key_back() {
     second.without_effect();
     drop(second);
     drop(begun(begin(&effects, marks("k", 3), 3)));
+    for number in 10..1000 {
+        drop(begun(begin(&effects, marks("k", 1), number)));
+    }
+    assert!(effects.table().order.is_empty(), "nothing of it is left");
 }
 
 #[test]
@@ -254,4 +258,31 @@ fn marks_are_of_this_node_this_key_and_this_content() {
     one.note(&mut leaf, false);
     assert_eq!(Marks::of(&leaf), Some(one));
     assert!(!format!("{leaf:?}").contains("5ABCDE7"));
+}
+
+#[test]
+fn leaves_are_read_newest_first_and_run_out_oldest_first() {
+    let effects = effects();
+    let whose = |number| (id(number), client("TAX"));
+    let at = |day: u64| UnixMillis(START.0 + day * DAY_MS);
+    effects.remember(marks("b", 1), whose(3), at(3));
+    effects.remember(marks("a", 1), whose(2), at(2));
+    // The key was given back and begun anew on the third day.
+    effects.remember(marks("b", 2), whose(1), at(1));
+    assert_eq!(effects.len(), 2);
+    assert!(matches!(
+        begin_at(&effects, marks("b", 1), 9, at(4)),
+        Ok(Admission::Look(exchange, _)) if exchange == id(3)
+    ));
+    drop(begun(begin_at(&effects, marks("c", 1), 10, at(32))));
+    assert_eq!(effects.len(), 2);
+    drop(begun(begin_at(
+        &effects,
+        marks("c", 1),
+        11,
+        UnixMillis(at(32).0 + 1),
+    )));
+    assert_eq!(effects.len(), 1);
+    drop(begun(begin_at(&effects, marks("b", 1), 12, at(34))));
+    assert!(effects.is_empty());
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bridge_certs::Trust;
-use bridge_core::leaf::{Side, UnixMillis};
+use bridge_core::leaf::{Leaf, Side, UnixMillis};
 use bridge_core::quota::Counters;
 use bridge_directory::Client;
 use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError, WitnessKey};
@@ -142,16 +142,15 @@ pub(super) fn remembered(
     now: UnixMillis,
 ) -> (Replay, [Counters; 2], Option<String>) {
     let mut counters = [Counters::new(Side::Consumer), Counters::new(Side::Provider)];
-    let since = UnixMillis(now.0.saturating_sub(DAY_MS));
-    let replay = Replay::new(0);
-    let read = history.each_leaf_since(since, &mut |leaf| {
+    let since = |ms: u64| UnixMillis(now.0.saturating_sub(ms));
+    let counted = history.each_begun_since(since(DAY_MS), &mut |begun, at, many| {
         for counters in &mut counters {
-            counters.count_leaf(leaf);
-        }
-        if leaf.time.0 + TAIL_MS >= now.0 {
-            replay.remember_leaf(leaf);
+            counters.count_begun(begun, at, many);
         }
     });
+    let replay = Replay::new(0);
+    let mut remember = |leaf: &Leaf| replay.remember_leaf(leaf);
+    let read = counted.and_then(|()| history.each_leaf_since(since(TAIL_MS), &mut remember));
     match read {
         Ok(()) => (replay, counters, None),
         Err(error) => {

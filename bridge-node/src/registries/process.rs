@@ -29,7 +29,10 @@ pub(super) fn open(process: &Process, limits: &Limits) -> Result<Arc<dyn Adapter
     }
     let limit = config.answer_limit_bytes.unwrap_or(limits.body_bytes);
     config.answer_limit_bytes = Some(limit.min(limits.body_bytes));
-    config.launcher = Some(launcher().map_err(|fault| vec![fault])?);
+    config.launcher = Some(match &process.executable {
+        Some(executable) => vec![executable.into(), "cage".into()],
+        None => launcher().map_err(|fault| vec![fault])?,
+    });
     Ok(Arc::new(ProcessAdapter::new(config)))
 }
 

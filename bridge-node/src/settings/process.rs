@@ -23,17 +23,21 @@ pub struct Process {
     pub environment: BTreeMap<String, String>,
     /// What the cage allows and demands. Its name and its folders come with the package.
     pub cage: CageSettings,
+    /// The program whose command `cage` makes the cage; the running one if it is none.
+    pub executable: Option<PathBuf>,
 }
 
 /// `cage` of a service, as written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct RawCage {
+    executable: Option<String>,
     demand: Option<Vec<String>>,
     user: Option<u32>,
     reads: Vec<String>,
     memory_mib: Option<u64>,
     private_mib: Option<u64>,
+    file_mib: Option<u64>,
     processes: Option<u64>,
     open_files: Option<u64>,
     cpu_percent: Option<u64>,
@@ -51,12 +55,20 @@ impl Check<'_> {
         let registry =
             registry.and_then(|text| self.parse(&format!("{place}.registry"), text, form));
         let none = RawCage::default();
-        let cage = self.cage(&format!("{place}.cage"), raw.cage.as_ref().unwrap_or(&none));
+        let raw_cage = raw.cage.as_ref().unwrap_or(&none);
+        let cage = self.cage(&format!("{place}.cage"), raw_cage);
+        let data = raw.data.as_ref();
+        let data = data.map(|path| self.existing(&format!("{place}.data"), path));
+        let cage = CageSettings { data, ..cage };
+        let executable = raw_cage.executable.as_ref();
+        let executable =
+            executable.map(|path| self.existing(&format!("{place}.cage.executable"), path));
         Some(Source::Process(Box::new(Process {
             package,
             registry,
             environment: raw.environment.clone().unwrap_or_default(),
             cage,
+            executable,
         })))
     }
 
@@ -86,6 +98,12 @@ impl Check<'_> {
             usual.private_bytes / MIB,
             (1, 1024 * 1024),
         );
+        let file = within(
+            "file_mib",
+            raw.file_mib,
+            usual.file_bytes / MIB,
+            (1, 1024 * 1024),
+        );
         let processes = within("processes", raw.processes, usual.processes, (4, 32_768));
         let open_files = within("open_files", raw.open_files, usual.open_files, (64, 65_536));
         let cpu_percent = within(
@@ -113,6 +131,7 @@ impl Check<'_> {
             demand,
             memory_bytes: memory.saturating_mul(MIB),
             private_bytes: private.saturating_mul(MIB),
+            file_bytes: file.saturating_mul(MIB),
             processes,
             open_files,
             cpu_percent,
@@ -162,8 +181,10 @@ pub(super) fn give_users(services: &mut [Service], data_folder: &Path, faults: &
             continue;
         };
         if process.cage.user == 0 {
-            let from = data_folder.join(&process.package);
-            process.cage.user = free_user(from.as_os_str().as_encoded_bytes(), &taken);
+            // Nodes of one machine shall not meet.
+            let mut from = data_folder.as_os_str().as_encoded_bytes().to_vec();
+            from.extend_from_slice(process.package.as_os_str().as_encoded_bytes());
+            process.cage.user = free_user(&from, &taken);
             taken.insert(process.cage.user);
         }
     }

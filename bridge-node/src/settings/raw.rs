@@ -85,7 +85,7 @@ Service {
     code: Option<String>, title: Option<String>, base_url: Option<String>, certificate: Option<String>,
     openapi: Option<String>, timeout_seconds: Option<u64>, effect: Option<String>,
     http: Option<toml::Table>, files: Option<String>,
-    registry: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
+    registry: Option<String>, data: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
 });
 
 const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, witnesses, limits, \

@@ -1,7 +1,8 @@
 //! A disk that stands still at a moment of an exchange, so that a node can be killed exactly there.
 //!
-//! The file `arm` in the data folder says when: `request-sent before` (the write of a leaf of this kind), or
-//! `request-sent durable` (after its sync). Then the file becomes `held`, and nothing is written until that is removed.
+//! The file `arm` in the data folder says when: `request-sent before` (the write of a leaf of this kind), `request-sent
+//! written` (and not yet synced) or `request-sent durable` (after its sync). Then the file becomes `held`, and nothing is
+//! written until that is removed.
 
 use std::fs;
 use std::io;
@@ -128,6 +129,9 @@ impl SegmentFile for HoldFile {
         }
         let armed = self.moment.is_armed("durable", bytes);
         self.file.write_at(bytes, offset)?;
+        if self.moment.is_armed("written", bytes) {
+            self.moment.hold()?;
+        }
         self.written.fetch_or(armed, Ordering::AcqRel);
         Ok(())
     }

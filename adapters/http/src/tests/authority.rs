@@ -14,6 +14,7 @@ use crate::config::ClientFiles;
 
 pub(super) struct Authority {
     pub(super) der: CertificateDer<'static>,
+    pem: String,
     issuer: Issuer<'static, KeyPair>,
 }
 
@@ -28,11 +29,16 @@ impl Authority {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         let key = KeyPair::generate().unwrap();
-        let der = params.self_signed(&key).unwrap().der().clone();
+        let certificate = params.self_signed(&key).unwrap();
         Self {
-            der,
+            der: certificate.der().clone(),
+            pem: certificate.pem(),
             issuer: Issuer::new(params, key),
         }
+    }
+
+    pub(super) fn pem(&self) -> &str {
+        &self.pem
     }
 
     pub(super) fn issue(&self, name: &str) -> Issued {

@@ -16,7 +16,7 @@ const ASKED: ABI = ABI::V6;
 pub(super) fn restrict(
     settings: &CageSettings,
     private: &Path,
-    registry: Option<&Path>,
+    (registry, data): (Option<&Path>, Option<&Path>),
 ) -> Result<Option<String>, CageError> {
     let failed = |error: landlock::RulesetError| CageError::new("Landlock", error);
     let mut rules = Ruleset::default()
@@ -40,6 +40,9 @@ pub(super) fn restrict(
         rules = allowed(rules, Path::new(path), device)?;
     }
     rules = allowed(rules, private, written())?;
+    if let Some(path) = data {
+        rules = allowed(rules, path, written())?;
+    }
     if let Some(path) = registry {
         rules = allowed(rules, path, AccessFs::ReadFile | AccessFs::WriteFile)?;
     }

@@ -1,9 +1,12 @@
 //! Control groups of version 1 or 2: what all processes of a program together may take.
 
-use std::collections::BTreeMap;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use rustix::fs::{AtFlags, Mode, OFlags, open, unlinkat};
+use rustix::io::Errno;
 
 use super::{CageSettings, Part, Report};
 
@@ -20,8 +23,8 @@ const WEIGHT: &str = "20";
 pub(super) struct Groups {
     /// Their folders; a process that writes itself to `cgroup.procs` in each is in them.
     pub(super) folders: Vec<PathBuf>,
-    /// Why there is none for a part.
-    pub(super) none: BTreeMap<Part, String>,
+    /// The folders above, held open: their paths are gone when the inner half has turned the tree.
+    above: Vec<OwnedFd>,
 }
 
 /// What one controller is asked to bound.
@@ -60,31 +63,42 @@ impl Groups {
                     made_v2(root, own, &wish, &settings.name).map(|folder| (folder, "version 2"))
                 }
             };
-            match made {
-                Ok((folder, version)) => {
-                    let how = format!("{}, by a control group of {version}", wish.words);
-                    report.give(wish.part, how);
-                    if !groups.folders.contains(&folder) {
-                        groups.folders.push(folder);
-                    }
-                }
-                Err(error) => {
-                    groups.none.insert(wish.part, error.to_string());
-                }
+            // Where there is none, limits of single processes have to do.
+            if let Ok((folder, version)) = made
+                && groups.keep(folder)
+            {
+                let how = format!("{}, by a control group of {version}", wish.words);
+                report.give(wish.part, how);
             }
         }
         groups
     }
 
+    /// Remembers a group for its end; says whether that is possible.
+    fn keep(&mut self, folder: PathBuf) -> bool {
+        if self.folders.contains(&folder) {
+            return true;
+        }
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let above = folder
+            .parent()
+            .map(|above| open(above, flags, Mode::empty()));
+        let Some(Ok(above)) = above else {
+            return false;
+        };
+        self.folders.push(folder);
+        self.above.push(above);
+        true
+    }
+
     /// Removes the groups, when all their processes have ended.
     pub(super) fn remove(&self) {
-        for folder in &self.folders {
+        for (folder, above) in self.folders.iter().zip(&self.above) {
+            let name = folder.file_name().unwrap_or_default();
             // Its last process may be on its way out; a group that stays is used again by the next start.
             for _ in 0..200 {
-                match std::fs::remove_dir(folder) {
-                    Err(error) if error.kind() == io::ErrorKind::ResourceBusy => {
-                        std::thread::sleep(Duration::from_millis(10));
-                    }
+                match unlinkat(above, name, AtFlags::REMOVEDIR) {
+                    Err(Errno::BUSY) => std::thread::sleep(Duration::from_millis(10)),
                     Ok(()) | Err(_) => break,
                 }
             }
@@ -206,4 +220,53 @@ fn made(parent: &Path, name: &str, lines: &[Line]) -> io::Result<PathBuf> {
         }
     }
     Ok(folder)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn made_in(root: &Path, own: &str) -> (Groups, Report) {
+        let mut report = Report::default();
+        let settings = CageSettings::default();
+        let groups = Groups::make((root, own), &settings, &mut report);
+        (groups, report)
+    }
+
+    #[test]
+    fn groups_of_version_2_are_made_beside_the_own_one() {
+        let root = tempfile::tempdir().unwrap();
+        let unit = root.path().join("node.service");
+        std::fs::create_dir_all(unit.join("node")).unwrap();
+        std::fs::write(root.path().join("cgroup.controllers"), "cpu memory pids").unwrap();
+        std::fs::write(unit.join("cgroup.subtree_control"), "cpu memory pids").unwrap();
+        let (groups, report) = made_in(root.path(), "0::/node.service/node\n");
+        assert_eq!(groups.folders, [unit.join("bridge-adapter")]);
+        let said = |file| std::fs::read_to_string(unit.join("bridge-adapter").join(file)).unwrap();
+        assert_eq!(said("memory.max"), (512 * 1024 * 1024).to_string());
+        assert_eq!(
+            (said("pids.max"), said("cpu.max")),
+            ("64".to_owned(), "100000 100000".to_owned())
+        );
+        assert_eq!(
+            report
+                .lacking(&[Part::Memory, Part::Processes, Part::Cpu])
+                .count(),
+            0
+        );
+    }
+
+    #[test]
+    fn groups_of_version_1_are_made_below_the_own_one_and_without_any_nothing_is_given() {
+        let root = tempfile::tempdir().unwrap();
+        for folder in ["memory/a", "pids/a"] {
+            std::fs::create_dir_all(root.path().join(folder)).unwrap();
+        }
+        let (groups, report) = made_in(root.path(), "4:memory:/a\n3:pids:/a\n0::/\n");
+        let folder = |part: &str| root.path().join(part).join("a/bridge-adapter");
+        assert_eq!(groups.folders, [folder("memory"), folder("pids")]);
+        assert_eq!(report.lacking(&Part::ALL).count(), 5);
+        let (groups, report) = made_in(&root.path().join("none"), "0::/\n");
+        assert_eq!((groups.folders.len(), report.given.len()), (0, 0));
+    }
 }

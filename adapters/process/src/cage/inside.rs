@@ -15,8 +15,8 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use super::outside::{Apart, code};
 use super::{
-    CageError, CageSettings, NOT_CAGED, PRIVATE_FOLDER, Part, REGISTRY_SOCKET, Report, SOCKET_NAME,
-    files, groups, rights, syscalls, tree,
+    CageError, CageSettings, DATA_FOLDER, NOT_CAGED, PRIVATE_FOLDER, Part, REGISTRY_SOCKET, Report,
+    SOCKET_NAME, files, groups, rights, syscalls, tree,
 };
 
 /// What the outer half hands over.
@@ -98,6 +98,7 @@ fn command(program: &[String], data_bytes: Option<u64>) -> Command {
 struct Places {
     private: PathBuf,
     registry: Option<PathBuf>,
+    data: Option<PathBuf>,
 }
 
 // === impl Places ===
@@ -110,11 +111,13 @@ impl Places {
             return Self {
                 private: PathBuf::from(PRIVATE_FOLDER),
                 registry: registry.map(|_| PathBuf::from(REGISTRY_SOCKET)),
+                data: settings.data.as_ref().map(|_| PathBuf::from(DATA_FOLDER)),
             };
         }
         Self {
             private: settings.folder.clone(),
             registry: settings.registry.clone(),
+            data: settings.data.clone(),
         }
     }
 
@@ -125,6 +128,9 @@ impl Places {
             .env("BRIDGE_ADAPTER_SOCKET", self.private.join(SOCKET_NAME));
         if let Some(registry) = &self.registry {
             command.env("BRIDGE_REGISTRY_SOCKET", registry);
+        }
+        if let Some(data) = &self.data {
+            command.env("BRIDGE_ADAPTER_DATA", data);
         }
     }
 }
@@ -185,7 +191,8 @@ fn give_up_user(settings: &CageSettings, apart: &Apart, report: &mut Report) {
 /// Landlock and system calls, which need no rights and come last.
 fn restrict(settings: &CageSettings, places: &Places, report: &mut Report) {
     let own_tree = !report.missing.contains_key(&Part::Files);
-    let restricted = files::restrict(settings, &places.private, places.registry.as_deref());
+    let more = (places.registry.as_deref(), places.data.as_deref());
+    let restricted = files::restrict(settings, &places.private, more);
     match (own_tree, restricted) {
         (true, Ok(Some(how))) => report.give(Part::Files, format!("a tree of its own, and {how}")),
         (true, Ok(None)) => {

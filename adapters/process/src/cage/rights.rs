@@ -23,7 +23,7 @@ pub(super) fn limit(settings: &CageSettings, report: &mut Report) -> Result<(), 
             .map_err(|error| CageError::new(format!("limit {resource:?}"), error))
     };
     set(Resource::Nofile, settings.open_files)?;
-    set(Resource::Fsize, settings.private_bytes)?;
+    set(Resource::Fsize, settings.file_bytes)?;
     // A core file would hold what was asked and answered.
     set(Resource::Core, 0)?;
     set(Resource::Memlock, 0)?;

@@ -6,7 +6,7 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{chown, symlink};
 use std::path::{Path, PathBuf};
 
 use rustix::io;
@@ -15,7 +15,7 @@ use rustix::mount::{
     mount_change, mount_remount, unmount,
 };
 
-use super::{CageError, CageSettings, PRIVATE_FOLDER, REGISTRY_SOCKET};
+use super::{CageError, CageSettings, DATA_FOLDER, PRIVATE_FOLDER, REGISTRY_SOCKET};
 
 /// System programs and libraries.
 const SYSTEM: [&str; 7] = [
@@ -76,6 +76,9 @@ pub(super) fn enter(settings: &CageSettings, user: u32) -> Result<(), CageError>
         .map_err(step("the private folder cannot be mounted"))?;
     if let Some(socket) = &settings.registry {
         bound(root, socket, Path::new(REGISTRY_SOCKET))?;
+    }
+    if let Some(data) = &settings.data {
+        kept(root, data, user)?;
     }
     let processes = inside(root, Path::new("/proc"));
     made(&processes, true)?;
@@ -169,6 +172,19 @@ fn bound(root: &Path, path: &Path, place: &Path) -> Result<(), CageError> {
         })
         .or_else(|error| if device { Ok(()) } else { Err(error) })
         .map_err(failed)
+}
+
+/// The one place that outlives the program, which owns it.
+fn kept(root: &Path, data: &Path, user: u32) -> Result<(), CageError> {
+    let place = inside(root, Path::new(DATA_FOLDER));
+    made(&place, true)?;
+    chown(data, Some(user), Some(user))
+        .map_err(|error| CageError::new(data.display().to_string(), error))?;
+    let flags = MountFlags::BIND | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
+    mount_bind(data, &place)
+        .or_else(|_locked| mount_bind_recursive(data, &place))
+        .and_then(|()| mount_remount(&place, flags, c""))
+        .map_err(|error| CageError::new(data.display().to_string(), error))
 }
 
 fn made(place: &Path, folder: bool) -> Result<(), CageError> {

@@ -42,7 +42,7 @@ pub(crate) enum CallerFact {
     Contract,
 }
 
-const CALLER_FACTS: [(&str, CallerFact); 8] = [
+pub(crate) const CALLER_FACTS: [(&str, CallerFact); 8] = [
     ("client", CallerFact::Client),
     ("request_id", CallerFact::RequestId),
     ("purpose", CallerFact::Purpose),
@@ -55,7 +55,7 @@ const CALLER_FACTS: [(&str, CallerFact); 8] = [
 
 /// The words of `from`.
 #[derive(Debug, Clone, Copy)]
-enum From {
+pub(crate) enum From {
     Path,
     Query,
     Body,
@@ -63,7 +63,7 @@ enum From {
     Clock,
 }
 
-const SOURCES: [(&str, From); 5] = [
+pub(crate) const SOURCES: [(&str, From); 5] = [
     ("path", From::Path),
     ("query", From::Query),
     ("body", From::Body),

@@ -1,11 +1,13 @@
 //! One connection to PostgreSQL and the statements prepared on it.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_adapter::{AdapterError, Effect};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_postgres::{Client, Config, Error, Statement as Prepared};
 
 use super::address::Address;
@@ -23,6 +25,8 @@ pub(super) struct Link {
     pub(super) client: Client,
     driver: JoinHandle<()>,
     ready: Vec<Option<Arc<Ready>>>,
+    /// Kept from call to call: to set a timer later costs nothing, a new one costs a wake-up of the runtime.
+    pub(super) clock: Option<Pin<Box<Sleep>>>,
 }
 
 /// A statement prepared on a connection.
@@ -65,7 +69,24 @@ impl Link {
             client,
             driver,
             ready,
+            clock: None,
         })
+    }
+
+    /// The clock of the connection, set to a moment.
+    pub(super) fn clock(&mut self, moment: Instant) -> Pin<Box<Sleep>> {
+        match self.clock.take() {
+            Some(mut clock) => {
+                clock.as_mut().reset(moment);
+                clock
+            }
+            None => Box::pin(sleep_until(moment)),
+        }
+    }
+
+    /// The statement, if it was prepared on this connection.
+    pub(super) fn known(&self, statement: &Statement) -> Option<Arc<Ready>> {
+        self.ready.get(statement.id)?.clone()
     }
 
     /// The statement, prepared once for the life of the connection.
@@ -74,8 +95,8 @@ impl Link {
         statement: &Statement,
         text: &Text,
     ) -> Result<Arc<Ready>, Error> {
-        if let Some(Some(ready)) = self.ready.get(statement.id) {
-            return Ok(Arc::clone(ready));
+        if let Some(ready) = self.known(statement) {
+            return Ok(ready);
         }
         let sql = text.sql.as_deref().unwrap_or_default();
         let prepared = self.client.prepare_typed(sql, &text.types).await?;

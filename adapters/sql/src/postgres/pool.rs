@@ -1,11 +1,13 @@
 //! The connections to one database with one role.
 
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bridge_adapter::{AdapterError, Effect, Until};
 use tokio::runtime::Handle;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Sleep;
 use tokio_postgres::Config;
 
 use super::address::Address;
@@ -54,16 +56,22 @@ impl Pool {
         let mut loan = self.lend(&until).await?;
         loop {
             let reused = loan.is_there();
-            let link = until.bound(loan.link()).await??;
+            let link = loan.link(&until).await?;
+            let mut clock = link.clock(until.deadline);
             let mut session = Lent::new(link, (&self.texts, self.statement_time));
-            let ended = until.bound(flow::run(&mut session, &work)).await;
+            let ended = tokio::select! {
+                biased;
+                () = until.cancel.cancelled() => Err(AdapterError::Cancelled),
+                ended = flow::run(&mut session, &work) => Ok(ended),
+                () = clock.as_mut() => Err(AdapterError::TimedOut),
+            };
             let (clean, answered) = (session.is_clean(), session.answered);
             match ended {
                 // The server went away while the connection was idle, so nothing was asked yet.
                 Ok(Err(AdapterError::Cut { .. })) if reused && !answered => loan.close(),
                 ended => {
                     if clean {
-                        loan.give_back();
+                        loan.give_back(clock);
                     }
                     return ended?;
                 }
@@ -77,10 +85,11 @@ impl Pool {
         let mut loan = self.lend(&until).await?;
         loop {
             let reused = loan.is_there();
-            let link = until.bound(loan.link()).await??;
+            let link = loan.link(&until).await?;
             match until.bound(link.client.check_connection()).await? {
                 Ok(()) => {
-                    loan.give_back();
+                    let clock = link.clock(until.deadline);
+                    loan.give_back(clock);
                     return Ok(());
                 }
                 Err(_) if reused => loan.close(),
@@ -120,12 +129,12 @@ impl Loan {
         self.link.is_some()
     }
 
-    async fn link(&mut self) -> Result<&mut Link, AdapterError> {
-        let link = match self.link.take() {
-            Some(link) => link,
-            None => Link::open(&self.pool.address, &self.pool.config)
-                .await
-                .map_err(link::unreachable)?,
+    async fn link(&mut self, until: &Until) -> Result<&mut Link, AdapterError> {
+        let link = if let Some(link) = self.link.take() {
+            link
+        } else {
+            let opened = Link::open(&self.pool.address, &self.pool.config);
+            until.bound(opened).await?.map_err(link::unreachable)?
         };
         Ok(self.link.insert(link))
     }
@@ -136,8 +145,9 @@ impl Loan {
         self.pool.idle().clear();
     }
 
-    fn give_back(mut self) {
-        if let Some(link) = self.link.take() {
+    fn give_back(mut self, clock: Pin<Box<Sleep>>) {
+        if let Some(mut link) = self.link.take() {
+            link.clock = Some(clock);
             self.pool.idle().push(link);
         }
     }

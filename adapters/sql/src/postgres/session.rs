@@ -82,6 +82,10 @@ impl<'a> Lent<'a> {
             let reason = format!("statement {}: not known", statement.name);
             return Err(AdapterError::Failed { reason }.into());
         };
+        // What is known needs no answer of the server.
+        if let Some(ready) = self.link.known(statement) {
+            return Ok((ready, text));
+        }
         self.asking = true;
         let ready = self.link.ready(statement, text).await;
         Ok((self.judge(&statement.name, ready)?, text))

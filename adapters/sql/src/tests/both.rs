@@ -8,6 +8,8 @@ use bridge_adapter::Idempotency;
 use super::server::Postgres;
 use super::*;
 
+mod documents;
+
 /// A package served from one of the databases, with the roles that a real registry has.
 struct Registry {
     package: Package,
@@ -22,7 +24,7 @@ enum Kept {
     Postgresql(String),
 }
 
-fn folder(name: &str) -> PathBuf {
+pub(super) fn folder(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("../registries")
         .join(name)

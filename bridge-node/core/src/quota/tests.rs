@@ -1,6 +1,6 @@
 use proptest::prelude::*;
 
-use super::{Counters, Usage, Window};
+use super::{Begun, Counters, Usage, Window};
 use crate::identity::SubsystemId;
 use crate::leaf::{Kind, Leaf, Side, UnixMillis};
 
@@ -86,7 +86,9 @@ fn leaves_of_the_own_side_are_counted() {
     for (side, expected) in [(Side::Provider, 1), (Side::Consumer, 2)] {
         let mut counters = Counters::new(side);
         for leaf in &leaves {
-            counters.count_leaf(leaf);
+            if let Some(begun) = Begun::of(leaf) {
+                counters.count_begun(&begun, leaf.time, 1);
+            }
         }
         assert_eq!(
             used(&counters, "c", "A", 7),

@@ -1,8 +1,10 @@
-//! Leaves as they follow one another: a page of those that concern a member, all since a time.
+//! Leaves as they follow one another: a page of those that concern a member, all since a time, what began since then.
 
 use bridge_core::leaf::{Leaf, UnixMillis};
+use bridge_core::quota::Begun;
 
 use super::Journal;
+use crate::begins::each_begun_since;
 use crate::concerned::{Page, PageQuery, page};
 use crate::error::ReadError;
 
@@ -29,5 +31,22 @@ impl Journal {
         let mut leaves = Vec::new();
         self.each_leaf_since(since, &mut |index, leaf| leaves.push((index, leaf.clone())))?;
         Ok(leaves)
+    }
+
+    /// Tells of the allowed exchanges that began since the full hour of a time: what began, in which hour, how often.
+    /// Returns how many leaves had to be read for it: those of segments whose counts are lost.
+    ///
+    /// It reads files: call it where blocking is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`ReadError`] if files can't be read or aren't as they were written; some were told then.
+    pub fn each_begun_since(
+        &self,
+        since: UnixMillis,
+        tell: &mut dyn FnMut(&Begun<'_>, UnixMillis, u64),
+    ) -> Result<u64, ReadError> {
+        let shared = &*self.inner.shared;
+        each_begun_since(shared, &shared.snapshot(), since, tell)
     }
 }

@@ -98,6 +98,7 @@ impl Reading {
             }
         };
         self.shared.catalogue.write(&row);
+        self.shared.catalogue.write_begins(&row, &scanned.begins);
         let mut state = self.shared.state();
         Arc::make_mut(&mut state.sealed).push(Arc::new(Sealed::new(row)));
         state.tiles.forget(self.progress.tree.size());
@@ -148,6 +149,7 @@ impl Reading {
             file,
             key: Arc::new(key),
             rows: scanned.rows.clone(),
+            begins: Arc::new(scanned.begins.clone()),
             from_ms: scanned.from_ms,
             to_ms: scanned.to_ms,
         };

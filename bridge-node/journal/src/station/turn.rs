@@ -14,10 +14,9 @@ use crate::frame::{FrameKind, push_frame};
 use crate::index::Summary;
 use crate::keeper::{Done, Order};
 use crate::open_segment::OpenSegment;
-use crate::rows::Row;
 use crate::seal::SealJob;
 use crate::segment::Header;
-use crate::shared::Sealed;
+use crate::shared::{Added, Sealed};
 use crate::tree::leaf_hash;
 
 impl Station {
@@ -173,10 +172,8 @@ impl Station {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX).to_be_bytes();
         let payload = [&length[..], &bytes, &[0; 2], &[0; 4]].concat();
         push_frame(&mut self.batch.bytes, FrameKind::Leaf, &payload);
-        self.batch.rows.push((
-            Row::new(&leaf, offset(self.open.end, start)),
-            self.newest_ms,
-        ));
+        let at = offset(self.open.end, start);
+        self.batch.rows.push(Added::new(&leaf, at));
         let placed = &mut self.batch.placed;
         self.tree
             .append(leaf_hash, |level, hash| placed.push((level, hash)));

@@ -2,9 +2,10 @@
 
 use serde_json::Value;
 
-use super::client::{Answer, Query};
-use super::world::{Agency, World};
+use super::world::three;
 use super::{Tally, Teller, Verified, claim};
+use crate::command::trial::client::{Answer, Query};
+use crate::command::trial::world::{Agency, World};
 use crate::command::{Failure, officer};
 
 const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person/MBXEHTV";
@@ -22,7 +23,7 @@ const EXECUTIVE: Query<'static> = Query {
 
 /// Tells the story and checks it.
 pub(super) async fn tell(teller: Teller, world: &World) -> Result<Tally, Failure> {
-    let [population, tax, executive] = &world.agencies;
+    let [population, tax, executive] = three(world)?;
     let mut tally = Tally::default();
     teller.tell(
         "\n1. Three agencies are at work, each with a node of its own and no hub between them:",
@@ -209,8 +210,8 @@ fn shorten(text: &str) -> String {
 }
 
 /// Lines to try by hand while the nodes stay up.
-pub(super) fn invite(teller: Teller, world: &World) {
-    let [_, tax, executive] = &world.agencies;
+pub(super) fn invite(teller: Teller, world: &World) -> Result<(), Failure> {
+    let [_, tax, executive] = three(world)?;
     teller.tell("\nThe nodes stay up until you press Ctrl-C. Try:");
     teller.tell(&format!("   {}", TAX.as_curl(world, tax)));
     teller.tell(&format!("   {}", EXECUTIVE.as_curl(world, executive)));
@@ -220,6 +221,7 @@ pub(super) fn invite(teller: Teller, world: &World) {
         basis: None,
     };
     teller.tell(&format!("   {}", methods.as_curl(world, tax)));
+    Ok(())
 }
 
 /// Re-derives every journal from its files, with the evidence, after the nodes have stopped.
@@ -244,7 +246,7 @@ pub(super) fn verify(teller: Teller, world: &World, tally: &mut Tally) -> Result
             agency.member, report.leaves, report.checkpoints, report.evidence_opened
         ));
         tally.journals.push(Verified {
-            member: agency.member.to_owned(),
+            member: agency.member.clone(),
             leaves: report.leaves,
         });
     }

@@ -1,47 +1,9 @@
-//! Everything the demonstration needs on disk: an authority, a directory, and a folder for each of three agencies.
+//! The demonstration's three agencies: the population register, the tax service, a local executive authority.
 
-use std::fs;
-use std::net::{SocketAddr, TcpListener};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bridge_certs::{Authority, Order, Profile, write_secret_file};
-use bridge_core::identity::{CertificateName, NodeId};
-
-use crate::command::{Failure, certs, keys};
-
-mod publish;
-
-/// One agency of the demonstration.
-#[derive(Debug)]
-pub(super) struct Agency {
-    pub(super) folder: PathBuf,
-    pub(super) name: &'static str,
-    pub(super) member: &'static str,
-    pub(super) subsystem: &'static str,
-    pub(super) subsystem_name: &'static str,
-    pub(super) api_key: String,
-    pub(super) ports: Ports,
-}
-
-/// Loopback addresses of a node.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Ports {
-    pub(super) consumer: SocketAddr,
-    pub(super) plain: SocketAddr,
-    pub(super) peer: SocketAddr,
-    pub(super) health: SocketAddr,
-}
-
-/// The three agencies; the first holds the register.
-#[derive(Debug)]
-pub(super) struct World {
-    pub(super) folder: PathBuf,
-    pub(super) agencies: [Agency; 3],
-    /// Held until the nodes start, so that nobody else takes the ports meanwhile.
-    reserved: Vec<TcpListener>,
-}
+use crate::command::Failure;
+use crate::command::trial::world::{Agency, Plan, World, write};
 
 const PLAN: [(&str, &str, &str, &str, &str); 3] = [
     (
@@ -66,6 +28,10 @@ const PLAN: [(&str, &str, &str, &str, &str); 3] = [
         "Citizens' appeals",
     ),
 ];
+/// The one member of the group.
+const AUTHORITY: &str = "AZ/LEA/3001/APPEALS";
+const SERVICES: &str = "\n[[services]]\nadapter = \"sql\"\nsubsystem = \"AZ/GOV/1001/POPULATION\"\npublished = true\n\
+                        package = \"registry\"\ndatabase = \"population.db\"\n";
 const REGISTRY: [(&str, &str); 5] = [
     (
         "manifest.toml",
@@ -98,222 +64,40 @@ const CONTRACTS: [(&str, &str); 2] = [
         include_str!("../../../../adapters/registries/population/policy/executive-status.json"),
     ),
 ];
-/// Ports of the three nodes of one demonstration.
-const PORTS_EACH: u32 = 12;
-/// Demonstrations that find places of their own at a time.
-const PORT_BLOCKS: u32 = 1000;
-const FIRST_PORT: u32 = 20_000;
-const YEAR_S: u64 = 365 * 86_400;
-const HOUR_S: u64 = 3600;
+/// The group of local executive authorities.
+const GROUP: &str = "local-executive-authorities";
 
-// === impl World ===
-
-impl World {
-    /// Makes everything in an empty or new folder.
-    pub(super) fn create(folder: &Path, now_s: u64) -> Result<Self, Failure> {
-        make_folder(folder)?;
-        if fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_some()) {
-            return Err(Failure::Failed(crate::command::hint(
-                &format!("{} is not empty", folder.display()),
-                "give a new folder; nodes made earlier start with `bridge-node run --config FOLDER/population/node.toml`",
-            )));
-        }
-        let folder = fs::canonicalize(folder).map_err(|e| Failure::failed("folder", &e))?;
-        let authority = Authority::create(
-            &folder.join("authority"),
-            "Demonstration authority",
-            now_s.saturating_sub(2 * HOUR_S),
-        )
-        .map_err(|error| Failure::failed("authority", &error))?;
-        let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
-        write(&folder.join("trust/anchors.pem"), anchors.as_bytes())?;
-        let mut reserved = Vec::new();
-        let mut agencies = Vec::new();
-        for plan in PLAN {
-            agencies.push(Agency::create(
-                &folder,
-                plan,
-                &authority,
-                now_s,
-                &mut reserved,
-            )?);
-        }
-        let agencies: [Agency; 3] = agencies
-            .try_into()
-            .map_err(|_count| Failure::Failed("three agencies".to_owned()))?;
-        publish::publish(&folder, &agencies, now_s)?;
-        for agency in &agencies {
-            agency.write_settings(agency.subsystem == "POPULATION")?;
-        }
-        build_register(&agencies[0].folder)?;
-        Ok(Self {
-            folder,
-            agencies,
-            reserved,
-        })
-    }
-
-    /// Lets go of the reserved ports: the nodes take them next.
-    pub(super) fn release_ports(&mut self) {
-        self.reserved.clear();
-    }
-}
-
-// === impl Agency ===
-
-impl Agency {
-    fn create(
-        world: &Path,
-        (short, name, member, subsystem, subsystem_name): (
-            &str,
-            &'static str,
-            &'static str,
-            &'static str,
-            &'static str,
-        ),
-        authority: &Authority,
-        now_s: u64,
-        reserved: &mut Vec<TcpListener>,
-    ) -> Result<Self, Failure> {
-        let folder = world.join(short);
-        let keys_folder = folder.join("keys");
-        make_folder(&keys_folder)?;
-        let ports = Ports::reserve(reserved)?;
-        let agency = Self {
-            folder: folder.clone(),
-            name,
-            member,
-            subsystem,
-            subsystem_name,
-            api_key: URL_SAFE_NO_PAD.encode(keys::random()?),
-            ports,
-        };
-        let order =
-            |profile, name: Option<CertificateName>, common_name: &str, sans: Vec<String>| Order {
-                profile,
-                name,
-                common_name: common_name.to_owned(),
-                sans,
-                not_before: now_s.saturating_sub(HOUR_S),
-                not_after: now_s.saturating_add(YEAR_S),
-            };
-        let node = CertificateName::Node(agency.node()?);
-        certs::issue(
-            authority,
-            &order(Profile::Tls, Some(node.clone()), member, Vec::new()),
-            &keys_folder,
-            "tls",
-        )?;
-        certs::issue(
-            authority,
-            &order(Profile::Exchange, Some(node), member, Vec::new()),
-            &keys_folder,
-            "exchange",
-        )?;
-        let seal_name = Some(CertificateName::Member(agency.node()?.member().clone()));
-        certs::issue(
-            authority,
-            &order(Profile::Seal, seal_name, member, Vec::new()),
-            &keys_folder,
-            "seal",
-        )?;
-        let web = order(
-            Profile::Web,
-            None,
-            "consumer interface",
-            vec!["127.0.0.1".to_owned(), "localhost".to_owned()],
-        );
-        certs::issue(authority, &web, &keys_folder, "web")?;
-        let caller = order(Profile::Caller, None, "information system", Vec::new());
-        certs::issue(authority, &caller, &folder.join("callers"), "system")?;
-        keys::ed25519(&keys_folder.join("journal.key"))?;
-        keys::witness(&keys_folder, &agency.witness_name())?;
-        write_secret_file(&keys_folder.join("evidence.key"), &keys::random()?)
-            .map_err(|error| Failure::failed("evidence key", &error))?;
+/// Makes everything in an empty or new folder.
+pub(super) fn create(folder: &Path, now_s: u64) -> Result<World, Failure> {
+    let plans = PLAN.map(|(short, name, member, subsystem, subsystem_name)| Plan {
+        short: short.to_owned(),
+        name: name.to_owned(),
+        member: member.to_owned(),
+        subsystems: vec![(subsystem.to_owned(), subsystem_name.to_owned())],
+    });
+    let authority = AUTHORITY
+        .parse()
+        .map_err(|e| Failure::Failed(format!("group: {e}")))?;
+    let groups = [(GROUP.to_owned(), vec![authority])];
+    let world = World::create(folder, &plans, &groups, now_s)?;
+    let [population, tax, executive] = three(&world)?;
+    for agency in [population, tax, executive] {
         for (file, text) in CONTRACTS {
-            write(&folder.join("contracts").join(file), text.as_bytes())?;
+            agency.write_contract(file, text)?;
         }
-        Ok(agency)
     }
-
-    pub(super) fn node(&self) -> Result<NodeId, Failure> {
-        format!("{}/NODE1", self.member)
-            .parse()
-            .map_err(|e| Failure::Failed(format!("node name: {e}")))
-    }
-
-    fn witness_name(&self) -> String {
-        format!("journal.example/{}/NODE1/witness", self.member)
-    }
-
-    pub(super) fn client(&self) -> String {
-        format!("{}/{}", self.member, self.subsystem)
-    }
-
-    pub(super) fn settings(&self) -> PathBuf {
-        self.folder.join("node.toml")
-    }
-
-    fn write_settings(&self, holds_register: bool) -> Result<(), Failure> {
-        let officer = keys::ed25519(&self.folder.join("officer.key"))?;
-        let Ports {
-            consumer,
-            plain,
-            peer,
-            health,
-        } = self.ports;
-        let mut text = format!(
-            "# {name}\n\n[node]\nid = \"{member}/NODE1\"\nlog_domain = \"journal.example\"\ndata_folder = \"data\"\nkeys_folder = \"keys\"\n\n\
-             [trust]\nanchors = \"../trust/anchors.pem\"\n\n\
-             [directory]\nroot = \"../trust/root.json\"\nsource = \"../directory/public\"\nrefresh_seconds = 30\n\n\
-             [consumer]\nlisten = \"{consumer}\"\nplain_listen = \"{plain}\"\n\n[peer]\nlisten = \"{peer}\"\n\n\
-             [admin]\nhealth_listen = \"{health}\"\n\n[contracts]\nfolder = \"contracts\"\n\n\
-             [[callers]]\nname = \"system by certificate\"\nsubsystems = [\"{client}\"]\ncertificate = \"callers/system.pem\"\n\n\
-             [[callers]]\nname = \"system by API key\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n\n\
-             [[officers]]\nname = \"officer\"\npublic_key = \"{officer}\"\n",
-            name = self.name,
-            member = self.member,
-            client = self.client(),
-            digest = crate::callers::api_key_digest(&self.api_key),
-            officer = STANDARD.encode(officer),
-        );
-        if holds_register {
-            text.push_str(
-                "\n[[services]]\nadapter = \"sql\"\nsubsystem = \"AZ/GOV/1001/POPULATION\"\npublished = true\n\
-                 package = \"registry\"\ndatabase = \"population.db\"\n",
-            );
-        }
-        write(&self.settings(), text.as_bytes())
-    }
+    population.write_settings(SERVICES)?;
+    tax.write_settings("")?;
+    executive.write_settings("")?;
+    build_register(&population.folder)?;
+    Ok(world)
 }
 
-// === impl Ports ===
-
-impl Ports {
-    /// Ports below those that the system hands out by itself, so that nothing else takes them while a node is stopped.
-    /// Demonstrations that run at the same time begin at different places.
-    fn reserve(reserved: &mut Vec<TcpListener>) -> Result<Self, Failure> {
-        let begin = std::process::id() % PORT_BLOCKS * PORTS_EACH;
-        let mut candidates = (0..PORT_BLOCKS * PORTS_EACH)
-            .map(|step| FIRST_PORT + (begin + step) % (PORT_BLOCKS * PORTS_EACH))
-            .filter_map(|port| u16::try_from(port).ok());
-        let mut free = || {
-            let listener = candidates
-                .find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
-                .ok_or_else(|| Failure::Failed("no free loopback port".to_owned()))?;
-            let address = listener
-                .local_addr()
-                .map_err(|error| Failure::failed("loopback port", &error))?;
-            reserved.push(listener);
-            Ok(address)
-        };
-        Ok(Self {
-            consumer: free()?,
-            plain: free()?,
-            peer: free()?,
-            health: free()?,
-        })
-    }
+/// The agencies by name.
+pub(super) fn three(world: &World) -> Result<[&Agency; 3], Failure> {
+    let all: Vec<&Agency> = world.agencies.iter().collect();
+    all.try_into()
+        .map_err(|_count| Failure::Failed("three agencies".to_owned()))
 }
 
 fn build_register(folder: &Path) -> Result<(), Failure> {
@@ -332,15 +116,4 @@ fn build_register(folder: &Path) -> Result<(), Failure> {
     })?;
     bridge_adapter_sql::sample::build(&package, &folder.join("population.db"))
         .map_err(|error| Failure::failed("population.db", &error))
-}
-
-fn make_folder(path: &Path) -> Result<(), Failure> {
-    fs::create_dir_all(path).map_err(|error| Failure::failed(&path.display().to_string(), &error))
-}
-
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    if let Some(folder) = path.parent() {
-        make_folder(folder)?;
-    }
-    fs::write(path, bytes).map_err(|error| Failure::failed(&path.display().to_string(), &error))
 }

@@ -87,7 +87,11 @@ pub(super) fn repeats(end: &End<'_>) -> bool {
 /// How an end ended, in words.
 pub(super) fn ended(side: Side, end: &End<'_>, rest: &str) -> String {
     let mut last = end.iter().rev().map(|(_, fields)| fields);
-    let last = last.find(|fields| !fields.get("outcome").is_empty());
+    // That of a request is no end: it says that its key is remembered.
+    let is_end = |fields: &&Fields<'_>| {
+        fields.get("kind") != b"request-received" && !fields.get("outcome").is_empty()
+    };
+    let last = last.find(is_end);
     let told = match last {
         Some(fields) => fields.text("outcome"),
         None if find(end, "interrupted").is_some() => "interrupted".to_owned(),

@@ -1,11 +1,11 @@
-//! An information system of the demonstration: a plain HTTP client, over TLS with its certificate or with an API key.
+//! An information system of a trial: a plain HTTP client, over TLS with its certificate or with an API key.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::{CertificateDer, ServerName};
 use rustls::{ClientConfig, RootCertStore};
@@ -19,18 +19,18 @@ use crate::tls::TlsIdentity;
 
 /// An answer, read whole.
 #[derive(Debug)]
-pub(super) struct Answer {
-    pub(super) status: u16,
-    pub(super) fields: HeaderMap,
-    pub(super) body: Bytes,
+pub(in crate::command) struct Answer {
+    pub(in crate::command) status: u16,
+    pub(in crate::command) fields: HeaderMap,
+    pub(in crate::command) body: Bytes,
 }
 
 /// One query.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Query<'a> {
-    pub(super) path: &'a str,
-    pub(super) purpose: Option<&'a str>,
-    pub(super) basis: Option<&'a str>,
+pub(in crate::command) struct Query<'a> {
+    pub(in crate::command) path: &'a str,
+    pub(in crate::command) purpose: Option<&'a str>,
+    pub(in crate::command) basis: Option<&'a str>,
 }
 
 const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
@@ -38,14 +38,14 @@ const ANSWER_LIMIT: usize = 16 * 1024 * 1024;
 // === impl Answer ===
 
 impl Answer {
-    pub(super) fn field(&self, name: &str) -> &str {
+    pub(in crate::command) fn field(&self, name: &str) -> &str {
         self.fields
             .get(name)
             .and_then(|value| value.to_str().ok())
             .unwrap_or_default()
     }
 
-    pub(super) fn json(&self) -> serde_json::Value {
+    pub(in crate::command) fn json(&self) -> serde_json::Value {
         serde_json::from_slice(&self.body).unwrap_or_default()
     }
 }
@@ -68,7 +68,7 @@ impl Query<'_> {
     }
 
     /// The request as curl would send it over TLS, with the system's certificate.
-    pub(super) fn as_curl(self, world: &World, agency: &Agency) -> String {
+    pub(in crate::command) fn as_curl(self, world: &World, agency: &Agency) -> String {
         let folder = agency.folder.display();
         let fields: Vec<String> = self
             .fields(agency)
@@ -85,7 +85,7 @@ impl Query<'_> {
     }
 
     /// Sends it over TLS with the system's certificate.
-    pub(super) async fn by_certificate(
+    pub(in crate::command) async fn by_certificate(
         self,
         world: &World,
         agency: &Agency,
@@ -101,7 +101,7 @@ impl Query<'_> {
     }
 
     /// Sends it over loopback without TLS, with the system's API key.
-    pub(super) async fn by_key(self, agency: &Agency) -> Result<Answer, Failure> {
+    pub(in crate::command) async fn by_key(self, agency: &Agency) -> Result<Answer, Failure> {
         let stream = connect(agency.ports.plain).await?;
         let mut fields = self.fields(agency);
         fields.push(("Bridge-Api-Key", agency.api_key.clone()));
@@ -110,7 +110,7 @@ impl Query<'_> {
 }
 
 /// Asks for a path and returns the status.
-pub(super) async fn get(address: SocketAddr, path: &str) -> Result<u16, Failure> {
+pub(in crate::command) async fn get(address: SocketAddr, path: &str) -> Result<u16, Failure> {
     let stream = connect(address).await?;
     Ok(send(stream, address, path, &[]).await?.status)
 }
@@ -143,18 +143,29 @@ async fn send<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let failed = |error: &dyn std::error::Error| Failure::failed("request", error);
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| failed(&error))?;
-    let driver = tokio::spawn(connection);
     let mut request = Request::get(path).header("host", host.to_string());
     for (name, value) in fields {
         request = request.header(*name, value);
     }
     let request = request
-        .body(Empty::<Bytes>::new())
+        .body(Full::default())
+        .map_err(|error| Failure::failed("request", &error))?;
+    exchange(stream, request).await
+}
+
+/// Sends a request on a connection of its own and reads the answer whole.
+pub(in crate::command) async fn exchange<S>(
+    stream: S,
+    request: Request<Full<Bytes>>,
+) -> Result<Answer, Failure>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let failed = |error: &dyn std::error::Error| Failure::failed("request", error);
+    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
+        .await
         .map_err(|error| failed(&error))?;
+    let driver = tokio::spawn(connection);
     let response = sender
         .send_request(request)
         .await

@@ -1,4 +1,4 @@
-//! The node processes of the demonstration.
+//! The node processes of a trial.
 
 use std::fs::File;
 use std::path::Path;
@@ -11,9 +11,9 @@ use super::client::get;
 use super::world::World;
 use crate::command::{Failure, hint};
 
-/// Three running processes; stopped when dropped.
+/// Running processes, one for each agency; stopped when dropped.
 #[derive(Debug)]
-pub(super) struct Nodes {
+pub(in crate::command) struct Nodes {
     children: Vec<Child>,
 }
 
@@ -24,7 +24,7 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 
 impl Nodes {
     /// Starts `bridge-node run` for each agency; its log goes to `node.log` in the agency's folder.
-    pub(super) fn start(world: &World) -> Result<Self, Failure> {
+    pub(in crate::command) fn start(world: &World) -> Result<Self, Failure> {
         let program =
             std::env::current_exe().map_err(|error| Failure::failed("this program", &error))?;
         let mut nodes = Self {
@@ -39,7 +39,7 @@ impl Nodes {
     }
 
     /// Waits until every node says that it is ready.
-    pub(super) async fn ready(&mut self, world: &World) -> Result<(), Failure> {
+    pub(in crate::command) async fn ready(&mut self, world: &World) -> Result<(), Failure> {
         let begun = Instant::now();
         for (agency, child) in world.agencies.iter().zip(&mut self.children) {
             loop {
@@ -66,7 +66,7 @@ impl Nodes {
     }
 
     /// Stops the nodes as an operator does, by SIGTERM, and waits until they have drained.
-    pub(super) fn stop(mut self) -> Result<(), Failure> {
+    pub(in crate::command) fn stop(mut self) -> Result<(), Failure> {
         for child in &self.children {
             terminate(child);
         }

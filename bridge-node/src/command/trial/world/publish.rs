@@ -1,4 +1,4 @@
-//! The directory of the demonstration: three members, one group, signed.
+//! The directory of a trial: its members, signed.
 
 use std::fs;
 use std::path::Path;
@@ -6,7 +6,7 @@ use std::path::Path;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Profile, Trust, read_key_file};
-use bridge_core::identity::MemberId;
+use bridge_core::identity::{MemberId, SubsystemId};
 use bridge_directory::{
     Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem, Witnessing,
 };
@@ -15,10 +15,12 @@ use bridge_journal::WitnessKey;
 use super::{Agency, write};
 use crate::command::Failure;
 
-/// The group of local executive authorities.
-const GROUP: &str = "local-executive-authorities";
-
-pub(super) fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Result<(), Failure> {
+pub(super) fn publish(
+    folder: &Path,
+    agencies: &[Agency],
+    groups: &[(String, Vec<SubsystemId>)],
+    now_s: u64,
+) -> Result<(), Failure> {
     let anchors = fs::read(folder.join("trust/anchors.pem"))
         .map_err(|error| Failure::failed("anchors.pem", &error))?;
     let trust =
@@ -32,18 +34,16 @@ pub(super) fn publish(folder: &Path, agencies: &[Agency; 3], now_s: u64) -> Resu
     for agency in agencies {
         let mut member = member(agency, &trust, now_s)?;
         for node in &mut member.nodes {
-            node.witnessing = Some(by_the_others(agency, agencies));
+            node.witnessing = by_the_others(agency, agencies);
         }
         directory.members.push(member);
     }
-    let authority = agencies[2]
-        .client()
-        .parse()
-        .map_err(|e| Failure::Failed(format!("group: {e}")))?;
-    directory.groups.push(Group {
-        code: GROUP.to_owned(),
-        members: vec![authority],
-    });
+    directory
+        .groups
+        .extend(groups.iter().map(|(code, members)| Group {
+            code: code.clone(),
+            members: members.clone(),
+        }));
     let text =
         serde_json::to_vec_pretty(&directory).map_err(|e| Failure::failed("directory", &e))?;
     write(&folder.join("directory/directory.json"), &text)?;
@@ -83,27 +83,30 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         witness: Some(witness_vkey(&agency.witness_name(), &keys_folder)?),
         witnessing: None,
     };
+    let subsystems = agency.subsystems.iter().map(|(code, name)| Subsystem {
+        code: code.clone(),
+        name: name.clone(),
+    });
     Ok(Member {
         id,
-        name: agency.name.to_owned(),
-        subsystems: vec![Subsystem {
-            code: agency.subsystem.to_owned(),
-            name: agency.subsystem_name.to_owned(),
-        }],
+        name: agency.name.clone(),
+        subsystems: subsystems.collect(),
         nodes: vec![node],
     })
 }
 
-/// Each journal is witnessed by the two other agencies, of which one may lie.
-fn by_the_others(agency: &Agency, agencies: &[Agency; 3]) -> Witnessing {
+/// Each journal is witnessed by all other agencies, of which all but one may lie.
+fn by_the_others(agency: &Agency, agencies: &[Agency]) -> Option<Witnessing> {
     let others = agencies
         .iter()
         .filter(|other| other.member != agency.member);
-    Witnessing {
-        by: others.map(Agency::witness_name).collect(),
-        needed: 2,
-        faulty: 1,
-    }
+    let by: Vec<String> = others.map(Agency::witness_name).collect();
+    let needed = u32::try_from(by.len()).ok().filter(|count| *count > 0)?;
+    Some(Witnessing {
+        by,
+        needed,
+        faulty: needed.saturating_sub(1),
+    })
 }
 
 fn leaf(path: &Path) -> Result<Vec<u8>, Failure> {

@@ -1,0 +1,295 @@
+//! Two figures of the adapter against a real PostgreSQL server: memory of a streamed answer, and processor time of a point
+//! query. They share a process with nothing else, and run one after the other.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test; what was measured is what is read"
+)]
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use bridge_adapter::probe::Probe;
+use bridge_adapter::{Adapter, BodyError, Package, body};
+use bridge_adapter_sql::{Address, Database, SqlAdapter, SqlLimits, sample};
+use http_body_util::BodyExt as _;
+use tokio_util::sync::CancellationToken;
+
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "the harness of the scenarios, of which not everything is needed here"
+)]
+#[path = "../../../tests/src/postgres.rs"]
+mod server;
+
+use server::{OWNER, Postgres};
+
+/// How many bytes of rows are streamed; `BRIDGE_STREAM_BYTES` asks for more.
+const BYTES: u64 = 64 * 1024 * 1024;
+/// What memory may grow by: a sixteenth of a gibibyte, and a quarter of the ordinary run's rows.
+const GROWTH_KIB: u64 = 16 * 1024;
+const ROW_BYTES: u64 = 4000;
+
+/// One figure at a time: both are of the whole process.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn package(folder: &str) -> Package {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    Package::load(&folder).unwrap()
+}
+
+fn address(name: &str) -> Address {
+    Address::parse(&Postgres::shared().url(OWNER, name), None, None).unwrap()
+}
+
+fn in_postgresql(package: &Package) -> (SqlAdapter, String) {
+    let name = Postgres::shared().database();
+    let database = Database::Postgresql(Box::new(address(&name)));
+    sample::build(package, &database).unwrap();
+    (
+        SqlAdapter::open(package, &database, SqlLimits::default()).unwrap(),
+        name,
+    )
+}
+
+fn in_sqlite(package: &Package, folder: &Path) -> SqlAdapter {
+    let path: PathBuf = folder.join("rows.db");
+    sample::build(package, &path).unwrap();
+    SqlAdapter::open(package, &path, SqlLimits::default()).unwrap()
+}
+
+fn rows(path: &str) -> Probe {
+    let service = "AZ/GOV/1099/ROWS/rows".parse().unwrap();
+    Probe::get(service, "AZ/GOV/2001/TAX".parse().unwrap(), path).within(Duration::from_mins(10))
+}
+
+/// Reads an answer to its end without keeping it: how many bytes came, the last one, and how it ended.
+async fn read(adapter: &SqlAdapter, path: &str) -> (u64, u8, Result<(), BodyError>) {
+    let answer = adapter
+        .call(rows(path).call(CancellationToken::new()))
+        .await
+        .unwrap();
+    assert_eq!(answer.status, 200);
+    let (mut bytes, mut last, mut body) = (0, 0, answer.body);
+    while let Some(frame) = body.frame().await {
+        match frame {
+            Ok(frame) => {
+                let data = frame.into_data().unwrap();
+                bytes += u64::try_from(data.len()).unwrap();
+                last = *data.last().unwrap();
+            }
+            Err(error) => return (bytes, last, Err(error)),
+        }
+        // The reader is the slower one: what it has not taken must not pile up.
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+    }
+    (bytes, last, Ok(()))
+}
+
+/// A figure of `/proc/self/status`, in KiB.
+fn memory(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+#[test]
+fn rows_of_any_number_pass_through_little_memory() {
+    let _alone = alone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let asked = std::env::var("BRIDGE_STREAM_BYTES").map(|text| text.parse().unwrap());
+    let wanted: u64 = asked.unwrap_or(BYTES);
+    let package = package("tests/rows");
+    let place = tempfile::tempdir().unwrap();
+    let adapters = [
+        ("PostgreSQL", in_postgresql(&package).0),
+        ("SQLite", in_sqlite(&package, place.path())),
+    ];
+    for (name, adapter) in &adapters {
+        // What is needed once is there before the measurement.
+        let (_, last, ended) = runtime.block_on(read(adapter, "/300/4000"));
+        assert!(ended.is_ok() && last == b']');
+        // Standard: proc(5), clear_refs: 5 sets the peak to what is in use.
+        std::fs::write("/proc/self/clear_refs", "5").unwrap();
+        let before = memory("VmRSS");
+        let many = wanted.div_ceil(ROW_BYTES);
+        let (bytes, last, ended) = runtime.block_on(read(adapter, &format!("/{many}/{ROW_BYTES}")));
+        let grown = memory("VmHWM").saturating_sub(before);
+        println!("{name}: {bytes} bytes of rows, memory grew by {grown} KiB");
+        assert!(ended.is_ok() && last == b']', "{ended:?}");
+        assert!(bytes > wanted);
+        assert!(grown < GROWTH_KIB, "{name}: {grown} KiB");
+    }
+}
+
+#[test]
+fn an_answer_that_breaks_is_cut_and_never_looks_whole() {
+    let _alone = alone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let package = package("tests/rows");
+    let place = tempfile::tempdir().unwrap();
+    for adapter in [in_postgresql(&package).0, in_sqlite(&package, place.path())] {
+        let (bytes, last, ended) = runtime.block_on(read(&adapter, "/broken/500"));
+        assert!(bytes > 100_000 && last == b'}', "{bytes} {last}");
+        assert!(matches!(ended, Err(BodyError::Cut { .. })), "{ended:?}");
+        // What breaks before anything was sent is an error and no answer.
+        let call = rows("/broken/1").call(CancellationToken::new());
+        assert!(runtime.block_on(adapter.call(call)).is_err());
+        // None is an empty list.
+        let call = rows("/0/4").call(CancellationToken::new());
+        let empty = runtime.block_on(async {
+            body::collect(adapter.call(call).await.unwrap().body, 100)
+                .await
+                .unwrap()
+        });
+        assert_eq!(empty, "[]");
+        // A call whose time ends while rows are on the way is cut as well.
+        let call = rows("/1000000/4000").within(Duration::from_millis(300));
+        let call = call.call(CancellationToken::new());
+        let ended = runtime.block_on(async {
+            let mut body = adapter.call(call).await.unwrap().body;
+            loop {
+                if let Some(Err(error)) = body.frame().await {
+                    break error;
+                }
+            }
+        });
+        assert!(matches!(ended, BodyError::TimedOut), "{ended:?}");
+        assert!(runtime.block_on(read(&adapter, "/3/4")).2.is_ok());
+    }
+}
+
+#[test]
+fn who_stops_reading_stops_the_statement() {
+    let _alone = alone();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    let package = package("tests/rows");
+    let address = address(&Postgres::shared().database());
+    let database = Database::Postgresql(Box::new(address));
+    sample::build(&package, &database).unwrap();
+    let limits = SqlLimits {
+        connections: 1,
+        ..SqlLimits::default()
+    };
+    let adapter = SqlAdapter::open(&package, &database, limits).unwrap();
+    runtime.block_on(async {
+        let call = rows("/1000000/4000").call(CancellationToken::new());
+        let mut answer = adapter.call(call).await.unwrap();
+        assert!(answer.body.frame().await.unwrap().is_ok());
+        drop(answer);
+        // There is one place: it is free only when the server has stopped.
+        let (_, last, ended) = read(&adapter, "/3/4").await;
+        assert!(ended.is_ok() && last == b']');
+    });
+}
+
+/// Only optimised: else it would be a figure of the compiler's laziness, from which the driver suffers less.
+#[cfg(not(debug_assertions))]
+mod cost {
+    use http_body_util::BodyExt as _;
+    use rustix::time::{ClockId, clock_gettime};
+    use tokio_postgres::NoTls;
+
+    use super::*;
+
+    /// What a point query through the adapter may cost, by the bare driver's.
+    const RATIO: f64 = 1.5;
+    const QUERIES: usize = 2000;
+    const ROUNDS: usize = 7;
+
+    /// Processor time of this process, in microseconds.
+    fn cpu_us() -> f64 {
+        let time = clock_gettime(ClockId::ProcessCPUTime);
+        time.tv_sec as f64 * 1e6 + time.tv_nsec as f64 / 1e3
+    }
+
+    #[test]
+    fn a_point_query_costs_little_more_than_the_bare_drivers() {
+        let _alone = alone();
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap();
+        let package = package("../registries/population");
+        let (adapter, name) = in_postgresql(&package);
+        let listed = Postgres::shared().run(&name, "SELECT fin FROM person ORDER BY fin");
+        let fins: Vec<String> = listed.lines().map(str::to_owned).collect();
+        let bare_address: tokio_postgres::Config =
+            Postgres::shared().url(OWNER, &name).parse().unwrap();
+        assert_eq!(fins.len(), 10_000);
+        let mut ratios = runtime.block_on(async {
+            let (client, connection) = bare_address.connect(NoTls).await.unwrap();
+            tokio::spawn(connection);
+            let sql =
+                "SELECT fin, code, since FROM status WHERE fin = $1 ORDER BY since DESC LIMIT 1";
+            let prepared = client.prepare(sql).await.unwrap();
+            let bare = async |fin: &String| {
+                let row = client.query_one(&prepared, &[fin]).await.unwrap();
+                let code: String = row.get(1);
+                let since: time::Date = row.get(2);
+                assert!(row.get::<_, &str>(0) == fin && !code.is_empty() && since.year() > 1900);
+            };
+            let probe = |fin: &String| {
+                let service = "AZ/GOV/1001/POPULATION/status".parse().unwrap();
+                Probe::get(
+                    service,
+                    "AZ/LEA/3001/APPEALS".parse().unwrap(),
+                    &format!("/{fin}"),
+                )
+            };
+            let probes: Vec<Probe> = fins.iter().map(probe).collect();
+            let mut ratios = Vec::new();
+            // The first round is for what is made once.
+            for round in 0..=ROUNDS {
+                let from = round * 1000 % (fins.len() - QUERIES);
+                let begun = cpu_us();
+                for fin in &fins[from..from + QUERIES] {
+                    bare(fin).await;
+                }
+                let bare_us = cpu_us() - begun;
+                let calls: Vec<_> = probes[from..from + QUERIES]
+                    .iter()
+                    .map(|probe| probe.call(CancellationToken::new()))
+                    .collect();
+                let begun = cpu_us();
+                for call in calls {
+                    let answer = adapter.call(call).await.unwrap();
+                    assert_eq!(answer.status, 200);
+                    assert!(answer.body.collect().await.unwrap().to_bytes().len() > 40);
+                }
+                let through_us = cpu_us() - begun;
+                if round > 0 {
+                    let each = |us: f64| us / QUERIES as f64;
+                    println!(
+                        "bare {:.1} us, through the adapter {:.1} us",
+                        each(bare_us),
+                        each(through_us)
+                    );
+                    ratios.push(through_us / bare_us);
+                }
+            }
+            ratios
+        });
+        ratios.sort_by(f64::total_cmp);
+        let ratio = ratios[ROUNDS / 2];
+        println!("ratio {ratio:.2}");
+        assert!(ratio <= RATIO, "{ratio}");
+    }
+}
