@@ -261,5 +261,5 @@ impl Told {
 /// Takes a call for one with other segments.
 pub(crate) fn become_segments(call: &mut Call, segments: &[&str]) {
     call.segments = segments.iter().map(ToString::to_string).collect();
-    call.path = segments.iter().map(|own| format!("/{own}")).collect();
+    call.path = format!("/{}", segments.join("/"));
 }

@@ -147,7 +147,7 @@ async fn json_body(call: &mut Call, until: &Until) -> Result<Bytes, AdapterError
     }
     let bytes = collected(call, until, BODY_BYTES).await?;
     // Of a key that stands twice the node and this adapter could each read another value.
-    bridge_core::json::read(&bytes).map_err(|_| bad("body", "JSON, each key once"))?;
+    bridge_core::json::read(&bytes).map_err(|_error| bad("body", "JSON, each key once"))?;
     Ok(bytes)
 }
 

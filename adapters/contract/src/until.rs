@@ -49,6 +49,10 @@ impl Until {
     ///
     /// Dropping the future changes nothing.
     pub async fn over(&self) -> AdapterError {
+        // A timer that is already due may fire a moment later only; quick work would win against it.
+        if !self.cancel.is_cancelled() && Instant::now() >= self.deadline {
+            return AdapterError::TimedOut;
+        }
         tokio::select! {
             biased;
             () = self.cancel.cancelled() => AdapterError::Cancelled,

@@ -141,6 +141,8 @@ impl Adapter for SqlAdapter {
         if !operation.streams() {
             until = until.within(self.limits.statement_time);
         }
+        // Nobody waits for it: quick statements would otherwise win against the deadline.
+        until.bound(std::future::ready(())).await?;
         let limit_bytes = operation.request_bytes.unwrap_or(self.limits.request_bytes);
         let body = request::read_body(&operation, &mut call, (limit_bytes, &until)).await?;
         let bound = request::bind(&operation, &call, body.as_ref())?;

@@ -99,7 +99,7 @@ impl Faulty for Waits {
         if call.method == Method::POST {
             let until = Until {
                 cancel: call.cancel.clone(),
-                ..Until::after(Duration::from_secs(3600))
+                ..Until::after(Duration::from_hours(1))
             };
             let bytes = collected(&mut call, &until, BODY_BYTES).await?;
             call.body = body::full(bytes);
