@@ -30,8 +30,12 @@ use http::{Method, StatusCode};
 mod param;
 mod statement;
 
+#[cfg(test)]
+pub(crate) use param::{CALLER_FACTS, SOURCES};
 pub(crate) use param::{CallerFact, Param, Source};
 pub(crate) use statement::{Column, Empty, Refusal, Rows, Statement};
+#[cfg(test)]
+pub(crate) use statement::{EMPTY, RESULTS};
 
 use crate::dialect::PerDatabase;
 use crate::kept::FIRST_ID;

@@ -14,6 +14,7 @@ mod faults;
 mod policy;
 mod postgres_own;
 mod postgres_tls;
+mod reference;
 #[expect(
     unreachable_pub,
     reason = "the harness of the scenarios, of which not everything is needed here"
