@@ -42,6 +42,7 @@ mod peers;
 mod probe;
 mod processes;
 mod receipts;
+mod referrals;
 mod registries;
 mod registries_written;
 mod replays;
