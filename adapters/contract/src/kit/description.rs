@@ -1,7 +1,7 @@
 //! What an adapter says of itself.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -10,8 +10,10 @@ use super::check::{Check, Judged, absent, broken, demand};
 use crate::openapi::Checker;
 use crate::{Description, Effect, Endpoint, ServiceDescription};
 
-/// How often a description is asked for to see whether it is cheap.
+/// How often a description is asked for to see whether it is cheap, in as many rounds: the fastest one counts, because a
+/// busy machine slows some of them and an adapter that works for its description slows all.
 const OFTEN: u32 = 200;
+const ROUNDS: u32 = 10;
 
 pub(super) const CHECKS: &[Check] = &[
     Check::look(
@@ -322,17 +324,23 @@ fn stable(bench: &Bench) -> Judged {
 }
 
 fn cheap(bench: &Bench) -> Judged {
-    let started = Instant::now();
-    for _ in 0..OFTEN {
-        let said = bench.adapter.describe();
-        demand(
-            !said.services.is_empty() || bench.description.services.is_empty(),
-            || "the services went away while it was asked".to_owned(),
-        )?;
-        let took = started.elapsed();
-        demand(took <= bench.pace.grace, || format!("took {took:?}"))?;
+    let mut fastest = Duration::MAX;
+    for _ in 0..ROUNDS {
+        let started = Instant::now();
+        for _ in 0..OFTEN / ROUNDS {
+            let said = bench.adapter.describe();
+            demand(
+                !said.services.is_empty() || bench.description.services.is_empty(),
+                || "the services went away while it was asked".to_owned(),
+            )?;
+            demand(started.elapsed() <= bench.pace.grace, || {
+                "one round took longer".to_owned()
+            })?;
+        }
+        fastest = fastest.min(started.elapsed());
     }
-    Ok(())
+    let took = fastest.saturating_mul(ROUNDS);
+    demand(took <= bench.pace.grace, || format!("took {took:?}"))
 }
 
 async fn lasting(bench: &Bench) -> Judged {

@@ -80,7 +80,7 @@ fn an_unknown_adapter_lists_the_known_ones() {
     );
     let faults = package.unwrap_err();
     assert_eq!(faults[0].code, "unknown-adapter");
-    assert_eq!(faults[0].remedy, "write one of: sql, http, file");
+    assert_eq!(faults[0].remedy, "write one of: sql, http, file, process");
 }
 
 #[test]
