@@ -6,6 +6,7 @@
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use ring::hmac;
 use zeroize::Zeroizing;
@@ -48,6 +49,10 @@ pub(crate) struct Catalogue {
 const ROW_BYTES: usize = 4 * 8 + 32;
 
 const CODE_BYTES: usize = 32;
+
+/// How long a database that was just let go of may stay locked, and how often it is tried again.
+const STILL_HELD: Duration = Duration::from_secs(5);
+const HELD_PAUSE: Duration = Duration::from_millis(10);
 
 /// sled's own cache: rows are 96 bytes.
 const CACHE_BYTES: u64 = 4 * 1024 * 1024;
@@ -160,9 +165,18 @@ impl Store for NoStore {
 
 impl SledStore {
     /// Opens the folder; what can't be opened is moved aside and made anew, and if that fails too, there is
-    /// no catalogue.
+    /// no catalogue. What a journal closed a moment ago still holds is waited for.
     pub(crate) fn open(folder: &Path) -> Box<dyn Store> {
-        let opened = Self::try_open(folder).or_else(|error| {
+        let until = Instant::now() + STILL_HELD;
+        let mut opened = Self::try_open(folder);
+        while opened.as_ref().is_err_and(is_held) && Instant::now() < until {
+            std::thread::sleep(HELD_PAUSE);
+            opened = Self::try_open(folder);
+        }
+        let opened = opened.or_else(|error| {
+            if is_held(&error) {
+                return Err(error);
+            }
             let aside = folder.with_extension("damaged");
             tracing::warn!(%error, aside = %aside.display(), "the journal's cache is damaged; it is moved aside and made anew");
             if let Err(error) = move_aside(folder, &aside) {
@@ -191,6 +205,11 @@ impl SledStore {
         })?;
         Ok(Self { database })
     }
+}
+
+/// Whether somebody has the database open. sled lets go of its lock some time after it was dropped.
+fn is_held(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(error) if error.to_string().contains("could not acquire lock"))
 }
 
 /// Keeps the newest damaged cache for whoever wants to know why.
@@ -231,7 +250,7 @@ impl Store for SledStore {
 mod tests {
     use zeroize::Zeroizing;
 
-    use super::{Catalogue, CatalogueRow, SledStore};
+    use super::{Catalogue, CatalogueRow, SledStore, Store as _, is_held};
 
     const ROW: CatalogueRow = CatalogueRow {
         first: 5,
@@ -260,6 +279,22 @@ mod tests {
         assert_eq!(catalogue(folder.path(), "b", 1).read(5), None);
         assert_eq!(catalogue(folder.path(), "a", 2).read(5), None);
         assert_eq!(catalogue(folder.path(), "a", 1).read(5), Some(ROW));
+    }
+
+    #[test]
+    fn a_cache_that_is_still_held_is_waited_for_and_not_taken_for_damaged() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let place = folder.path().join("cache");
+        let holder = sled::open(&place).expect("opened");
+        holder.insert(b"key", b"row").expect("written");
+        let opener = std::thread::spawn({
+            let place = place.clone();
+            move || SledStore::open(&place).read(b"key")
+        });
+        assert!(SledStore::try_open(&place).is_err_and(|error| is_held(&error)));
+        drop(holder);
+        assert_eq!(opener.join().expect("opened"), Some(b"row".to_vec()));
+        assert!(!place.with_extension("damaged").exists());
     }
 
     #[test]
