@@ -214,7 +214,8 @@ impl HttpAdapter {
         if let Some(tokens) = &self.tokens {
             tokens.current(&until).await?;
         }
-        self.pool.fresh(&until).await?.give_back();
+        // Not kept: asked often, it would fill the pool with connections that nobody uses.
+        drop(self.pool.fresh(&until).await?);
         Ok(())
     }
 }
