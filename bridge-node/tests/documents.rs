@@ -149,6 +149,7 @@ const FORKS: Line = (
     "config/README.md",
     "bridge-node audit forks data/witness --to proofs",
 );
+const CAGE: Line = ("config/README.md", "bridge-node cage --probe");
 const MIRROR: [Line; 2] = [
     (
         "config/README.md",
@@ -283,7 +284,7 @@ fn every_command_of_every_document_is_known_here() {
         *line
     });
     let known: BTreeSet<(String, String)> = skipped
-        .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS])
+        .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS, CAGE])
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
@@ -307,6 +308,24 @@ fn every_command_of_every_document_is_known_here() {
         gone.is_empty(),
         "commands that no document has any more: {gone:#?}"
     );
+}
+
+#[test]
+fn the_operators_guide_asks_what_the_kernel_gives_a_cage() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = type_in(folder.path(), CAGE, &[]);
+    for part in [
+        "user",
+        "network",
+        "files",
+        "syscalls",
+        "memory",
+        "processes",
+        "cpu",
+    ] {
+        let told = told.lines().any(|line| line.starts_with(part));
+        assert!(told, "nothing of {part}");
+    }
 }
 
 /// Runs a line of a document as it stands; the program under test stands for the installed one.

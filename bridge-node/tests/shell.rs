@@ -60,15 +60,18 @@ pub(crate) fn signal(child: &Child, signal: rustix::process::Signal) {
     rustix::process::kill_process(pid, signal).unwrap();
 }
 
-/// The words of a command line, with double quotes understood.
+/// The words of a command line, with words in quotes of either kind understood.
 pub(crate) fn words(line: &str) -> Vec<String> {
     let mut words = Vec::new();
-    for (i, part) in line.split('"').enumerate() {
-        if i % 2 == 1 {
-            words.push(part.to_owned());
+    let mut rest = line.trim_start();
+    while let Some(first) = rest.chars().next() {
+        let (word, after) = if first == '"' || first == '\'' {
+            rest[1..].split_once(first).expect("the quote ends")
         } else {
-            words.extend(part.split_whitespace().map(str::to_owned));
-        }
+            rest.split_once(char::is_whitespace).unwrap_or((rest, ""))
+        };
+        words.push(word.to_owned());
+        rest = after.trim_start();
     }
     words
 }

@@ -17,6 +17,10 @@ fn example_folder() -> tempfile::TempDir {
         "contracts",
         "callers",
         "registries/population",
+        "registries/referrals",
+        "referrals-data",
+        "registries/budget",
+        "files/budget",
     ] {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
@@ -93,6 +97,7 @@ fn the_example_settings_load_and_their_comments_are_the_defaults() {
         "published =",
         "check =",
         "timeout_seconds =",
+        "cage =",
         "every_seconds =",
         "tolerated_gap_seconds =",
         "clock_",
@@ -112,6 +117,8 @@ fn the_example_settings_load_and_their_comments_are_the_defaults() {
     assert_eq!(format!("{:?}", full.time), format!("{:?}", short.time));
     assert!(matches!(full.services[0].source, Source::Sql { .. }));
     assert!(matches!(full.services[1].source, Source::Http { .. }));
+    assert!(matches!(full.services[2].source, Source::Process(_)));
+    assert!(matches!(full.services[3].source, Source::File { .. }));
 }
 
 #[test]
