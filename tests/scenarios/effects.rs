@@ -8,10 +8,11 @@ use bridge_tests::agency::Agency;
 use bridge_tests::answer::Answer;
 use bridge_tests::ask::Ask;
 use bridge_tests::claims;
+use bridge_tests::puppet::{Puppet, reference};
 use bridge_tests::registry::{Reaction, Registry, Seen};
 use bridge_tests::terms::terms;
 use bridge_tests::wait::{now_s, wait_until};
-use bridge_tests::world::{PATH, PROVIDER, SERVICE, STRANGER, Setup, World, usual};
+use bridge_tests::world::{CONSUMER, PATH, PROVIDER, SERVICE, STRANGER, Setup, World, usual};
 use serde_json::json;
 use tokio::sync::Semaphore;
 
@@ -284,6 +285,77 @@ async fn a_key_is_another_one_for_another_client() {
         .map(|seen| seen.fields["idempotency-key"].to_str().unwrap().to_owned())
         .collect();
     assert_eq!(keys.len(), 4, "the registry sees four keys: {keys:?}");
+}
+
+#[tokio::test]
+async fn an_answer_is_found_by_its_key_though_another_member_takes_the_same_request_id() {
+    let contract = terms("stranger-registry", STRANGER, PROVIDER, SERVICE);
+    let mut world = World::with()
+        .contract(usual())
+        .provider_contract(contract)
+        .start()
+        .await;
+    world.registry.does(|seen: &Seen| {
+        let client = seen.fields["x-road-client"].to_str().unwrap();
+        Reaction::json(201, &json!({ "receipt": client }))
+    });
+    let taxes = pay(&world.consumer, "k1", "{\"sum\":5}").send().await;
+    taxes.answered(201);
+    // Ids stand in leaves, which others may read. After its life and a minute no memory of replays holds one any more.
+    for agency in [&world.provider, &world.consumer] {
+        agency.set_clock(now_s() + 200);
+    }
+    let puppet = Puppet::of(&world.stranger);
+    let reference = reference(&world.provider, "stranger-registry");
+    let forge = |later: u64, key: &str, id: Option<&str>| {
+        let mut forged = puppet.request(&world.provider, PATH, &reference);
+        forged.method = "POST".to_owned();
+        forged.body = "{}".into();
+        forged.created(now_s() + later);
+        forged.set("idempotency-key", key);
+        forged.set("content-type", "application/json");
+        if let Some(id) = id {
+            forged.set("x-road-request-id", id);
+        }
+        puppet.sign(forged)
+    };
+    let id = taxes.request_id().to_string();
+    let sent = forge(200, "s1", Some(&id));
+    let own = puppet.send(&world.provider, sent).await;
+    assert_eq!(own.answered(201).json()["receipt"], STRANGER);
+    let again = puppet.send(&world.provider, forge(200, "s1", None)).await;
+    assert_eq!(again.answered(201).json()["receipt"], STRANGER, "its own");
+    assert_eq!(number_of(&world.registry), 2);
+    // So does the other one find its own again, and an earlier run's end.
+    let mine = pay(&world.consumer, "k1", "{\"sum\":5}").send().await;
+    assert_eq!(mine.answered(201).json()["receipt"], CONSUMER);
+    restart(&mut world).await;
+    let mine = pay(&world.consumer, "k1", "{\"sum\":5}").send().await;
+    assert_eq!(mine.answered(201).json()["receipt"], CONSUMER);
+    assert_eq!(number_of(&world.registry), 2);
+}
+
+#[tokio::test]
+async fn a_key_that_was_used_for_one_person_is_no_answer_for_another() {
+    let world = World::usual().await;
+    counted(&world.registry);
+    let party = |party: &'static str| {
+        let ask = pay(&world.consumer, "k1", "{\"sum\":5}");
+        ask.field("x-road-represented-party", party).send()
+    };
+    let first = party("NGO/1400000001").await;
+    first.answered(201);
+    repeats(&world, &first, &party("NGO/1400000001").await);
+    party("NGO/1400000002").await.refused(422, REUSED);
+    let nobodys = pay(&world.consumer, "k1", "{\"sum\":5}").send().await;
+    nobodys.refused(422, REUSED);
+    let other_type = world.consumer.ask("POST", PATH).body("{\"sum\":5}");
+    let other_type = other_type
+        .field("idempotency-key", "k1")
+        .field("x-road-represented-party", "NGO/1400000001")
+        .field("content-type", "text/plain");
+    other_type.send().await.refused(422, REUSED);
+    assert_eq!(number_of(&world.registry), 1);
 }
 
 #[tokio::test]

@@ -260,10 +260,36 @@ fn both_of<'a>(answer: &Answer, first: &Caller<'a>, second: &Caller<'a>) -> &'a 
     }
 }
 
+/// Has writers name themselves in ways of their own, in appeals that were answered since; says which samples those would be.
+fn in_other_ways(trial: &Trial) -> Vec<i64> {
+    let database = trial.database();
+    let mut written = Vec::new();
+    for own in [
+        "'Zəng edin: (050) 123.45.67, hər gün evdəyəm.'",
+        "'Zəng edin: 050/123/45/67, hər gün evdəyəm.'",
+        "'Kodum belədir: ' || substr(fin, 1, 3) || '-' || substr(fin, 4) || ', baxın.'",
+        "'Kodum belədir: ' || lower(substr(fin, 1, 2) || ' ' || substr(fin, 3)) || ', baxın.'",
+        "'Atamın adını yazıram: ' || upper(patronymic) || ', məktubu ona verin.'",
+        "'Zəhmət olmasa, cavab verin. ' || upper(replace(replace(last_name, 'ə', 'e'), 'ü', 'u'))",
+        "'Məktubu bura göndərin: ' || upper(address) || ', poçtla.'",
+    ] {
+        let open = "SELECT min(id) FROM appeal WHERE decision IS NULL AND patronymic <> '' AND address <> ''";
+        let id: i64 = database.query_row(open, [], |row| row.get(0)).unwrap();
+        let answer = format!(
+            "UPDATE appeal SET text = {own}, decision = 'explained', answer = 'Cavab məktubla göndərildi.', \
+             answered_on = held_since, answered_by = 'A3001B1' WHERE id = {id}"
+        );
+        assert_eq!(database.execute(&answer, []).unwrap(), 1);
+        written.push(id * 7919 % 1_000_003);
+    }
+    written
+}
+
 #[tokio::test]
 async fn nobody_is_named_in_the_training_set() {
     let trial = Trial::start("appeals").await;
     let university = Caller::appeals(&trial, "AZ/EDU/6001/RESEARCH").for_purpose("training");
+    let written = in_other_ways(&trial);
     let (mut samples, mut after) = (Vec::new(), 0);
     loop {
         let page = university
@@ -304,6 +330,8 @@ async fn nobody_is_named_in_the_training_set() {
             "category", "channel", "decision", "in_time", "month", "sample", "text",
         ];
         assert_eq!(keys, BTreeSet::from(shown));
+        let number = sample["sample"].as_i64().unwrap();
+        assert!(!written.contains(&number), "{sample}");
         let text = sample["text"].as_str().unwrap();
         masked += usize::from(text.contains("[soyad]") || text.contains("[FİN]"));
         for column in 0..5 {

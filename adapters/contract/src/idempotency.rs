@@ -21,30 +21,57 @@ pub struct Idempotency {
     pub key: String,
     /// The key in the scope of client and service: base64url of a SHA-256, 43 characters. This is what a registry keeps.
     pub scoped: String,
-    /// The content: base64url of the SHA-256 over method, request target and the body's SHA-256, 43 characters.
+    /// The content: base64url of the SHA-256 over all of [`Content`], 43 characters.
     pub content: String,
 }
 
+/// What a caller asks for under a key. Another one under the same key is a mistake: it must never be answered with what
+/// belongs to another.
+#[derive(Debug, Clone, Copy)]
+pub struct Content<'a> {
+    /// The method.
+    pub method: &'a Method,
+    /// The request target as it was signed.
+    pub target: &'a str,
+    /// Content-Type: the same bytes of another type mean something else.
+    pub media_type: Option<&'a str>,
+    /// For whom it is asked: what is one person's is not the answer to another.
+    pub represented_party: Option<&'a str>,
+    /// SHA-256 of the body.
+    pub body: &'a [u8; 32],
+}
+
 impl Idempotency {
-    /// Makes the facts of a call. `target` is the request target as it was signed; `body` the SHA-256 of the body.
+    /// Makes the facts of a call.
     pub fn new(
         (client, service): (&SubsystemId, &ServiceId),
         key: &str,
-        (method, target, body): (&Method, &str, &[u8; 32]),
+        content: Content<'_>,
     ) -> Self {
         let (client, service) = (client.to_string(), service.to_string());
         let scoped = [client.as_bytes(), service.as_bytes(), key.as_bytes()];
-        let content = [method.as_str().as_bytes(), target.as_bytes(), body];
         Self {
             key: key.to_owned(),
-            scoped: hash(SCOPED, scoped),
-            content: hash(CONTENT, content),
+            scoped: hash(SCOPED, &scoped),
+            content: hash(CONTENT, &content.parts()),
         }
     }
 }
 
-/// None of the parts but the last can hold a NUL: identifiers, methods and targets are text without controls.
-fn hash(label: &[u8], parts: [&[u8]; 3]) -> String {
+impl<'a> Content<'a> {
+    fn parts(&self) -> [&'a [u8]; 5] {
+        [
+            self.method.as_str().as_bytes(),
+            self.target.as_bytes(),
+            self.media_type.unwrap_or_default().as_bytes(),
+            self.represented_party.unwrap_or_default().as_bytes(),
+            self.body,
+        ]
+    }
+}
+
+/// None of the parts but the last can hold a NUL: identifiers, methods, targets and fields are text without controls.
+fn hash(label: &[u8], parts: &[&[u8]]) -> String {
     let mut context = Context::new(&SHA256);
     context.update(label);
     for part in parts {
@@ -58,10 +85,22 @@ fn hash(label: &[u8], parts: [&[u8]; 3]) -> String {
 mod tests {
     use super::*;
 
+    const CONTENT_OF_ONE: Content<'_> = Content {
+        method: &Method::POST,
+        target: "/a",
+        media_type: Some("application/json"),
+        represented_party: Some("AZ/NGO/77"),
+        body: &[7; 32],
+    };
+
     fn facts(client: &str, service: &str, key: &str, target: &str) -> Idempotency {
         let client: SubsystemId = client.parse().unwrap();
         let service: ServiceId = service.parse().unwrap();
-        Idempotency::new((&client, &service), key, (&Method::POST, target, &[7; 32]))
+        let content = Content {
+            target,
+            ..CONTENT_OF_ONE
+        };
+        Idempotency::new((&client, &service), key, content)
     }
 
     #[test]
@@ -84,16 +123,51 @@ mod tests {
     }
 
     #[test]
-    fn another_method_target_or_body_is_another_content() {
+    fn whatever_is_asked_for_otherwise_is_another_content() {
         let client: SubsystemId = "AZ/GOV/2001/TAX".parse().unwrap();
         let service: ServiceId = "AZ/GOV/1001/PAY/charge".parse().unwrap();
-        let content = |method: Method, target: &str, body: [u8; 32]| {
-            Idempotency::new((&client, &service), "k", (&method, target, &body)).content
-        };
-        let one = content(Method::POST, "/a", [7; 32]);
-        assert_eq!(one, content(Method::POST, "/a", [7; 32]));
-        assert_ne!(one, content(Method::PUT, "/a", [7; 32]));
-        assert_ne!(one, content(Method::POST, "/a?b", [7; 32]));
-        assert_ne!(one, content(Method::POST, "/a", [8; 32]));
+        let content =
+            |content: Content<'_>| Idempotency::new((&client, &service), "k", content).content;
+        let one = CONTENT_OF_ONE;
+        let others = [
+            Content {
+                method: &Method::PUT,
+                ..one
+            },
+            Content {
+                target: "/a?b",
+                ..one
+            },
+            Content {
+                media_type: Some("text/plain"),
+                ..one
+            },
+            Content {
+                media_type: None,
+                ..one
+            },
+            Content {
+                represented_party: Some("AZ/NGO/78"),
+                ..one
+            },
+            Content {
+                represented_party: None,
+                ..one
+            },
+            // What stands in one place does not count in another.
+            Content {
+                media_type: one.represented_party,
+                represented_party: one.media_type,
+                ..one
+            },
+            Content {
+                body: &[8; 32],
+                ..one
+            },
+        ];
+        assert_eq!(content(one), content(CONTENT_OF_ONE));
+        for other in others {
+            assert_ne!(content(one), content(other), "{other:?}");
+        }
     }
 }

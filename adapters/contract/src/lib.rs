@@ -61,6 +61,6 @@ pub use call::{Answer, Call, CallerFacts};
 pub use effect::{Effect, Effects};
 pub use error::{AdapterError, AtFault, Limit};
 pub use fault::Fault;
-pub use idempotency::Idempotency;
+pub use idempotency::{Content, Idempotency};
 pub use package::{Package, PackageService};
 pub use until::Until;

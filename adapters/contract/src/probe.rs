@@ -10,7 +10,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use crate::{Body, BodyError, Call, CallerFacts, Idempotency, body};
+use crate::{Body, BodyError, Call, CallerFacts, Content, Idempotency, body};
 
 /// One call to be made, as often as wanted.
 #[derive(Debug, Clone)]
@@ -153,7 +153,13 @@ impl Probe {
         Some(Idempotency::new(
             (&self.client, &self.service),
             key,
-            (&self.method, &target, &self.body.digest()),
+            Content {
+                method: &self.method,
+                target: &target,
+                media_type: self.content_type.as_ref().and_then(|own| own.to_str().ok()),
+                represented_party: self.represented_party.as_deref(),
+                body: &self.body.digest(),
+            },
         ))
     }
 }

@@ -67,12 +67,16 @@ pub(crate) fn load(
         |problem: String, remedy: &str| vec![Fault::new("file", &config.file, problem, remedy)];
     let remedy = "put a file there that the node can read";
     let failed = |error: std::io::Error| whole(error.to_string(), remedy);
+    let is_file = |metadata: &std::fs::Metadata| {
+        let other = || whole("is not a file".to_owned(), remedy);
+        metadata.is_file().then_some(()).ok_or_else(other)
+    };
+    // To open a pipe would wait for its writer, for ever.
+    is_file(&std::fs::metadata(path).map_err(failed)?)?;
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let stamp = Stamp::from(&metadata);
-    if !metadata.is_file() {
-        return Err(whole("is not a file".to_owned(), remedy));
-    }
+    is_file(&metadata)?;
     let too_large = || {
         let problem = format!("has more than {} bytes", limits.file_bytes);
         whole(

@@ -1,5 +1,7 @@
 //! CSV in UTF-8. Standard: RFC 4180 §2.
 
+use std::io::Read as _;
+
 use crate::kind::Raw;
 use crate::load::Builder;
 
@@ -10,6 +12,8 @@ const OTHERS: [(&[u8], &str); 4] = [
     (&[0xff, 0xfe], "UTF-16, little-endian"),
     (&[0xfe, 0xff], "UTF-16, big-endian"),
 ];
+/// A row behind the file's own: if it does not come as a row, a quote before it was never closed.
+const END: &[u8] = b"\r\n\x01";
 const MARK: &[u8] = &[0xef, 0xbb, 0xbf];
 const SAVE: &str = "save it as \"CSV UTF-8\"";
 
@@ -22,14 +26,20 @@ pub(crate) fn read(bytes: &[u8], separator: u8, builder: &mut Builder<'_>) {
         .delimiter(separator)
         .has_headers(false)
         .flexible(true)
-        .from_reader(text.as_bytes());
+        .from_reader(text.as_bytes().chain(END));
     let mut record = csv::StringRecord::new();
     let mut number: u64 = 0;
     let mut width = 0;
     loop {
         match reader.read_record(&mut record) {
+            Ok(true) if is_end(text, record.position()) => return,
             Ok(true) => {}
-            Ok(false) => return,
+            Ok(false) => {
+                let problem = "ends within quotes: it was cut, or rows stand in one cell";
+                let remedy = "close the quote; write a quote within a cell twice";
+                let _ended = builder.fault("open-quote", None, (problem.to_owned(), remedy));
+                return;
+            }
             Err(error) => {
                 let problem = format!("cannot be read: {error}");
                 let _ended = builder.fault("not-csv", None, (problem, SAVE));
@@ -60,6 +70,13 @@ pub(crate) fn read(bytes: &[u8], separator: u8, builder: &mut Builder<'_>) {
             return;
         }
     }
+}
+
+/// Whether a record stands behind the file.
+fn is_end(text: &str, at: Option<&csv::Position>) -> bool {
+    let start = at.map_or(0, |at| usize::try_from(at.byte()).unwrap_or(usize::MAX));
+    let rest = text.get(start..).unwrap_or_default();
+    rest.trim_start_matches(['\r', '\n']).is_empty()
 }
 
 /// The line where a record begins: its position is before the empty lines above it.

@@ -5,7 +5,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use bridge_adapter::probe::{Probe, ProbeBody};
-use bridge_adapter::{Adapter, AdapterError, Answer, Health, Idempotency, Limit, Package, body};
+use bridge_adapter::{
+    Adapter, AdapterError, Answer, Content, Health, Idempotency, Limit, Package, body,
+};
 use http::{HeaderValue, Method};
 use serde_json::{Value, json};
 use tokio_util::sync::CancellationToken;
@@ -72,11 +74,14 @@ async fn a_program_gets_the_facts_of_a_call_and_no_forged_ones() {
         .posting(ProbeBody::Whole("{}".into()))
         .call(CancellationToken::new());
     let service = call.service.clone();
-    let idempotency = Idempotency::new(
-        (&call.facts.client, &service),
-        "k",
-        (&Method::POST, "/t", &[7; 32]),
-    );
+    let content = Content {
+        method: &Method::POST,
+        target: "/t",
+        media_type: None,
+        represented_party: None,
+        body: &[7; 32],
+    };
+    let idempotency = Idempotency::new((&call.facts.client, &service), "k", content);
     call.idempotency = Some(idempotency.clone());
     let said = read(adapter.call(call).await.unwrap()).await;
     assert_eq!(

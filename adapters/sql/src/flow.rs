@@ -95,6 +95,11 @@ impl Work {
         self.operation.effect == Effect::Stored
     }
 
+    /// Whether nothing of an answer has left; what was gathered of one is forgotten.
+    fn can_begin_again(&self) -> bool {
+        self.chunks.as_ref().is_none_or(Chunks::begin_again)
+    }
+
     /// Whether its rows are sent while they are read.
     pub(crate) fn streams(&self) -> bool {
         self.chunks.is_some()
@@ -139,6 +144,10 @@ pub(crate) async fn run(session: &mut impl Session, work: &Work) -> Result<Reply
                         return Err(AdapterError::Cut { source });
                     }
                     Trouble::Error(error) => return Err(error),
+                    // Rows that have left would come a second time.
+                    Trouble::Again if !work.can_begin_again() => {
+                        return Err(AdapterError::Cut { source: None });
+                    }
                     Trouble::Again => {}
                 }
             }

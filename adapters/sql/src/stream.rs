@@ -32,6 +32,8 @@ pub(crate) struct Chunks {
 struct State {
     gathered: Vec<u8>,
     begun: bool,
+    /// Whether a chunk was given away.
+    left: bool,
     sent: u64,
 }
 
@@ -98,7 +100,18 @@ impl Chunks {
             return Err(AdapterError::TooLarge { limit });
         }
         let full = state.gathered.len() >= CHUNK_BYTES;
+        state.left |= full;
         Ok(full.then(|| std::mem::take(&mut state.gathered)))
+    }
+
+    /// Forgets what was gathered, for rows that are read anew. Not if some of them have left: says whether it did.
+    pub(crate) fn begin_again(&self) -> bool {
+        let mut state = self.state();
+        if state.left {
+            return false;
+        }
+        *state = State::default();
+        true
     }
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {

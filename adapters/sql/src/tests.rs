@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 
+mod again;
 mod both;
 mod faults;
 mod policy;

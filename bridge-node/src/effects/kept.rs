@@ -107,19 +107,28 @@ fn whose(leaf: &Leaf) -> Option<(Marks, (Uuid, SubsystemId))> {
 
 /// How an exchange of an earlier run has ended. Reads the disk.
 ///
+/// The id alone does not say which exchange: a peer chooses it, and may choose another member's once no memory of replays
+/// holds that one any more. The marks are of the client and its key, and the link of the request's signature leads on.
+///
 /// # Errors
 ///
 /// Those of the journal.
-pub fn ended(history: &History, exchange: Uuid, since: UnixMillis) -> Result<Ended, ReadError> {
+pub fn ended(
+    history: &History,
+    (exchange, marks): (Uuid, Marks),
+    since: UnixMillis,
+) -> Result<Ended, ReadError> {
     let filter = Filter {
         request_id: Some(exchange),
         from: Some(since),
         ..Filter::default()
     };
     let hits = history.search(&filter)?;
-    let mut own = hits.iter().map(|(_, hit)| &hit.leaf);
-    let end =
-        own.find(|leaf| leaf.side == Some(Side::Provider) && leaf.kind != Kind::RequestReceived);
+    let leaves = || hits.iter().map(|(_, hit)| &hit.leaf);
+    let Some(link) = leaves().find_map(|leaf| link_of(leaf, marks)) else {
+        return Ok(Ended::Unknown);
+    };
+    let end = leaves().find(|leaf| ends(leaf, link));
     Ok(match end {
         Some(leaf) if leaf.kind == Kind::ResponseSigned => Ended::Answered,
         Some(leaf) if leaf.facts.get(EFFECT).is_some_and(|effect| effect == NONE) => {
@@ -130,21 +139,39 @@ pub fn ended(history: &History, exchange: Uuid, since: UnixMillis) -> Result<End
     })
 }
 
-/// What an exchange was answered with. Reads the disk.
+/// What an exchange was answered with, found as in [`ended`]. Reads the disk.
 ///
 /// # Errors
 ///
 /// Those of the journal.
-pub fn again(history: &History, exchange: Uuid) -> Result<Option<Again>, ReadError> {
-    let records = history.show(exchange)?.into_iter();
-    let answer = records
-        .map(|(_, record)| record)
-        .find(|record| record.leaf.kind == Kind::ResponseSigned);
+pub fn again(
+    history: &History,
+    (exchange, marks): (Uuid, Marks),
+) -> Result<Option<Again>, ReadError> {
+    let records = history.show(exchange)?;
+    let newest = || records.iter().rev().map(|(_, record)| record);
+    let link = newest().find_map(|record| link_of(&record.leaf, marks));
+    let answer = link.and_then(|link| {
+        newest().find(|record| record.leaf.kind == Kind::ResponseSigned && ends(&record.leaf, link))
+    });
     Ok(answer.and_then(|record| {
         let status = record.leaf.status?;
-        let kept = kept(&record, status);
+        let kept = kept(record, status);
         Some(kept.map_or(Again::NotKept { status }, Again::Kept))
     }))
+}
+
+/// The link of the request that was begun under this key, whatever its content was, if this is its leaf.
+fn link_of(leaf: &Leaf, marks: Marks) -> Option<[u8; 32]> {
+    let begun = leaf.kind == Kind::RequestReceived && leaf.side == Some(Side::Provider);
+    let own = Marks::of(leaf).is_some_and(|own| own.key == marks.key);
+    leaf.link.filter(|_| begun && own)
+}
+
+/// Whether the leaf ends the exchange whose request has this link.
+fn ends(leaf: &Leaf, link: [u8; 32]) -> bool {
+    let own = leaf.side == Some(Side::Provider) && leaf.kind != Kind::RequestReceived;
+    own && leaf.link == Some(link)
 }
 
 /// The answer, if all of it was kept and not erased: a body that is not there must not become an empty one.

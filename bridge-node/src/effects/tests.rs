@@ -1,4 +1,4 @@
-use bridge_adapter::Idempotency;
+use bridge_adapter::{Content, Idempotency};
 use bridge_core::identity::ServiceId;
 use http::Method;
 
@@ -26,8 +26,18 @@ fn marks(key: &str, body: u8) -> Marks {
 
 fn marks_of(client: &SubsystemId, key: &str, body: u8) -> Marks {
     let service: ServiceId = "AZ/GOV/1001/PAY/charge".parse().unwrap();
-    let content = (&Method::POST, "/r1/AZ/GOV/1001/PAY/charge", &[body; 32]);
-    Marker::new(&[7; 32]).marks(&Idempotency::new((client, &service), key, content))
+    let asked = Idempotency::new((client, &service), key, content(&[body; 32]));
+    Marker::new(&[7; 32]).marks(&asked)
+}
+
+fn content(body: &[u8; 32]) -> Content<'_> {
+    Content {
+        method: &Method::POST,
+        target: "/r1/AZ/GOV/1001/PAY/charge",
+        media_type: Some("application/json"),
+        represented_party: None,
+        body,
+    }
 }
 
 fn id(number: u128) -> Uuid {
@@ -250,8 +260,7 @@ fn marks_are_of_this_node_this_key_and_this_content() {
         "contents of two keys cannot be compared"
     );
     let service: ServiceId = "AZ/GOV/1001/PAY/charge".parse().unwrap();
-    let content = (&Method::POST, "/r1/AZ/GOV/1001/PAY/charge", &[1; 32]);
-    let same = Idempotency::new((&client("TAX"), &service), "5ABCDE7", content);
+    let same = Idempotency::new((&client("TAX"), &service), "5ABCDE7", content(&[1; 32]));
     let elsewhere = Marker::new(&[8; 32]).marks(&same);
     assert_ne!(one.key, elsewhere.key);
     let mut leaf = bridge_core::leaf::Leaf::new(bridge_core::leaf::Kind::RequestReceived, START);

@@ -21,6 +21,7 @@ use super::metadata;
 use super::ordered;
 use super::verify::{VerifiedRequest, allowed};
 use crate::contracts::{KnownGroups, is_party};
+use crate::effects::Marks;
 use crate::node::Node;
 use crate::peers::{Line, PeerAddress, PeerError};
 use crate::watch::View;
@@ -51,7 +52,7 @@ pub(super) struct AuthorisedRequest {
     pub(super) verified: VerifiedRequest,
     pub(super) right: Right,
     /// The exchange whose answer is asked for once more.
-    pub(super) repeats: Option<Uuid>,
+    pub(super) repeats: Option<(Uuid, Marks)>,
 }
 
 // === impl Right ===

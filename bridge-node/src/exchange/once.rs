@@ -1,13 +1,13 @@
 //! What is asked for under an Idempotency-Key is begun once: before the request's leaf, at the provider's node.
 
-use bridge_adapter::{Effect, Idempotency};
+use bridge_adapter::{Content, Effect, Idempotency};
 use bridge_core::leaf::Leaf;
 use bridge_core::refusal::{NodeFault, Refusal, RequestFault};
 use uuid::Uuid;
 
 use super::authorise::AuthorisedRequest;
 use super::enter::Asked;
-use super::serve::Served;
+use super::serve::{Served, content_type};
 use super::verify::VerifiedRequest;
 use crate::effects::{Admission, Again, Marks, NotBegun, again, ended, note_repetition};
 use crate::epochs::History;
@@ -19,8 +19,13 @@ pub(super) fn idempotency(verified: &VerifiedRequest) -> Option<Idempotency> {
     let (Asked::Service(target), Some(key)) = (&verified.asked, &verified.idempotency_key) else {
         return None;
     };
-    let (method, body) = (&verified.method, verified.payload.digest());
-    let content = (method, verified.head.target.as_str(), body);
+    let content = Content {
+        method: &verified.method,
+        target: &verified.head.target,
+        media_type: content_type(&verified.head.fields),
+        represented_party: verified.represented_party.as_deref(),
+        body: verified.payload.digest(),
+    };
     Some(Idempotency::new(
         (&verified.client, &target.service),
         key,
@@ -39,13 +44,14 @@ pub(super) async fn admit(node: &Node, authorised: &mut AuthorisedRequest) -> Re
     };
     let mut admission = begin(node, &authorised.verified, effect, marks)?;
     if let Admission::Look(exchange, since) = admission {
-        let ended = look(node, move |history| ended(&history, exchange, since)).await?;
+        let of = (exchange, marks);
+        let ended = look(node, move |history| ended(&history, of, since)).await?;
         node.effects.learn(marks, exchange, ended);
         admission = begin(node, &authorised.verified, effect, marks)?;
     }
     match admission {
         Admission::Begin(begun) => authorised.verified.about.once = Some(begun),
-        Admission::Answered(exchange) => authorised.repeats = Some(exchange),
+        Admission::Answered(exchange) => authorised.repeats = Some((exchange, marks)),
         // What was learned a moment ago is known.
         Admission::Look(..) => return Err(refusal(NotBegun::InFlight)),
     }
@@ -93,7 +99,7 @@ pub(super) fn note(authorised: &AuthorisedRequest, leaf: &mut Leaf) {
     if let Some(begun) = &authorised.verified.about.once {
         begun.marks().note(leaf, begun.is_stored());
     }
-    if let Some(exchange) = authorised.repeats {
+    if let Some((exchange, _)) = authorised.repeats {
         note_repetition(leaf, exchange);
     }
 }
@@ -103,8 +109,11 @@ pub(super) fn note(authorised: &AuthorisedRequest, leaf: &mut Leaf) {
 /// # Errors
 ///
 /// The refusal, if it is not.
-pub(super) async fn answer(node: &Node, exchange: Uuid) -> Result<Served, Refusal> {
-    match look(node, move |history| again(&history, exchange)).await? {
+pub(super) async fn answer(
+    node: &Node,
+    (exchange, marks): (Uuid, Marks),
+) -> Result<Served, Refusal> {
+    match look(node, move |history| again(&history, (exchange, marks))).await? {
         Some(Again::Kept(kept)) => Ok(Served {
             status: kept.status,
             fields: kept.fields,

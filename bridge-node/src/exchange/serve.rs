@@ -25,6 +25,7 @@ use super::enter::{Asked, spool_fault};
 use super::metadata;
 use super::record::Journaled;
 use super::{once, ordered};
+use crate::effects::Marks;
 use crate::node::Node;
 use crate::payload::{Payload, PayloadError};
 use crate::registries::Registry;
@@ -53,7 +54,7 @@ pub(super) async fn call(
         Asked::Metadata { provider, call, .. } => metadata::answer(node, verified, provider, call),
         Asked::Service(target) => match ordered::still(node, &verified.about) {
             Ok(()) => match received.value.repeats {
-                Some(exchange) => again(node, &received.value, exchange).await,
+                Some(earlier) => again(node, &received.value, earlier).await,
                 None => service(node, &received.value, target).await,
             },
             Err(stopped) => Err(stopped),
@@ -66,9 +67,9 @@ pub(super) async fn call(
 async fn again(
     node: &Node,
     authorised: &AuthorisedRequest,
-    exchange: Uuid,
+    earlier: (Uuid, Marks),
 ) -> Result<Served, Refusal> {
-    let kept = once::answer(node, exchange).await?;
+    let kept = once::answer(node, earlier).await?;
     cut_to_contract(authorised, travelling(kept)?)
 }
 
@@ -275,7 +276,7 @@ fn reason(error: &CutError) -> NotCut {
     }
 }
 
-fn content_type(fields: &HeaderMap) -> Option<&str> {
+pub(super) fn content_type(fields: &HeaderMap) -> Option<&str> {
     fields
         .get(CONTENT_TYPE)
         .map(HeaderValue::to_str)

@@ -26,6 +26,42 @@ fn lines_are_those_of_the_file_also_after_a_cell_of_several() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_hides_no_rows() {
+    let told = "execution.csv: ends within quotes: it was cut, or rows stand in one cell; close the quote; \
+                write a quote within a cell twice [open-quote]";
+    for rows in [
+        "01;1;1;2026-03-31;\"note\n02;1;1;2026-03-31;\n",
+        "01;1;1;2026-03-31;\"cut within the no",
+        "01;1;1;2026-03-31;\"\"\"",
+        "01;1;1;2026-03-31;\"",
+    ] {
+        let all = Desk::with(rows).told();
+        assert!(all.iter().any(|own| own == told), "{rows:?}: {all:?}");
+    }
+    // Quotes that are closed, or stand within a cell, are read as they are; so is a file without a last line break.
+    for rows in [
+        "01;1;1;2026-03-31;\"a \"\"b\"\" c\"",
+        "01;1;1;2026-03-31;\"two\r\nlines\"\r\n\r\n",
+        "01;1;1;2026-03-31;5\" pipe\n02;1;1;2026-03-31;\n\n\n",
+    ] {
+        assert!(Desk::with(rows).open().is_ok(), "{rows:?}");
+    }
+}
+
+#[test]
+fn a_pipe_in_place_of_a_file_is_refused_and_not_waited_for() {
+    let desk = Desk::new();
+    let path = desk.files().join("execution.csv");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let told = desk.told();
+    assert!(
+        told[0].starts_with("execution.csv: is not a file"),
+        "{told:?}"
+    );
+}
+
+#[test]
 fn two_rows_with_one_key_are_both_named() {
     let desk = Desk::with("01;1;1;2026-03-31;\n02;1;1;2026-03-31;\n01;1;2;2026-03-31;\n");
     let told = "execution.csv:4: has the key of row 2; remove one of the two rows, or correct the key [repeated-key]";
