@@ -20,12 +20,16 @@ mod keys;
 mod maintenance;
 mod officer;
 mod open;
+mod output;
 mod probe;
 mod run;
 mod sandbox;
 mod scaffold;
 mod stop;
 mod trial;
+
+pub(crate) use output::say;
+pub use trial::time_authority::OpenSslAuthority;
 
 /// An inter-agency data-exchange node: mutual TLS, signed queries, contracts, a tamper-evident journal.
 #[derive(Debug, Parser)]
@@ -204,6 +208,10 @@ impl Cli {
     ///
     /// [`Failure`], with what to print and the exit code.
     pub fn execute(self) -> Result<(), Failure> {
+        self.carry_out().and_then(|()| output::check())
+    }
+
+    fn carry_out(self) -> Result<(), Failure> {
         match self.command {
             Command::Run {
                 config,
@@ -242,13 +250,4 @@ impl Cli {
 /// A sentence and what to do about it.
 pub(crate) fn hint(what: &str, remedy: &str) -> String {
     format!("{what}\nhint: {remedy}")
-}
-
-/// Prints a line of the command's result.
-#[expect(
-    clippy::print_stdout,
-    reason = "results of commands go to standard output, all else to standard error"
-)]
-pub(crate) fn say(line: impl std::fmt::Display) {
-    println!("{line}");
 }

@@ -1,7 +1,7 @@
 //! `demo`: what it prints, what it keeps, how it ends.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -22,7 +22,11 @@ fn json_is_one_object_of_the_documented_shape_and_nothing_else() {
     let shown: Value = serde_json::from_str(&out).unwrap();
     let mut keys: Vec<&String> = shown.as_object().unwrap().keys().collect();
     keys.sort();
-    assert_eq!(keys, ["elapsed_ms", "exchanges", "journals", "refusals"]);
+    assert_eq!(
+        keys,
+        ["elapsed_ms", "exchanges", "journals", "refusals", "stamped"]
+    );
+    assert_eq!(shown["stamped"], true);
     assert_eq!(
         (&shown["exchanges"], &shown["refusals"]),
         (&json!(2), &json!(2))
@@ -41,6 +45,95 @@ fn json_is_one_object_of_the_documented_shape_and_nothing_else() {
         0,
         "nothing is left where it was started"
     );
+}
+
+#[test]
+fn the_dossier_that_is_kept_says_when_the_exchange_was_stamped() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = run(folder.path(), &["demo", "--once", "--dir", "."]).good();
+    assert!(
+        told.contains(" leaves are stamped, the newest stamp is of "),
+        "{told}"
+    );
+    let verify = ["audit", "verify-dossier", "dossier.asice", "--trust"];
+    let verify = |trust: &str| run(folder.path(), &[&verify[..], &[trust]].concat());
+    let judged = verify("trust/anchors.pem").good();
+    let of_time: Vec<&str> = judged
+        .lines()
+        .filter(|line| line.contains("as a time-stamping authority says"))
+        .collect();
+    assert_eq!(of_time.len(), 1, "{judged}");
+    assert!(
+        told.contains(of_time[0]),
+        "the story tells the same: {told}"
+    );
+    let other = ["certs", "authority", "other"];
+    run(folder.path(), &other).good();
+    verify("other/root.pem").bad(2, &["stamps/time.tsr: "]);
+    for agency in ["population", "tax", "executive"] {
+        let journal = format!("{agency}/data/journal");
+        let verify = ["audit", "verify", &journal, "--time-trust"];
+        let verified = run(
+            folder.path(),
+            &[&verify[..], &["trust/anchors.pem"]].concat(),
+        );
+        assert!(
+            verified
+                .good()
+                .contains(" time-stamps by trusted authorities"),
+            "{agency}"
+        );
+        // The authority has ended with the demonstration: no settings ask for it.
+        let settings: Vec<_> = fs::read_dir(folder.path().join(agency))
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .filter(|path| path.extension().is_some_and(|ending| ending == "toml"))
+            .collect();
+        assert_eq!(settings, [folder.path().join(agency).join("node.toml")]);
+        let text = fs::read_to_string(&settings[0]).unwrap();
+        assert!(!text.contains("[time]"), "{text}");
+    }
+}
+
+#[test]
+fn without_openssl_it_says_that_no_time_is_stamped_and_the_rest_holds() {
+    let folder = tempfile::tempdir().unwrap();
+    let demo = |words: &[&str]| {
+        let mut demo = program();
+        demo.args(["demo", "--once"]).args(words);
+        let output = demo.env("PATH", folder.path()).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = demo(&[]);
+    let about: Vec<&str> = told.lines().filter(|line| line.contains("stamp")).collect();
+    assert_eq!(about.len(), 1, "{told}");
+    assert!(
+        about[0].contains("No time is stamped") && about[0].contains("`openssl`"),
+        "{told}"
+    );
+    assert!(told.contains("sealed by AZ/GOV/2001 at "), "{told}");
+    let shown: Value = serde_json::from_str(&demo(&["--json"])).unwrap();
+    assert_eq!(shown["stamped"], false);
+}
+
+#[test]
+fn a_demonstration_that_nobody_reads_ends_by_itself_and_leaves_no_node_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut demo = program();
+    demo.args(["demo", "--dir"]).arg(folder.path());
+    demo.stdout(writer).stderr(Stdio::piped());
+    let mut child = demo.spawn().unwrap();
+    // The pipe's end that this process has goes with the command.
+    drop(demo);
+    assert!(ended(&mut child).success());
+    let mut said = String::new();
+    let mut stderr = child.stderr.take().unwrap();
+    stderr.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "");
+    assert_eq!(running_in(folder.path()), Vec::<String>::new());
 }
 
 #[test]

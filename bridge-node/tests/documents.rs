@@ -47,7 +47,7 @@ const INSTALL: Line = (
 );
 
 /// Commands that are run here, in the order of their document.
-const TOUR: [Line; 5] = [
+const TOUR: [Line; 6] = [
     (
         "README.md",
         "target/release/bridge-node demo --once --dir demo-data",
@@ -63,6 +63,10 @@ const TOUR: [Line; 5] = [
     (
         "README.md",
         "target/release/bridge-node audit reconcile demo-data/tax/data/journal demo-data/population/data/journal",
+    ),
+    (
+        "README.md",
+        "target/release/bridge-node audit verify-dossier demo-data/dossier.asice --trust demo-data/trust/anchors.pem",
     ),
     (
         "README.md",
@@ -357,7 +361,12 @@ fn the_five_minute_tour_works_as_written() {
         told[3].ends_with("1 matched, 1 explained, 0 open, 0 missing, 0 differ\n"),
         "{told:#?}"
     );
-    assert!(told[4].starts_with("population-person-tax@"), "{told:#?}");
+    assert!(
+        told[4].contains("demo-data/dossier.asice: holds\n")
+            && told[4].contains(", as a time-stamping authority says\n"),
+        "{told:#?}"
+    );
+    assert!(told[5].starts_with("population-person-tax@"), "{told:#?}");
 }
 
 #[test]

@@ -15,6 +15,7 @@ mod guide;
 mod integrator;
 mod keys;
 mod nodes;
+mod output;
 mod reconcile;
 mod restart;
 mod settings;

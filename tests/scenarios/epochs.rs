@@ -205,6 +205,60 @@ async fn data_that_was_rolled_back_begins_a_new_epoch_and_forks_nothing() {
 }
 
 #[tokio::test]
+async fn a_receipt_of_an_earlier_epoch_still_verifies_by_that_epochs_key_and_by_no_other() {
+    let mut world = witnessed().await;
+    let answer = world.consumer.get(PATH).by_key().send().await;
+    answer.answered(200);
+    claims::cosign(&world.consumer).await;
+    let target = format!("/receipts/{}", answer.request_id());
+    let given = world.consumer.get(&target).by_key().send().await;
+    let file = world.folder.path().join("receipt.json");
+    fs::write(&file, &given.answered(200).body).unwrap();
+    let old = world.consumer.entry.nodes[0].journal.clone();
+
+    // The folder is moved: its log is closed, and another begins.
+    world.consumer.stop().await;
+    let data = world.consumer.folder.join("data");
+    let moved = world.folder.path().join("moved");
+    copy(&data, &moved);
+    fs::remove_dir_all(&data).unwrap();
+    fs::rename(&moved, &data).unwrap();
+    world.consumer.vouched.moved = true;
+    world.consumer.start().await;
+    tell(&world).await;
+    assert_eq!(epoch(&world.consumer), 2);
+    let again = world.consumer.get(PATH).by_key().send().await;
+    again.answered(200);
+    claims::cosign(&world.consumer).await;
+    let new = world.consumer.live().node.journal.vkey().to_owned();
+    // The node proves exchanges of its log in force only: who wants a receipt keeps it.
+    assert_eq!(
+        world.consumer.get(&target).by_key().send().await.status,
+        404
+    );
+    world.consumer.stop().await;
+
+    let witness = world.provider.live().node.witness.vkey().unwrap();
+    let verify = |key: &str| {
+        let mut command = Command::new(bridge_tests::process::program());
+        let command = command.args(["audit", "receipt", "verify"]).arg(&file);
+        let command = command.args(["--receipt", answer.field("bridge-receipt").unwrap()]);
+        let command = command.args(["--witness", &witness, "--key", key]);
+        let output = command.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = verify(&old);
+    assert_eq!(
+        (code, said.matches(": holds: ").count()),
+        (Some(0), 2),
+        "{said}"
+    );
+    let (code, said) = verify(&new);
+    assert!(code == Some(2) && !said.contains(": holds: "), "{said}");
+}
+
+#[tokio::test]
 async fn a_folder_that_was_moved_begins_a_new_epoch_and_the_other_is_closed() {
     let mut world = witnessed().await;
     world.consumer.get(PATH).by_key().send().await.answered(200);

@@ -1,15 +1,14 @@
 //! A real time-stamping authority: OpenSSL answers, behind a small web server that can be told to answer otherwise.
 
 use std::convert::Infallible;
-use std::fs;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::pin::Pin;
-use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bridge_certs::{Authority, Profile};
+use bridge_node::command::OpenSslAuthority;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Frame;
@@ -27,7 +26,7 @@ use tokio_rustls::TlsAcceptor;
 use crate::agency::issue_for;
 
 /// The policy that it stamps under.
-pub const POLICY: &str = "1.2.3.4.1";
+pub const POLICY: &str = OpenSslAuthority::POLICY;
 const DAY_S: u64 = 86_400;
 
 /// What the authority does with a question.
@@ -53,12 +52,10 @@ pub const REPLY: &str = "application/timestamp-reply";
 pub struct TimeAuthority {
     /// Where it listens.
     pub address: SocketAddr,
-    folder: PathBuf,
+    openssl: Arc<OpenSslAuthority>,
     secure: bool,
     does: Arc<Mutex<Does>>,
     asked: Arc<Mutex<Vec<Bytes>>>,
-    /// OpenSSL counts its stamps in a file.
-    one_at_a_time: Arc<Mutex<()>>,
 }
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -78,20 +75,15 @@ impl TimeAuthority {
 
     async fn start_with(folder: &Path, authority: &Authority, now_s: u64, secure: bool) -> Self {
         let dates = (now_s - DAY_S, now_s + 300 * DAY_S);
-        for (profile, name) in [(Profile::TimeStamping, "time"), (Profile::Web, "web")] {
-            issue_for(authority, profile, None, &folder.join(name), dates);
-        }
-        fs::write(folder.join("issuing.pem"), authority.issuing_pem()).unwrap();
-        fs::write(folder.join("serial"), "01\n").unwrap();
-        fs::write(folder.join("ts.cnf"), settings(folder)).unwrap();
+        issue_for(authority, Profile::Web, None, &folder.join("web"), dates);
+        let openssl = OpenSslAuthority::make(folder, authority, dates).unwrap();
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let new = Self {
             address: listener.local_addr().unwrap(),
-            folder: folder.to_owned(),
+            openssl: Arc::new(openssl),
             secure,
             does: Arc::new(Mutex::new(Does::Stamps)),
             asked: Arc::default(),
-            one_at_a_time: Arc::default(),
         };
         tokio::spawn(new.clone().serve(listener, secure.then(|| tls(folder))));
         new
@@ -120,21 +112,7 @@ impl TimeAuthority {
 
     /// Answers a question as OpenSSL does.
     pub fn stamp(&self, question: &[u8]) -> Bytes {
-        let _one = lock(&self.one_at_a_time);
-        let file = |name: &str| self.folder.join(name);
-        fs::write(file("question.tsq"), question).unwrap();
-        let made = Command::new("openssl")
-            .args(["ts", "-reply", "-config"])
-            .arg(file("ts.cnf"))
-            .arg("-queryfile")
-            .arg(file("question.tsq"))
-            .arg("-out")
-            .arg(file("answer.tsr"))
-            .output()
-            .expect("openssl is installed");
-        let said = String::from_utf8_lossy(&made.stderr);
-        assert!(made.status.success(), "openssl ts: {said}");
-        Bytes::from(fs::read(file("answer.tsr")).unwrap())
+        self.openssl.stamp(question).unwrap()
     }
 
     async fn serve(self, listener: TcpListener, tls: Option<TlsAcceptor>) {
@@ -211,17 +189,6 @@ impl http_body::Body for Endless {
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(&[0; 1024])))))
     }
-}
-
-/// OpenSSL's settings of an authority.
-fn settings(folder: &Path) -> String {
-    format!(
-        "[tsa]\ndefault_tsa = own\n[own]\nserial = {folder}/serial\nsigner_cert = {folder}/time.pem\n\
-         certs = {folder}/issuing.pem\nsigner_key = {folder}/time.key\nsigner_digest = sha256\n\
-         default_policy = {POLICY}\nother_policies = 1.2.3.4.2\ndigests = sha256\naccuracy = secs:1\n\
-         ess_cert_id_alg = sha256\ntsa_name = yes\n",
-        folder = folder.display()
-    )
 }
 
 /// TLS as `localhost`, by the certificate `web` in a folder.

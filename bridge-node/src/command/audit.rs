@@ -15,6 +15,8 @@ use uuid::Uuid;
 use super::officer::Access;
 use super::{Failure, hint, say};
 
+pub(super) use dossier::keep_dossier;
+
 mod dossier;
 mod fetch;
 mod leaves;

@@ -8,9 +8,10 @@ use serde_json::json;
 
 use super::run::Stop;
 use super::trial::nodes::Nodes;
-use super::{Failure, say};
+use super::{Failure, output, say};
 use crate::clock::Clock;
 
+mod proof;
 mod story;
 mod world;
 
@@ -39,6 +40,8 @@ struct Teller {
 struct Tally {
     exchanges: u64,
     refusals: u64,
+    /// Whether the dossier holds a time-stamp.
+    stamped: bool,
     journals: Vec<Verified>,
 }
 
@@ -63,34 +66,47 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         (temporary.path().to_owned(), Some(temporary))
     };
     teller.tell("Making three agencies: keys, certificates, a signed directory, contracts, a register of 10,000 invented people …");
-    let mut world = world::create(&folder, Clock::default().now_s())?;
+    let now_s = Clock::default().now_s();
+    let mut world = world::create(&folder, now_s)?;
     world.release_ports();
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // The authority that stamps answers from a thread of its own, also while this one waits for a node to end.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
-    let mut tally = runtime.block_on(async {
+    let (settings, mut tally) = runtime.block_on(async {
         // Listened to from the first node on: whoever stops the demonstration stops its nodes.
         let mut stop = Stop::listen()?;
-        let mut nodes = Nodes::start(&world)?;
+        let settings = proof::begin(&world, now_s).await?;
+        let mut nodes = Nodes::start(&world, settings)?;
         let tally = tokio::select! {
             () = stop.asked() => Err(Failure::Failed("stopped before the end".to_owned())),
             told = async {
                 nodes.ready(&world).await?;
-                story::tell(teller, &world).await
+                let (tally, shown) = story::tell(teller, &world).await?;
+                proof::export(teller, &world, &shown, settings).await?;
+                Ok(tally)
             } => told,
         }?;
         if !options.once {
             story::invite(teller, &world)?;
-            stop.asked().await;
+            tokio::select! {
+                () = stop.asked() => {}
+                () = output::closed() => {}
+            }
         }
         nodes.stop()?;
-        Ok::<_, Failure>(tally)
+        Ok::<_, Failure>((settings, tally))
     })?;
+    proof::end(&world, settings)?;
     story::verify(teller, &world, &mut tally)?;
+    proof::judge(teller, &world, settings, &mut tally)?;
     if let Some(folder) = &options.dir {
         teller.tell(&format!(
-            "Everything is kept in {0}. Start a node again with: bridge-node run --config {0}/population/node.toml",
+            "\nEverything is kept in {0}. Start a node again, or judge the dossier, with:\n   \
+             bridge-node run --config {0}/population/node.toml\n   \
+             bridge-node audit verify-dossier {0}/dossier.asice --trust {0}/trust/anchors.pem",
             folder.display()
         ));
     }
@@ -104,6 +120,7 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
             "exchanges": tally.exchanges,
             "refusals": tally.refusals,
             "journals": journals,
+            "stamped": tally.stamped,
             "elapsed_ms": u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
         }));
     }

@@ -8,8 +8,8 @@ use clap::Args;
 
 use super::run::Stop;
 use super::trial::nodes::Nodes;
-use super::trial::world::World;
-use super::{Failure, hint, open, say};
+use super::trial::world::{SETTINGS, World};
+use super::{Failure, hint, open, output, say};
 use crate::clock::Clock;
 
 mod ask;
@@ -68,9 +68,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         .map_err(|error| Failure::failed("the runtime cannot start", &error))?;
     runtime.block_on(async {
         let mut stop = Stop::listen()?;
-        let mut nodes = Nodes::start(&world)?;
+        let mut nodes = Nodes::start(&world, SETTINGS)?;
         let done = tokio::select! {
             () = stop.asked() => Ok(()),
+            () = output::closed(), if !options.once => Ok(()),
             done = serve(options, &world, &package, &scenario, &mut nodes) => done,
         };
         // Whatever came of it, the nodes end as an operator would end them.

@@ -2,4 +2,5 @@
 
 pub(super) mod client;
 pub(super) mod nodes;
+pub(super) mod time_authority;
 pub(super) mod world;

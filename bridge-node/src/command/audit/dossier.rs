@@ -50,20 +50,26 @@ impl Export {
             None => PathBuf::from(format!("{}.asice", self.id)),
         };
         let answer = self.access.ask(&format!("/export/{}", self.id))?;
-        let bytes = answer
-            .get("dossier")
-            .and_then(Value::as_str)
-            .and_then(|text| STANDARD.decode(text).ok())
-            .ok_or_else(|| Failure::Failed("the node gave no dossier".to_owned()))?;
-        write(&path, &bytes).map_err(|error| {
-            Failure::Failed(hint(
-                &format!("{}: {error}", path.display()),
-                "give the name of a file that does not exist yet",
-            ))
-        })?;
-        say(format_args!("{}: {} bytes", path.display(), bytes.len()));
+        let bytes = keep_dossier(&answer, &path)?;
+        say(format_args!("{}: {bytes} bytes", path.display()));
         Ok(())
     }
+}
+
+/// Keeps the dossier that a node has answered with; returns its length.
+pub(in crate::command) fn keep_dossier(answer: &Value, path: &Path) -> Result<usize, Failure> {
+    let bytes = answer
+        .get("dossier")
+        .and_then(Value::as_str)
+        .and_then(|text| STANDARD.decode(text).ok())
+        .ok_or_else(|| Failure::Failed("the node gave no dossier".to_owned()))?;
+    write(path, &bytes).map_err(|error| {
+        Failure::Failed(hint(
+            &format!("{}: {error}", path.display()),
+            "give the name of a file that does not exist yet",
+        ))
+    })?;
+    Ok(bytes.len())
 }
 
 /// Writes a new file that its owner alone may read.

@@ -21,8 +21,15 @@ const EXECUTIVE: Query<'static> = Query {
     basis: Some("appeals-law-8"),
 };
 
+/// The exchange of step 2, as the asking agency's journal has it.
+#[derive(Debug)]
+pub(super) struct Shown {
+    pub(super) id: String,
+    pub(super) last_leaf: u64,
+}
+
 /// Tells the story and checks it.
-pub(super) async fn tell(teller: Teller, world: &World) -> Result<Tally, Failure> {
+pub(super) async fn tell(teller: Teller, world: &World) -> Result<(Tally, Shown), Failure> {
     let [population, tax, executive] = three(world)?;
     let mut tally = Tally::default();
     teller.tell(
@@ -76,8 +83,9 @@ pub(super) async fn tell(teller: Teller, world: &World) -> Result<Tally, Failure
     .await?;
 
     teller.tell("\n6. Both journals hold the exchange of step 2; equal links prove that they speak of the same messages:");
-    links(teller, tax, population, answer.field("x-road-request-id")).await?;
-    Ok(tally)
+    let id = answer.field("x-road-request-id").to_owned();
+    let last_leaf = links(teller, tax, population, &id).await?;
+    Ok((tally, Shown { id, last_leaf }))
 }
 
 /// The main query: an answer cut to the purpose.
@@ -141,15 +149,15 @@ async fn refusal(
     Ok(())
 }
 
-/// Finds the exchange in both journals, as two officers would, and compares.
+/// Finds the exchange in both journals, as two officers would, and compares; returns the consumer's last leaf of it.
 async fn links(
     teller: Teller,
     consumer: &Agency,
     provider: &Agency,
     id: &str,
-) -> Result<(), Failure> {
-    let ours = show_exchange(consumer, id).await?;
-    let theirs = show_exchange(provider, id).await?;
+) -> Result<u64, Failure> {
+    let (ours, last_leaf) = show_exchange(consumer, id).await?;
+    let (theirs, _) = show_exchange(provider, id).await?;
     for (agency, leaves) in [(consumer, &ours), (provider, &theirs)] {
         for leaf in leaves {
             teller.tell(&format!(
@@ -177,10 +185,10 @@ async fn links(
             &format!("both journals hold the same {name}"),
         )?;
     }
-    Ok(())
+    Ok(last_leaf)
 }
 
-async fn show_exchange(agency: &Agency, id: &str) -> Result<Vec<Value>, Failure> {
+async fn show_exchange(agency: &Agency, id: &str) -> Result<(Vec<Value>, u64), Failure> {
     let socket = agency.folder.join("data/admin.sock");
     let key = agency.folder.join("officer.key");
     let found = officer::exchange((&socket, "officer", &key), &format!("/show/{id}"), None).await?;
@@ -189,12 +197,14 @@ async fn show_exchange(agency: &Agency, id: &str) -> Result<Vec<Value>, Failure>
         .and_then(Value::as_array)
         .cloned()
         .unwrap_or_default();
-    Ok(records
+    let index = |record: &Value| record.get("index")?.as_u64();
+    let last = records.iter().filter_map(index).max().unwrap_or_default();
+    let leaves = records
         .iter()
         .filter_map(|record| record.get("leaf").cloned())
         // The officer's own look is a leaf too; it belongs to no exchange.
-        .filter(|leaf| text(leaf, "kind") != "audit-read")
-        .collect())
+        .filter(|leaf| text(leaf, "kind") != "audit-read");
+    Ok((leaves.collect(), last))
 }
 
 fn text<'a>(leaf: &'a Value, name: &str) -> &'a str {
@@ -226,7 +236,7 @@ pub(super) fn invite(teller: Teller, world: &World) -> Result<(), Failure> {
 
 /// Re-derives every journal from its files, with the evidence, after the nodes have stopped.
 pub(super) fn verify(teller: Teller, world: &World, tally: &mut Tally) -> Result<(), Failure> {
-    teller.tell("\n7. The nodes are stopped. Each journal is verified from its files alone:");
+    teller.tell("\n8. The nodes are stopped. Each journal is verified from its files alone:");
     for agency in &world.agencies {
         let secret = bridge_certs::read_secret_file(&agency.folder.join("keys/evidence.key"))
             .map_err(|error| Failure::failed("evidence key", &error))?;

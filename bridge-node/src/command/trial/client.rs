@@ -109,10 +109,10 @@ impl Query<'_> {
     }
 }
 
-/// Asks for a path and returns the status.
-pub(in crate::command) async fn get(address: SocketAddr, path: &str) -> Result<u16, Failure> {
+/// Asks for a path.
+pub(in crate::command) async fn get(address: SocketAddr, path: &str) -> Result<Answer, Failure> {
     let stream = connect(address).await?;
-    Ok(send(stream, address, path, &[]).await?.status)
+    send(stream, address, path, &[]).await
 }
 
 async fn connect(address: SocketAddr) -> Result<TcpStream, Failure> {

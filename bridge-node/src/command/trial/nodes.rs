@@ -23,17 +23,19 @@ const ASK_EVERY: Duration = Duration::from_millis(50);
 // === impl Nodes ===
 
 impl Nodes {
-    /// Starts `bridge-node run` for each agency; its log goes to `node.log` in the agency's folder.
-    pub(in crate::command) fn start(world: &World) -> Result<Self, Failure> {
+    /// Starts `bridge-node run` for each agency by the settings file of this name; its log goes to `node.log` beside it.
+    pub(in crate::command) fn start(world: &World, settings: &str) -> Result<Self, Failure> {
         let program =
             std::env::current_exe().map_err(|error| Failure::failed("this program", &error))?;
         let mut nodes = Self {
             children: Vec::new(),
         };
         for agency in &world.agencies {
-            nodes
-                .children
-                .push(spawn(&program, &agency.folder, &agency.settings())?);
+            nodes.children.push(spawn(
+                &program,
+                &agency.folder,
+                &agency.folder.join(settings),
+            )?);
         }
         Ok(nodes)
     }
@@ -55,7 +57,7 @@ impl Nodes {
                 }
                 if get(agency.ports.health, "/ready")
                     .await
-                    .is_ok_and(|status| status == 200)
+                    .is_ok_and(|answer| answer.status == 200)
                 {
                     break;
                 }

@@ -55,6 +55,8 @@ pub(in crate::command) struct World {
     reserved: Vec<TcpListener>,
 }
 
+/// The settings of a node, in its agency's folder.
+pub(in crate::command) const SETTINGS: &str = "node.toml";
 /// Ports that one trial takes at most.
 const PORTS_EACH: u32 = 12;
 /// Trials that find places of their own at a time.
@@ -208,10 +210,6 @@ impl Agency {
         write(&self.folder.join("contracts").join(file), text.as_bytes())
     }
 
-    pub(in crate::command) fn settings(&self) -> PathBuf {
-        self.folder.join("node.toml")
-    }
-
     /// Writes the node's settings; `services` are the tables `[[services]]` that it holds.
     pub(in crate::command) fn write_settings(&self, services: &str) -> Result<(), Failure> {
         let officer = keys::ed25519(&self.folder.join("officer.key"))?;
@@ -238,7 +236,7 @@ impl Agency {
             officer = STANDARD.encode(officer),
         );
         text.push_str(services);
-        write(&self.settings(), text.as_bytes())
+        write(&self.folder.join(SETTINGS), text.as_bytes())
     }
 }
 
