@@ -1,7 +1,7 @@
 //! An adapter that means harm, in its cage, behind a real node: the node keeps its files, its network, its machine and its word.
 
 use std::fs;
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
@@ -248,6 +248,108 @@ async fn a_caged_program_reaches_no_file_no_network_and_no_right() {
     let registry = stage.said("registry").await;
     assert_eq!(registry["said"], "the registry heard: who is there?");
     stage.close().await;
+}
+
+/// What a cage's program says on its standard error, started by hand with files open that are nobody's business.
+fn caged(open: &str, settings: &Value, runs: &str) -> String {
+    let script = format!(
+        "{open} exec {} cage --settings \"$1\" -- /bin/sh -c \"$2\"",
+        program().display()
+    );
+    let output = std::process::Command::new("/bin/sh")
+        .args(["-c", &script, "sh", &settings.to_string(), runs])
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn nothing_that_was_open_when_the_node_began_is_open_in_a_cage() {
+    let place = tempfile::tempdir().unwrap();
+    let secret = place.path().join("secret");
+    fs::write(&secret, "nobody's business").unwrap();
+    let tree = place.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    let settings = json!({ "name": "inherits", "folder": tree });
+    let open = format!("exec 7<{0} 9<{0} 5</;", secret.display());
+    let said = caged(
+        &open,
+        &settings,
+        "ls /proc/self/fd; cat <&7; cat <&9; ls /proc/self/fd/5/; grep core /proc/self/limits",
+    );
+    assert!(!said.contains("business"), "{said}");
+    // The standard three, and the folder that `ls` lists.
+    let numbers: Vec<&str> = said.lines().take(4).collect();
+    assert_eq!(numbers, ["0", "1", "2", "3"], "{said}");
+    // Not 0: the system would then still hand a core to a program that keeps it.
+    let core = said
+        .lines()
+        .find(|line| line.contains("Max core file size"));
+    let limits: Vec<&str> = core.unwrap().split_whitespace().skip(4).collect();
+    assert_eq!(limits, ["1", "1", "bytes"], "{said}");
+}
+
+#[test]
+fn a_program_that_will_not_end_ends_with_its_node_and_leaves_nothing() {
+    const USER: u32 = 61_998;
+    let place = tempfile::tempdir().unwrap();
+    let settings = json!({
+        "name": format!("hostile-{USER}"), "user": USER, "folder": place.path(), "drain_ms": 100,
+    });
+    // Deaf to SIGTERM, and with children that belong to nobody.
+    let deaf =
+        "trap '' TERM; (setsid sleep 1000 &); (setsid sleep 1000 &); echo begun >&2; sleep 1000";
+    let mut cage = std::process::Command::new(program())
+        .args(["cage", "--settings", &settings.to_string(), "--"])
+        .args(["/bin/sh", "-c", deaf])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut said = std::io::BufReader::new(cage.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "begun\n");
+    assert!(processes_of(USER).len() >= 3 && !groups_of(USER).is_empty());
+    // What the kernel does for a node that is killed.
+    drop(cage.stdin.take());
+    assert_eq!(cage.wait().unwrap().code(), Some(137));
+    let mut rest = String::new();
+    said.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "");
+    assert_eq!(processes_of(USER), Vec::<u32>::new());
+    assert_eq!(groups_of(USER), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_folder_that_stays_is_the_programs_alone_and_never_what_a_link_leads_to() {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
+    let place = tempfile::tempdir().unwrap();
+    let path = |name: &str| place.path().join(name);
+    for name in ["tree", "data", "others"] {
+        fs::create_dir(path(name)).unwrap();
+        open_to_all(&path(name), 0o755);
+    }
+    let settings = |data: &str| json!({ "name": "keeps", "folder": path("tree"), "data": path(data), "user": 61_999 });
+    let said = caged(
+        "",
+        &settings("data"),
+        "echo kept > /run/data/file; chmod 6755 /run/data/file",
+    );
+    let kept = fs::metadata(path("data")).unwrap();
+    assert_eq!((kept.uid(), kept.gid()), (61_999, 61_999), "{said}");
+    assert_eq!(kept.permissions().mode() & 0o7777, 0o700, "{said}");
+    assert_eq!(fs::read_to_string(path("data/file")).unwrap(), "kept\n");
+    symlink(path("others"), path("link")).unwrap();
+    let said = caged("", &settings("link"), "echo began >&2");
+    assert!(!said.contains("began"), "{said}");
+    let others = fs::metadata(path("others")).unwrap();
+    assert_eq!(
+        (others.uid(), others.permissions().mode() & 0o7777),
+        (0, 0o755)
+    );
 }
 
 #[tokio::test]

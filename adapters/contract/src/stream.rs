@@ -67,6 +67,11 @@ impl BodyFate {
         self.fault().take()
     }
 
+    /// Whether nothing of the body is left to send.
+    pub fn is_sent(&self) -> bool {
+        self.sent.is_cancelled()
+    }
+
     /// Waits until the body has been sent, and `time` longer.
     ///
     /// # Cancel safety

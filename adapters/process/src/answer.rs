@@ -34,7 +34,9 @@ pub(crate) fn from_response(
         return Err(not_understood("its status is none of an answer"));
     }
     let length = incoming.size_hint().exact();
-    let chunked = head.headers.contains_key(header::TRANSFER_ENCODING);
+    let Some(chunked) = is_chunked(&head.headers) else {
+        return Err(not_understood("it has two framings, or a coding"));
+    };
     if length.is_none() && !(chunked && head.version == Version::HTTP_11) && *method != Method::HEAD
     {
         // Its end could not be told from a cut. Standard: RFC 9112 §8.
@@ -52,6 +54,22 @@ pub(crate) fn from_response(
         fields: end_to_end(head.headers),
         body: bounded(incoming, limit_bytes, until, move || lease.give_back()),
     })
+}
+
+/// Whether an answer comes in chunks; `None` if its end is not where one of its fields says. A coding that is not, or not only,
+/// `chunked` ends with its connection. Standard: RFC 9112 §6.3.
+fn is_chunked(fields: &HeaderMap) -> Option<bool> {
+    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Some(false),
+        (Some(only), None)
+            if only.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && !fields.contains_key(header::CONTENT_LENGTH) =>
+        {
+            Some(true)
+        }
+        _ => None,
+    }
 }
 
 /// Reads what a program says instead of an answer.

@@ -71,7 +71,7 @@ impl ProcessAdapter {
     ) -> Result<(Response<Incoming>, Lease), AdapterError> {
         let connections = self.supervisor.connections(until).await?;
         let fate = BodyFate::default();
-        let mut lease = connections.lease(until).await?;
+        let mut lease = connections.lease(&fate, until).await?;
         let request = head.request(body, &fate);
         let again = match self.begun(&mut lease, request, (&fate, until)).await? {
             Ok(response) => return Ok((response, lease)),
@@ -81,7 +81,7 @@ impl ProcessAdapter {
             return Err(AdapterError::Cut { source: None });
         }
         drop(lease);
-        let mut lease = connections.fresh(until).await?;
+        let mut lease = connections.fresh(&fate, until).await?;
         match self.begun(&mut lease, again, (&fate, until)).await? {
             Ok(response) => Ok((response, lease)),
             Err(failure) => Err(unsent(failure, &fate)
@@ -100,11 +100,17 @@ impl ProcessAdapter {
         let answered = async {
             tokio::select! {
                 biased;
-                sent = lease.sender.try_send_request(request) => Ok(sent),
+                sent = lease.send(request) => Ok(sent),
                 () = fate.sent_since(self.timeout) => Err(AdapterError::TimedOut),
             }
         };
-        until.bound(answered).await?
+        let sent = until.bound(answered).await??;
+        if lease.is_flooded() {
+            return Err(AdapterError::NotUnderstood {
+                reason: "it has too many interim answers".to_owned(),
+            });
+        }
+        Ok(sent)
     }
 }
 

@@ -127,6 +127,55 @@ async fn bodies_stream_both_ways_and_are_bounded() {
 }
 
 #[tokio::test]
+async fn an_answer_whose_end_cannot_be_told_is_never_taken_for_whole() {
+    let adapter = ProcessAdapter::new(config());
+    for framing in ["gzip", "identity", "twice", "last", "first", "both"] {
+        let mut call = probe("/coded").call(CancellationToken::new());
+        call.raw_query = Some(framing.to_owned());
+        let answered = adapter.call(call).await;
+        assert!(
+            matches!(answered, Err(AdapterError::NotUnderstood { .. })),
+            "{framing}: {answered:?}"
+        );
+    }
+    adapter.drain().await;
+}
+
+#[tokio::test]
+async fn interim_answers_are_dropped_and_a_flood_of_them_ends_the_call() {
+    let adapter = ProcessAdapter::new(config());
+    let interim = |count: usize| {
+        let mut call = probe("/interim").call(CancellationToken::new());
+        call.raw_query = Some(count.to_string());
+        adapter.call(call)
+    };
+    assert_eq!(read(interim(16).await.unwrap()).await, 16);
+    let answered = interim(100_000).await;
+    assert!(
+        matches!(answered, Err(AdapterError::NotUnderstood { .. })),
+        "{answered:?}"
+    );
+    assert_eq!(read(interim(0).await.unwrap()).await, 0);
+    adapter.drain().await;
+}
+
+#[tokio::test]
+async fn a_program_that_answers_before_it_has_read_the_call_holds_no_connection() {
+    let adapter = ProcessAdapter::new(config());
+    for _ in 0..4 {
+        // More than a socket holds.
+        let mut call = probe("/body")
+            .posting(ProbeBody::Whole(vec![b'a'; 8 << 20].into()))
+            .call(CancellationToken::new());
+        call.raw_query = Some("early".to_owned());
+        assert_eq!(read(adapter.call(call).await.unwrap()).await, "early");
+        // The program sees the end, and the next call does not wait behind the rest.
+        assert_eq!(read(get(&adapter, "/early").await.unwrap()).await, true);
+    }
+    adapter.drain().await;
+}
+
+#[tokio::test]
 async fn a_call_that_nobody_waits_for_is_given_up_at_the_program_too() {
     let adapter = ProcessAdapter::new(config());
     let call = probe("/wait")

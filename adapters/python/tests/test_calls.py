@@ -168,6 +168,20 @@ class Calls(unittest.TestCase):
                 got = self.client.ask("POST", "/order", body)
                 self.assertEqual((got.error, got.fields["bridge-adapter-error-place"]), ("bad-request", "body"))
 
+    def test_numbers_and_characters_that_no_registry_holds_are_refused(self) -> None:
+        whole = b'{"fin":"MBXEHTV","due":"2026-11-21","items":[{"name":%b,"count":%b}]}'
+        for name, count, place in [
+            (b'"a"', b"1e999", "body"), (b'"a"', b"-1e999", "body"), (b'"a"', b"9" * 5000, "body"),
+            (b'"a"', b"9" * 400, "body /items/0/count"), (b'"a"', b"9223372036854775808", "body /items/0/count"),
+            (b'"\\ud800"', b"1", "body"), (b'"\\udc00\\ud800"', b"1", "body"), (b'"\\uDFFFx"', b"1", "body"),
+        ]:
+            with self.subTest(name=name, count=count[:12]):
+                got = self.client.ask("POST", "/order", whole % (name, count))
+                self.assertEqual((got.error, got.fields["bridge-adapter-error-place"]), ("bad-request", place))
+        for name, count in [(b'"\\ud83d\\ude00"', b"1"), (b'"\\\\ud800"', b"9223372036854775807")]:
+            with self.subTest(name=name, count=count):
+                self.assertIsNone(self.client.ask("POST", "/order", whole % (name, count)).error)
+
     def test_paths_and_methods_that_are_not_there(self) -> None:
         self.assertEqual(self.client.get("/other").error, "not-found")
         self.assertEqual(self.client.get("/person").error, "not-found")

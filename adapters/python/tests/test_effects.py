@@ -73,6 +73,21 @@ class Once(unittest.TestCase):
             client.post("/pay", {"qepik": 150}, key="k1", client="AZ/COM/1/BANK")
             self.assertEqual(self.rows(), 2)
 
+    def test_an_answer_that_could_not_be_given_again_is_not_given(self) -> None:
+        app = Adapter("fields")
+
+        @app.post("/pay", effect=Effect.STORED)
+        def pay(call: Call) -> Answer:
+            database = self.open()
+            try:
+                return once(database, call, lambda: Answer(b"{}", 201, fields={"location": "/1"}))
+            finally:
+                database.close()
+
+        with Client(app) as client:
+            self.assertEqual([client.post("/pay", {}, key="k1").error for _ in range(2)], ["failed", "failed"])
+        self.assertEqual(self.rows(), 0)
+
     def test_without_a_key_nothing_is_remembered(self) -> None:
         with Client(self.program()) as client:
             self.assertEqual(client.post("/pay", {"qepik": 150}).status, 200)

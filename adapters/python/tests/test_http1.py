@@ -24,9 +24,27 @@ def program() -> Adapter:
     def unread(call: Call) -> dict[str, Json]:
         return {"read": False}
 
-    @app.get("/injects")
+    fields: dict[str, dict[str, str]] = {
+        "break": {"x-note": "a\r\nset-cookie: b"}, "nul": {"x-note": "a\0b"}, "length": {"Content-Length": "1"},
+        "chunked": {"transfer-encoding": "chunked"}, "close": {"connection": "x"}, "colon": {"x: y": "b"},
+        "name-break": {"x\r\nset-cookie": "b"}, "latin": {"\u0259": "b"},
+    }
+
+    @app.get("/injects/{how}")
     def injects(call: Call) -> Answer:
-        return Answer(b"{}", fields={"x-note": "a\r\nset-cookie: b"})
+        return Answer(b"{}", fields=fields[call.path("how")])
+
+    @app.endpoint("HEAD", "/short")
+    def only_head(call: Call) -> dict[str, Json]:
+        return {"fin": "MBXEHTV"}
+
+    @app.endpoint("HEAD", "/rows")
+    def head_of_rows(call: Call) -> Answer:
+        return Answer.rows([{"fin": "MBXEHTV"}])
+
+    @app.get("/status/{code}")
+    def status(call: Call) -> Answer:
+        return Answer.stream([b"not ", b"to be seen"], "text/plain", call.path("code", int))
 
     return app
 
@@ -82,6 +100,9 @@ class Bytes(unittest.TestCase):
             b"GET /call/short HTTP/1.1\r\na: b\r\n folded\r\n\r\n", b"GET /call/short HTTP/1.1\r\nspace : b\r\n\r\n",
             ECHO + b"content-length: 1\r\ntransfer-encoding: chunked\r\n\r\na", ECHO + b"content-length: +1\r\n\r\na",
             ECHO + b"content-length: 1\r\ncontent-length: 1\r\n\r\na", ECHO + b"transfer-encoding: gzip\r\n\r\na",
+            b"GET /call/short HTTP/1.1\r\na: b\nx: y\r\n\r\n", b"GET /call/short HTTP/1.1\r\na: b\0\r\n\r\n",
+            b"GET /call/short HTTP/1.1\r\na: b\rc\r\n\r\n",
+            b"GET /call/short HTTP/1.1\r\nbridge-call-client: A\r\nBridge-Call-Client: B\r\n\r\n",
             b"GET /call/short HTTP/1.1\r\nx: " + b"a" * 80_000 + b"\r\n\r\n",
         ]
         for request in wrong:
@@ -102,8 +123,24 @@ class Bytes(unittest.TestCase):
         self.assertEqual(self.say(closing, end=False).count(b"200 OK"), 1)
 
     def test_a_field_with_a_line_break_is_never_written(self) -> None:
-        got = self.say(b"GET /call/injects HTTP/1.1\r\n\r\n")
-        self.assertNotIn(b"set-cookie", got)
+        for how in ["break", "nul", "length", "chunked", "close", "colon", "name-break", "latin"]:
+            with self.subTest(how):
+                self.assertEqual(self.say(b"GET /call/injects/%s HTTP/1.1\r\n\r\n" % how.encode()), b"")
+
+    def test_an_answer_without_a_body_has_none_on_the_wire(self) -> None:
+        for first in [b"HEAD /call/short", b"HEAD /call/rows", b"GET /call/status/204", b"GET /call/status/304",
+                      b"HEAD /describe"]:
+            with self.subTest(first):
+                got = self.say(first + b" HTTP/1.1\r\n\r\n" + GET)
+                head, _, rest = got.partition(b"\r\n\r\n")
+                self.assertTrue(head.startswith(b"HTTP/1.1 "), got)
+                self.assertTrue(rest.startswith(b"HTTP/1.1 200 OK\r\n"), got)
+        self.assertIn(b"transfer-encoding", self.say(b"GET /call/status/200 HTTP/1.1\r\n\r\n"))
+
+    def test_a_status_that_is_no_answers_ends_the_connection(self) -> None:
+        for code in [100, 101, 199, 600, -1]:
+            with self.subTest(code):
+                self.assertEqual(self.say(b"GET /call/status/%d HTTP/1.1\r\n\r\n" % code), b"")
 
 
 if __name__ == "__main__":

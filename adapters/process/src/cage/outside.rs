@@ -2,7 +2,7 @@
 //! and sees to its end: when the program ends, when it is told to by SIGTERM, or when the node is no more.
 
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, OwnedFd, RawFd};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -38,12 +38,29 @@ pub(super) enum Apart {
 
 /// Runs a program in a cage. Returns its exit code.
 pub(super) fn run(settings: &CageSettings, program: &[String], say: Say) -> Result<u8, CageError> {
+    close_inherited()?;
     let mut report = Report::default();
     let own = std::fs::read_to_string("/proc/self/cgroup").unwrap_or_default();
     let groups = Groups::make((Path::new(groups::ROOT), &own), settings, &mut report);
     let done = run_in(settings, &groups, report, (program, say));
     groups.remove();
     done
+}
+
+/// What whoever started the node left open stays outside: an open file or socket goes past every part of a cage. Comes first, while
+/// nothing of our own is open but standard input, output and error.
+fn close_inherited() -> Result<(), CageError> {
+    let list = std::fs::read_dir("/proc/self/fd")
+        .map_err(|error| CageError::new("open files cannot be listed", error))?;
+    let open = list.flatten().filter_map(|entry| {
+        let number = entry.file_name().to_str()?.parse::<RawFd>().ok()?;
+        (number > 2).then_some(number)
+    });
+    for number in open.collect::<Vec<RawFd>>() {
+        // The list's own is closed already.
+        let _not_open = nix::unistd::close(number);
+    }
+    Ok(())
 }
 
 fn run_in(
@@ -136,7 +153,7 @@ async fn end(child: &Child, drain: Duration) -> Result<u8, CageError> {
     let mut ended = signal(SignalKind::child()).map_err(failed)?;
     let mut term = signal(SignalKind::terminate()).map_err(failed)?;
     let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
-    let mut kill_at: Option<Instant> = None;
+    let (mut ending, mut kill_at): (bool, Option<Instant>) = (false, None);
     let node = node_gone();
     tokio::pin!(node);
     loop {
@@ -157,11 +174,13 @@ async fn end(child: &Child, drain: Duration) -> Result<u8, CageError> {
                 kill_at = None;
                 continue;
             }
-            () = &mut node, if kill_at.is_none() => {}
+            // Once only: the node does not come back.
+            () = &mut node, if !ending => {}
             _ = term.recv() => {}
             _ = int.recv() => {}
         }
-        if kill_at.is_none() {
+        if !ending {
+            ending = true;
             let _gone = kill_process(pid, Signal::TERM);
             kill_at = Instant::now().checked_add(drain);
         }

@@ -6,9 +6,10 @@
 
 use std::ffi::CString;
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
+use rustix::fs::{Gid, Mode, OFlags, Uid, fchmod, fchown, open};
 use rustix::io;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_bind_recursive,
@@ -178,13 +179,22 @@ fn bound(root: &Path, path: &Path, place: &Path) -> Result<(), CageError> {
 fn kept(root: &Path, data: &Path, user: u32) -> Result<(), CageError> {
     let place = inside(root, Path::new(DATA_FOLDER));
     made(&place, true)?;
-    chown(data, Some(user), Some(user))
-        .map_err(|error| CageError::new(data.display().to_string(), error))?;
+    own(data, user).map_err(|error| CageError::new(data.display().to_string(), error))?;
     let flags = MountFlags::BIND | MountFlags::NOSUID | MountFlags::NODEV | MountFlags::NOEXEC;
     mount_bind(data, &place)
         .or_else(|_locked| mount_bind_recursive(data, &place))
         .and_then(|()| mount_remount(&place, flags, c""))
         .map_err(|error| CageError::new(data.display().to_string(), error))
+}
+
+/// Gives a folder, and never what a link leads to, to a user alone: others would else read what a registry keeps there, or run
+/// what its program has made a set-user-id file.
+fn own(folder: &Path, user: u32) -> std::io::Result<()> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let folder = open(folder, flags, Mode::empty())?;
+    let (uid, gid) = (Uid::from_raw(user), Gid::from_raw(user));
+    fchown(&folder, Some(uid), Some(gid))?;
+    Ok(fchmod(&folder, Mode::RWXU)?)
 }
 
 fn made(place: &Path, folder: bool) -> Result<(), CageError> {

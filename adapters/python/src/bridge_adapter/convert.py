@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import enum
 import functools
+import math
 import re
 import types
 import typing
@@ -43,6 +44,7 @@ class Voen(Form):
     expected = "a VÖEN: 10 digits"
 
 
+_MOST = 2**63 - 1
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _INTEGER = re.compile(r"-?(?:0|[1-9]\d{0,17})", re.ASCII)
 _NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,18})?", re.ASCII)
@@ -86,6 +88,8 @@ def _plain(value: object, kind: Any, place: str) -> object:
         return _expect(value if isinstance(value, kind) else None, place, _NAMES[kind])
     if kind is int or kind is float:
         number = isinstance(value, int if kind is int else int | float) and not isinstance(value, bool)
+        # No registry has a number for more, and a huge one is no float either.
+        number = number and abs(typing.cast(float, value)) <= (_MOST if isinstance(value, int) else math.inf)
         return kind(_expect(value if number else None, place, _NAMES[kind]))
     text = value if isinstance(value, str) else None
     if kind is str:

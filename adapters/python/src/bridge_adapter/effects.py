@@ -71,6 +71,9 @@ def _known(database: sqlite3.Connection, call: Call) -> Answer | None:
 def _store(database: sqlite3.Connection, call: Call, answer: Answer) -> None:
     if not isinstance(answer.body, bytes):
         raise TypeError("a stored answer is not a stream")
+    if answer.fields:
+        # They are not kept: the same key would have another answer.
+        raise TypeError("a stored answer has no header fields of its own")
     if call.idempotency_key is None:
         return
     now = int(time.time())

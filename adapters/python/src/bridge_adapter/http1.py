@@ -16,6 +16,8 @@ from .errors import RequestBody
 
 _TOKEN = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"/[\x21-\x7e]*")
+#: No control character but the tab. Standard: RFC 9110 §5.5.
+_VALUE = re.compile(rb"[\t\x20-\x7e\x80-\xff]*")
 _LENGTH = re.compile(rb"[0-9]{1,18}")
 _CHUNK = re.compile(rb"[0-9A-Fa-f]{1,15}")
 _RECEIVE_BYTES = 64 * 1024
@@ -23,6 +25,8 @@ _LINE_BYTES = 1024
 #: What is read of a body that nobody wanted, so that the answer is not lost with the connection.
 _DISCARD_BYTES = 4 * 1024 * 1024
 
+#: Fields that say where an answer ends: written here only.
+_FRAMING = ("content-length", "transfer-encoding", "connection", "trailer", "upgrade")
 _REASONS = {200: "OK", 204: "No Content", 400: "Bad Request", 404: "Not Found", 503: "Service Unavailable"}
 
 
@@ -54,6 +58,7 @@ class Connection:
         self._until: float | None = None
         self._body: Iterator[bytes] | None = None
         self._body_ended = True
+        self._bodiless = False
         #: Whether another request may follow.
         self.reusable = True
 
@@ -102,6 +107,8 @@ class Connection:
         head = _parse_head(bytes(self._buffer[:end]))
         del self._buffer[: end + 4]
         self._begin_body(head)
+        # A body behind an answer that has none would be read as the beginning of the next one. Standard: RFC 9112 §6.3.
+        self._bodiless = head.method == "HEAD"
         return head
 
     def body(self) -> Iterator[bytes]:
@@ -189,16 +196,21 @@ class Connection:
 
     def write(self, status: int, fields: Iterable[tuple[str, str]], body: bytes | Iterator[bytes]) -> None:
         """Writes an answer. If the iterator fails, the answer stays without an end: it is cut."""
+        if not 200 <= status <= 599:
+            raise ValueError("a status is 200 to 599")
         lines = [f"HTTP/1.1 {status} {_REASONS.get(status, 'Status')}"]
-        lines += [f"{name}: {value}" for name, value in fields]
-        bodiless = status in (204, 304) or status < 200
+        lines += [_field(name, value) for name, value in fields]
+        empty = status in (204, 304)
         if isinstance(body, bytes):
-            if not bodiless:
+            if not empty:
                 lines.append(f"content-length: {len(body)}")
-            self._send(_head(lines) + (b"" if bodiless else body))
+            self._send(_head(lines) + (b"" if empty or self._bodiless else body))
             return
-        lines.append("transfer-encoding: chunked")
+        if not empty:
+            lines.append("transfer-encoding: chunked")
         self._send(_head(lines))
+        if empty or self._bodiless:
+            return
         for chunk in body:
             if chunk:
                 self._send(b"%x\r\n%b\r\n" % (len(chunk), chunk))
@@ -232,15 +244,22 @@ def _parse_head(text: bytes) -> Head:
         if not colon or not _TOKEN.fullmatch(name):
             raise Malformed("field")
         key = name.decode("ascii").lower()
-        if key in fields and key in ("content-length", "transfer-encoding", "connection"):
+        if key in fields and (key in _FRAMING or key.startswith("bridge-")):
             raise Malformed("field twice")
+        if not _VALUE.fullmatch(value):
+            raise Malformed("field")
         text_value = value.strip(b" \t").decode("utf-8", "surrogateescape")
         fields[key] = f"{fields[key]}, {text_value}" if key in fields else text_value
     return Head(method.decode("ascii"), target.decode("ascii"), fields)
 
 
+def _field(name: str, value: str) -> str:
+    if name.lower() in _FRAMING or not _TOKEN.fullmatch(name.encode("utf-8", "surrogateescape")):
+        raise ValueError("a field's name is not one that a handler may write")
+    if not _VALUE.fullmatch(value.encode("utf-8", "surrogateescape")):
+        raise ValueError("a field's value holds a line break or another control character")
+    return f"{name}: {value}"
+
+
 def _head(lines: list[str]) -> bytes:
-    for line in lines:
-        if "\r" in line or "\n" in line:
-            raise ValueError("a field's value holds a line break")
     return ("\r\n".join(lines) + "\r\n\r\n").encode("utf-8", "surrogateescape")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import math
+import re
 import time
 import typing
 import urllib.parse
@@ -18,6 +20,7 @@ from .http1 import Connection, Head
 from .limits import Limits
 
 T = TypeVar("T")
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
 
 class _Required:
@@ -121,12 +124,16 @@ class Call:
         return bytes(whole)
 
     def json(self) -> Any:
-        """The body as JSON: no member twice, no NaN, no deep nesting."""
+        """The body as JSON: no member twice, no NaN, no infinity, no half characters, no deep nesting."""
         kind = self._head.fields.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise BadRequest("content-type", "application/json")
         try:
-            value = json.loads(self.bytes().decode("utf-8"), object_pairs_hook=_once, parse_constant=_no_constant)
+            text = self.bytes().decode("utf-8")
+            value = json.loads(text, object_pairs_hook=_once, parse_constant=_no_constant, parse_float=_finite)
+            if _SURROGATE.search(text):
+                # Half of a pair is no character: no registry could store it, no answer could hold it.
+                json.dumps(value, ensure_ascii=False).encode("utf-8")
         except (ValueError, RecursionError):
             raise BadRequest("body", "JSON") from None
         if _deeper(value, self._limits.json_depth):
@@ -198,6 +205,13 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(value) != len(pairs):
         raise ValueError("a member twice")
     return value
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("beyond what a number can be")
+    return number
 
 
 def _no_constant(_: str) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import select
 import socketserver
 import threading
 from http.server import BaseHTTPRequestHandler
@@ -21,6 +22,7 @@ DESCRIPTION = {
     ],
 }
 LEFT = threading.Event()
+EARLY = threading.Semaphore(0)
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -59,8 +61,34 @@ class Handler(BaseHTTPRequestHandler):
             self.whole(200, LEFT.wait(10))
         elif path == "/call/echo/end":
             os._exit(3)
+        elif path == "/call/echo/interim":
+            count = int(self.path.partition("?")[2])
+            self.wfile.write(b"HTTP/1.1 102 Processing\r\n\r\n" * count)
+            self.whole(200, count)
+        elif path == "/call/echo/coded":
+            # Framings whose end is that of the connection, or is in two places.
+            fields = {"gzip": b"Transfer-Encoding: gzip", "identity": b"Transfer-Encoding: identity",
+                      "twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
+                      "last": b"Transfer-Encoding: gzip, chunked", "first": b"Transfer-Encoding: chunked, gzip",
+                      "both": b"Transfer-Encoding: chunked\r\nContent-Length: 2"}[self.path.partition("?")[2]]
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+            self.close_connection = True
+        elif path == "/call/echo/early":
+            self.whole(200, EARLY.acquire(timeout=10))
 
     def do_POST(self):
+        if self.path == "/call/echo/body?early":
+            # Before the request is here, and the rest of it is never read.
+            self.whole(200, "early")
+            self.wfile.flush()
+            # Nothing is read; the end of the connection is still told.
+            poll = select.poll()
+            poll.register(self.connection, 0)
+            while not poll.poll():
+                pass
+            EARLY.release()
+            self.close_connection = True
+            return
         if self.path == "/call/echo/keep":
             self.rfile.read(int(self.headers.get("Content-Length", 0)))
             self.whole(200, {name.lower(): value for name, value in self.headers.items()})
