@@ -13,7 +13,7 @@ use bridge_core::identity::{NodeId, SubsystemId};
 use super::raw::File;
 use super::{
     Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Told,
-    Witnesses, process, raw,
+    Witnesses, raw,
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
@@ -69,7 +69,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let (directory_root, directory_source, directory_refresh) = directory?;
     let (anchors, foreign) = trust?;
     let data_folder = folder.join(&node_section.data_folder);
-    process::give_users(&mut services, &data_folder, check.faults);
+    check.programs(&mut services, (&data_folder, &node_section.keys_folder));
     let admin_socket = check.admin_socket(&data_folder, admin);
     Some(Settings {
         node: node?,

@@ -72,6 +72,17 @@ impl Check<'_> {
         })))
     }
 
+    /// What can be said of programs when all are known.
+    pub(super) fn programs(&mut self, services: &mut [Service], (data, keys): (&Path, &str)) {
+        give_users(services, data, self.faults);
+        let own = [
+            data.to_owned(),
+            self.folder.join(keys),
+            self.folder.to_owned(),
+        ];
+        keep_data_apart(services, &own, self.faults);
+    }
+
     fn cage(&mut self, place: &str, raw: &RawCage) -> CageSettings {
         let usual = CageSettings::default();
         let mut within = |key: &str, given: Option<u64>, usual: u64, (low, high): (u64, u64)| {
@@ -161,7 +172,7 @@ impl Check<'_> {
 }
 
 /// Gives each program a user of its own: two with one user could harm each other. It stays the same from start to start.
-pub(super) fn give_users(services: &mut [Service], data_folder: &Path, faults: &mut Vec<Fault>) {
+fn give_users(services: &mut [Service], data_folder: &Path, faults: &mut Vec<Fault>) {
     let mut taken = BTreeSet::new();
     for service in services.iter() {
         let Source::Process(process) = &service.source else {
@@ -187,6 +198,53 @@ pub(super) fn give_users(services: &mut [Service], data_folder: &Path, faults: &
             process.cage.user = free_user(&from, &taken);
             taken.insert(process.cage.user);
         }
+    }
+}
+
+/// What a program may write to is its own alone. In a folder of the node's, of its package or of another program's it could change what
+/// they go by: the address of its registry, its own checks, a key. `own` are the node's: data, keys, settings.
+fn keep_data_apart(services: &mut [Service], own: &[PathBuf], faults: &mut Vec<Fault>) {
+    let real = |path: &PathBuf| {
+        let found = path
+            .canonicalize()
+            .or_else(|_absent| std::path::absolute(path));
+        found.unwrap_or_else(|_none| path.clone())
+    };
+    let own: Vec<PathBuf> = own.iter().map(real).collect();
+    let mut others: Vec<PathBuf> = Vec::new();
+    for service in services {
+        let Source::Process(process) = &mut service.source else {
+            continue;
+        };
+        let Some(data) = process.cage.data.as_ref().map(real) else {
+            continue;
+        };
+        let in_data = |path: &PathBuf| path.starts_with(&data);
+        // Settings and keys may lie above, as they do above everything.
+        let in_own = own.first().is_some_and(|path| data.starts_with(path));
+        let problem = if data.exists() && !data.is_dir() {
+            Some("is no folder")
+        } else if in_own || own.iter().any(in_data) || in_data(&real(&process.package)) {
+            Some(
+                "holds, or lies in, what the node goes by: its data, keys, settings or the package",
+            )
+        } else if others
+            .iter()
+            .any(|path| in_data(path) || data.starts_with(path))
+        {
+            Some("is another program's")
+        } else {
+            None
+        };
+        if let Some(problem) = problem {
+            faults.push(Fault::new(
+                format!("{}.data", service.place),
+                problem,
+                "give the program an empty folder of its own",
+            ));
+        }
+        others.push(data.clone());
+        process.cage.data = Some(data);
     }
 }
 

@@ -31,6 +31,46 @@ fn faults(text: &str) -> Vec<String> {
 }
 
 #[test]
+fn a_folder_that_a_program_writes_to_is_its_own_alone() {
+    let place = tempfile::tempdir().unwrap();
+    for name in ["data/inner", "package/inner", "own", "other"] {
+        std::fs::create_dir_all(place.path().join(name)).unwrap();
+    }
+    std::fs::write(place.path().join("file"), "").unwrap();
+    std::os::unix::fs::symlink("data", place.path().join("link")).unwrap();
+    let faults = |folders: &[&str]| -> Vec<String> {
+        let services = folders.iter().map(|folder| {
+            format!("[[services]]\nadapter = \"process\"\nsubsystem = \"AZ/GOV/1001/S\"\npackage = \"package\"\ndata = \"{folder}\"\n")
+        });
+        let text = format!("{GOOD}{}", services.collect::<String>());
+        let told = Settings::parse(&text, place.path())
+            .err()
+            .unwrap_or_default();
+        told.iter()
+            .map(ToString::to_string)
+            .filter(|fault| fault.contains(".data"))
+            .collect()
+    };
+    for folder in ["data", "data/inner", "link", ".", "/", "package", "file"] {
+        assert_eq!(
+            faults(&[folder]).len(),
+            1,
+            "{folder}: {:?}",
+            faults(&[folder])
+        );
+    }
+    assert_eq!(
+        faults(&["own", "other", "package/inner"]),
+        Vec::<String>::new()
+    );
+    let twice = faults(&["own", "own"]);
+    assert!(
+        twice.len() == 1 && twice[0].contains("services[1].data: is another program's"),
+        "{twice:?}"
+    );
+}
+
+#[test]
 fn good_settings_are_read_with_defaults() {
     let settings = Settings::parse(GOOD, Path::new(".")).unwrap();
     assert_eq!(settings.node.to_string(), "AZ/GOV/1001/NODE1");
