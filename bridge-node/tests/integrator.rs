@@ -15,7 +15,7 @@ fn population() -> String {
 }
 
 #[test]
-fn a_new_package_in_python_passes_its_own_test_and_its_contract_is_sound() {
+fn a_new_package_in_python_passes_its_own_test_and_the_battery_and_its_contract_is_sound() {
     let folder = tempfile::tempdir().unwrap();
     let made = run(
         folder.path(),
@@ -45,6 +45,8 @@ fn a_new_package_in_python_passes_its_own_test_and_its_contract_is_sound() {
     let told = String::from_utf8_lossy(&tested.stderr);
     assert!(tested.status.success(), "{told}");
     assert!(told.contains("Ran 3 tests"), "{told}");
+    let checked = run(folder.path(), &["adapter", "check", "land-register"]).good();
+    assert!(checked.contains(" hold, 0 fail, "), "{checked}");
     let contract = "land-register/policy/consumer-record.json";
     let said = run(folder.path(), &["contract", "check", contract]).good();
     assert!(said.starts_with("land-register-record-consumer@"), "{said}");
@@ -77,6 +79,49 @@ fn the_sandbox_plays_a_scenario_and_shows_shapes_without_values() {
         assert!(!told.contains(value), "{value} is in:\n{told}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn the_sandbox_serves_files_and_what_is_changed_from_samples() {
+    let folder = tempfile::tempdir().unwrap();
+    let registries = repository().join("adapters/registries");
+    for (name, line) in [
+        ("budget", "GET /budget-execution"),
+        ("payments", "POST /charge-create"),
+    ] {
+        let package = registries.join(name).display().to_string();
+        let told = run(folder.path(), &["sandbox", &package, "--once"]).good();
+        assert!(told.contains(line), "{told}");
+        assert!(told.ends_with(" steps came as expected\n"), "{told}");
+    }
+    // Files of one's own are served where they lie.
+    let package = registries.join("budget");
+    let files = folder.path().join("files");
+    fs::create_dir(&files).unwrap();
+    for entry in fs::read_dir(package.join("sample")).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), files.join(entry.file_name())).unwrap();
+    }
+    let package = package.display().to_string();
+    let own = ["sandbox", &package, "--once", "--files", "files"];
+    run(folder.path(), &own).good();
+    fs::remove_file(files.join("procurement.xlsx")).unwrap();
+    run(folder.path(), &own).bad(1, &["did not become ready", "procurement.xlsx"]);
+}
+
+#[test]
+fn the_sandbox_says_what_a_system_over_http_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = repository().join("adapters/registries/diplomas");
+    let package = package.display().to_string();
+    run(folder.path(), &["sandbox", &package, "--once"]).bad(
+        64,
+        &[
+            "diplomas does not say where its system is",
+            "hint: ",
+            "--setting 'http = { base_url",
+        ],
+    );
 }
 
 #[test]

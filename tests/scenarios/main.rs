@@ -11,6 +11,7 @@
 mod answers;
 mod basic;
 mod batches;
+mod battery;
 mod budget;
 mod caged;
 mod callers;

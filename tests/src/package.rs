@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 
 use bridge_adapter::Package;
 use bridge_adapter::scenario::{Expected, Scenario, Step};
-use bridge_adapter_sql::{Address, Database, sample};
+use bridge_adapter_sql::{Access, Address, Database, sample};
 use bridge_certs::Authority;
 use bridge_core::identity::SubsystemId;
 use bridge_directory::{Directory, Group, Publisher};
@@ -79,6 +79,26 @@ pub fn sample_database(package: &Package, provider: &SubsystemId, folder: &Path)
 
 /// Settings of a `sql` package in a new database of the shared PostgreSQL server: one role asks, another one changes.
 pub fn postgres_database(package: &Package, provider: &SubsystemId, folder: &Path) -> String {
+    let (name, reader, writer) = postgres_sample(package);
+    fs::write(folder.join(DATABASE_NAME), &name).unwrap();
+    services(package, provider, (&reader, &writer))
+}
+
+/// As [`postgres_database`], for an adapter without a node.
+pub fn postgres_access(package: &Package) -> Access {
+    let (_, reader, writer) = postgres_sample(package);
+    let database = |url: &str| {
+        let address = Address::parse(url, None, None).unwrap_or_else(|fault| panic!("{fault}"));
+        Database::Postgresql(Box::new(address))
+    };
+    Access {
+        queries: database(&reader),
+        submissions: Some(database(&writer)),
+    }
+}
+
+/// A new database with the package's sample: its name, and its addresses for the role that asks and the one that changes.
+fn postgres_sample(package: &Package) -> (String, String, String) {
     let server = Postgres::shared();
     let name = server.database();
     let owner = server.url(OWNER, &name);
@@ -93,9 +113,8 @@ pub fn postgres_database(package: &Package, provider: &SubsystemId, folder: &Pat
         "GRANT SELECT ON ALL TABLES IN SCHEMA public TO reader;
          GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO writer;",
     );
-    fs::write(folder.join(DATABASE_NAME), &name).unwrap();
     let (reader, writer) = (server.url("reader", &name), server.url("writer", &name));
-    services(package, provider, (&reader, &writer))
+    (name, reader, writer)
 }
 
 /// Where [`postgres_database`] notes the database's name in the trial's folder.

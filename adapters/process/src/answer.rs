@@ -99,7 +99,8 @@ fn error(fields: &HeaderMap) -> AdapterError {
             reason: words(fields, "bridge-adapter-error-reason"),
         },
         "too-large" => AdapterError::TooLarge {
-            limit: Limit::AnswerBytes(
+            // How large an answer may be the node knows; a program can speak of the request alone.
+            limit: Limit::RequestBytes(
                 words(fields, "bridge-adapter-error-limit")
                     .parse()
                     .unwrap_or_default(),

@@ -91,15 +91,14 @@ fn target(call: &Call) -> Result<Uri, AdapterError> {
 fn facts(call: &Call, fields: &mut HeaderMap) -> Result<(), AdapterError> {
     let facts = &call.facts;
     let left = call.deadline.saturating_duration_since(Instant::now());
+    // Not less than there is: the program would give up before the node, and that looks like a cut.
+    let left_ms = left.as_nanos().div_ceil(1_000_000);
     let idempotency = call.idempotency.as_ref();
     let values: [(&'static str, Option<String>); 12] = [
         ("bridge-call-client", Some(facts.client.to_string())),
         ("bridge-call-service", Some(call.service.to_string())),
         ("bridge-call-request-id", Some(facts.request_id.to_string())),
-        (
-            "bridge-call-deadline-ms",
-            Some(left.as_millis().to_string()),
-        ),
+        ("bridge-call-deadline-ms", Some(left_ms.to_string())),
         ("bridge-call-purpose", facts.purpose.clone()),
         ("bridge-call-legal-basis", facts.legal_basis.clone()),
         ("bridge-call-contract", facts.contract.clone()),

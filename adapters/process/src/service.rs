@@ -6,6 +6,7 @@ use bridge_adapter::{Adapter, AdapterError, Answer, Body, Call, Description, Hea
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::client::conn::TrySendError;
+use tokio::time::Instant;
 
 use crate::answer;
 use crate::answers_for::AnswersFor;
@@ -109,6 +110,10 @@ impl ProcessAdapter {
             return Err(AdapterError::NotUnderstood {
                 reason: "it has too many interim answers".to_owned(),
             });
+        }
+        // The program may end the call at its deadline too, before the node's timer says so.
+        if sent.is_err() && Instant::now() >= until.deadline {
+            return Err(AdapterError::TimedOut);
         }
         Ok(sent)
     }

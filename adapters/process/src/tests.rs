@@ -217,7 +217,7 @@ async fn an_error_of_a_program_has_its_code_and_words_that_may_be_logged() {
             );
         }
         if let AdapterError::TooLarge { limit } = &error {
-            assert_eq!(*limit, Limit::AnswerBytes(0));
+            assert_eq!(*limit, Limit::RequestBytes(0));
         }
     }
     let mut call = probe("/error").call(CancellationToken::new());

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use bridge_adapter::openapi::{CheckedRequest, Checker};
 use bridge_adapter::{AdapterError, BodyError, Call, CallerFacts, Limit, Until, body};
+use bytes::Bytes;
 use http::header;
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -53,7 +55,7 @@ pub(crate) async fn read_body(
     operation: &Operation,
     call: &mut Call,
     (limit_bytes, until): (u64, &Until),
-) -> Result<Option<Value>, AdapterError> {
+) -> Result<Option<(Bytes, Value)>, AdapterError> {
     if !operation
         .params
         .iter()
@@ -91,9 +93,30 @@ pub(crate) async fn read_body(
     // Of a key that stands twice, the node's decision and this adapter could each read another value.
     let strict = bridge_core::json::read(&bytes).is_ok();
     let value = serde_json::from_slice(&bytes).ok().filter(|_| strict);
-    value
-        .map(Some)
-        .ok_or_else(|| not_json("JSON in UTF-8, each key once"))
+    match value {
+        Some(value) => Ok(Some((bytes, value))),
+        None => Err(not_json("JSON in UTF-8, each key once")),
+    }
+}
+
+/// Holds a request with a body against the document: what no parameter reads, the database would refuse as its own failure,
+/// or keep as the answer under the caller's key.
+pub(crate) fn fits(openapi: &Checker, call: &Call, body: &[u8]) -> Result<(), AdapterError> {
+    let content_type = call.fields.get(header::CONTENT_TYPE);
+    let request = CheckedRequest {
+        service: call.service.code(),
+        method: call.method.as_str(),
+        segments: &call.segments,
+        query: &call.query,
+        content_type: content_type.and_then(|value| value.to_str().ok()),
+        body,
+    };
+    openapi
+        .check_request(&request)
+        .map_err(|mismatch| AdapterError::BadRequest {
+            place: "body".to_owned(),
+            expected: format!("what openapi.json says: {mismatch}"),
+        })
 }
 
 /// Reads every parameter of an operation.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bridge_adapter::openapi::Checker;
 use bridge_adapter::{
     Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Package, Until, body,
 };
@@ -26,6 +27,7 @@ pub struct SqlAdapter {
     description: Description,
     config: Config,
     limits: SqlLimits,
+    openapi: Arc<Checker>,
     queries: Arc<Store>,
     submissions: Option<Arc<Store>>,
 }
@@ -77,6 +79,7 @@ impl SqlAdapter {
                 .map(|access| Arc::new(Store::new(&access, Effect::Stored, (&config, &limits)))),
             config,
             limits,
+            openapi: Arc::clone(&package.openapi),
         })
     }
 
@@ -145,7 +148,10 @@ impl Adapter for SqlAdapter {
         until.bound(std::future::ready(())).await?;
         let limit_bytes = operation.request_bytes.unwrap_or(self.limits.request_bytes);
         let body = request::read_body(&operation, &mut call, (limit_bytes, &until)).await?;
-        let bound = request::bind(&operation, &call, body.as_ref())?;
+        let bound = request::bind(&operation, &call, body.as_ref().map(|(_, value)| value))?;
+        if let Some((bytes, _)) = &body {
+            request::fits(&self.openapi, &call, bytes)?;
+        }
         let store = self.store(&operation)?;
         let work = Work {
             bound,

@@ -29,7 +29,7 @@ pub(super) struct Options {
     /// The SQLite file, for a package of the kind sql; made from its sample if it is not there.
     #[arg(long, value_name = "FILE")]
     database: Option<PathBuf>,
-    /// Folder of the files, for a package of the kind file.
+    /// Folder of the files, for a package of the kind file (default: the package's sample/).
     #[arg(long, value_name = "FOLDER")]
     files: Option<PathBuf>,
     /// Form of the report.

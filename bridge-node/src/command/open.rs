@@ -16,6 +16,8 @@ use super::{Failure, hint, say};
 use crate::registries::process::launcher;
 use crate::settings::Fault;
 
+/// The folder of a package in which sample files lie.
+pub(super) const SAMPLE: &str = "sample";
 /// How long a program may take to say that it is ready.
 const READY_WITHIN: Duration = Duration::from_secs(10);
 
@@ -24,7 +26,7 @@ const READY_WITHIN: Duration = Duration::from_secs(10);
 pub(super) struct Needs<'a> {
     /// The SQLite file of the kind sql; made from the package's sample if it is not there.
     pub(super) database: Option<&'a Path>,
-    /// The folder of the kind file.
+    /// The folder of the kind file; the package's sample files if it is not named.
     pub(super) files: Option<&'a Path>,
     /// Whether standard output is for people, who are told what was made.
     pub(super) tell: bool,
@@ -43,7 +45,9 @@ pub(super) fn open(package: &Package, needs: Needs<'_>) -> Result<Arc<dyn Adapte
             Arc::new(HttpAdapter::new(config).map_err(faults)?)
         }
         "file" => {
-            let files = given(needs.files, "--files", "the folder of its files")?;
+            let sample = package.folder.join(SAMPLE);
+            let files = needs.files.or_else(|| sample.is_dir().then_some(&*sample));
+            let files = given(files, "--files", "the folder of its files")?;
             Arc::new(FileAdapter::open(package, files, &FileLimits::default()).map_err(faults)?)
         }
         _ => {

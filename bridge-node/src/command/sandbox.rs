@@ -28,6 +28,9 @@ pub(super) struct Options {
     /// A contract to decide and cut by; may be given several times (default: those of the package's policy/).
     #[arg(long, value_name = "FILE")]
     policy: Vec<PathBuf>,
+    /// Folder of the files, for a package of the kind file (default: a copy of the package's sample/).
+    #[arg(long, value_name = "FOLDER")]
+    files: Option<PathBuf>,
     /// A line more for the service's settings at the node, such as 'database = "real.db"'; may be given several times.
     #[arg(long, value_name = "LINE")]
     setting: Vec<String>,
@@ -59,7 +62,11 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         Clock::default().now_s(),
     )?;
     place::contracts(&world, &policies(options, &package)?)?;
-    place::settings(&world, &package, &scenario, &options.setting)?;
+    let given = place::Given {
+        files: options.files.as_deref(),
+        settings: &options.setting,
+    };
+    place::settings(&world, &package, &scenario, &given)?;
     world.release_ports();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)

@@ -2,15 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use bridge_adapter::Package;
 use bridge_adapter::scenario::Scenario;
 use bridge_core::identity::SubsystemId;
 
 use super::absolute;
-use crate::command::Failure;
+use crate::command::open::SAMPLE;
 use crate::command::trial::world::{Agency, Plan, World};
+use crate::command::{Failure, hint};
+
+/// What the person says of the registry.
+pub(super) struct Given<'a> {
+    /// The folder of a registry's files.
+    pub(super) files: Option<&'a Path>,
+    /// Lines for the service's settings.
+    pub(super) settings: &'a [String],
+}
 
 /// The provider, and everybody who asks in the scenario: a node for each member.
 pub(super) fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Failure> {
@@ -24,7 +33,7 @@ pub(super) fn plans(scenario: &Scenario) -> Result<Vec<Plan>, Failure> {
         }
     }
     if members.len() < 2 {
-        return Err(Failure::Failed(crate::command::hint(
+        return Err(Failure::Failed(hint(
             "the scenario's steps all come from the provider's own member",
             "give its steps a `client` of another member: an exchange is between two",
         )));
@@ -65,7 +74,7 @@ pub(super) fn settings(
     world: &World,
     package: &Package,
     scenario: &Scenario,
-    more: &[String],
+    given: &Given<'_>,
 ) -> Result<(), Failure> {
     let provider = agency(world, &scenario.provider)?;
     let folder = absolute(&package.folder)?;
@@ -75,18 +84,10 @@ pub(super) fn settings(
         scenario.provider,
         folder.display().to_string()
     );
-    for line in more {
+    service.push_str(&given.registry(package, &provider.folder)?);
+    for line in given.settings {
         service.push_str(line);
         service.push('\n');
-    }
-    let named = more
-        .iter()
-        .any(|line| line.trim_start().starts_with("database"));
-    if package.adapter == "sql" && !named {
-        let database = provider.folder.join("sample.db");
-        bridge_adapter_sql::sample::build(package, &database)
-            .map_err(|error| Failure::failed("the package's sample", &error))?;
-        service.push_str("database = \"sample.db\"\n");
     }
     for agency in &world.agencies {
         let services = if agency.member == provider.member {
@@ -95,6 +96,81 @@ pub(super) fn settings(
             ""
         };
         agency.write_settings(services)?;
+    }
+    Ok(())
+}
+
+// === impl Given ===
+
+impl Given<'_> {
+    /// Where the registry is: what was said, else the package's sample in the provider's folder.
+    fn registry(&self, package: &Package, provider: &Path) -> Result<String, Failure> {
+        match package.adapter.as_str() {
+            "sql" if !self.says("database") => database(package, provider),
+            "file" if !self.says("files") => self.files(package, provider),
+            "http" if !self.says("http") && !self.says("[services.http") => upstream(package),
+            _ => Ok(String::new()),
+        }
+    }
+
+    fn says(&self, key: &str) -> bool {
+        let mut lines = self.settings.iter();
+        lines.any(|line| line.trim_start().starts_with(key))
+    }
+
+    fn files(&self, package: &Package, provider: &Path) -> Result<String, Failure> {
+        let files = if let Some(files) = self.files {
+            absolute(files)?
+        } else {
+            let (sample, files) = (package.folder.join(SAMPLE), provider.join("files"));
+            copy(&sample, &files).map_err(|error| {
+                Failure::Usage(hint(
+                    &format!("{}: {error}", sample.display()),
+                    "name the folder of the registry's files with --files, or put sample files there",
+                ))
+            })?;
+            files
+        };
+        Ok(format!("files = {:?}\n", files.display().to_string()))
+    }
+}
+
+/// Builds the sample's database. A package that keeps effects keeps them there too.
+fn database(package: &Package, provider: &Path) -> Result<String, Failure> {
+    bridge_adapter_sql::sample::build(package, &provider.join("sample.db"))
+        .map_err(|error| Failure::failed("the package's sample", &error))?;
+    let operations = package.settings.get("operation");
+    let mut operations = operations
+        .and_then(toml::Value::as_array)
+        .into_iter()
+        .flatten();
+    let stores =
+        operations.any(|own| own.get("effect").and_then(toml::Value::as_str) == Some("stored"));
+    let submissions = if stores {
+        "submissions = \"sample.db\"\n"
+    } else {
+        ""
+    };
+    Ok(format!("database = \"sample.db\"\n{submissions}"))
+}
+
+/// There is no sample of a system that speaks HTTP: the package says where it is, or the person does.
+fn upstream(package: &Package) -> Result<String, Failure> {
+    if package.settings.contains_key("base_url") {
+        return Ok(String::new());
+    }
+    Err(Failure::Usage(hint(
+        &format!("{} does not say where its system is", package.name),
+        "say so as a node's settings would, files by their whole path: \
+         --setting 'http = { base_url = \"https://registry.test/api/{service}\", ca_certificates = \"…\" }'",
+    )))
+}
+
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
     }
     Ok(())
 }
