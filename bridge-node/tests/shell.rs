@@ -66,7 +66,7 @@ pub(crate) fn words(line: &str) -> Vec<String> {
     let mut rest = line.trim_start();
     while let Some(first) = rest.chars().next() {
         let (word, after) = if first == '"' || first == '\'' {
-            rest[1..].split_once(first).expect("the quote ends")
+            rest[1..].split_once(first).unwrap()
         } else {
             rest.split_once(char::is_whitespace).unwrap_or((rest, ""))
         };
