@@ -250,7 +250,7 @@ impl Store for SledStore {
 mod tests {
     use zeroize::Zeroizing;
 
-    use super::{Catalogue, CatalogueRow, SledStore, Store as _, is_held};
+    use super::{Catalogue, CatalogueRow, SledStore, is_held};
 
     const ROW: CatalogueRow = CatalogueRow {
         first: 5,
