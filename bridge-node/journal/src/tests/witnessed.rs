@@ -46,10 +46,9 @@ async fn every_head_that_was_is_proved_a_beginning_of_the_newest_across_segments
             );
         }
         assert_eq!(journal.consistency(0, newest).expect("readable"), None);
-        assert_eq!(
-            journal.consistency(newest, newest + 1).expect("readable"),
-            None
-        );
+        // Sealing a segment writes leaves of its own at any time; so many it never writes.
+        let beyond = newest + 1000;
+        assert_eq!(journal.consistency(newest, beyond).expect("readable"), None);
         journal.close().await.expect("closes");
     }
     assert!(heads.last().expect("heads").0 > 1800);
