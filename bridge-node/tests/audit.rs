@@ -92,9 +92,9 @@ fn search_finds_by_client_service_outcome_id_and_time() {
             .len(),
         1
     );
-    // The demonstration's officer looked at this exchange too.
+    // The demonstration's officer looked at this exchange too, and made a dossier of it.
     let table = tax.officer(&["search", "--id", &id]).good();
-    assert!(table.ends_with("3 found\n"), "{table}");
+    assert!(table.ends_with("4 found\n"), "{table}");
     assert!(
         table.contains(&format!(
             "response-received  {id}  AZ/GOV/2001/TAX -> {PERSON}  ok"
@@ -205,11 +205,10 @@ fn wrong_filters_are_usage_errors_that_show_the_form() {
 fn verify_tells_a_whole_journal_from_one_with_one_flipped_byte() {
     let world = World::new();
     let tax = world.tax();
-    assert!(
-        tax.verify()
-            .good()
-            .contains(": verified: 4 leaves, 1 checkpoints, 2 evidence records opened\n")
-    );
+    // Sent, received, refused, and two looks of the officer; how many checkpoints is a matter of time.
+    let told = tax.verify().good();
+    assert!(told.contains(": verified: 5 leaves, "), "{told}");
+    assert!(told.contains(", 2 evidence records opened\n"), "{told}");
     let segment = tax
         .folder
         .join("data/journal/segments/00000000000000000000.segment");
