@@ -120,7 +120,7 @@ fn rows_of_any_number_pass_through_little_memory() {
         // What is needed once is there before the measurement.
         let (_, last, ended) = runtime.block_on(read(adapter, "/300/4000"));
         assert!(ended.is_ok() && last == b']');
-        // Standard: proc(5), clear_refs: 5 sets the peak to what is in use.
+        // proc(5), clear_refs: 5 sets the peak to what is in use.
         std::fs::write("/proc/self/clear_refs", "5").unwrap();
         let before = memory("VmRSS");
         let many = wanted.div_ceil(ROW_BYTES);

@@ -25,7 +25,7 @@ pub(super) fn limit(settings: &CageSettings, report: &mut Report) -> Result<(), 
     set(Resource::Nofile, settings.open_files)?;
     set(Resource::Fsize, settings.file_bytes)?;
     // A core would hold what was asked and answered. With 0 a system that pipes cores to a program still would; with 1 there is none.
-    // Standard: core(5).
+    // See core(5).
     set(Resource::Core, 1)?;
     set(Resource::Memlock, 0)?;
     set(Resource::Msgqueue, 0)?;
