@@ -651,9 +651,11 @@ async fn s28_every_field_of_a_valid_request_altered_in_turn() {
         .iter()
         .filter(|case| case.expected == Expected::Taken)
         .count();
+    // One case comes under the Idempotency-Key of another one, and is answered as that one was.
+    let repeated = 1;
     assert_eq!(
         world.registry.seen().len(),
-        taken + 1,
+        taken + 1 - repeated,
         "what was refused never reaches the registry"
     );
     let unproved = cases

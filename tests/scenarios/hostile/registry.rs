@@ -236,7 +236,8 @@ async fn what_a_registry_injects_stays_with_its_node() {
     let script: Arc<Mutex<Vec<u8>>> = Arc::default();
     tokio::spawn(registry(listener, Arc::clone(&script)));
     let service = format!(
-        "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"raw\"\nbase_url = \"http://{address}/x\"\n"
+        "[[services]]\nadapter = \"http\"\nsubsystem = \"{PROVIDER}\"\ncode = \"raw\"\nbase_url = \"http://{address}/x\"\n\
+         # Each answer is judged for itself: the circuit would keep the later ones away.\n[services.http]\ncircuit_failures = 1000\n"
     );
     let terms = usual()
         .with("id", "raw".into())

@@ -509,7 +509,9 @@ fn a_pipe_in_the_stead_of_a_file_ends_the_reading_and_does_not_hold_it() {
         assert!(
             matches!(
                 refused,
-                Err(ReconcileError::Unknown { .. } | ReconcileError::Work(_))
+                Err(ReconcileError::Unknown { .. }
+                    | ReconcileError::Unreadable { .. }
+                    | ReconcileError::Work(_))
             ),
             "{refused:?}"
         );
