@@ -205,9 +205,12 @@ fn wrong_filters_are_usage_errors_that_show_the_form() {
 fn verify_tells_a_whole_journal_from_one_with_one_flipped_byte() {
     let world = World::new();
     let tax = world.tax();
-    // Sent, received, refused, and two looks of the officer; how many checkpoints is a matter of time.
+    // Sent, received, refused, and two looks of the officer; what the node notes of itself, and how many checkpoints, is a
+    // matter of time.
     let told = tax.verify().good();
-    assert!(told.contains(": verified: 5 leaves, "), "{told}");
+    let leaves = told.split_once(": verified: ").map(|(_, rest)| rest);
+    let leaves = leaves.and_then(|rest| rest.split(' ').next()?.parse::<u64>().ok());
+    assert!(leaves.is_some_and(|leaves| leaves >= 5), "{told}");
     assert!(told.contains(", 2 evidence records opened\n"), "{told}");
     let segment = tax
         .folder
