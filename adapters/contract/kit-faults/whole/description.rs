@@ -62,7 +62,7 @@ impl Faulty for Costly {
 
     fn describe(&self) -> Description {
         // Work that blocks: the tests' paused time does not pass over it.
-        std::thread::sleep(std::time::Duration::from_millis(3));
+        std::thread::sleep(std::time::Duration::from_millis(11));
         self.sound.describe()
     }
 }
