@@ -203,13 +203,15 @@ impl Effects {
             };
         }
         let stored = effect == Effect::Stored;
-        // What the registry keeps needs nothing of the past.
-        if self.forgotten && !stored {
-            return Err(NotBegun::Forgotten);
-        }
-        let of_client = table.of_client.get(client).copied().unwrap_or_default();
-        if table.entries.len() >= self.bounds.keys || of_client >= self.bounds.of_client {
-            return Err(NotBegun::Full);
+        // What the registry keeps needs nothing of the past, and no room but for those that run at a time.
+        if !stored {
+            if self.forgotten {
+                return Err(NotBegun::Forgotten);
+            }
+            let of_client = table.of_client.get(client).copied().unwrap_or_default();
+            if table.entries.len() >= self.bounds.keys || of_client >= self.bounds.of_client {
+                return Err(NotBegun::Full);
+            }
         }
         let entry = Entry {
             content: marks.content,

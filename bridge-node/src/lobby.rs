@@ -133,9 +133,9 @@ impl Visitor {
     }
 
     /// Whose connection it is, once that is proved.
-    pub fn party(&self) -> Option<String> {
+    pub fn party(&self) -> Option<Arc<str>> {
         let share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
-        share.as_ref().map(|share| share.party().to_owned())
+        share.as_ref().map(|share| Arc::clone(share.party()))
     }
 }
 
@@ -177,7 +177,12 @@ mod tests {
     fn who_has_proved_itself_is_not_sent_out() {
         let lobby = Lobby::new(2, 4);
         let member = lobby.enter(ip(1));
-        assert!(member.prove("member") && member.prove("member"));
+        assert!(member.prove("member") && member.prove("another"));
+        assert_eq!(
+            member.party().as_deref(),
+            Some("member"),
+            "whose it is first"
+        );
         let flood: Vec<Visitor> = (0..9).map(|_| lobby.enter(ip(1))).collect();
         assert!(!member.out.is_cancelled());
         assert_eq!(flood.iter().filter(|v| v.out.is_cancelled()).count(), 7);

@@ -16,14 +16,14 @@ pub struct Shares {
 #[derive(Debug, Default)]
 struct Taken {
     all: usize,
-    by_party: HashMap<String, usize>,
+    by_party: HashMap<Arc<str>, usize>,
 }
 
 /// One place; dropping gives it back.
 #[derive(Debug)]
 pub struct Share {
     taken: Arc<Mutex<Taken>>,
-    party: String,
+    party: Arc<str>,
 }
 
 // === impl Shares ===
@@ -46,15 +46,19 @@ impl Shares {
     pub fn take_of(&self, party: &str, places: usize) -> Option<Share> {
         let mut taken = lock(&self.taken);
         let free = places.min(self.places).saturating_sub(taken.all);
-        let own = taken.by_party.get(party).copied().unwrap_or(0);
+        let held = taken.by_party.get_key_value(party);
+        let (party, own) = held.map_or_else(
+            || (Arc::from(party), 0),
+            |(party, own)| (Arc::clone(party), *own),
+        );
         if free == 0 || own > free {
             return None;
         }
         taken.all += 1;
-        taken.by_party.insert(party.to_owned(), own + 1);
+        taken.by_party.insert(Arc::clone(&party), own + 1);
         Some(Share {
             taken: Arc::clone(&self.taken),
-            party: party.to_owned(),
+            party,
         })
     }
 
@@ -68,7 +72,7 @@ impl Shares {
 
 impl Share {
     /// Whose place it is.
-    pub fn party(&self) -> &str {
+    pub fn party(&self) -> &Arc<str> {
         &self.party
     }
 }
@@ -86,7 +90,7 @@ impl Drop for Share {
         if left == 0 {
             taken.by_party.remove(&self.party);
         } else {
-            taken.by_party.insert(self.party.clone(), left);
+            taken.by_party.insert(Arc::clone(&self.party), left);
         }
     }
 }

@@ -115,6 +115,10 @@ fn without_openssl_it_says_that_no_time_is_stamped_and_the_rest_holds() {
     assert!(told.contains("sealed by AZ/GOV/2001 at "), "{told}");
     let shown: Value = serde_json::from_str(&demo(&["--json"])).unwrap();
     assert_eq!(shown["stamped"], false);
+    // Each officer's look is a leaf: two at the tax service's node, one at the register's.
+    let journals = shown["journals"].as_array().unwrap();
+    let leaves: Vec<_> = journals.iter().map(|one| one["leaves"].as_u64()).collect();
+    assert_eq!(leaves, [Some(5), Some(5), Some(3)]);
 }
 
 #[test]

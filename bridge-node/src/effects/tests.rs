@@ -193,8 +193,15 @@ fn memory_is_bounded_and_one_client_leaves_room_for_others() {
     };
     begun(others("k0", 10)).asked();
     assert_eq!(refused(others("k1", 11)), NotBegun::Full);
-    // What is known is still known.
+    // What is known is still known, and what the registry keeps needs no room.
     assert_eq!(refused(others("k0", 12)), NotBegun::Unknown);
+    let stored = marks_of(&other, "stored", 1);
+    drop(begun(effects.begin(
+        stored,
+        (id(13), &other),
+        Effect::Stored,
+        START,
+    )));
     assert_eq!(effects.len(), 4);
 }
 

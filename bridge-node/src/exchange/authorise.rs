@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use bridge_adapter::Idempotency;
 use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::decision::{Allowed, Facts, decide, decide_under, no_contract};
@@ -51,6 +52,8 @@ pub(super) struct Authorised {
 pub(super) struct AuthorisedRequest {
     pub(super) verified: VerifiedRequest,
     pub(super) right: Right,
+    /// The Idempotency-Key, and what it is used for.
+    pub(super) idempotency: Option<Idempotency>,
     /// The exchange whose answer is asked for once more.
     pub(super) repeats: Option<(Uuid, Marks)>,
 }
@@ -181,6 +184,7 @@ pub(super) fn inbound(
         Ok(right) => Ok(AuthorisedRequest {
             verified,
             right,
+            idempotency: None,
             repeats: None,
         }),
         Err(refusal) => Err(verified.about.refuse(refusal).proved(verified.proof())),

@@ -218,7 +218,9 @@ fn head(
         node.house.metrics.reached(Limit::Connections);
         return Err(Refusal::Node(NodeFault::Overloaded));
     }
-    place(node, Side::Consumer, &known.name, share)?;
+    if share.get().is_none() {
+        place(node, Side::Consumer, &known.name, share)?;
+    }
     let caller = read_caller_fields(&parts.headers).map_err(Refusal::Field)?;
     owns(&known, &caller.client)?;
     about.client = Some(caller.client.clone());
@@ -268,7 +270,10 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| Ok((node.peer_of(&connection, &view)?, view)))
         .and_then(|(peer, view)| {
-            place(node, Side::Provider, &peer.member().to_string(), &share)?;
+            // The connection is older than what the directory says of this peer.
+            if share.get().is_none() {
+                place(node, Side::Provider, &peer.member().to_string(), &share)?;
+            }
             Ok((peer, view))
         })
         .and_then(|(peer, view)| Ok((peer, view, asked(&parts)?)));
@@ -285,11 +290,8 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
     })
 }
 
-/// Takes a place of the party's share, unless the connection has one, kept for as long as somebody waits for the exchange.
+/// Takes a place of the party's share, kept for as long as somebody waits for the exchange.
 fn place(node: &Node, side: Side, party: &str, share: &OnceLock<Share>) -> Result<(), Refusal> {
-    if share.get().is_some() {
-        return Ok(());
-    }
     share
         .set(node.share(side, party)?)
         .map_err(|_twice| Refusal::Node(NodeFault::Internal))

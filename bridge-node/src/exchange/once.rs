@@ -15,7 +15,7 @@ use crate::node::Node;
 use crate::payload::Payload;
 
 /// The key of a request for a service, and its content; `None` if it has none.
-pub(super) fn idempotency(verified: &VerifiedRequest) -> Option<Idempotency> {
+fn idempotency(verified: &VerifiedRequest) -> Option<Idempotency> {
     let (Asked::Service(target), Some(key)) = (&verified.asked, &verified.idempotency_key) else {
         return None;
     };
@@ -33,13 +33,14 @@ pub(super) fn idempotency(verified: &VerifiedRequest) -> Option<Idempotency> {
     ))
 }
 
-/// Lets a request with a key be begun, or find the answer that it was given before.
+/// Lets a request with a key be begun, or find the answer that it was given before. The registry gets the key in any case.
 ///
 /// # Errors
 ///
 /// The refusal, if neither may be.
 pub(super) async fn admit(node: &Node, authorised: &mut AuthorisedRequest) -> Result<(), Refusal> {
-    let Some((effect, marks)) = keyed(node, &authorised.verified) else {
+    authorised.idempotency = idempotency(&authorised.verified);
+    let Some((effect, marks)) = keyed(node, authorised) else {
         return Ok(());
     };
     let mut admission = begin(node, &authorised.verified, effect, marks)?;
@@ -59,15 +60,14 @@ pub(super) async fn admit(node: &Node, authorised: &mut AuthorisedRequest) -> Re
 }
 
 /// What has to be known of a request before it is begun; `None` if it may be repeated at will, or gave no key.
-fn keyed(node: &Node, verified: &VerifiedRequest) -> Option<(Effect, Marks)> {
-    let key = idempotency(verified)?;
-    let Asked::Service(target) = &verified.asked else {
+fn keyed(node: &Node, authorised: &AuthorisedRequest) -> Option<(Effect, Marks)> {
+    let key = authorised.idempotency.as_ref()?;
+    let Asked::Service(target) = &authorised.verified.asked else {
         return None;
     };
     let registry = node.registries.service(&target.service)?;
-    let segments = target.path.segments();
-    let effect = registry.effect(&verified.method, segments);
-    (effect != Effect::Reads).then(|| (effect, node.effects.marks(&key)))
+    let effect = registry.effect(&authorised.verified.method, target.path.segments());
+    (effect != Effect::Reads).then(|| (effect, node.effects.marks(key)))
 }
 
 fn begin(

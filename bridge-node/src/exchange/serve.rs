@@ -174,7 +174,7 @@ fn new_call(
         body_length: Some(verified.payload.length()),
         deadline,
         cancel,
-        idempotency: once::idempotency(verified),
+        idempotency: authorised.idempotency.clone(),
         facts: CallerFacts {
             client: verified.client.clone(),
             request_id: verified.about.request_id.unwrap_or_default(),
