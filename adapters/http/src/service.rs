@@ -208,7 +208,7 @@ impl Adapter for HttpAdapter {
         let until = Until::of(&call);
         let base = &self.pool.connector.base;
         let (mut head, mut payload) = request::split(base, self.effect(&call), &mut call)?;
-        let passed = self.circuit.pass()?;
+        let passed = self.circuit.pass(&call.facts.client)?;
         if self.tokens.is_some() || head.is_repeatable() {
             until.bound(payload.keep(call.body_length)).await??;
         }

@@ -28,6 +28,14 @@ fn probe(path: &str) -> Probe {
     Probe::get(service, "AZ/GOV/2001/TAX".parse().unwrap(), path)
 }
 
+/// The same, as another client asks it.
+fn other(probe: &Probe) -> Probe {
+    Probe {
+        client: "AZ/COM/3001/BANK".parse().unwrap(),
+        ..probe.clone()
+    }
+}
+
 fn adapter(server: &Server) -> HttpAdapter {
     HttpAdapter::new(HttpConfig::new(server.url())).unwrap()
 }
