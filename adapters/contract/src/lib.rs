@@ -44,6 +44,7 @@ pub mod connection;
 mod effect;
 mod error;
 mod fault;
+pub mod form;
 mod idempotency;
 pub mod kit;
 pub mod lines;
