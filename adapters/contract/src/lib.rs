@@ -40,9 +40,11 @@
 mod adapter;
 pub mod body;
 mod call;
+pub mod connection;
 mod effect;
 mod error;
 mod fault;
+pub mod form;
 mod idempotency;
 pub mod kit;
 pub mod lines;

@@ -1,9 +1,8 @@
 //! The types that columns can have, and how cells and parameters are written.
 
+use bridge_adapter::form::Form;
 use serde_json::Value;
 
-/// The most bytes of a text parameter. Codes, dates and names are far shorter.
-const PARAMETER_LIMIT_BYTES: usize = 256;
 /// Whole numbers above it are not exact in a spreadsheet.
 const EXACT: f64 = 9_007_199_254_740_992.0;
 /// The words for true and false, in small letters.
@@ -130,7 +129,7 @@ impl Kind {
     pub(crate) fn in_file(self) -> &'static str {
         match self {
             Self::Text => "a text without control characters",
-            Self::Fin => "a FİN: 7 characters of 0-9 and A-Z without I and O",
+            Self::Fin => Form::Fin.expected(),
             Self::Voen => "a VÖEN: 10 digits, as text",
             Self::Date => "a day: 2026-11-21 or 21.11.2026",
             Self::DateTime => "a time with an offset, as text: 2026-11-21T10:00:00+04:00",
@@ -144,11 +143,11 @@ impl Kind {
     /// What a caller has to write, for the text of a refusal.
     pub(crate) fn in_request(self) -> &'static str {
         match self {
-            Self::Text => "a text of 1 to 256 bytes without control characters",
-            Self::Fin => "a FİN: 7 characters of 0-9 and A-Z without I and O",
-            Self::Voen => "a VÖEN: 10 digits",
-            Self::Date => "a date such as 2026-11-21",
-            Self::DateTime => "a time with an offset such as 2026-11-21T10:00:00+04:00",
+            Self::Text => Form::Text.expected(),
+            Self::Fin => Form::Fin.expected(),
+            Self::Voen => Form::Voen.expected(),
+            Self::Date => Form::Date.expected(),
+            Self::DateTime => Form::DateTime.expected(),
             Self::Integer => "a whole number",
             Self::Number => "a number",
             Self::Boolean => "true or false",
@@ -159,10 +158,7 @@ impl Kind {
     /// Reads a parameter.
     pub(crate) fn parameter(self, text: &str) -> Option<Cell> {
         match self {
-            Self::Text => {
-                let fits = (1..=PARAMETER_LIMIT_BYTES).contains(&text.len());
-                (fits && !text.chars().any(char::is_control)).then(|| Cell::Text(text.into()))
-            }
+            Self::Text => Form::Text.fits(text).then(|| Cell::Text(text.into())),
             Self::Integer | Self::Money => text.parse().ok().map(Cell::Whole),
             Self::Number => finite(text),
             Self::Boolean => match text {
@@ -184,7 +180,7 @@ impl Kind {
             Raw::Flag(flag) => (self == Self::Boolean).then_some(Cell::Flag(flag)),
             Raw::Day(year, month, day) => {
                 let text = format!("{year:04}-{month:02}-{day:02}");
-                (self == Self::Date && is_date(&text)).then(|| Cell::Text(text.into()))
+                (self == Self::Date && Form::Date.fits(&text)).then(|| Cell::Text(text.into()))
             }
             Raw::Odd => None,
         }
@@ -201,7 +197,7 @@ impl Kind {
             }
             Self::Date => {
                 let day = local_date(text).unwrap_or_else(|| text.to_owned());
-                is_date(&day).then(|| Cell::Text(day.into()))
+                Form::Date.fits(&day).then(|| Cell::Text(day.into()))
             }
             Self::Fin | Self::Voen | Self::DateTime => {
                 self.takes(text).then(|| Cell::Text(text.into()))
@@ -245,15 +241,10 @@ impl Kind {
     /// Whether a text has the form of a code or a time.
     fn takes(self, text: &str) -> bool {
         match self {
-            Self::Fin => {
-                let fits = |b: u8| {
-                    b.is_ascii_digit() || (b.is_ascii_uppercase() && b != b'I' && b != b'O')
-                };
-                text.len() == 7 && text.bytes().all(fits)
-            }
-            Self::Voen => text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()),
-            Self::Date => is_date(text),
-            Self::DateTime => is_date_time(text),
+            Self::Fin => Form::Fin.fits(text),
+            Self::Voen => Form::Voen.fits(text),
+            Self::Date => Form::Date.fits(text),
+            Self::DateTime => Form::DateTime.fits(text),
             Self::Text | Self::Integer | Self::Number | Self::Boolean | Self::Money => false,
         }
     }
@@ -316,57 +307,6 @@ fn local_date(text: &str) -> Option<String> {
         (Some(day), Some(month), Some(year), None) => Some(format!("{year}-{month}-{day}")),
         _ => None,
     }
-}
-
-/// `2026-11-21`, a day that exists. Standard: ISO 8601 §5.2.2.
-fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-').map(|part| (part.len(), digits(part)));
-    let (Some((4, Some(year))), Some((2, Some(month))), Some((2, Some(day))), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => 0,
-    };
-    (1..=days).contains(&day)
-}
-
-/// `2026-11-21T10:00:00.5+04:00`. Standard: RFC 3339 §5.6.
-fn is_date_time(text: &str) -> bool {
-    let Some((date, rest)) = text.split_once('T') else {
-        return false;
-    };
-    let (time, offset_fits) = match rest.strip_suffix('Z') {
-        Some(time) => (time, true),
-        None => match rest.rsplit_once(['+', '-']) {
-            Some((time, offset)) => (time, is_clock(offset, 2)),
-            None => return false,
-        },
-    };
-    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let fraction_fits = (1..=9).contains(&fraction.len()) && digits(fraction).is_some();
-    is_date(date) && is_clock(clock, 3) && fraction_fits && offset_fits
-}
-
-/// `10:00:00` or `04:00`, by the number of parts.
-fn is_clock(text: &str, parts: usize) -> bool {
-    let limits = [23, 59, 59];
-    let fits =
-        |(part, limit): (&str, u32)| part.len() == 2 && digits(part).is_some_and(|n| n <= limit);
-    text.split(':').count() == parts && text.split(':').zip(limits).all(fits)
-}
-
-fn digits(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! The circuit breaker: a registry that fails again and again is left alone for a while.
 //!
 //! Callers then learn at once what they would have waited for, and the registry is not hammered while
-//! it gets up. After a pause one call is let through; what becomes of it decides for all.
+//! it gets up. After a pause one call is let through; what becomes of it decides for all. What one client
+//! meets alone may lie in its requests and says nothing about the registry, unless it cannot be reached.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bridge_adapter::AdapterError;
+use bridge_core::identity::SubsystemId;
 use tokio::time::Instant;
 
 use crate::config::CircuitConfig;
@@ -24,20 +26,31 @@ pub(crate) struct Circuit {
     state: Mutex<State>,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 enum State {
-    /// Calls pass; so many failed in a row.
-    Closed { failures: u32 },
+    /// Calls pass.
+    Closed(Run),
     /// No call passes before this moment.
     Open { until: Instant },
     /// One call is on its way to find out.
     Probing,
 }
 
+/// The failures in a row so far.
+#[derive(Debug, Default)]
+struct Run {
+    failures: u32,
+    /// Whose call failed first.
+    first: Option<SubsystemId>,
+    /// Whether it is the registry's failure, not that of one client's requests.
+    is_for_all: bool,
+}
+
 /// A call that was let through. Dropped without a word, it says nothing about the registry.
 #[derive(Debug)]
 pub(crate) struct Passed<'a> {
     circuit: &'a Circuit,
+    client: &'a SubsystemId,
     began: Instant,
     probe: bool,
 }
@@ -53,16 +66,16 @@ impl Circuit {
             registry,
             config,
             fair: timeout.min(FAIR_TIME),
-            state: Mutex::new(State::Closed { failures: 0 }),
+            state: Mutex::new(State::Closed(Run::default())),
         }
     }
 
     /// Lets a call through, or says at once that the registry is away.
-    pub(crate) fn pass(&self) -> Result<Passed<'_>, AdapterError> {
+    pub(crate) fn pass<'a>(&'a self, client: &'a SubsystemId) -> Result<Passed<'a>, AdapterError> {
         let mut state = self.state();
         let now = Instant::now();
         let probe = match *state {
-            State::Closed { .. } => false,
+            State::Closed(_) => false,
             State::Open { until } if now >= until => {
                 *state = State::Probing;
                 true
@@ -71,6 +84,7 @@ impl Circuit {
         };
         Ok(Passed {
             circuit: self,
+            client,
             began: now,
             probe,
         })
@@ -79,7 +93,7 @@ impl Circuit {
     /// Why calls do not pass now, for the operator.
     pub(crate) fn trouble(&self) -> Option<String> {
         match *self.state() {
-            State::Closed { .. } => None,
+            State::Closed(_) => None,
             State::Open { .. } | State::Probing => {
                 Some(LeftAlone(self.config.failures).to_string())
             }
@@ -109,32 +123,32 @@ impl Passed<'_> {
     pub(crate) fn note<T>(mut self, outcome: &Result<T, AdapterError>) {
         match outcome {
             Ok(_) => self.works(),
-            Err(error) if self.counts(error) => self.fails(),
+            Err(error) if self.counts(error) => self.fails(error),
             Err(_) => {}
         }
     }
 
     fn works(&mut self) {
         let mut state = self.circuit.state();
-        if !matches!(*state, State::Closed { .. }) {
+        if !matches!(*state, State::Closed(_)) {
             tracing::info!(
                 code = "registry_circuit_closed",
                 registry = self.circuit.registry,
                 "the registry answers again"
             );
         }
-        *state = State::Closed { failures: 0 };
+        *state = State::Closed(Run::default());
         self.probe = false;
     }
 
-    fn fails(&mut self) {
+    fn fails(&mut self, error: &AdapterError) {
         let circuit = self.circuit;
         let mut state = circuit.state();
-        match *state {
-            State::Closed { failures } => {
-                let failures = failures.saturating_add(1);
-                *state = State::Closed { failures };
-                if failures >= circuit.config.failures {
+        match &mut *state {
+            State::Closed(run) => {
+                run.add(self.client, error);
+                let failures = run.failures;
+                if run.is_for_all && failures >= circuit.config.failures {
                     tracing::warn!(
                         code = "registry_circuit_open",
                         registry = circuit.registry,
@@ -163,6 +177,15 @@ impl Passed<'_> {
     }
 }
 
+impl Run {
+    fn add(&mut self, client: &SubsystemId, error: &AdapterError) {
+        self.failures = self.failures.saturating_add(1);
+        let first = self.first.get_or_insert_with(|| client.clone());
+        let unreachable = matches!(error, AdapterError::Unreachable { .. });
+        self.is_for_all |= unreachable || first != client;
+    }
+}
+
 impl Drop for Passed<'_> {
     /// A probe that nobody waited for leaves the question to the next call.
     fn drop(&mut self) {
@@ -177,8 +200,12 @@ impl Drop for Passed<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::LazyLock;
 
     const PAUSE: Duration = Duration::from_secs(5);
+
+    static TAX: LazyLock<SubsystemId> = LazyLock::new(|| "AZ/GOV/2001/TAX".parse().unwrap());
+    static BANK: LazyLock<SubsystemId> = LazyLock::new(|| "AZ/COM/3001/BANK".parse().unwrap());
 
     fn circuit() -> Circuit {
         let config = CircuitConfig {
@@ -194,7 +221,7 @@ mod tests {
 
     fn fail(circuit: &Circuit, times: usize) {
         for _ in 0..times {
-            circuit.pass().unwrap().note(&away());
+            circuit.pass(&TAX).unwrap().note(&away());
         }
     }
 
@@ -202,11 +229,11 @@ mod tests {
     async fn it_opens_after_failures_in_a_row_and_not_before() {
         let circuit = circuit();
         fail(&circuit, 2);
-        circuit.pass().unwrap().note(&Ok(()));
+        circuit.pass(&TAX).unwrap().note(&Ok(()));
         fail(&circuit, 2);
         assert_eq!(circuit.trouble(), None, "an answer between them counts");
         fail(&circuit, 1);
-        let refused = circuit.pass().unwrap_err();
+        let refused = circuit.pass(&TAX).unwrap_err();
         assert!(matches!(refused, AdapterError::Unreachable { .. }));
         assert!(circuit.trouble().unwrap().contains("3 times"));
     }
@@ -216,15 +243,15 @@ mod tests {
         let circuit = circuit();
         fail(&circuit, 3);
         tokio::time::advance(PAUSE).await;
-        let probe = circuit.pass().unwrap();
-        assert!(circuit.pass().is_err(), "one at a time");
+        let probe = circuit.pass(&TAX).unwrap();
+        assert!(circuit.pass(&TAX).is_err(), "one at a time");
         probe.note(&away());
-        assert!(circuit.pass().is_err(), "for another pause");
+        assert!(circuit.pass(&TAX).is_err(), "for another pause");
         tokio::time::advance(PAUSE).await;
-        circuit.pass().unwrap().note(&Ok(()));
+        circuit.pass(&TAX).unwrap().note(&Ok(()));
         assert_eq!(circuit.trouble(), None);
         fail(&circuit, 2);
-        assert!(circuit.pass().is_ok(), "counting begins anew");
+        assert!(circuit.pass(&TAX).is_ok(), "counting begins anew");
     }
 
     #[tokio::test(start_paused = true)]
@@ -232,12 +259,12 @@ mod tests {
         let circuit = circuit();
         fail(&circuit, 3);
         tokio::time::advance(PAUSE).await;
-        drop(circuit.pass().unwrap());
+        drop(circuit.pass(&TAX).unwrap());
         circuit
-            .pass()
+            .pass(&TAX)
             .unwrap()
             .note(&Err::<(), _>(AdapterError::Cancelled));
-        circuit.pass().unwrap().note(&Ok(()));
+        circuit.pass(&TAX).unwrap().note(&Ok(()));
         assert_eq!(circuit.trouble(), None);
     }
 
@@ -250,14 +277,30 @@ mod tests {
             || AdapterError::TimedOut,
         ];
         for error in errors.repeat(5) {
-            circuit.pass().unwrap().note(&Err::<(), _>(error()));
+            circuit.pass(&TAX).unwrap().note(&Err::<(), _>(error()));
         }
         assert_eq!(circuit.trouble(), None, "nor a deadline that was too near");
-        for _ in 0..3 {
-            let passed = circuit.pass().unwrap();
+        for client in [&TAX, &BANK, &TAX] {
+            let passed = circuit.pass(client).unwrap();
             tokio::time::advance(FAIR_TIME).await;
             passed.note(&Err::<(), _>(AdapterError::TimedOut));
         }
         assert!(circuit.trouble().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_requests_of_one_client_open_it_for_nobody() {
+        let cut = || Err::<(), _>(AdapterError::Cut { source: None });
+        let circuit = circuit();
+        for _ in 0..10 {
+            circuit.pass(&TAX).unwrap().note(&cut());
+        }
+        assert_eq!(circuit.trouble(), None);
+        circuit.pass(&BANK).unwrap().note(&Ok(()));
+        for client in [&TAX, &TAX, &BANK] {
+            assert_eq!(circuit.trouble(), None, "an answer between them counts");
+            circuit.pass(client).unwrap().note(&cut());
+        }
+        assert!(circuit.trouble().is_some(), "two clients met the same");
     }
 }

@@ -21,10 +21,19 @@ mod oauth;
 mod retries;
 mod server;
 mod tls;
+mod wire;
 
 fn probe(path: &str) -> Probe {
     let service = "AZ/GOV/1001/POPULATION/person".parse().unwrap();
     Probe::get(service, "AZ/GOV/2001/TAX".parse().unwrap(), path)
+}
+
+/// The same, as another client asks it.
+fn other(probe: &Probe) -> Probe {
+    Probe {
+        client: "AZ/COM/3001/BANK".parse().unwrap(),
+        ..probe.clone()
+    }
 }
 
 fn adapter(server: &Server) -> HttpAdapter {

@@ -1,14 +1,12 @@
 //! The types that parameters and columns can have, and how they are written.
 
+use bridge_adapter::form::Form;
 use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::offset;
 
 pub(crate) mod document;
-
-/// The most bytes of a text parameter. Codes, dates and names are far shorter.
-pub(crate) const TEXT_LIMIT_BYTES: usize = 256;
 
 /// A value on its way into a statement. Dates and times are text in the form of their type.
 #[derive(Debug, Clone, PartialEq)]
@@ -67,11 +65,11 @@ impl Type {
     /// What a caller has to write, for the text of a refusal.
     pub(crate) fn expected(self) -> &'static str {
         match self {
-            Self::Text => "a text of 1 to 256 bytes without control characters",
-            Self::Fin => "a FİN: 7 characters of 0-9 and A-Z without I and O",
-            Self::Voen => "a VÖEN: 10 digits",
-            Self::Date => "a date such as 2026-11-21",
-            Self::DateTime => "a time with an offset such as 2026-11-21T10:00:00+04:00",
+            Self::Text => Form::Text.expected(),
+            Self::Fin => Form::Fin.expected(),
+            Self::Voen => Form::Voen.expected(),
+            Self::Date => Form::Date.expected(),
+            Self::DateTime => Form::DateTime.expected(),
             Self::Integer => "a whole number",
             Self::Number => "a number",
             Self::Boolean => "true or false",
@@ -160,18 +158,11 @@ impl Type {
     /// Whether a text has the form of the type.
     fn takes(self, text: &str) -> bool {
         match self {
-            Self::Text => {
-                (1..=TEXT_LIMIT_BYTES).contains(&text.len()) && !text.chars().any(char::is_control)
-            }
-            Self::Fin => {
-                let fits = |b: u8| {
-                    b.is_ascii_digit() || (b.is_ascii_uppercase() && b != b'I' && b != b'O')
-                };
-                text.len() == 7 && text.bytes().all(fits)
-            }
-            Self::Voen => text.len() == 10 && text.bytes().all(|b| b.is_ascii_digit()),
-            Self::Date => is_date(text),
-            Self::DateTime => is_date_time(text),
+            Self::Text => Form::Text.fits(text),
+            Self::Fin => Form::Fin.fits(text),
+            Self::Voen => Form::Voen.fits(text),
+            Self::Date => Form::Date.fits(text),
+            Self::DateTime => Form::DateTime.fits(text),
             Self::LongText => document::is_long_text(text),
             Self::Base64Sha256 => {
                 let fits = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
@@ -187,57 +178,6 @@ pub(crate) fn to_rfc3339(moment: OffsetDateTime) -> Option<String> {
     let micros = moment.microsecond();
     let whole = moment.replace_nanosecond(micros.checked_mul(1000)?).ok()?;
     whole.format(&Rfc3339).ok()
-}
-
-/// `2026-11-21`, a day that exists. Standard: ISO 8601 §5.2.2.
-fn is_date(text: &str) -> bool {
-    let mut parts = text.split('-').map(|part| (part.len(), digits(part)));
-    let (Some((4, Some(year))), Some((2, Some(month))), Some((2, Some(day))), None) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    let leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 if leap => 29,
-        2 => 28,
-        _ => 0,
-    };
-    (1..=days).contains(&day)
-}
-
-/// `2026-11-21T10:00:00.5+04:00`. Standard: RFC 3339 §5.6.
-fn is_date_time(text: &str) -> bool {
-    let Some((date, rest)) = text.split_once('T') else {
-        return false;
-    };
-    let (time, offset_fits) = match rest.strip_suffix('Z') {
-        Some(time) => (time, true),
-        None => match rest.rsplit_once(['+', '-']) {
-            Some((time, offset)) => (time, is_clock(offset, 2)),
-            None => return false,
-        },
-    };
-    let (clock, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let fraction_fits = (1..=9).contains(&fraction.len()) && digits(fraction).is_some();
-    is_date(date) && is_clock(clock, 3) && fraction_fits && offset_fits
-}
-
-/// `10:00:00` or `04:00`, by the number of parts.
-fn is_clock(text: &str, parts: usize) -> bool {
-    let limits = [23, 59, 59];
-    let fits =
-        |(part, limit): (&str, u32)| part.len() == 2 && digits(part).is_some_and(|n| n <= limit);
-    text.split(':').count() == parts && text.split(':').zip(limits).all(fits)
-}
-
-fn digits(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|b| b.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
 }
 
 #[cfg(test)]
@@ -317,14 +257,6 @@ mod tests {
             for (_, kind) in TYPES {
                 let _ = kind.read_text(&text);
             }
-        }
-
-        #[test]
-        fn every_day_that_exists_is_a_date(year in 0u32..10_000, month in 1u32..13, day in 1u32..29) {
-            let date = format!("{year:04}-{month:02}-{day:02}");
-            prop_assert!(Type::Date.takes(&date));
-            let time = format!("{date}T00:00:00Z");
-            prop_assert!(Type::DateTime.takes(&time));
         }
     }
 }

@@ -6,7 +6,7 @@ use bridge_adapter::{Adapter as _, AdapterError, Health};
 use tokio::time::Instant;
 
 use super::server::{Server, ok};
-use super::{call, probe, text};
+use super::{call, other, probe, text};
 use crate::{HttpAdapter, HttpConfig};
 
 #[tokio::test]
@@ -20,8 +20,9 @@ async fn a_registry_that_keeps_failing_is_left_alone_until_it_answers_again() {
     config.circuit.failures = 3;
     config.circuit.pause = Duration::from_millis(200);
     let adapter = HttpAdapter::new(config).unwrap();
-    for _ in 0..3 {
-        let error = call(&adapter, &probe("/x")).await.unwrap_err();
+    let own = probe("/x");
+    for asked in [&own, &other(&own), &own] {
+        let error = call(&adapter, asked).await.unwrap_err();
         assert!(matches!(error, AdapterError::Cut { .. }), "{error:?}");
     }
     let opened = Instant::now();
@@ -60,8 +61,9 @@ async fn calls_that_wait_in_vain_open_the_circuit_too() {
     config.timeout = Duration::from_millis(20);
     config.circuit.failures = 2;
     let adapter = HttpAdapter::new(config).unwrap();
-    for _ in 0..2 {
-        let error = call(&adapter, &probe("/slow")).await.unwrap_err();
+    let slow = probe("/slow");
+    for asked in [&slow, &other(&slow)] {
+        let error = call(&adapter, asked).await.unwrap_err();
         assert!(matches!(error, AdapterError::TimedOut), "{error:?}");
     }
     let error = call(&adapter, &probe("/good")).await.unwrap_err();
@@ -69,4 +71,18 @@ async fn calls_that_wait_in_vain_open_the_circuit_too() {
         matches!(error, AdapterError::Unreachable { .. }),
         "{error:?}"
     );
+}
+
+#[tokio::test]
+async fn requests_that_a_registry_breaks_at_leave_it_open_to_others() {
+    let server = Server::start().await;
+    let mut config = HttpConfig::new(server.url());
+    config.retry.attempts = 1;
+    config.circuit.failures = 2;
+    let adapter = HttpAdapter::new(config).unwrap();
+    for _ in 0..4 {
+        let error = call(&adapter, &probe("/closed")).await.unwrap_err();
+        assert!(matches!(error, AdapterError::Cut { .. }), "{error:?}");
+    }
+    assert_eq!(text(&adapter, &other(&probe("/good"))).await, "yaxşı");
 }
