@@ -2,11 +2,12 @@
 
 use bridge_adapter::stream::{bounded, end_to_end};
 use bridge_adapter::{AdapterError, Answer, Limit, Until};
-use http::{HeaderMap, Method, Response, StatusCode, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version, header};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::connections::Lease;
+use crate::request::{Head, REQUEST_ID};
 
 /// Says that there is no answer, and why.
 const ERROR: &str = "bridge-adapter-error";
@@ -15,18 +16,27 @@ const WORDS_LIMIT: usize = 200;
 
 /// Turns the program's response into an answer whose body streams.
 pub(crate) fn from_response(
-    method: &Method,
+    asked: &Head,
     response: Response<Incoming>,
     lease: Lease,
     (limit_bytes, until): (Option<u64>, Until),
 ) -> Result<Answer, AdapterError> {
-    let (head, incoming) = response.into_parts();
+    let (mut head, incoming) = response.into_parts();
+    let named = names(&head.headers, asked.request_id());
+    if named == Some(false) {
+        return Err(not_understood("it is to another call"));
+    }
     if head.headers.contains_key(ERROR) {
-        if incoming.is_end_stream() {
+        if incoming.is_end_stream() && named.is_some() {
             lease.give_back();
         }
         return Err(error(&head.headers));
     }
+    if named.is_none() {
+        return Err(not_understood("it does not say to which call"));
+    }
+    // For us alone.
+    head.headers.remove(REQUEST_ID);
     if head.status == StatusCode::SWITCHING_PROTOCOLS {
         return Err(not_understood("it switches to another protocol"));
     }
@@ -37,7 +47,9 @@ pub(crate) fn from_response(
     let Some(chunked) = is_chunked(&head.headers) else {
         return Err(not_understood("it has two framings, or a coding"));
     };
-    if length.is_none() && !(chunked && head.version == Version::HTTP_11) && *method != Method::HEAD
+    if length.is_none()
+        && !(chunked && head.version == Version::HTTP_11)
+        && *asked.method() != Method::HEAD
     {
         // Its end could not be told from a cut. Standard: RFC 9112 §8.
         return Err(not_understood("it has neither a length nor chunks"));
@@ -54,6 +66,14 @@ pub(crate) fn from_response(
         fields: end_to_end(head.headers),
         body: bounded(incoming, limit_bytes, until, move || lease.give_back()),
     })
+}
+
+/// Whether an answer names the call that it is to; `None` if it names none. What a program sends late, or twice, would else be taken for the answer
+/// to the next call on its connection, which may be somebody else's.
+fn names(fields: &HeaderMap, request_id: Option<&HeaderValue>) -> Option<bool> {
+    let mut named = fields.get_all(REQUEST_ID).iter();
+    let first = named.next()?;
+    Some(Some(first) == request_id && named.next().is_none())
 }
 
 /// Whether an answer comes in chunks; `None` if its end is not where one of its fields says. A coding that is not, or not only,
@@ -115,7 +135,7 @@ fn error(fields: &HeaderMap) -> AdapterError {
 
 /// A field of an error, cut to what may stand in a log.
 fn words(fields: &HeaderMap, name: &str) -> String {
-    let bytes = fields.get(name).map(http::HeaderValue::as_bytes);
+    let bytes = fields.get(name).map(HeaderValue::as_bytes);
     printable(bytes.unwrap_or_default())
 }
 

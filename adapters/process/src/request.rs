@@ -18,6 +18,9 @@ const CODE: &AsciiSet = &NON_ALPHANUMERIC
 /// Of a fact: what a field cannot hold, and the sign itself.
 const FACT: &AsciiSet = &CONTROLS.add(b'%');
 
+/// The exchange's name, which an answer repeats.
+pub(crate) const REQUEST_ID: &str = "bridge-call-request-id";
+
 /// A request's head, from which the request can be made once more if it has no body.
 #[derive(Debug)]
 pub(crate) struct Head {
@@ -55,6 +58,14 @@ pub(crate) fn split(call: &mut Call) -> Result<(Head, Option<Body>), AdapterErro
 }
 
 impl Head {
+    pub(crate) fn method(&self) -> &Method {
+        &self.method
+    }
+
+    pub(crate) fn request_id(&self) -> Option<&HeaderValue> {
+        self.fields.get(REQUEST_ID)
+    }
+
     /// Makes the request.
     pub(crate) fn request(&self, body: Option<Body>, fate: &BodyFate) -> Request<Body> {
         // Without a body it is sent at once: what watches it is dropped with it.
@@ -97,7 +108,7 @@ fn facts(call: &Call, fields: &mut HeaderMap) -> Result<(), AdapterError> {
     let values: [(&'static str, Option<String>); 12] = [
         ("bridge-call-client", Some(facts.client.to_string())),
         ("bridge-call-service", Some(call.service.to_string())),
-        ("bridge-call-request-id", Some(facts.request_id.to_string())),
+        (REQUEST_ID, Some(facts.request_id.to_string())),
         ("bridge-call-deadline-ms", Some(left_ms.to_string())),
         ("bridge-call-purpose", facts.purpose.clone()),
         ("bridge-call-legal-basis", facts.legal_basis.clone()),

@@ -56,12 +56,7 @@ impl ProcessAdapter {
         let until = Until::of(&call);
         let (head, body) = request::split(&mut call)?;
         let (response, lease) = self.send((&head, body), &until).await?;
-        answer::from_response(
-            &call.method,
-            response,
-            lease,
-            (self.answer_limit_bytes, until),
-        )
+        answer::from_response(&head, response, lease, (self.answer_limit_bytes, until))
     }
 
     /// Sends a request on a kept connection, or on a fresh one if that turns out to be closed and nothing was sent.

@@ -142,6 +142,36 @@ async fn an_answer_whose_end_cannot_be_told_is_never_taken_for_whole() {
 }
 
 #[tokio::test]
+async fn an_answer_that_is_not_to_the_call_at_hand_is_nobodys() {
+    let adapter = ProcessAdapter::new(config());
+    let named = |query: &str| {
+        let mut call = probe("/named").call(CancellationToken::new());
+        call.raw_query = Some(query.to_owned());
+        adapter.call(call)
+    };
+    let answer = named("own").await.unwrap();
+    assert!(!answer.fields.contains_key("bridge-call-request-id"));
+    assert_eq!(read(answer).await, "named");
+    for query in ["none", "other", "both", "twice", "other:failed"] {
+        let error = named(query).await.unwrap_err();
+        assert_eq!(error.code(), "not-understood", "{query}");
+    }
+    // A program may be too busy to read to which call it says so; nobody's data is in that.
+    assert_eq!(named("none:busy").await.unwrap_err().code(), "busy");
+
+    // What comes late, when the connection carries somebody else's call.
+    assert_eq!(read(get(&adapter, "/late").await.unwrap()).await, "late");
+    let next = get(&adapter, "/facts").await;
+    assert!(
+        matches!(next, Err(AdapterError::NotUnderstood { .. })),
+        "{next:?}"
+    );
+    let said = read(get(&adapter, "/facts").await.unwrap()).await;
+    assert_eq!(said["target"], "/call/echo/facts");
+    adapter.drain().await;
+}
+
+#[tokio::test]
 async fn interim_answers_are_dropped_and_a_flood_of_them_ends_the_call() {
     let adapter = ProcessAdapter::new(config());
     let interim = |count: usize| {
