@@ -156,7 +156,7 @@ impl Connections {
             door,
             idle: Mutex::default(),
             places: Arc::new(Semaphore::new(places)),
-            queue: Semaphore::new(places.saturating_add(WAITING_CALLS)),
+            queue: Semaphore::new(WAITING_CALLS),
         }
     }
 
@@ -296,5 +296,46 @@ impl Lease {
             idle.push(open);
         }
         drop(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::task::JoinSet;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_wait_for_a_connection_in_a_bounded_number_and_for_a_bounded_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let door = Door::open(folder.path(), 0).unwrap();
+        let connections = Arc::new(Connections::new(door, 1));
+        let until = Until::after(Duration::from_mins(1));
+        let held = connections.place(&until).await.unwrap();
+        let begun = Instant::now();
+        let mut waiting = JoinSet::new();
+        for _ in 0..WAITING_CALLS {
+            let (connections, until) = (Arc::clone(&connections), until.clone());
+            waiting.spawn(async move { connections.place(&until).await });
+        }
+        while connections.queue.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let more = connections.place(&until).await;
+        assert!(matches!(more, Err(AdapterError::Busy)), "{more:?}");
+        drop(held);
+        let next = waiting.join_next().await.unwrap().unwrap().unwrap();
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let over = waiting.join_all().await;
+        assert_eq!(over.len(), WAITING_CALLS - 1);
+        let busy = |given: &Result<_, AdapterError>| matches!(given, Err(AdapterError::Busy));
+        assert!(over.iter().all(busy));
+        let waited = begun.elapsed();
+        assert!(waited >= CONNECTION_WAIT && waited < CONNECTION_WAIT * 2);
+        drop(next);
+        drop(connections.place(&until).await.unwrap());
     }
 }
