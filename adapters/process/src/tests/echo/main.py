@@ -74,6 +74,10 @@ class Handler(BaseHTTPRequestHandler):
             # Once now, and once more when the next call is here.
             self.late = b"HTTP/1.1 200 OK\r\nBridge-Call-Request-Id: %s\r\nContent-Length: 6\r\n\r\n\"late\"" % self.named()[0].encode()
             self.whole(200, "late")
+        elif path == "/call/echo/head":
+            # So many fields of so many bytes, with those of every answer.
+            count, length = map(int, self.path.partition("?")[2].split("x"))
+            self.whole(200, "head", **{f"X_{number}": "a" * length for number in range(count)})
         elif path == "/call/echo/wait":
             # Until the node closes the connection.
             self.connection.recv(1)
