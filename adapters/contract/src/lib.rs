@@ -40,6 +40,7 @@
 mod adapter;
 pub mod body;
 mod call;
+pub mod connection;
 mod effect;
 mod error;
 mod fault;

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
+use http::{Method, Response, StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
 use tokio_util::sync::CancellationToken;
 
-use crate::{AdapterError, Body, BodyError, Until};
+use crate::{AdapterError, Answer, Body, BodyError, Limit, Until};
 
 /// Fields of one connection. Standard: RFC 9110 §7.6.1.
 const HOP_BY_HOP: [HeaderName; 7] = [
@@ -121,6 +122,71 @@ impl http_body::Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+/// Turns a response into an answer whose body streams, if it is one and its end can be told from a cut. `whole` is called when
+/// it has come to its end, which may be at once, and dropped if it never does.
+///
+/// # Errors
+///
+/// [`AdapterError::NotUnderstood`], and [`AdapterError::TooLarge`] for an announced length.
+pub fn answer<B>(
+    method: &Method,
+    response: Response<B>,
+    (limit_bytes, until): (Option<u64>, Until),
+    whole: impl FnOnce() + Send + 'static,
+) -> Result<Answer, AdapterError>
+where
+    B: http_body::Body<Data = Bytes> + Send + Unpin + 'static,
+    B::Error: Error + Send + Sync,
+{
+    let not_understood = |reason: &str| AdapterError::NotUnderstood {
+        reason: reason.to_owned(),
+    };
+    let (head, incoming) = response.into_parts();
+    if head.status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(not_understood("it switches to another protocol"));
+    }
+    if !(200..=599).contains(&head.status.as_u16()) {
+        return Err(not_understood("its status is none of an answer"));
+    }
+    let length = incoming.size_hint().exact();
+    let Some(chunked) = is_chunked(&head.headers) else {
+        return Err(not_understood("it has two framings, or a coding"));
+    };
+    if length.is_none() && !(chunked && head.version == Version::HTTP_11) && *method != Method::HEAD
+    {
+        // Its end could not be told from a cut. Standard: RFC 9112 §8.
+        return Err(not_understood("it has neither a length nor chunks"));
+    }
+    if let Some(limit) = limit_bytes
+        && length.is_some_and(|length| length > limit)
+    {
+        return Err(AdapterError::TooLarge {
+            limit: Limit::AnswerBytes(limit),
+        });
+    }
+    Ok(Answer {
+        status: head.status,
+        fields: end_to_end(head.headers),
+        body: bounded(incoming, limit_bytes, until, whole),
+    })
+}
+
+/// Whether an answer comes in chunks; `None` if its end is not where one of its fields says. A coding that is not, or not only,
+/// `chunked` ends with its connection. Standard: RFC 9112 §6.3.
+fn is_chunked(fields: &HeaderMap) -> Option<bool> {
+    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Some(false),
+        (Some(only), None)
+            if only.as_bytes().eq_ignore_ascii_case(b"chunked")
+                && !fields.contains_key(header::CONTENT_LENGTH) =>
+        {
+            Some(true)
+        }
+        _ => None,
     }
 }
 
@@ -240,5 +306,40 @@ where
 
     fn size_hint(&self) -> SizeHint {
         self.incoming.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+    use proptest::prelude::*;
+
+    #[test]
+    fn fields_of_the_connection_go_and_others_stay() {
+        let mut fields = HeaderMap::new();
+        for (name, value) in [
+            ("connection", "close, X-Internal"),
+            ("x-internal", "1"),
+            ("keep-alive", "timeout=5"),
+            ("te", "trailers"),
+            ("transfer-encoding", "chunked"),
+            ("etag", "\"1\""),
+            ("content-type", "application/json"),
+        ] {
+            fields.insert(name, HeaderValue::from_static(value));
+        }
+        let kept = end_to_end(fields);
+        let names: Vec<&str> = kept.keys().map(HeaderName::as_str).collect();
+        assert_eq!(names, ["etag", "content-type"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_connection_field_is_survived(text in "[ -~]{0,40}") {
+            let mut fields = HeaderMap::new();
+            fields.insert(header::CONNECTION, HeaderValue::from_str(&text).unwrap());
+            prop_assert!(end_to_end(fields).is_empty());
+        }
     }
 }

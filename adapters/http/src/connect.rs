@@ -2,23 +2,16 @@
 
 use std::sync::Arc;
 
-use bridge_adapter::{Body, Fault};
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
+use bridge_adapter::Fault;
+use bridge_adapter::connection::Connection;
 use rustls::client::ClientConfig;
 use rustls_pki_types::ServerName;
-use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::base::Base;
 use crate::config::TlsConfig;
 use crate::trust;
-
-/// The most bytes of an answer's head.
-const HEAD_LIMIT_BYTES: usize = 64 * 1024;
-/// The most header fields of an answer.
-const FIELDS_LIMIT: usize = 128;
 
 /// Makes connections.
 #[derive(Debug)]
@@ -51,16 +44,16 @@ impl Connector {
         Ok(Self { base, tls })
     }
 
-    /// Makes a connection and gives its driver to the runtime.
-    pub(crate) async fn connect(&self) -> Result<SendRequest<Body>, Failure> {
+    /// Makes a connection.
+    pub(crate) async fn connect(&self) -> Result<Connection, Failure> {
         let stream = self.open().await?;
-        match &self.tls {
-            None => handshake(stream).await,
+        Ok(match &self.tls {
+            None => Connection::over(stream).await?,
             Some((config, name)) => {
                 let connector = TlsConnector::from(Arc::clone(config));
-                handshake(connector.connect(name.clone(), stream).await?).await
+                Connection::over(connector.connect(name.clone(), stream).await?).await?
             }
-        }
+        })
     }
 
     async fn open(&self) -> Result<TcpStream, Failure> {
@@ -68,24 +61,6 @@ impl Connector {
         stream.set_nodelay(true)?;
         Ok(stream)
     }
-}
-
-async fn handshake<S>(stream: S) -> Result<SendRequest<Body>, Failure>
-where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-{
-    let mut builder = http1::Builder::new();
-    builder
-        .max_header_size(HEAD_LIMIT_BYTES)
-        .max_headers(FIELDS_LIMIT);
-    let (sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(async move {
-        if let Err(error) = connection.await {
-            // Calls that are affected learn it themselves.
-            tracing::debug!(%error, "a connection to the registry ended");
-        }
-    });
-    Ok(sender)
 }
 
 fn tls_to(

@@ -25,12 +25,10 @@
 //! # }
 //! ```
 
-mod answer;
 mod base;
 mod circuit;
 pub mod config;
 mod connect;
-mod fields;
 mod files;
 mod identity;
 mod oauth;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use bridge_adapter::{AdapterError, Body, Until};
-use hyper::client::conn::http1::SendRequest;
+use bridge_adapter::connection::Connection;
+use bridge_adapter::{AdapterError, Until};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
@@ -25,7 +25,7 @@ pub(crate) struct Pool {
 /// A connection that carries a call now. Dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    pub(crate) sender: SendRequest<Body>,
+    pub(crate) connection: Connection,
     /// Whether it carried calls before: it may have been closed by the registry meanwhile.
     pub(crate) used: bool,
     born: Instant,
@@ -35,7 +35,7 @@ pub(crate) struct Lease {
 
 #[derive(Debug)]
 struct Idle {
-    sender: SendRequest<Body>,
+    connection: Connection,
     born: Instant,
     since: Instant,
 }
@@ -57,9 +57,9 @@ impl Pool {
     pub(crate) async fn lease(self: &Arc<Self>, until: &Until) -> Result<Lease, AdapterError> {
         let permit = self.permit(until).await?;
         while let Some(mut idle) = self.newest() {
-            // Ready at once, or closed: the body of its last answer has been read to the end.
-            if until.bound(idle.sender.ready()).await?.is_ok() {
-                return Ok(self.leased(idle.sender, (idle.born, true), permit));
+            // Else the registry has not taken all of its last request, and this one would wait behind it.
+            if until.bound(idle.connection.is_ready()).await? {
+                return Ok(self.leased(idle.connection, (idle.born, true), permit));
             }
         }
         self.made(until, permit).await
@@ -87,7 +87,7 @@ impl Pool {
     ) -> Result<Lease, AdapterError> {
         let connecting = tokio::time::timeout(self.connect_timeout, self.connector.connect());
         match until.bound(connecting).await? {
-            Ok(Ok(sender)) => Ok(self.leased(sender, (Instant::now(), false), permit)),
+            Ok(Ok(connection)) => Ok(self.leased(connection, (Instant::now(), false), permit)),
             Ok(Err(source)) => Err(AdapterError::Unreachable {
                 source: Some(source),
             }),
@@ -99,12 +99,12 @@ impl Pool {
 
     fn leased(
         self: &Arc<Self>,
-        sender: SendRequest<Body>,
+        connection: Connection,
         (born, used): (Instant, bool),
         permit: OwnedSemaphorePermit,
     ) -> Lease {
         Lease {
-            sender,
+            connection,
             used,
             born,
             pool: Arc::clone(self),
@@ -128,18 +128,19 @@ impl Pool {
     fn fits(&self, one: &Idle, now: Instant) -> bool {
         now.duration_since(one.born) < self.config.age
             && now.duration_since(one.since) < self.config.idle
-            && !one.sender.is_closed()
+            && !one.connection.is_closed()
     }
 }
 
 impl Lease {
-    /// Gives the connection back. Only after its answer was read to the end.
+    /// Gives the connection back, after its answer was read to the end. One whose request was not sent to its end is closed: the
+    /// rest would stand before the next call.
     pub(crate) fn give_back(self) {
-        if self.sender.is_closed() || self.born.elapsed() >= self.pool.config.age {
+        if !self.connection.is_reusable() || self.born.elapsed() >= self.pool.config.age {
             return;
         }
         let idle = Idle {
-            sender: self.sender,
+            connection: self.connection,
             born: self.born,
             since: Instant::now(),
         };

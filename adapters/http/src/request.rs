@@ -1,19 +1,13 @@
 //! From a call to an HTTP request.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
-
-use bridge_adapter::{AdapterError, Body, BodyError, Call, Effect, body};
+use bridge_adapter::connection::Outgoing;
+use bridge_adapter::stream::end_to_end;
+use bridge_adapter::{AdapterError, Body, Call, Effect, body};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
-use http_body::{Body as _, Frame, SizeHint};
-use http_body_util::BodyExt;
-use tokio_util::sync::CancellationToken;
+use http_body::Body as _;
 
 use crate::base::Base;
-use crate::fields::end_to_end;
 
 /// The longest body that is kept so that its request can be made once more.
 const KEPT_BODY_BYTES: u64 = 64 * 1024;
@@ -40,14 +34,6 @@ pub(crate) enum Payload {
     Streamed(Body),
     /// Sent, wholly or not.
     Gone,
-}
-
-/// What became of the request body while it was sent.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct BodyFate {
-    fault: Arc<Mutex<Option<BodyError>>>,
-    /// Cancelled when nothing of it is left to send.
-    sent: CancellationToken,
 }
 
 /// Makes the head and takes the body out of a call.
@@ -126,15 +112,12 @@ impl Payload {
 
 impl Head {
     /// Makes the request. The body must be there.
-    pub(crate) fn request(&self, payload: &mut Payload, fate: &BodyFate) -> Request<Body> {
-        let fate = fate.clone();
-        // Without a body it is sent at once: what watches it is dropped here.
-        let watched = |inner| Watched { inner, fate };
-        let mut request = Request::new(watched(payload.take()).boxed_unsync());
+    pub(crate) fn request(&self, payload: &mut Payload) -> Outgoing {
+        let mut request = Request::new(payload.take());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = self.target.clone();
         *request.headers_mut() = self.fields.clone();
-        request
+        Outgoing::new(request)
     }
 
     /// Shows the registry an access token.
@@ -148,61 +131,6 @@ impl Head {
     /// Standard: RFC 9110 §9.2.2.
     pub(crate) fn is_repeatable(&self) -> bool {
         self.repeatable
-    }
-}
-
-impl BodyFate {
-    /// Takes the fault, if there was one.
-    pub(crate) fn take(&self) -> Option<BodyError> {
-        self.fault().take()
-    }
-
-    /// Waits until the body has been sent, and `time` longer.
-    pub(crate) async fn sent_since(&self, time: Duration) {
-        self.sent.cancelled().await;
-        tokio::time::sleep(time).await;
-    }
-
-    fn fault(&self) -> MutexGuard<'_, Option<BodyError>> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A request body that remembers how it failed: hyper tells its driver, not the caller.
-struct Watched {
-    inner: Body,
-    fate: BodyFate,
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.fate.sent.cancel();
-    }
-}
-
-impl http_body::Body for Watched {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
-            Some(Err(error)) => {
-                *self.fate.fault() = Some(error);
-                Poll::Ready(Some(Err(BodyError::cut())))
-            }
-            other => Poll::Ready(other),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
     }
 }
 

@@ -4,12 +4,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use bridge_adapter::connection::Unanswered;
 use bridge_adapter::{
-    Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Until,
+    Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Until, stream,
 };
-use http::{Request, Response, StatusCode};
+use http::{Response, StatusCode};
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
 
 use crate::base::Base;
 use crate::circuit::Circuit;
@@ -17,13 +17,12 @@ use crate::config::{HttpConfig, RetryConfig};
 use crate::connect::Connector;
 use crate::oauth::{Token, Tokens};
 use crate::pool::{Lease, Pool};
-use crate::request::{self, BodyFate, Head, Payload};
-use crate::{answer, retry};
+use crate::request::{self, Head, Payload};
+use crate::retry;
 
 /// How long the health check may take.
 const HEALTH_TIME: Duration = Duration::from_secs(2);
 
-type Sent = Result<Response<Incoming>, TrySendError<Request<bridge_adapter::Body>>>;
 type Begun = (Response<Incoming>, Lease);
 
 /// Serves a registry that speaks HTTP.
@@ -143,63 +142,30 @@ impl HttpAdapter {
         (head, payload): (&Head, &mut Payload),
         until: &Until,
     ) -> Result<Begun, AdapterError> {
-        let fate = BodyFate::default();
         let mut lease = self.pool.lease(until).await?;
-        let request = head.request(payload, &fate);
-        let failure = match until
-            .bound(self.answered(&mut lease, request, &fate))
-            .await??
-        {
-            Ok(response) => return Ok((response, lease)),
-            Err(failure) => failure,
-        };
-        let mut sent = false;
-        let again = unsent(failure, &fate).or_else(|error| {
-            sent = matches!(error, AdapterError::Cut { .. });
-            if sent && head.is_repeatable() && payload.is_there() {
-                Ok(head.request(payload, &fate))
-            } else {
-                Err(error)
-            }
-        });
+        let request = head.request(payload);
+        let sent = lease.connection.send(request, self.timeout, until).await;
         // A fresh connection that fails says something about the registry; a kept one, that it grew old.
-        let again = match again {
-            Ok(request) if lease.used => request,
-            Ok(_) => return Err(AdapterError::Cut { source: None }),
-            Err(error) => return Err(error),
+        let (again, sent) = match sent {
+            Ok(response) => return Ok((response, lease)),
+            Err(Unanswered::Unsent(again)) if lease.used => (*again, false),
+            Err(Unanswered::Failed(AdapterError::Cut { .. }))
+                if lease.used && head.is_repeatable() && payload.is_there() =>
+            {
+                (head.request(payload), true)
+            }
+            Err(unanswered) => return Err(unanswered.into()),
         };
         drop(lease);
         let mut lease = match self.pool.fresh(until).await {
-            Ok(lease) => lease,
             Err(error) if sent && error.is_without_effect() => {
                 let source = Some(error.into());
                 return Err(AdapterError::Cut { source });
             }
-            Err(error) => return Err(error),
+            made => made?,
         };
-        match until
-            .bound(self.answered(&mut lease, again, &fate))
-            .await??
-        {
-            Ok(response) => Ok((response, lease)),
-            Err(failure) => Err(unsent(failure, &fate)
-                .err()
-                .unwrap_or(AdapterError::Cut { source: None })),
-        }
-    }
-
-    /// The beginning of an answer. A large request may take its time, the registry may not.
-    async fn answered(
-        &self,
-        lease: &mut Lease,
-        request: Request<bridge_adapter::Body>,
-        fate: &BodyFate,
-    ) -> Result<Sent, AdapterError> {
-        tokio::select! {
-            biased;
-            sent = lease.sender.try_send_request(request) => Ok(sent),
-            () = fate.sent_since(self.timeout) => Err(AdapterError::TimedOut),
-        }
+        let response = lease.connection.send(again, self.timeout, until).await?;
+        Ok((response, lease))
     }
 
     fn effect(&self, call: &Call) -> Effect {
@@ -250,29 +216,6 @@ impl Adapter for HttpAdapter {
         passed.note(&begun);
         let (response, lease) = begun?;
         let bounds = (self.answer_limit_bytes, until);
-        answer::from_response(&call.method, response, lease, bounds)
+        stream::answer(&call.method, response, bounds, move || lease.give_back())
     }
-}
-
-/// The request, if nothing of it was sent; else why there is no answer.
-fn unsent(
-    mut failure: TrySendError<Request<bridge_adapter::Body>>,
-    fate: &BodyFate,
-) -> Result<Request<bridge_adapter::Body>, AdapterError> {
-    if let Some(request) = failure.take_message() {
-        return Ok(request);
-    }
-    if let Some(error) = fate.take() {
-        return Err(AdapterError::RequestBody(error));
-    }
-    let error = failure.into_error();
-    if error.is_parse() || error.is_parse_too_large() {
-        // hyper's text names the part of the head and no value of it.
-        return Err(AdapterError::NotUnderstood {
-            reason: error.to_string(),
-        });
-    }
-    Err(AdapterError::Cut {
-        source: Some(Box::new(error)),
-    })
 }

@@ -21,6 +21,7 @@ mod oauth;
 mod retries;
 mod server;
 mod tls;
+mod wire;
 
 fn probe(path: &str) -> Probe {
     let service = "AZ/GOV/1001/POPULATION/person".parse().unwrap();

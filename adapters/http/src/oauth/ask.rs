@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use bridge_adapter::{AdapterError, Fault, body};
+use bridge_adapter::connection::Outgoing;
+use bridge_adapter::{AdapterError, Fault, Until, body};
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
@@ -103,8 +104,10 @@ impl Ask {
     async fn asked(&self) -> Result<Zeroizing<Vec<u8>>, TokenError> {
         let request = self.request()?;
         let away = |error: &dyn std::fmt::Display| TokenError::Away(error.to_string());
-        let mut sender = self.connector.connect().await.map_err(|e| away(&e))?;
-        let answer = sender.send_request(request).await.map_err(|e| away(&e))?;
+        let mut connection = self.connector.connect().await.map_err(|e| away(&e))?;
+        let until = Until::after(TIME);
+        let sent = connection.send(Outgoing::new(request), TIME, &until).await;
+        let answer = sent.map_err(|e| TokenError::Away(said(e.into())))?;
         let status = answer.status();
         if status.is_server_error() {
             return Err(TokenError::Away(format!("it answers {}", status.as_u16())));
@@ -151,6 +154,15 @@ impl Ask {
         }
         Ok(request)
     }
+}
+
+/// What went wrong on the connection, without the words that speak of a registry.
+fn said(error: AdapterError) -> String {
+    if let AdapterError::NotUnderstood { reason } = error {
+        return reason;
+    }
+    let source = std::error::Error::source(&error);
+    source.map_or_else(|| error.code().to_owned(), ToString::to_string)
 }
 
 /// Reads the token service's answer. Standard: RFC 6749 §5.1.

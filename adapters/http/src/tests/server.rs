@@ -161,7 +161,7 @@ async fn read_request<S: AsyncRead + Unpin>(
     Some((head, Vec::new()))
 }
 
-async fn read_until<S: AsyncRead + Unpin>(
+pub(super) async fn read_until<S: AsyncRead + Unpin>(
     stream: &mut S,
     buffer: &mut Vec<u8>,
     end: &[u8],
