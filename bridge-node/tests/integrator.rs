@@ -53,6 +53,22 @@ fn a_new_package_in_python_passes_its_own_test_and_the_battery_and_its_contract_
 }
 
 #[test]
+fn a_package_gets_the_library_of_this_version_in_place_of_an_older_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let new = ["adapter", "new", "mine", "--lang", "python"];
+    run(folder.path(), &new).good();
+    let file = folder.path().join("mine/bridge_adapter/http1.py");
+    let made = fs::read(&file).unwrap();
+    fs::write(&file, "older").unwrap();
+    let program = fs::read(folder.path().join("mine/adapter.py")).unwrap();
+    run(folder.path(), &["adapter", "library", "mine"]).good();
+    assert!(fs::read(&file).unwrap() == made);
+    assert!(fs::read(folder.path().join("mine/adapter.py")).unwrap() == program);
+    let without = ["adapter", "library", &population()];
+    run(folder.path(), &without).bad(64, &["population has no program", "hint: "]);
+}
+
+#[test]
 fn a_new_package_takes_no_others_place() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("mine")).unwrap();

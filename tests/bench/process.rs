@@ -26,6 +26,8 @@ use tokio_util::sync::CancellationToken;
 /// Calls in a round, and rounds of each way.
 const CALLS: usize = 500;
 const ROUNDS: usize = 9;
+/// What a program's answer repeats.
+const REQUEST_ID: &str = "bridge-call-request-id";
 const ANSWER: [u8; 2048] = [b'a'; 2048];
 const DESCRIPTION: &str = r#"{"protocol":1,"name":"bench","services":[{"code":"echo","endpoints":[{"method":"GET","path":"/{what}"}]}]}"#;
 const OPENAPI: &str = r#"{"openapi":"3.1.0","info":{"title":"Bench","version":"1"},"paths":{"/echo/{what}":{"get":{"parameters":[{"name":"what","in":"path","required":true,"schema":{"type":"string"}}],"responses":{"200":{"description":"2 KiB"}}}}}}"#;
@@ -74,11 +76,15 @@ async fn serve(socket: &Path) -> ExitCode {
 async fn answer(
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, std::convert::Infallible> {
-    Ok(Response::new(Full::new(match request.uri().path() {
+    let mut response = Response::new(Full::new(match request.uri().path() {
         "/describe" => Bytes::from_static(DESCRIPTION.as_bytes()),
         "/health" => Bytes::new(),
         _ => Bytes::from_static(&ANSWER),
-    })))
+    }));
+    if let Some(id) = request.headers().get(REQUEST_ID) {
+        response.headers_mut().insert(REQUEST_ID, id.clone());
+    }
+    Ok(response)
 }
 
 async fn measure() -> ExitCode {

@@ -12,7 +12,7 @@ use bridge_adapter_file::{FileAdapter, FileLimits};
 use bridge_adapter_http::{HttpAdapter, HttpConfig, Site};
 use bridge_adapter_process::{ProcessAdapter, ProcessConfig};
 use bridge_adapter_sql::{Access, Database, SqlAdapter, SqlLimits, sample};
-use bridge_tests::package::{folder, postgres_access};
+use bridge_tests::package::{folder, postgres_access, with_library};
 use bridge_tests::process::program;
 use bridge_tests::university::University;
 use bridge_tests::wait::wait_until;
@@ -70,11 +70,11 @@ async fn open(package: &Package, place: &Path) -> Arc<dyn Adapter> {
             Arc::new(HttpAdapter::new(config).unwrap())
         }
         "process" => {
-            let mut config = ProcessConfig::from_package(package).unwrap();
+            let whole = with_library(&package.name, place);
+            let whole = Package::load(&whole).unwrap();
+            let mut config = ProcessConfig::from_package(&whole).unwrap();
             config.launcher = Some(vec![program().into(), "cage".into()]);
             // Without a folder that stays it is a trial and has its sample.
-            config.cage.name.clone_from(&package.name);
-            config.cage.program_folder.clone_from(&package.folder);
             Arc::new(ProcessAdapter::new(config))
         }
         other => panic!("a package of the kind {other}: say here how it is opened"),

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bridge_tests::answer::Answer;
@@ -18,8 +19,10 @@ use serde_json::{Value, json};
 
 const DEED: &str = "/r1/AZ/GOV/1001/POPULATION/deed";
 const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person";
-/// What a caller is told of an answer that cannot be used, and of a registry that is away.
-const NOT_UNDERSTOOD: &str = "server.serverproxy.service_failed";
+/// What a caller is told of an answer that cannot be used.
+const NOT_UNDERSTOOD: &str = "server.serverproxy.service_failed.http_error";
+const TOO_LARGE: &str = "server.serverproxy.service_failed.invalid_response";
+const CUT: &str = "server.serverproxy.service_failed.io_error";
 
 /// Two nodes as processes, the provider's with a usual service and the hostile one, and what the hostile one looks for.
 struct Stage {
@@ -256,12 +259,24 @@ fn caged(open: &str, settings: &Value, runs: &str) -> String {
         "{open} exec {} cage --settings \"$1\" -- /bin/sh -c \"$2\"",
         program().display()
     );
-    let output = std::process::Command::new("/bin/sh")
+    let output = Command::new("/bin/sh")
         .args(["-c", &script, "sh", &settings.to_string(), runs])
-        .stdin(std::process::Stdio::null())
+        .stdin(Stdio::null())
         .output()
         .unwrap();
     String::from_utf8(output.stderr).unwrap()
+}
+
+/// A cage as the node starts it: it ends when its standard input does.
+fn begun(settings: &Value, runs: &str) -> Child {
+    Command::new(program())
+        .args(["cage", "--settings", &settings.to_string(), "--"])
+        .args(["/bin/sh", "-c", runs])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
 }
 
 #[test]
@@ -300,14 +315,7 @@ fn a_program_that_will_not_end_ends_with_its_node_and_leaves_nothing() {
     // Deaf to SIGTERM, and with children that belong to nobody.
     let deaf =
         "trap '' TERM; (setsid sleep 1000 &); (setsid sleep 1000 &); echo begun >&2; sleep 1000";
-    let mut cage = std::process::Command::new(program())
-        .args(["cage", "--settings", &settings.to_string(), "--"])
-        .args(["/bin/sh", "-c", deaf])
-        .stdin(std::process::Stdio::piped())
-        .stdout(std::process::Stdio::null())
-        .stderr(std::process::Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut cage = begun(&settings, deaf);
     let mut said = std::io::BufReader::new(cage.stderr.take().unwrap());
     let mut line = String::new();
     said.read_line(&mut line).unwrap();
@@ -321,6 +329,62 @@ fn a_program_that_will_not_end_ends_with_its_node_and_leaves_nothing() {
     assert_eq!(rest, "");
     assert_eq!(processes_of(USER), Vec::<u32>::new());
     assert_eq!(groups_of(USER), Vec::<PathBuf>::new());
+}
+
+#[tokio::test]
+async fn a_program_whose_cage_is_killed_ends_with_it_and_the_next_start_takes_its_groups() {
+    const USER: u32 = 61_997;
+    let place = tempfile::tempdir().unwrap();
+    let settings = json!({
+        "name": format!("hostile-{USER}"), "user": USER, "folder": place.path(), "drain_ms": 100,
+    });
+    let mut cage = begun(
+        &settings,
+        "(setsid sleep 1000 &); echo begun >&2; sleep 1000",
+    );
+    let mut said = std::io::BufReader::new(cage.stderr.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "begun\n");
+    cage.kill().unwrap();
+    cage.wait().unwrap();
+    // Everybody who holds standard error has ended; the system buries them.
+    said.read_to_string(&mut line).unwrap();
+    wait_until("no process is left", async || processes_of(USER).is_empty()).await;
+    let left = groups_of(USER);
+    assert!(!left.is_empty());
+    let again = begun(&settings, "exit 5").wait_with_output().unwrap();
+    assert_eq!(again.status.code(), Some(5), "{again:?}");
+    assert_eq!(groups_of(USER), Vec::<PathBuf>::new(), "{left:?} were left");
+}
+
+#[test]
+fn a_cage_that_cannot_be_made_says_why_and_runs_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let tree = place.path().join("tree");
+    fs::create_dir(&tree).unwrap();
+    let runs = "echo began >&2";
+    for (settings, why) in [
+        (json!({ "folder": 7 }), "settings of the cage"),
+        (json!({ "fodler": tree }), "settings of the cage"),
+        (json!({ "folder": place.path().join("none") }), ""),
+        (
+            json!({ "folder": tree, "registry": place.path().join("none") }),
+            "",
+        ),
+        (
+            json!({ "folder": tree, "program_folder": place.path().join("none") }),
+            "the program cannot be started",
+        ),
+        (
+            json!({ "folder": tree, "open_files": u64::MAX - 1 }),
+            "limit Nofile",
+        ),
+    ] {
+        let said = caged("", &settings, runs);
+        assert!(!said.contains("began"), "{settings}: {said}");
+        assert!(said.contains(why), "{settings}: {said}");
+    }
 }
 
 #[test]
@@ -356,20 +420,17 @@ fn a_folder_that_stays_is_the_programs_alone_and_never_what_a_link_leads_to() {
 async fn a_caged_programs_answers_are_bounded_filtered_and_never_taken_for_whole() {
     let stage = Stage::open("").await;
     for (deed, code) in [
-        ("ten-gigabytes", NOT_UNDERSTOOD),
-        ("endless", NOT_UNDERSTOOD),
+        ("ten-gigabytes", TOO_LARGE),
+        ("endless", TOO_LARGE),
         ("split", NOT_UNDERSTOOD),
         ("two-lengths", NOT_UNDERSTOOD),
         ("no-end", NOT_UNDERSTOOD),
         ("large-head", NOT_UNDERSTOOD),
-        ("exit-midway", NOT_UNDERSTOOD),
+        ("exit-midway", CUT),
     ] {
         let answer = stage.deed(deed).await;
-        assert!(answer.status >= 500, "{deed}: {answer:?}");
-        assert!(
-            answer.field("x-road-error").is_some(),
-            "{deed}, {code}: {answer:?}"
-        );
+        let told = (answer.status, answer.field("x-road-error"));
+        assert_eq!(told, (502, Some(code)), "{deed}");
     }
     stage.serves().await;
     let forged = stage.deed("forged-fields").await;

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use bridge_adapter::Package;
 use bridge_core::identity::SubsystemId;
-use bridge_tests::package::Trial;
+use bridge_tests::package::{Trial, with_library};
 use bridge_tests::process::program;
 use bridge_tests::wait::all_at_once;
 
@@ -14,11 +14,12 @@ const PERSON: &str = "AZ/GOV/8001/MYGOV";
 const CALLERS: usize = 64;
 
 /// The service's settings; the cage is made by the program, not by this test.
-fn service(package: &Package, provider: &SubsystemId, _folder: &Path) -> String {
+fn service(package: &Package, provider: &SubsystemId, folder: &Path) -> String {
+    let package = with_library(&package.name, folder);
     format!(
         "[[services]]\nadapter = \"process\"\nsubsystem = \"{provider}\"\npublished = true\npackage = \"{}\"\n\
          cage = {{ executable = \"{}\" }}\n",
-        package.folder.display(),
+        package.display(),
         program().display()
     )
 }

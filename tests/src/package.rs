@@ -69,6 +69,34 @@ pub fn folder(name: &str) -> PathBuf {
         .join(name)
 }
 
+/// A package of the repository with the Python library in it, as it goes to an agency: a copy in `place`.
+pub fn with_library(name: &str, place: &Path) -> PathBuf {
+    let whole = place.join(name);
+    copy(&folder(name), &whole);
+    let output = std::process::Command::new(program())
+        .args(["adapter", "library"])
+        .arg(&whole)
+        .output();
+    let output = output.unwrap();
+    assert!(output.status.success(), "{output:?}");
+    whole
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let (entry, to) = (
+            entry.as_ref().unwrap().path(),
+            to.join(entry.as_ref().unwrap().file_name()),
+        );
+        if entry.is_dir() {
+            copy(&entry, &to);
+        } else {
+            fs::copy(&entry, &to).unwrap();
+        }
+    }
+}
+
 /// Settings of a `sql` package whose sample database is built in the folder.
 pub fn sample_database(package: &Package, provider: &SubsystemId, folder: &Path) -> String {
     let database = folder.join("registry.db");

@@ -3,16 +3,13 @@
 
 use std::error::Error;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName};
 use http::{Method, Response, StatusCode, Version};
 use http_body::{Frame, SizeHint};
 use http_body_util::BodyExt;
-use tokio_util::sync::CancellationToken;
 
 use crate::{AdapterError, Answer, Body, BodyError, Limit, Until};
 
@@ -46,83 +43,6 @@ pub fn end_to_end(mut fields: HeaderMap) -> HeaderMap {
         fields.remove(name);
     }
     fields
-}
-
-/// What became of a request body while it was sent: an HTTP library tells its connection, not the caller.
-#[derive(Debug, Clone, Default)]
-pub struct BodyFate {
-    fault: Arc<Mutex<Option<BodyError>>>,
-    /// Cancelled when nothing of it is left to send.
-    sent: CancellationToken,
-}
-
-impl BodyFate {
-    /// Watches a body.
-    pub fn watch(&self, inner: Body) -> Body {
-        let fate = self.clone();
-        Watched { inner, fate }.boxed_unsync()
-    }
-
-    /// Takes the fault, if there was one.
-    pub fn take(&self) -> Option<BodyError> {
-        self.fault().take()
-    }
-
-    /// Whether nothing of the body is left to send.
-    pub fn is_sent(&self) -> bool {
-        self.sent.is_cancelled()
-    }
-
-    /// Waits until the body has been sent, and `time` longer.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropping the future changes nothing.
-    pub async fn sent_since(&self, time: Duration) {
-        self.sent.cancelled().await;
-        tokio::time::sleep(time).await;
-    }
-
-    fn fault(&self) -> MutexGuard<'_, Option<BodyError>> {
-        self.fault.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-struct Watched {
-    inner: Body,
-    fate: BodyFate,
-}
-
-impl Drop for Watched {
-    fn drop(&mut self) {
-        self.fate.sent.cancel();
-    }
-}
-
-impl http_body::Body for Watched {
-    type Data = Bytes;
-    type Error = BodyError;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
-            Some(Err(error)) => {
-                *self.fate.fault() = Some(error);
-                Poll::Ready(Some(Err(BodyError::cut())))
-            }
-            other => Poll::Ready(other),
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.inner.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.inner.size_hint()
-    }
 }
 
 /// Turns a response into an answer whose body streams, if it is one and its end can be told from a cut. `whole` is called when
@@ -192,7 +112,7 @@ fn is_chunked(fields: &HeaderMap) -> Option<bool> {
 
 /// Makes an answer's body of one that arrives: at most `limit_bytes`, until it is over, without trailers. `whole` is dropped
 /// when the body failed, and called when it has come to its end, which may be at once.
-pub fn bounded<B>(
+fn bounded<B>(
     incoming: B,
     limit_bytes: Option<u64>,
     until: Until,

@@ -1,12 +1,12 @@
 //! From a program's response to an answer, or to why there is none.
 
-use bridge_adapter::stream::{bounded, end_to_end};
-use bridge_adapter::{AdapterError, Answer, Limit, Until};
-use http::{HeaderMap, Method, Response, StatusCode, Version, header};
+use bridge_adapter::{AdapterError, Answer, Limit, Until, stream};
+use http::{HeaderMap, HeaderValue, Method, Response};
 use http_body::Body as _;
 use hyper::body::Incoming;
 
 use crate::connections::Lease;
+use crate::request::REQUEST_ID;
 
 /// Says that there is no answer, and why.
 const ERROR: &str = "bridge-adapter-error";
@@ -15,61 +15,36 @@ const WORDS_LIMIT: usize = 200;
 
 /// Turns the program's response into an answer whose body streams.
 pub(crate) fn from_response(
-    method: &Method,
-    response: Response<Incoming>,
+    (method, request_id): (&Method, Option<&HeaderValue>),
+    mut response: Response<Incoming>,
     lease: Lease,
-    (limit_bytes, until): (Option<u64>, Until),
+    bounds: (Option<u64>, Until),
 ) -> Result<Answer, AdapterError> {
-    let (head, incoming) = response.into_parts();
-    if head.headers.contains_key(ERROR) {
-        if incoming.is_end_stream() {
+    let fields = response.headers();
+    let named = names(fields, request_id);
+    if named == Some(false) {
+        return Err(not_understood("it is to another call"));
+    }
+    if fields.contains_key(ERROR) {
+        if response.body().is_end_stream() && named.is_some() {
             lease.give_back();
         }
-        return Err(error(&head.headers));
+        return Err(error(fields));
     }
-    if head.status == StatusCode::SWITCHING_PROTOCOLS {
-        return Err(not_understood("it switches to another protocol"));
+    if named.is_none() {
+        return Err(not_understood("it does not say to which call"));
     }
-    if !(200..=599).contains(&head.status.as_u16()) {
-        return Err(not_understood("its status is none of an answer"));
-    }
-    let length = incoming.size_hint().exact();
-    let Some(chunked) = is_chunked(&head.headers) else {
-        return Err(not_understood("it has two framings, or a coding"));
-    };
-    if length.is_none() && !(chunked && head.version == Version::HTTP_11) && *method != Method::HEAD
-    {
-        // Its end could not be told from a cut. Standard: RFC 9112 §8.
-        return Err(not_understood("it has neither a length nor chunks"));
-    }
-    if let Some(limit) = limit_bytes
-        && length.is_some_and(|length| length > limit)
-    {
-        return Err(AdapterError::TooLarge {
-            limit: Limit::AnswerBytes(limit),
-        });
-    }
-    Ok(Answer {
-        status: head.status,
-        fields: end_to_end(head.headers),
-        body: bounded(incoming, limit_bytes, until, move || lease.give_back()),
-    })
+    // For us alone.
+    response.headers_mut().remove(REQUEST_ID);
+    stream::answer(method, response, bounds, move || lease.give_back())
 }
 
-/// Whether an answer comes in chunks; `None` if its end is not where one of its fields says. A coding that is not, or not only,
-/// `chunked` ends with its connection. Standard: RFC 9112 §6.3.
-fn is_chunked(fields: &HeaderMap) -> Option<bool> {
-    let mut codings = fields.get_all(header::TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => Some(false),
-        (Some(only), None)
-            if only.as_bytes().eq_ignore_ascii_case(b"chunked")
-                && !fields.contains_key(header::CONTENT_LENGTH) =>
-        {
-            Some(true)
-        }
-        _ => None,
-    }
+/// Whether an answer names the call that it is to; `None` if it names none. What a program sends late, or twice, would else be taken for the answer
+/// to the next call on its connection, which may be somebody else's.
+fn names(fields: &HeaderMap, request_id: Option<&HeaderValue>) -> Option<bool> {
+    let mut named = fields.get_all(REQUEST_ID).iter();
+    let first = named.next()?;
+    Some(Some(first) == request_id && named.next().is_none())
 }
 
 /// Reads what a program says instead of an answer.
@@ -115,7 +90,7 @@ fn error(fields: &HeaderMap) -> AdapterError {
 
 /// A field of an error, cut to what may stand in a log.
 fn words(fields: &HeaderMap, name: &str) -> String {
-    let bytes = fields.get(name).map(http::HeaderValue::as_bytes);
+    let bytes = fields.get(name).map(HeaderValue::as_bytes);
     printable(bytes.unwrap_or_default())
 }
 

@@ -2,27 +2,20 @@
 
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 use std::path::Path;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use bridge_adapter::stream::BodyFate;
-use bridge_adapter::{AdapterError, Body, Until, body};
+use bridge_adapter::connection::{Connection, Outgoing};
+use bridge_adapter::{AdapterError, Until, body};
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use hyper::client::conn::http1::{self, SendRequest};
-use hyper_util::rt::TokioIo;
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use tokio::net::UnixStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError};
-use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::cage::SOCKET_NAME;
-use crate::limits::{
-    CONNECTION_WAIT, FIELDS_LIMIT, HEAD_LIMIT_BYTES, INTERIM_LIMIT, READY_WAIT, WAITING_CALLS,
-};
+use crate::limits::{CONNECTION_WAIT, WAITING_CALLS};
 
 /// The Host field of requests; nobody looks it up.
 pub(crate) const HOST: HeaderValue = HeaderValue::from_static("adapter");
@@ -44,26 +37,15 @@ pub(crate) struct Door {
 pub(crate) struct Connections {
     door: Door,
     /// Those given back last stand last.
-    idle: Mutex<Vec<Open>>,
+    idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
     queue: Semaphore,
-}
-
-/// An open connection. Dropping it closes it, whatever is under way on it: a program that answers and never reads the rest of
-/// the request would else hold it for ever.
-#[derive(Debug)]
-struct Open {
-    sender: SendRequest<Body>,
-    closed: CancellationToken,
-    _closes: DropGuard,
 }
 
 /// A connection that carries a call now. Dropping it closes it.
 #[derive(Debug)]
 pub(crate) struct Lease {
-    open: Open,
-    /// The request on it.
-    fate: BodyFate,
+    pub(crate) connection: Connection,
     /// Whether it carried calls before: the program may have closed it meanwhile.
     pub(crate) used: bool,
     home: Arc<Connections>,
@@ -105,45 +87,8 @@ impl Door {
         Ok(stream)
     }
 
-    async fn handshake(&self) -> Result<Open, Failure> {
-        let mut builder = http1::Builder::new();
-        builder
-            .max_header_size(HEAD_LIMIT_BYTES)
-            .max_headers(FIELDS_LIMIT);
-        let (sender, connection) = builder
-            .handshake(TokioIo::new(self.connect().await?))
-            .await?;
-        let closed = CancellationToken::new();
-        let over = closed.clone();
-        tokio::spawn(async move {
-            tokio::select! {
-                biased;
-                () = over.cancelled() => {}
-                ended = connection => if let Err(error) = ended {
-                    // Calls that are affected learn it themselves.
-                    tracing::debug!(%error, "a connection to an adapter ended");
-                }
-            }
-        });
-        Ok(Open {
-            sender,
-            _closes: closed.clone().drop_guard(),
-            closed,
-        })
-    }
-}
-
-// === impl Open ===
-
-impl Open {
-    /// Interim answers have no end of their own: after too many the connection is closed. Standard: RFC 9110 §15.2.
-    fn bound_interim(&self, request: &mut Request<Body>) {
-        let (heard, closed) = (AtomicUsize::new(0), self.closed.clone());
-        hyper::ext::on_informational(request, move |_interim| {
-            if heard.fetch_add(1, Ordering::Relaxed) >= INTERIM_LIMIT {
-                closed.cancel();
-            }
-        });
+    async fn made(&self) -> Result<Connection, Failure> {
+        Ok(Connection::over(self.connect().await?).await?)
     }
 }
 
@@ -156,35 +101,26 @@ impl Connections {
             door,
             idle: Mutex::default(),
             places: Arc::new(Semaphore::new(places)),
-            queue: Semaphore::new(places.saturating_add(WAITING_CALLS)),
+            queue: Semaphore::new(WAITING_CALLS),
         }
     }
 
     /// Takes a connection that is kept, or makes one.
-    pub(crate) async fn lease(
-        self: &Arc<Self>,
-        fate: &BodyFate,
-        until: &Until,
-    ) -> Result<Lease, AdapterError> {
+    pub(crate) async fn lease(self: &Arc<Self>, until: &Until) -> Result<Lease, AdapterError> {
         let place = self.place(until).await?;
-        while let Some(mut open) = self.newest() {
-            // Ready at once, or closed; else the program has not taken all of its last request, and this one would wait behind it.
-            let ready = tokio::time::timeout(READY_WAIT, open.sender.ready());
-            if matches!(until.bound(ready).await?, Ok(Ok(()))) {
-                return Ok(self.leased(open, true, (fate, place)));
+        while let Some(mut connection) = self.newest() {
+            // Else the program has not taken all of its last request, and this one would wait behind it.
+            if until.bound(connection.is_ready()).await? {
+                return Ok(self.leased(connection, true, place));
             }
         }
-        self.made(until, (fate, place)).await
+        self.made(until, place).await
     }
 
     /// Makes a connection that nobody used before.
-    pub(crate) async fn fresh(
-        self: &Arc<Self>,
-        fate: &BodyFate,
-        until: &Until,
-    ) -> Result<Lease, AdapterError> {
+    pub(crate) async fn fresh(self: &Arc<Self>, until: &Until) -> Result<Lease, AdapterError> {
         let place = self.place(until).await?;
-        self.made(until, (fate, place)).await
+        self.made(until, place).await
     }
 
     /// Asks the program for itself, beside the calls.
@@ -195,13 +131,14 @@ impl Connections {
         until: &Until,
     ) -> Result<(StatusCode, Bytes), Failure> {
         let answered = until.bound(async {
-            let mut open = self.door.handshake().await?;
+            let mut connection = self.door.made().await?;
             let mut request = Request::new(body::empty());
             *request.method_mut() = Method::GET;
             *request.uri_mut() = http::Uri::from_static(path);
             request.headers_mut().insert(header::HOST, HOST);
-            open.bound_interim(&mut request);
-            let (head, incoming) = open.sender.send_request(request).await?.into_parts();
+            // It has the whole time that there is.
+            let answer = connection.send(Outgoing::new(request), Duration::MAX, until);
+            let (head, incoming) = answer.await.map_err(AdapterError::from)?.into_parts();
             let read = Limited::new(incoming, limit_bytes).collect().await?;
             Ok::<_, Failure>((head.status, read.to_bytes()))
         });
@@ -228,36 +165,35 @@ impl Connections {
     async fn made(
         self: &Arc<Self>,
         until: &Until,
-        call: (&BodyFate, OwnedSemaphorePermit),
+        place: OwnedSemaphorePermit,
     ) -> Result<Lease, AdapterError> {
-        let made = until.bound(self.door.handshake()).await?;
-        let open = made.map_err(|source| AdapterError::Unreachable {
+        let made = until.bound(self.door.made()).await?;
+        let connection = made.map_err(|source| AdapterError::Unreachable {
             source: Some(source),
         })?;
-        Ok(self.leased(open, false, call))
+        Ok(self.leased(connection, false, place))
     }
 
     fn leased(
         self: &Arc<Self>,
-        open: Open,
+        connection: Connection,
         used: bool,
-        (fate, place): (&BodyFate, OwnedSemaphorePermit),
+        place: OwnedSemaphorePermit,
     ) -> Lease {
         let home = Arc::clone(self);
         Lease {
-            open,
-            fate: fate.clone(),
+            connection,
             used,
             home,
             place,
         }
     }
 
-    fn newest(&self) -> Option<Open> {
+    fn newest(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(open) = idle.pop() {
-            if !open.sender.is_closed() {
-                return Some(open);
+        while let Some(connection) = idle.pop() {
+            if !connection.is_closed() {
+                return Some(connection);
             }
         }
         None
@@ -267,34 +203,57 @@ impl Connections {
 // === impl Lease ===
 
 impl Lease {
-    /// Sends the call. If nothing of it was sent, the error has it.
-    pub(crate) async fn send(
-        &mut self,
-        mut request: Request<Body>,
-    ) -> Result<Response<Incoming>, TrySendError<Request<Body>>> {
-        self.open.bound_interim(&mut request);
-        self.open.sender.try_send_request(request).await
-    }
-
-    /// Whether it was closed for too many interim answers.
-    pub(crate) fn is_flooded(&self) -> bool {
-        self.open.closed.is_cancelled()
-    }
-
-    /// Gives the connection back, after its answer was read to the end. One whose request was not sent to its end is closed: the
-    /// rest would stand before the next call.
+    /// Gives the connection back, after its answer was read to the end. One whose request was not sent to its end is closed.
     pub(crate) fn give_back(self) {
         let Self {
-            open,
-            fate,
+            connection,
             home,
             place,
             ..
         } = self;
-        if fate.is_sent() && !open.sender.is_closed() {
+        if connection.is_reusable() {
             let mut idle = home.idle.lock().unwrap_or_else(PoisonError::into_inner);
-            idle.push(open);
+            idle.push(connection);
         }
         drop(place);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::JoinSet;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn calls_wait_for_a_connection_in_a_bounded_number_and_for_a_bounded_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let door = Door::open(folder.path(), 0).unwrap();
+        let connections = Arc::new(Connections::new(door, 1));
+        let until = Until::after(Duration::from_mins(1));
+        let held = connections.place(&until).await.unwrap();
+        let begun = Instant::now();
+        let mut waiting = JoinSet::new();
+        for _ in 0..WAITING_CALLS {
+            let (connections, until) = (Arc::clone(&connections), until.clone());
+            waiting.spawn(async move { connections.place(&until).await });
+        }
+        while connections.queue.available_permits() > 0 {
+            tokio::task::yield_now().await;
+        }
+        let more = connections.place(&until).await;
+        assert!(matches!(more, Err(AdapterError::Busy)), "{more:?}");
+        drop(held);
+        let next = waiting.join_next().await.unwrap().unwrap().unwrap();
+        assert_eq!(begun.elapsed(), Duration::ZERO);
+        let over = waiting.join_all().await;
+        assert_eq!(over.len(), WAITING_CALLS - 1);
+        let busy = |given: &Result<_, AdapterError>| matches!(given, Err(AdapterError::Busy));
+        assert!(over.iter().all(busy));
+        let waited = begun.elapsed();
+        assert!(waited >= CONNECTION_WAIT && waited < CONNECTION_WAIT * 2);
+        drop(next);
+        drop(connections.place(&until).await.unwrap());
     }
 }

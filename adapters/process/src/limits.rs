@@ -1,4 +1,4 @@
-//! What a program may take and say. What it may take of the machine stands in [`crate::cage::CageSettings`].
+//! What a program may take and say. The bounds of what it says on a connection stand in [`bridge_adapter::connection`]; what it may take of the machine stands in [`crate::cage::CageSettings`].
 
 use std::time::Duration;
 
@@ -14,15 +14,6 @@ pub const CONNECTIONS: usize = 16;
 pub const WAITING_CALLS: usize = 256;
 /// How long a call waits for one: who waited longer would have too little time left.
 pub const CONNECTION_WAIT: Duration = Duration::from_secs(5);
-/// How long a kept connection may take to be free: its last answer has been read, so only what was never read of its last request
-/// holds it.
-pub const READY_WAIT: Duration = Duration::from_millis(100);
-/// The most bytes of an answer's head.
-pub const HEAD_LIMIT_BYTES: usize = 64 * 1024;
-/// The most header fields of an answer.
-pub const FIELDS_LIMIT: usize = 128;
-/// The most interim answers (1xx) before an answer; they are dropped.
-pub const INTERIM_LIMIT: usize = 16;
 /// The most bytes of a request or an answer that is compared.
 pub const COMPARED_LIMIT_BYTES: u64 = 1024 * 1024;
 /// How many connections to its registry a program may have at once.

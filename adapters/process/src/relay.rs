@@ -105,3 +105,55 @@ async fn both(
 ) -> io::Result<()> {
     copy_bidirectional(one, other).await.map(drop)
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+    use tokio::time::timeout;
+
+    use super::*;
+
+    const BOUND: Duration = Duration::from_mins(1);
+
+    #[tokio::test]
+    async fn each_connection_is_one_to_the_registry_up_to_their_number_and_ends_with_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("registry.sock");
+        let registry = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = RegistryAddress::Tcp(registry.local_addr().unwrap().to_string());
+        let own = rustix::process::getuid().as_raw();
+        let ended = CancellationToken::new();
+        listen(&path, own, (address, 1), ended.clone()).unwrap();
+
+        let mut one = UnixStream::connect(&path).await.unwrap();
+        let (mut first, _) = registry.accept().await.unwrap();
+        one.write_all(b"who?").await.unwrap();
+        let mut heard = [0; 4];
+        first.read_exact(&mut heard).await.unwrap();
+        assert_eq!(&heard, b"who?");
+        // A second one waits until the first is over.
+        let mut other = UnixStream::connect(&path).await.unwrap();
+        let early = timeout(Duration::from_millis(50), registry.accept()).await;
+        assert!(early.is_err());
+        drop(first);
+        assert_eq!(one.read(&mut heard).await.unwrap(), 0);
+        drop(one);
+        let (second, _) = timeout(BOUND, registry.accept()).await.unwrap().unwrap();
+        // The registry goes away: the program sees an end, now and whenever it tries again.
+        drop((second, registry));
+        assert_eq!(other.read(&mut heard).await.unwrap(), 0);
+        drop(other);
+        let mut late = UnixStream::connect(&path).await.unwrap();
+        let end = timeout(BOUND, late.read(&mut heard)).await.unwrap();
+        assert_eq!(end.unwrap(), 0);
+        // With the program's run ends the way.
+        ended.cancel();
+        let gone = async {
+            while UnixStream::connect(&path).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
+        };
+        timeout(BOUND, gone).await.unwrap();
+    }
+}

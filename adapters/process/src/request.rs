@@ -1,8 +1,8 @@
 //! From a call to an HTTP request.
 
-use bridge_adapter::stream::{BodyFate, end_to_end};
+use bridge_adapter::stream::end_to_end;
 use bridge_adapter::{AdapterError, Body, Call, body};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, header};
 use http_body::Body as _;
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
@@ -18,16 +18,11 @@ const CODE: &AsciiSet = &NON_ALPHANUMERIC
 /// Of a fact: what a field cannot hold, and the sign itself.
 const FACT: &AsciiSet = &CONTROLS.add(b'%');
 
-/// A request's head, from which the request can be made once more if it has no body.
-#[derive(Debug)]
-pub(crate) struct Head {
-    method: Method,
-    target: Uri,
-    fields: HeaderMap,
-}
+/// The exchange's name, which an answer repeats.
+pub(crate) const REQUEST_ID: &str = "bridge-call-request-id";
 
-/// Makes the head and takes the body out of a call.
-pub(crate) fn split(call: &mut Call) -> Result<(Head, Option<Body>), AdapterError> {
+/// Makes a request of a call, whose body it takes.
+pub(crate) fn of(call: &mut Call) -> Result<Request<Body>, AdapterError> {
     let target = target(call)?;
     let mut fields = end_to_end(std::mem::take(&mut call.fields));
     // Facts come from the node only, whatever a caller wrote.
@@ -40,30 +35,17 @@ pub(crate) fn split(call: &mut Call) -> Result<(Head, Option<Body>), AdapterErro
     }
     fields.insert(header::HOST, HOST);
     facts(call, &mut fields)?;
-    let body = std::mem::replace(&mut call.body, body::empty());
-    let body = (call.body_length != Some(0) && !body.is_end_stream()).then_some(body);
-    if let Some(length) = call.body_length.filter(|_| body.is_some()) {
+    let mut body = std::mem::replace(&mut call.body, body::empty());
+    if call.body_length == Some(0) || body.is_end_stream() {
+        body = body::empty();
+    } else if let Some(length) = call.body_length {
         fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
     }
-    let method = call.method.clone();
-    let head = Head {
-        method,
-        target,
-        fields,
-    };
-    Ok((head, body))
-}
-
-impl Head {
-    /// Makes the request.
-    pub(crate) fn request(&self, body: Option<Body>, fate: &BodyFate) -> Request<Body> {
-        // Without a body it is sent at once: what watches it is dropped with it.
-        let mut request = Request::new(fate.watch(body.unwrap_or_else(body::empty)));
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = self.target.clone();
-        *request.headers_mut() = self.fields.clone();
-        request
-    }
+    let mut request = Request::new(body);
+    *request.method_mut() = call.method.clone();
+    *request.uri_mut() = target;
+    *request.headers_mut() = fields;
+    Ok(request)
 }
 
 fn target(call: &Call) -> Result<Uri, AdapterError> {
@@ -97,7 +79,7 @@ fn facts(call: &Call, fields: &mut HeaderMap) -> Result<(), AdapterError> {
     let values: [(&'static str, Option<String>); 12] = [
         ("bridge-call-client", Some(facts.client.to_string())),
         ("bridge-call-service", Some(call.service.to_string())),
-        ("bridge-call-request-id", Some(facts.request_id.to_string())),
+        (REQUEST_ID, Some(facts.request_id.to_string())),
         ("bridge-call-deadline-ms", Some(left_ms.to_string())),
         ("bridge-call-purpose", facts.purpose.clone()),
         ("bridge-call-legal-basis", facts.legal_basis.clone()),

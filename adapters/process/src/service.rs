@@ -1,21 +1,17 @@
 //! The adapter itself.
 
 use async_trait::async_trait;
-use bridge_adapter::stream::BodyFate;
+use bridge_adapter::connection::{Outgoing, Unanswered};
 use bridge_adapter::{Adapter, AdapterError, Answer, Body, Call, Description, Health, Until};
 use http::{Request, Response};
 use hyper::body::Incoming;
-use hyper::client::conn::TrySendError;
-use tokio::time::Instant;
 
 use crate::answer;
 use crate::answers_for::AnswersFor;
 use crate::config::ProcessConfig;
 use crate::connections::Lease;
-use crate::request::{self, Head};
+use crate::request::{self, REQUEST_ID};
 use crate::supervise::Supervisor;
-
-type Sent = Result<Response<Incoming>, TrySendError<Request<Body>>>;
 
 /// Serves a registry by a program in a process of its own.
 #[derive(Debug)]
@@ -54,10 +50,11 @@ impl ProcessAdapter {
 
     async fn answered(&self, mut call: Call) -> Result<Answer, AdapterError> {
         let until = Until::of(&call);
-        let (head, body) = request::split(&mut call)?;
-        let (response, lease) = self.send((&head, body), &until).await?;
+        let request = request::of(&mut call)?;
+        let request_id = request.headers().get(REQUEST_ID).cloned();
+        let (response, lease) = self.send(request, &until).await?;
         answer::from_response(
-            &call.method,
+            (&call.method, request_id.as_ref()),
             response,
             lease,
             (self.answer_limit_bytes, until),
@@ -67,55 +64,22 @@ impl ProcessAdapter {
     /// Sends a request on a kept connection, or on a fresh one if that turns out to be closed and nothing was sent.
     async fn send(
         &self,
-        (head, body): (&Head, Option<Body>),
+        request: Request<Body>,
         until: &Until,
     ) -> Result<(Response<Incoming>, Lease), AdapterError> {
         let connections = self.supervisor.connections(until).await?;
-        let fate = BodyFate::default();
-        let mut lease = connections.lease(&fate, until).await?;
-        let request = head.request(body, &fate);
-        let again = match self.begun(&mut lease, request, (&fate, until)).await? {
+        let mut lease = connections.lease(until).await?;
+        let request = Outgoing::new(request);
+        let sent = lease.connection.send(request, self.timeout, until).await;
+        let again = match sent {
             Ok(response) => return Ok((response, lease)),
-            Err(failure) => unsent(failure, &fate)?,
+            Err(Unanswered::Unsent(again)) if lease.used => *again,
+            Err(unanswered) => return Err(unanswered.into()),
         };
-        if !lease.used {
-            return Err(AdapterError::Cut { source: None });
-        }
         drop(lease);
-        let mut lease = connections.fresh(&fate, until).await?;
-        match self.begun(&mut lease, again, (&fate, until)).await? {
-            Ok(response) => Ok((response, lease)),
-            Err(failure) => Err(unsent(failure, &fate)
-                .err()
-                .unwrap_or(AdapterError::Cut { source: None })),
-        }
-    }
-
-    /// The beginning of an answer. A large request may take its time, the program may not.
-    async fn begun(
-        &self,
-        lease: &mut Lease,
-        request: Request<Body>,
-        (fate, until): (&BodyFate, &Until),
-    ) -> Result<Sent, AdapterError> {
-        let answered = async {
-            tokio::select! {
-                biased;
-                sent = lease.send(request) => Ok(sent),
-                () = fate.sent_since(self.timeout) => Err(AdapterError::TimedOut),
-            }
-        };
-        let sent = until.bound(answered).await??;
-        if lease.is_flooded() {
-            return Err(AdapterError::NotUnderstood {
-                reason: "it has too many interim answers".to_owned(),
-            });
-        }
-        // The program may end the call at its deadline too, before the node's timer says so.
-        if sent.is_err() && Instant::now() >= until.deadline {
-            return Err(AdapterError::TimedOut);
-        }
-        Ok(sent)
+        let mut lease = connections.fresh(until).await?;
+        let response = lease.connection.send(again, self.timeout, until).await?;
+        Ok((response, lease))
     }
 }
 
@@ -142,27 +106,4 @@ impl Adapter for ProcessAdapter {
     async fn drain(&self) {
         self.supervisor.drain().await;
     }
-}
-
-/// The request, if nothing of it was sent; else why there is no answer.
-fn unsent(
-    mut failure: TrySendError<Request<Body>>,
-    fate: &BodyFate,
-) -> Result<Request<Body>, AdapterError> {
-    if let Some(request) = failure.take_message() {
-        return Ok(request);
-    }
-    if let Some(error) = fate.take() {
-        return Err(AdapterError::RequestBody(error));
-    }
-    let error = failure.into_error();
-    if error.is_parse() || error.is_parse_too_large() {
-        // The library's text names the part of the head and no value of it.
-        return Err(AdapterError::NotUnderstood {
-            reason: error.to_string(),
-        });
-    }
-    Err(AdapterError::Cut {
-        source: Some(Box::new(error)),
-    })
 }

@@ -127,6 +127,38 @@ async fn bodies_stream_both_ways_and_are_bounded() {
 }
 
 #[tokio::test]
+async fn the_head_the_length_and_the_time_of_an_answer_are_bounded() {
+    let mut config = config();
+    config.answer_limit_bytes = Some(1000);
+    config.timeout = Duration::from_secs(1);
+    let adapter = ProcessAdapter::new(config);
+    let head = |query: &str| {
+        let mut call = probe("/head").call(CancellationToken::new());
+        call.raw_query = Some(query.to_owned());
+        adapter.call(call)
+    };
+    // With Server, Date, Content-Length and the call's name.
+    assert_eq!(read(head("124x10").await.unwrap()).await, "head");
+    assert_eq!(read(head("6x10000").await.unwrap()).await, "head");
+    for query in ["125x10", "7x10000", "1x70000"] {
+        let error = head(query).await.unwrap_err();
+        assert_eq!(error.code(), "not-understood", "{query}: {error}");
+    }
+    let mut call = probe("/facts").call(CancellationToken::new());
+    call.raw_query = Some("a".repeat(1000));
+    let announced = adapter.call(call).await;
+    let limit = Limit::AnswerBytes(1000);
+    assert!(
+        matches!(announced, Err(AdapterError::TooLarge { limit: own }) if own == limit),
+        "{announced:?}"
+    );
+    // Its own time, not the call's, which is longer.
+    let late = get(&adapter, "/wait").await;
+    assert!(matches!(late, Err(AdapterError::TimedOut)), "{late:?}");
+    adapter.drain().await;
+}
+
+#[tokio::test]
 async fn an_answer_whose_end_cannot_be_told_is_never_taken_for_whole() {
     let adapter = ProcessAdapter::new(config());
     for framing in ["gzip", "identity", "twice", "last", "first", "both"] {
@@ -138,6 +170,36 @@ async fn an_answer_whose_end_cannot_be_told_is_never_taken_for_whole() {
             "{framing}: {answered:?}"
         );
     }
+    adapter.drain().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_is_not_to_the_call_at_hand_is_nobodys() {
+    let adapter = ProcessAdapter::new(config());
+    let named = |query: &str| {
+        let mut call = probe("/named").call(CancellationToken::new());
+        call.raw_query = Some(query.to_owned());
+        adapter.call(call)
+    };
+    let answer = named("own").await.unwrap();
+    assert!(!answer.fields.contains_key("bridge-call-request-id"));
+    assert_eq!(read(answer).await, "named");
+    for query in ["none", "other", "both", "twice", "other:failed"] {
+        let error = named(query).await.unwrap_err();
+        assert_eq!(error.code(), "not-understood", "{query}");
+    }
+    // A program may be too busy to read to which call it says so; nobody's data is in that.
+    assert_eq!(named("none:busy").await.unwrap_err().code(), "busy");
+
+    // What comes late, when the connection carries somebody else's call.
+    assert_eq!(read(get(&adapter, "/late").await.unwrap()).await, "late");
+    let next = get(&adapter, "/facts").await;
+    assert!(
+        matches!(next, Err(AdapterError::NotUnderstood { .. })),
+        "{next:?}"
+    );
+    let said = read(get(&adapter, "/facts").await.unwrap()).await;
+    assert_eq!(said["target"], "/call/echo/facts");
     adapter.drain().await;
 }
 
@@ -178,8 +240,10 @@ async fn a_program_that_answers_before_it_has_read_the_call_holds_no_connection(
 #[tokio::test]
 async fn a_call_that_nobody_waits_for_is_given_up_at_the_program_too() {
     let adapter = ProcessAdapter::new(config());
+    // The call's time is not the program's to start in.
+    get(&adapter, "/facts").await.unwrap();
     let call = probe("/wait")
-        .within(Duration::from_millis(200))
+        .within(Duration::from_secs(1))
         .call(CancellationToken::new());
     let answered = adapter.call(call).await;
     assert!(
@@ -265,6 +329,58 @@ async fn a_program_that_ends_is_started_again_and_one_that_is_another_never_serv
     adapter.drain().await;
 }
 
+#[tokio::test]
+async fn a_program_that_cannot_begin_says_why() {
+    let words = |program: &[&str]| program.iter().map(|word| (*word).to_owned()).collect();
+    let none: &[&str] = &[];
+    for (launcher, program, expected) in [
+        (
+            none,
+            &["/nowhere/adapter"][..],
+            "it cannot be started: No such file",
+        ),
+        (none, &["/bin/sh", "-c", "exit 3"], "it ended: exit code 3"),
+        (none, &["/bin/sh", "-c", "kill -9 $$"], "it ended: signal 9"),
+        (
+            none,
+            &["/bin/sleep", "1000"],
+            "it was not ready in time: it does not listen",
+        ),
+        (
+            &["/bin/true"],
+            &["adapter"],
+            "its cage could not be made; the log says why",
+        ),
+        (
+            &["/bin/echo"],
+            &["adapter"],
+            "its cage could not be made; the log says why",
+        ),
+        (
+            &["/bin/sleep", "1000"],
+            &["adapter"],
+            "its cage could not be made; the log says why",
+        ),
+    ] {
+        let mut config = config();
+        config.program = words(program);
+        config.start_timeout = Duration::from_millis(500);
+        config.drain_timeout = Duration::ZERO;
+        config.launcher = (!launcher.is_empty()).then(|| launcher.iter().map(Into::into).collect());
+        let adapter = ProcessAdapter::new(config);
+        let answered = get(&adapter, "/facts").await;
+        assert!(
+            matches!(answered, Err(AdapterError::Unreachable { .. })),
+            "{expected}: {answered:?}"
+        );
+        let Health::NotReady { reason } = adapter.health().await else {
+            panic!("{program:?} serves");
+        };
+        assert!(reason.starts_with(expected), "{reason}");
+        adapter.drain().await;
+    }
+}
+
 #[test]
 fn what_a_program_says_of_itself_is_held_against_its_package() {
     let package = config().description;
@@ -299,6 +415,9 @@ async fn an_answer_must_name_whom_it_is_asked_about() {
     let mut call = probe("/MBXEHTV").call(CancellationToken::new());
     assert!(rule.is_about(&call));
     let asked = rule.asked(&mut call).await.unwrap();
+    // One byte more than is read to be compared.
+    let named = r#"{"person":{"fin":"MBXEHTV"}}"#;
+    let large = named.to_owned() + &" ".repeat((1 << 20) + 1 - named.len());
     for (status, text, holds) in [
         (200, r#"{"person":{"fin":"MBXEHTV"}}"#, true),
         (200, r#"{"person":{"fin":"5XKQ7ZW"}}"#, false),
@@ -313,11 +432,12 @@ async fn an_answer_must_name_whom_it_is_asked_about() {
         (404, r#"{"error":"nobody"}"#, true),
         (404, r#"{"person":{"fin":"5XKQ7ZW"}}"#, false),
         (500, "5XKQ7ZW", false),
+        (200, &large, false),
     ] {
         let answer = Answer {
             status: http::StatusCode::from_u16(status).unwrap(),
             fields: http::HeaderMap::new(),
-            body: body::full(text),
+            body: body::full(text.to_owned()),
         };
         assert_eq!(
             rule.checked(&asked, answer).await.is_ok(),

@@ -118,6 +118,14 @@ class Bytes(unittest.TestCase):
         request = b"POST /call/unread HTTP/1.1\r\ncontent-length: %d\r\n\r\n" % len(body) + body
         self.assertEqual(self.say(request + GET).count(b"HTTP/1.1 200 OK"), 2)
 
+    def test_each_answer_and_error_says_to_which_call_it_is(self) -> None:
+        ids = [b"4d0a3ff9-6bd0-4b6f-a1a5-0d8f4f1f7f1%d" % number for number in range(3)]
+        paths = [b"/call/short", b"/call/nowhere", b"/call/status/200"]
+        got = self.say(*(b"GET %s HTTP/1.1\r\nBridge-Call-Request-Id: %s\r\n\r\n" % one for one in zip(paths, ids)))
+        answers = got.split(b"HTTP/1.1 ")[1:]
+        self.assertEqual([answer.count(b"\r\nbridge-call-request-id: %s\r\n" % own) for answer, own in zip(answers, ids)], [1, 1, 1])
+        self.assertNotIn(b"bridge-call-request-id", self.say(b"GET /health HTTP/1.1\r\n\r\n"))
+
     def test_connection_close_is_kept(self) -> None:
         closing = b"GET /call/short HTTP/1.1\r\nconnection: close\r\n\r\n"
         self.assertEqual(self.say(closing, end=False).count(b"200 OK"), 1)

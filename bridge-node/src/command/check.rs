@@ -17,6 +17,9 @@ pub(super) enum AdapterCommand {
     /// Make a registry package with a program that works, its test, a scenario and a contract.
     #[command(after_help = "Example:\n  bridge-node adapter new referrals --lang python")]
     New(scaffold::Options),
+    /// Put the Python library of this version into a package, in place of an older one.
+    #[command(after_help = "Example:\n  bridge-node adapter library adapters/registries/referrals")]
+    Library(scaffold::Given),
 }
 
 /// Commands about contracts.
@@ -52,6 +55,7 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
     match command {
         AdapterCommand::Check(options) => conformance::run(&options),
         AdapterCommand::New(options) => scaffold::run(&options),
+        AdapterCommand::Library(given) => scaffold::library(&given),
     }
 }
 

@@ -12,7 +12,7 @@ use super::{Failure, open, say};
 /// Shown below the options.
 pub(super) const EXAMPLES: &str = "Examples:
   bridge-node adapter check adapters/registries/population --database population.db
-  bridge-node adapter check adapters/registries/referrals --format junit --output report.xml
+  bridge-node adapter check land-register --format junit --output report.xml
   bridge-node adapter check --list
 
 The scenario's calls are made once, then what goes wrong in the field is tried: take sample data, never a real

@@ -1,11 +1,13 @@
-//! `adapter new`: a registry package with a program that works, in Python or Rust.
+//! `adapter new`: a registry package with a program that works, in Python or Rust. `adapter library`: the Python library of this version in a package
+//! that is there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use bridge_adapter::Package;
 use clap::{Args, ValueEnum};
 
-use super::{Failure, hint, say};
+use super::{Failure, hint, open, say};
 
 /// Options of `adapter new`.
 #[derive(Debug, Args)]
@@ -18,6 +20,13 @@ pub(super) struct Options {
     /// Where to put the package's folder (default: here).
     #[arg(long, value_name = "DIR", default_value = ".")]
     dir: PathBuf,
+}
+
+/// Options of `adapter library`.
+#[derive(Debug, Args)]
+pub(super) struct Given {
+    /// Folder of the registry package.
+    package: PathBuf,
 }
 
 /// A language that there is a start for.
@@ -130,15 +139,33 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
         write(&folder.join(path), &text)?;
     }
     if options.lang == Language::Python {
-        for (path, text) in LIBRARY {
-            write(&folder.join("bridge_adapter").join(path), text)?;
-        }
+        give_library(&folder)?;
     }
     let shown = folder.display();
     say(format_args!("made {shown}. Next:"));
     say(format_args!("  (cd {shown} && {next})"));
     say(format_args!("  bridge-node adapter check {shown}"));
     say(format_args!("  bridge-node sandbox {shown}"));
+    Ok(())
+}
+
+/// Puts the library into a package of the kind process; an older one gives way.
+pub(super) fn library(given: &Given) -> Result<(), Failure> {
+    let package = Package::load(&given.package).map_err(open::faults)?;
+    if package.adapter != "process" {
+        return Err(Failure::Usage(hint(
+            &format!("{} has no program", package.name),
+            "name a package whose manifest.toml says adapter = \"process\"",
+        )));
+    }
+    give_library(&package.folder)
+}
+
+fn give_library(package: &Path) -> Result<(), Failure> {
+    let folder = package.join("bridge_adapter");
+    for (path, text) in LIBRARY {
+        write(&folder.join(path), text)?;
+    }
     Ok(())
 }
 
@@ -174,19 +201,6 @@ mod tests {
         there.sort();
         let given: Vec<&str> = LIBRARY.iter().map(|(name, _)| *name).collect();
         assert_eq!(there, given);
-    }
-
-    #[test]
-    fn the_package_in_python_carries_the_library_as_it_is() {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../adapters/registries/referrals/bridge_adapter");
-        for (name, text) in LIBRARY {
-            if std::env::var_os("UPDATE_GOLDEN").is_some() {
-                fs::write(folder.join(name), text).unwrap();
-            }
-            let carried = fs::read_to_string(folder.join(name)).unwrap();
-            assert_eq!(carried, text, "UPDATE_GOLDEN=1 copies {name}");
-        }
     }
 
     #[test]

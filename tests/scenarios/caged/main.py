@@ -184,6 +184,7 @@ SAID = {
     "registry": registry,
     "fine": lambda: {"fine": True, "environment": sorted(os.environ)},
 }
+OK = b"HTTP/1.1 200 OK\r\n"
 FORGED = (
     b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 2\r\nX-Road-Request-Id: forged\r\n"
     b"X-Road-Error: forged\r\nBridge-Receipt: forged\r\nBridge-Peer-Receipt: forged\r\nSignature: forged=:aa:\r\n"
@@ -256,9 +257,12 @@ def serve(stream):
                 head += read
             first, head = head.split(b"\r\n\r\n", 1)
             path = first.split(b" ")[1].decode()
+            lines = first.split(b"\r\n")
+            named = [line + b"\r\n" for line in lines if line.lower().startswith(b"bridge-call-request-id:")]
             try:
                 for piece in answer(path):
-                    stream.sendall(piece)
+                    # All but this field is as hostile as it can be.
+                    stream.sendall(piece.replace(OK, OK + b"".join(named)) if piece.startswith(OK) else piece)
             except OSError:
                 return
             if path.endswith("no-end"):

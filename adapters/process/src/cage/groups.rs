@@ -243,6 +243,10 @@ mod tests {
         let (groups, report) = made_in(root.path(), "0::/node.service/node\n");
         assert_eq!(groups.folders, [unit.join("bridge-adapter")]);
         let said = |file| std::fs::read_to_string(unit.join("bridge-adapter").join(file)).unwrap();
+        // What a killed cage left is used again, with the bounds of now.
+        std::fs::write(unit.join("bridge-adapter/memory.max"), "max").unwrap();
+        let (again, _) = made_in(root.path(), "0::/node.service/node\n");
+        assert_eq!(again.folders, groups.folders);
         assert_eq!(said("memory.max"), (512 * 1024 * 1024).to_string());
         assert_eq!(
             (said("pids.max"), said("cpu.max")),

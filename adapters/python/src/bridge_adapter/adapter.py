@@ -156,15 +156,16 @@ class Adapter:
         _write(connection, Answer(encode(facts), 200 if reason is None else 503))
 
     def _call(self, head: Head, connection: Connection) -> None:
+        request_id = head.fields.get(wire.REQUEST_ID)
         try:
             answer = self._answer(head, connection)
         except (Cancelled, RequestBody) as error:
             raise Gone from error
         except AdapterError as error:
-            _write(connection, _no_answer(error))
+            _write(connection, _no_answer(error), request_id)
             return
         try:
-            _write(connection, answer)
+            _write(connection, answer, request_id)
         except Gone:
             raise
         except Exception as error:
@@ -195,10 +196,13 @@ class Adapter:
         return answer
 
 
-def _write(connection: Connection, answer: Answer) -> None:
+def _write(connection: Connection, answer: Answer, request_id: str | None = None) -> None:
     fields = [(name.lower(), value) for name, value in answer.fields.items()]
     if answer.content_type is not None:
         fields.append(("content-type", answer.content_type))
+    if request_id is not None:
+        # To which call this is: what comes late is then nobody else's answer.
+        fields.append((wire.REQUEST_ID, request_id))
     connection.write(answer.status, fields, answer.body)
 
 

@@ -89,6 +89,9 @@ class Client:
             connection.request(method, target, body, dict(fields))
             response = connection.getresponse()
             got = {name.lower(): value for name, value in response.getheaders()}
+            asked, named = fields.get(wire.REQUEST_ID), got.pop(wire.REQUEST_ID, None)
+            if named != asked and not (named is None and wire.ADAPTER_ERROR in got):
+                raise AssertionError(f"the answer is to {named}, the node asked as {asked}")
             return Got(response.status, got, response.read())
         finally:
             connection.close()

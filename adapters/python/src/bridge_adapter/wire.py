@@ -14,6 +14,7 @@ DESCRIBE = "/describe"
 HEALTH = "/health"
 
 CLIENT = "bridge-call-client"
+#: The answer repeats it.
 REQUEST_ID = "bridge-call-request-id"
 PURPOSE = "bridge-call-purpose"
 LEGAL_BASIS = "bridge-call-legal-basis"

@@ -34,6 +34,18 @@ class Handler(BaseHTTPRequestHandler):
     def log_message(self, *_):
         pass
 
+    def send_response(self, *arguments):
+        super().send_response(*arguments)
+        for name in self.named():
+            self.send_header("Bridge-Call-Request-Id", name)
+
+    def named(self):
+        """The call that an answer is to, if it is to one."""
+        own = self.headers.get_all("Bridge-Call-Request-Id", [])
+        stale = "00000000-0000-4000-8000-000000000000"
+        said = self.path.partition("?")[2].partition(":")[0] if self.path.startswith("/call/echo/named") else ""
+        return {"none": [], "other": [stale], "both": own + [stale], "twice": own * 2}.get(said, own)
+
     def whole(self, status, value, **fields):
         text = json.dumps(value).encode()
         self.send_response(status)
@@ -45,6 +57,8 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_GET(self):
         path = self.path.partition("?")[0]
+        if late := self.__dict__.pop("late", None):
+            self.wfile.write(late)
         if path == "/health":
             self.whole(200, {})
         elif path == "/describe":
@@ -53,6 +67,17 @@ class Handler(BaseHTTPRequestHandler):
             self.whole(200, {"target": self.path, "fields": {name.lower(): value for name, value in self.headers.items()}})
         elif path == "/call/echo/error":
             self.whole(502, {}, Bridge_Adapter_Error=self.path.partition("?")[2], Bridge_Adapter_Error_Reason="why \xe9" + "y" * 300)
+        elif path == "/call/echo/named":
+            code = self.path.partition(":")[2]
+            self.whole(200, "named", **({"Bridge_Adapter_Error": code} if code else {}))
+        elif path == "/call/echo/late":
+            # Once now, and once more when the next call is here.
+            self.late = b"HTTP/1.1 200 OK\r\nBridge-Call-Request-Id: %s\r\nContent-Length: 6\r\n\r\n\"late\"" % self.named()[0].encode()
+            self.whole(200, "late")
+        elif path == "/call/echo/head":
+            # So many fields of so many bytes, with those of every answer.
+            count, length = map(int, self.path.partition("?")[2].split("x"))
+            self.whole(200, "head", **{f"X_{number}": "a" * length for number in range(count)})
         elif path == "/call/echo/wait":
             # Until the node closes the connection.
             self.connection.recv(1)
@@ -71,7 +96,8 @@ class Handler(BaseHTTPRequestHandler):
                       "twice": b"Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked",
                       "last": b"Transfer-Encoding: gzip, chunked", "first": b"Transfer-Encoding: chunked, gzip",
                       "both": b"Transfer-Encoding: chunked\r\nContent-Length: 2"}[self.path.partition("?")[2]]
-            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + fields + b"\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
+            own = b"Bridge-Call-Request-Id: " + self.headers["Bridge-Call-Request-Id"].encode() + b"\r\n"
+            self.wfile.write(b"HTTP/1.1 200 OK\r\n" + own + fields + b"\r\n\r\n2\r\n{}\r\n0\r\n\r\n")
             self.close_connection = True
         elif path == "/call/echo/early":
             self.whole(200, EARLY.acquire(timeout=10))

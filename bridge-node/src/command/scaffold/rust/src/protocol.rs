@@ -22,6 +22,8 @@ use tokio::task::JoinSet;
 #[allow(dead_code, reason = "for programs whose registry is elsewhere")]
 pub const REGISTRY_SOCKET: &str = "BRIDGE_REGISTRY_SOCKET";
 const ADAPTER_SOCKET: &str = "BRIDGE_ADAPTER_SOCKET";
+/// The exchange's name, which the answer repeats: without it the node takes none.
+const REQUEST_ID: &str = "bridge-call-request-id";
 const USAGE: u8 = 64;
 /// The most bytes of a request's body.
 const BODY_LIMIT_BYTES: usize = 1024 * 1024;
@@ -217,7 +219,8 @@ where
     H: Fn() -> I,
     I: Future<Output = Option<String>>,
 {
-    match request.uri().path() {
+    let id = request.headers().get(REQUEST_ID).cloned();
+    let mut response = match request.uri().path() {
         "/health" => match health().await {
             None => response(200, Bytes::new()),
             Some(reason) => response(503, Bytes::from(json!({ "reason": reason }).to_string())),
@@ -230,7 +233,11 @@ where
             },
             Err(refused) => refused.response(),
         },
+    };
+    if let Some(id) = id {
+        response.headers_mut().insert(REQUEST_ID, id);
     }
+    response
 }
 
 async fn call_of(request: Request<Incoming>) -> Result<Call, Refused> {

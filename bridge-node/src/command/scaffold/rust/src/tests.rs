@@ -34,13 +34,17 @@ async fn ask(path: &str) -> (u16, Option<String>, String) {
         .await
         .unwrap();
     tokio::spawn(connection);
-    let request = http::Request::get(path).header("host", "adapter");
+    let id = "4d0a3ff9-6bd0-4b6f-a1a5-0d8f4f1f7f11";
+    let request = http::Request::get(path)
+        .header("host", "adapter")
+        .header("bridge-call-request-id", id);
     let response = sender
         .send_request(request.body(Empty::<Bytes>::new()).unwrap())
         .await
         .unwrap();
     let (parts, body) = response.into_parts();
     let body = body.collect().await.unwrap().to_bytes();
+    assert_eq!(parts.headers["bridge-call-request-id"], id);
     stop.send(true).unwrap();
     serving.await.unwrap().unwrap();
     let error = parts
