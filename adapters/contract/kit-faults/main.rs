@@ -12,6 +12,7 @@
 mod fault;
 mod faults;
 mod reference;
+mod settled;
 mod whole;
 
 use std::fmt::Write as _;
