@@ -12,7 +12,7 @@
 mod fault;
 mod faults;
 mod reference;
-mod settled;
+mod sound;
 mod whole;
 
 use std::fmt::Write as _;
