@@ -16,6 +16,8 @@ use serde_json::{Value, json};
 use time::macros::{format_description, offset};
 use time::{Date, Duration, OffsetDateTime, Weekday};
 
+use crate::registries::checked;
+
 /// How many call at the same time.
 const CALLERS: usize = 64;
 const IN_FLIGHT: &str = "server.serverproxy.idempotency_key_in_flight";
@@ -135,6 +137,7 @@ fn appeal(writer: usize, text: &str) -> Value {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn appeals_keep_their_numbers_holders_and_answers_under_64_callers() {
+    checked("appeals");
     let trial = run_package("appeals").await;
     let (first, second) = (
         Caller::appeals(&trial, "AZ/LEA/3001/APPEALS"),
@@ -352,6 +355,7 @@ async fn nobody_is_named_in_the_training_set() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_ngo_section_takes_each_submission_once_from_64_callers() {
+    checked("ngo-section");
     let trial = run_package("ngo-section").await;
     let (first, second) = (
         Caller::ngo(&trial, "AZ/NGO/5001/OFFICE"),

@@ -12,6 +12,7 @@
 mod fault;
 mod faults;
 mod reference;
+mod sound;
 mod whole;
 
 use std::fmt::Write as _;

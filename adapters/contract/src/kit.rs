@@ -15,13 +15,14 @@
 use std::sync::Arc;
 
 use crate::Adapter;
+use crate::probe::Probe;
+use crate::scenario::{Expected, Scenario, Step};
 
 mod answers;
 mod ask;
 mod bench;
 mod bodies;
 mod check;
-pub mod days;
 mod description;
 mod effects;
 mod errors;
@@ -82,9 +83,53 @@ pub fn checks() -> impl Iterator<Item = &'static Check> {
 ///
 /// Dropping the future abandons the calls that are being made.
 pub async fn examine(adapter: &Arc<dyn Adapter>, subject: &Subject, pace: &Pace) -> Report {
-    let bench = bench::Bench::set_up(Arc::clone(adapter), subject.clone(), pace.clone()).await;
+    tried(adapter, subject.clone(), pace, checks()).await
+}
+
+/// Tries an adapter on days on which its registry misbehaves, and by nothing else: for registries that have no package.
+/// `plain` is a reading call that works on the days before and after.
+///
+/// # Cancel safety
+///
+/// As [`examine`].
+pub async fn examine_days(
+    adapter: &Arc<dyn Adapter>,
+    plain: Probe,
+    days: Days,
+    pace: &Pace,
+) -> Report {
+    let expected = Expected {
+        status: 200,
+        body: None,
+        error: None,
+    };
+    let subject = Subject {
+        services: Vec::new(),
+        openapi: Arc::default(),
+        scenario: Scenario {
+            provider: plain.service.subsystem().clone(),
+            groups: Vec::new(),
+            steps: vec![Step {
+                title: "A call on any day".to_owned(),
+                probe: plain,
+                registry: Some(expected),
+                consumer: None,
+            }],
+        },
+        days,
+    };
+    tried(adapter, subject, pace, registry::CHECKS.iter()).await
+}
+
+async fn tried(
+    adapter: &Arc<dyn Adapter>,
+    subject: Subject,
+    pace: &Pace,
+    checks: impl Iterator<Item = &'static Check>,
+) -> Report {
+    let bench = bench::Bench::set_up(Arc::clone(adapter), subject, pace.clone()).await;
     let mut outcomes = Vec::new();
-    for check in checks() {
+    for check in checks {
         outcomes.push(check.tried(&bench).await);
     }
     Report { outcomes }

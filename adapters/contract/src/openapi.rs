@@ -31,7 +31,7 @@ use parameter::Parameter;
 pub const DOCUMENT_LIMIT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// An OpenAPI document that was read, with its schemas compiled.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Checker {
     document: Arc<Value>,
     operations: Vec<Operation>,

@@ -1,11 +1,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_adapter::kit::days::{self as kit, Battery, Verdict};
+use bridge_adapter::kit::{self, Days, Pace, Verdict};
 use bridge_adapter::probe::{Probe, ProbeBody};
 use bridge_adapter::{
-    Adapter, AdapterError, Answer, BodyError, Fault, Health, Limit, Package, ServiceDescription,
-    body,
+    Adapter, AdapterError, Answer, BodyError, Fault, Health, Limit, Package, body,
 };
 use http::{HeaderMap, HeaderValue, Method};
 use http_body_util::BodyExt as _;
@@ -363,31 +362,23 @@ async fn nobody_at_the_address_is_unreachable() {
 }
 
 #[tokio::test]
-async fn the_battery_holds() {
+async fn bad_days_of_the_registry_are_told_and_over_with_their_call() {
     let server = Server::start().await;
-    let service = ServiceDescription {
-        code: "person".to_owned(),
-        title: "Şəxs".to_owned(),
-        endpoints: Vec::new(),
-        openapi: None,
-    };
     let config = HttpConfig {
         answer_limit_bytes: Some(1000),
-        services: vec![service],
         ..HttpConfig::new(server.url())
     };
-    let adapter = HttpAdapter::new(config).unwrap();
-    let battery = Battery {
-        answers: probe("/good"),
-        unknown_path: probe("/nowhere"),
-        slow: Some(probe("/slow").within(Duration::from_millis(50))),
-        cut_request: Some(probe("/echo").posting(ProbeBody::CutAfter("{".into()))),
-        cut_answer: Some(probe("/cut")),
+    let adapter: Arc<dyn Adapter> = Arc::new(HttpAdapter::new(config).unwrap());
+    let days = Days {
+        slow: Some(probe("/slow")),
+        cut: Some(probe("/cut")),
         large: Some(probe("/large")),
         not_utf8: Some((probe("/bytes"), bytes::Bytes::from_static(b"\xff\xfe"))),
     };
-    for outcome in kit::run(&adapter, &battery).await {
-        assert_eq!(outcome.verdict, Verdict::Held, "{:?}", outcome.case);
+    let report = kit::examine_days(&adapter, probe("/good"), days, &Pace::default()).await;
+    assert_eq!(report.outcomes.len(), 5);
+    for outcome in report.outcomes {
+        assert_eq!(outcome.verdict, Verdict::Held, "{}", outcome.check.id);
     }
 }
 

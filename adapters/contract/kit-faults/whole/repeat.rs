@@ -15,7 +15,7 @@ pub(super) fn twins() -> Vec<Twin> {
     vec![
         twin::<Corrects>(
             "repeat.same-values",
-            "corrects a value after its first answer, and then back",
+            "corrects a value after its second answer, and then back",
         ),
         twin::<Unordered>("repeat.same-order", "asks without ORDER BY"),
         twin::<Respaced>(
@@ -23,7 +23,10 @@ pub(super) fn twins() -> Vec<Twin> {
             "writes its JSON now with and now without spaces",
         ),
         twin::<Counts>("repeat.same-fields", "counts its answers in a field"),
-        twin::<Tires>("repeat.hundred", "loses its connection after ninety calls"),
+        twin::<Tires>(
+            "repeat.hundred",
+            "loses its connection after a hundred and ten calls",
+        ),
         twin::<Counting>("errors.same-error", "numbers its errors"),
     ]
 }
@@ -62,7 +65,7 @@ impl Faulty for Corrects {
     async fn call(&self, call: Call) -> Result<Answer, AdapterError> {
         balance(&self.sound, call, |text| {
             match self.answers.fetch_add(1, SeqCst) {
-                1 => text.replace("1500", "1501"),
+                2 => text.replace("1500", "1501"),
                 _ => text,
             }
         })
@@ -154,7 +157,7 @@ impl Faulty for Tires {
         let answer = self.sound.call(call).await;
         if answer.is_err() || entered.others > 0 {
             self.in_a_row.store(0, SeqCst);
-        } else if self.in_a_row.fetch_add(1, SeqCst) == 90 {
+        } else if self.in_a_row.fetch_add(1, SeqCst) == 110 {
             self.in_a_row.store(0, SeqCst);
             return Err(failed());
         }

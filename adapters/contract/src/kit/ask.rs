@@ -12,9 +12,11 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::bench::Bench;
-use super::days::ANSWER_LIMIT_BYTES;
 use crate::probe::Probe;
 use crate::{Adapter, AdapterError, Answer, BodyError, Call};
+
+/// The most bytes of an answer that the kit reads.
+const ANSWER_LIMIT_BYTES: u64 = 64 * 1024 * 1024;
 
 /// What a call ended with, its body read.
 pub(super) type Ended = Result<Seen, Failure>;

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::ask::{Ended, Failure, Seen};
 use super::check::{Finding, absent};
+use super::judge::is_same;
 use super::subject::{Pace, Subject};
 use crate::openapi::{CheckedAnswer, Mismatch};
 use crate::probe::{Probe, ProbeBody};
@@ -35,6 +36,8 @@ pub(super) struct Taken {
     pub(super) probe: Probe,
     pub(super) expected: Expected,
     pub(super) ended: Ended,
+    /// What it is answered since a later step changed what it reads.
+    settled: Option<Seen>,
 }
 
 /// A call that is answered with 2xx, and its answer.
@@ -76,9 +79,42 @@ impl Bench {
                 probe: step.probe,
                 expected,
                 ended,
+                settled: None,
             });
         }
+        bench.settle().await;
         bench
+    }
+
+    /// Asks again what was read before the scenario's last effect: an answer that is another one now, and is so twice,
+    /// is the measure from here on.
+    async fn settle(&mut self) {
+        let last = self
+            .taken
+            .iter()
+            .rposition(|taken| self.effect(&taken.probe) != Effect::Reads);
+        for index in 0..last.unwrap_or_default() {
+            let settled = match self.taken.get(index) {
+                Some(taken) => self.settled(taken).await,
+                None => None,
+            };
+            if let Some(taken) = self.taken.get_mut(index) {
+                taken.settled = settled;
+            }
+        }
+    }
+
+    async fn settled(&self, taken: &Taken) -> Option<Seen> {
+        let first = taken.ended.as_ref().ok()?;
+        if self.effect(&taken.probe) != Effect::Reads {
+            return None;
+        }
+        let now = self.ask(&taken.probe).await.ok()?;
+        if is_same(&now, first) {
+            return None;
+        }
+        let again = self.ask(&taken.probe).await.ok()?;
+        is_same(&again, &now).then_some(now)
     }
 
     /// The scenario's first call that reads and is answered: the measure of most checks.
@@ -98,13 +134,13 @@ impl Bench {
 
     /// The scenario's calls that are answered with 2xx.
     pub(super) fn answered(&self) -> impl Iterator<Item = Good<'_>> {
-        self.taken.iter().filter_map(|taken| match &taken.ended {
-            Ok(seen) if seen.status.is_success() => Some(Good {
+        self.taken.iter().filter_map(|taken| {
+            let seen = taken.settled.as_ref().or(taken.ended.as_ref().ok())?;
+            seen.status.is_success().then_some(Good {
                 title: &taken.title,
                 probe: &taken.probe,
                 seen,
-            }),
-            _ => None,
+            })
         })
     }
 

@@ -91,8 +91,8 @@ pub(super) const CHECKS: &[Check] = &[
     Check::call(
         "effects.refused-keeps-nothing",
         [
-            "a request that was refused does not use up its key",
-            "The caller corrects it and sends it again under the same key.",
+            "a request refused by an error leaves its key free; a refusal that is an answer is given again",
+            "An error promises that nothing was done, and the caller sends the right request; an answer is what the key has.",
         ],
         |bench| Box::pin(refused_keeps_nothing(bench)),
     ),
@@ -218,8 +218,12 @@ async fn refused_keeps_nothing(bench: &Bench) -> Judged {
     if bench.allows(&wrong).is_ok() {
         return Err(absent("the document allows any body"));
     }
-    must_refuse(&bench.ask(&wrong).await)?;
-    must_not_be_reused(&bench.ask(&probe).await)
+    let refused = bench.ask(&wrong).await;
+    must_refuse(&refused)?;
+    match refused {
+        Ok(answer) => must_be(&bench.ask(&wrong).await, &answer),
+        Err(_) => must_not_be_reused(&bench.ask(&probe).await),
+    }
 }
 
 async fn abandoned(bench: &Bench) -> Judged {

@@ -75,31 +75,22 @@ async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[tokio::test]
-async fn the_battery_holds() {
+async fn bad_days_of_the_server_are_told_and_over_with_their_call() {
     let places = Places::new(&manifest());
     let limits = SqlLimits {
         answer_bytes: 1000,
         ..SqlLimits::default()
     };
     let adapter = places.open(limits).unwrap();
-    let battery = Battery {
-        answers: probe("/1"),
-        unknown_path: probe("/1/2/3"),
-        slow: Some(probe("/slow").within(Duration::from_millis(50))),
-        cut_request: Some(probe("/find").posting(ProbeBody::CutAfter(r#"{"place":"#.into()))),
-        cut_answer: None, // See `a_connection_that_is_cut_ends_the_call_and_the_next_one_has_another`.
+    let days = Days {
+        slow: Some(probe("/slow")),
+        cut: None, // See `a_connection_that_is_cut_ends_the_call_and_the_next_one_has_another`.
         large: Some(probe("/large/1000")),
         not_utf8: None, // The server lets no such text in.
     };
-    for outcome in kit::run(&adapter, &battery).await {
-        let untried = matches!(outcome.case, Case::CutAnswer | Case::NotUtf8);
-        let expected = if untried {
-            Verdict::NotTried
-        } else {
-            Verdict::Held
-        };
-        assert_eq!(outcome.verdict, expected, "{:?}", outcome.case);
-    }
+    let [held, untried] = days_held(adapter, days).await;
+    assert_eq!(held.len(), 3, "{held:?}");
+    assert_eq!(untried, ["registry.cut", "registry.not-utf8"]);
 }
 
 #[tokio::test]
