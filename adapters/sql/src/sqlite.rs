@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_adapter::{AdapterError, Until};
+use bridge_adapter::{AdapterError, Effect, Until};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 use serde_json::Value;
@@ -199,8 +199,8 @@ fn trouble(statement: &str, error: &rusqlite::Error) -> Trouble {
 }
 
 /// Whether a file is a database that can be read.
-pub(crate) fn opened(database: &Path, access: pool::Access) -> rusqlite::Result<Connection> {
-    let connection = pool::open(database, access)?;
+pub(crate) fn opened(database: &Path, effect: Effect) -> rusqlite::Result<Connection> {
+    let connection = pool::open(database, effect)?;
     // Opening is lazy; the first read says whether the file is a database.
     connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
     Ok(connection)

@@ -71,7 +71,7 @@ impl Registry {
     fn number(&self, sql: &str) -> i64 {
         match &self.database {
             Kept::Sqlite(path) => {
-                let connection = sqlite::pool::open(path, sqlite::pool::Access::Read).unwrap();
+                let connection = sqlite::pool::open(path, Effect::Reads).unwrap();
                 connection.query_row(sql, (), |row| row.get(0)).unwrap()
             }
             Kept::Postgresql(name) => Postgres::shared().run(name, sql).parse().unwrap(),
