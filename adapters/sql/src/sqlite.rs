@@ -98,21 +98,16 @@ impl Session for Lent<'_> {
                 .map_err(|error| trouble(name, &error))?;
             return Ok(u64::try_from(changed).unwrap_or(u64::MAX));
         }
-        let mut count: u64 = 0;
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(|error| trouble(name, &error))? {
             self.go_on()?;
-            count = count.saturating_add(1);
-            if taker.counts() {
-                continue;
-            }
             let cell = |_, column: &Column| {
                 let value = row.get_ref(column.name.as_str()).ok()?;
                 to_json(column.kind, value)
             };
             taker.take(cell).await?;
         }
-        Ok(count)
+        Ok(taker.count())
     }
 
     async fn mark(&mut self) -> Result<(), Trouble> {

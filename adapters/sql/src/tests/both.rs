@@ -304,6 +304,33 @@ async fn a_key_is_bound_to_its_content_and_to_its_caller() {
 }
 
 #[tokio::test]
+async fn an_answer_that_just_fits_is_given_again_under_its_key() {
+    let folder = folder("payments");
+    let bytes = async |registry: &Registry| {
+        let call = create(1, "V-TEST-1", 8).call(CancellationToken::new());
+        let answer = registry.adapter.call(call).await?;
+        Ok::<_, AdapterError>(body::collect(answer.body, 1000).await.unwrap())
+    };
+    let whole = bytes(&Registry::sqlite(&folder, SqlLimits::default())).await;
+    let length = u64::try_from(whole.unwrap().len()).unwrap();
+    let limits = |answer_bytes| SqlLimits {
+        answer_bytes,
+        ..SqlLimits::default()
+    };
+    for make in [Registry::sqlite, Registry::postgresql] {
+        let registry = make(&folder, limits(length));
+        let first = bytes(&registry).await.unwrap();
+        assert_eq!(bytes(&registry).await.unwrap(), first);
+        // Where it does not fit, nothing is done.
+        let registry = make(&folder, limits(length - 1));
+        let error = bytes(&registry).await.unwrap_err();
+        assert!(matches!(error, AdapterError::TooLarge { .. }), "{error}");
+        let created = "SELECT count(*) FROM charge WHERE charge = 'V-TEST-1'";
+        assert_eq!(registry.number(created), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_refusal_leaves_nothing_but_its_answer() {
     for registry in Registry::each("payments") {
         let last = registry.number("SELECT last_receipt FROM book");
