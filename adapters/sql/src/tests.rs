@@ -22,6 +22,13 @@ mod reference;
 )]
 #[path = "../../../tests/src/postgres.rs"]
 mod server;
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "the harness of the scenarios, of which not everything is needed here"
+)]
+#[path = "../../../tests/src/wait.rs"]
+mod wait;
 
 /// A database whose statements can be slow, many, broken and not UTF-8 on demand.
 const SCHEMA: &str = "CREATE TABLE place (id INTEGER PRIMARY KEY, name TEXT, open INTEGER, since TEXT);

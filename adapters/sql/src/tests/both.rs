@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bridge_adapter::Idempotency;
+use bridge_adapter::{BodyError, Idempotency};
 
 use super::server::Postgres;
 use super::*;
 
 mod documents;
+mod samples;
 
 /// A package served from one of the databases, with the roles that a real registry has.
 struct Registry {
@@ -292,6 +293,15 @@ async fn a_key_is_bound_to_its_content_and_to_its_caller() {
             ..pay("k", "R-2026-000006", 7500)
         };
         assert_eq!(ask(adapter, &another_caller).await.unwrap().0, 201);
+        let unkeyed = Probe {
+            key: None,
+            ..pay("k", "R-2026-000009", 3000)
+        };
+        let error = ask(adapter, &unkeyed).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("Idempotency-Key: expected"),
+            "{error}"
+        );
         let facts = |probe: &Probe| -> Idempotency {
             probe.call(CancellationToken::new()).idempotency.unwrap()
         };
@@ -300,6 +310,51 @@ async fn a_key_is_bound_to_its_content_and_to_its_caller() {
             facts(&another_caller).scoped
         );
         assert_eq!(registry.number(&kept), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_answer_has_a_limit_too() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows");
+    let limits = SqlLimits {
+        stream_bytes: 100_000,
+        ..SqlLimits::default()
+    };
+    for make in [Registry::sqlite, Registry::postgresql] {
+        let registry = make(&folder, limits.clone());
+        let rows = async |path: &str| {
+            let service = "AZ/GOV/1099/ROWS/rows".parse().unwrap();
+            let probe = Probe::get(service, "AZ/GOV/2001/TAX".parse().unwrap(), path);
+            registry
+                .adapter
+                .call(probe.call(CancellationToken::new()))
+                .await
+        };
+        let fits = rows("/24/4000").await.unwrap();
+        let fits = body::collect(fits.body, 200_000).await.unwrap();
+        assert!(fits.len() > 96_000 && fits.ends_with(b"]"));
+        // What has left is cut; what has not is an error and no answer.
+        let cut = rows("/25/4000").await.unwrap();
+        let error = body::collect(cut.body, 200_000).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                BodyError::TooLarge {
+                    limit_bytes: 100_000
+                }
+            ),
+            "{error}"
+        );
+        let error = rows("/1/100000").await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                AdapterError::TooLarge {
+                    limit: Limit::AnswerBytes(100_000)
+                }
+            ),
+            "{error}"
+        );
     }
 }
 
