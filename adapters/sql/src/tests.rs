@@ -18,6 +18,7 @@ mod postgres_tls;
 mod reference;
 #[expect(
     unreachable_pub,
+    dead_code,
     reason = "the harness of the scenarios, of which not everything is needed here"
 )]
 #[path = "../../../tests/src/postgres.rs"]
