@@ -5,11 +5,13 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Condvar, Mutex};
 
 use bridge_adapter::Package;
-use bridge_adapter_sql::sample;
 use bridge_tests::agency::Agency;
 use bridge_tests::answer::Answer;
 use bridge_tests::claims;
-use bridge_tests::package::folder as package_folder;
+use bridge_tests::package::{
+    DATABASE_NAME, folder as package_folder, postgres_database, sample_database,
+};
+use bridge_tests::postgres::{Held, Postgres};
 use bridge_tests::process::{Process, reserve_ports};
 use bridge_tests::registry::{Reaction, Registry, Seen};
 use bridge_tests::wait::{now_s, wait_until};
@@ -237,7 +239,12 @@ impl Standing for Bank {
     }
 }
 
-/// The database of a registry package. Who reads it keeps a writer from committing.
+/// The database of a registry package, seen past the node.
+trait Ledger: Standing {
+    fn ask(&self, sql: &str) -> i64;
+}
+
+/// A file of SQLite. Who reads it keeps a writer from committing.
 struct Database {
     path: PathBuf,
     reader: Mutex<Option<Connection>>,
@@ -263,10 +270,41 @@ impl Standing for Database {
     }
 }
 
-impl Database {
+impl Ledger for Database {
     fn ask(&self, sql: &str) -> i64 {
         let connection = Connection::open(&self.path).unwrap();
         connection.query_row(sql, (), |row| row.get(0)).unwrap()
+    }
+}
+
+/// A database of PostgreSQL. Who has locked a table keeps a writer from going on.
+struct Served {
+    name: String,
+    lock: Mutex<Option<Held>>,
+}
+
+impl Standing for Served {
+    fn arm(&self, moment: Moment) {
+        assert_eq!(moment, Moment::InTransaction);
+        // The receipt's number is taken, and the payment is not written.
+        let lock = Postgres::shared().hold(&self.name, "LOCK TABLE payment IN SHARE MODE");
+        *self.lock.lock().unwrap() = Some(lock);
+    }
+
+    fn is_reached(&self) -> bool {
+        let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = 'payment'::regclass \
+                       AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+        self.ask(waiting) > 0
+    }
+
+    fn let_go(&self) {
+        *self.lock.lock().unwrap() = None;
+    }
+}
+
+impl Ledger for Served {
+    fn ask(&self, sql: &str) -> i64 {
+        Postgres::shared().run(&self.name, sql).parse().unwrap()
     }
 }
 
@@ -414,7 +452,7 @@ struct Payment {
 }
 
 /// Every moment with either node.
-fn kills(moments: &[(&'static str, Moment); 10]) -> Vec<(String, Moment, End)> {
+fn kills(moments: &[(&'static str, Moment)]) -> Vec<(String, Moment, End)> {
     let both = moments.iter().flat_map(|&(name, moment)| {
         let kill = move |end: End| (format!("{end:?} killed when {name}"), moment, end);
         [End::Consumer, End::Provider].map(kill)
@@ -512,29 +550,42 @@ fn moments_of_a_database() -> [(&'static str, Moment); 10] {
 async fn c5_the_payments_package_books_once_whichever_node_is_killed_at_any_of_ten_moments() {
     let folder = tempfile::tempdir().unwrap();
     let package = Package::load(&package_folder("payments")).unwrap();
+    let settings = sample_database(&package, &PROVIDER.parse().unwrap(), folder.path());
     let database = Database {
         path: folder.path().join("registry.db"),
         reader: Mutex::default(),
     };
-    sample::build(&package, &database.path).unwrap();
-    let path = database.path.display();
-    let settings = format!(
-        "[[services]]\nadapter = \"sql\"\nsubsystem = \"{PROVIDER}\"\npackage = \"{}\"\ndatabase = \"{path}\"\n\
-         submissions = \"{path}\"\n",
-        package.folder.display()
-    );
-    let setup = World::with().provider_settings(&settings);
+    books_once(&database, &settings, &moments_of_a_database()).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn c5_the_payments_package_books_once_in_postgresql_whichever_node_is_killed() {
+    let folder = tempfile::tempdir().unwrap();
+    let package = Package::load(&package_folder("payments")).unwrap();
+    let settings = postgres_database(&package, &PROVIDER.parse().unwrap(), folder.path());
+    let database = Served {
+        name: fs::read_to_string(folder.path().join(DATABASE_NAME)).unwrap(),
+        lock: Mutex::default(),
+    };
+    // Before, in and after the transaction: what is before and behind is the same as for any database.
+    let [_, _, _, before, within, _, after, ..] = MOMENTS;
+    books_once(&database, &settings, &[before, within, after]).await;
+}
+
+/// Each payment is struck once, the last one is made by 64 callers at once, and the book has them all.
+async fn books_once(database: &impl Ledger, settings: &str, moments: &[(&'static str, Moment)]) {
+    let setup = World::with().provider_settings(settings);
     let (world, mut nodes) = processes(setup, &["charge-create", "charge-pay"]).await;
     let book = "SELECT last_receipt FROM book";
     let collected = "SELECT sum(collected_qepik) FROM creditor";
     let before = (database.ask(book), database.ask(collected));
-    let charges = kills(&moments_of_a_database()).into_iter().chain([(
-        "nobody killed".to_owned(),
-        Moment::Committed,
-        End::Consumer,
-    )]);
-    let mut last = None;
-    for (number, (name, moment, struck)) in (1..).zip(charges) {
+    let kills = kills(moments);
+    let all = i64::try_from(kills.len()).unwrap() + 1;
+    let strikes = kills
+        .into_iter()
+        .map(|(name, moment, struck)| (name, Some((moment, struck))));
+    let nobody = ("nobody killed".to_owned(), None);
+    for (number, (name, blow)) in (1..).zip(strikes.chain([nobody])) {
         let charge = format!("R-KILL-{number}");
         let create = Payment {
             service: "charge-create",
@@ -548,30 +599,27 @@ async fn c5_the_payments_package_books_once_whichever_node_is_killed_at_any_of_t
             key: format!("pay, {name}"),
             body: json!({ "charge": charge, "amount_qepik": QEPIK }),
         };
-        if number > 20 {
-            last = Some(payment);
-            break;
+        if let Some(blow) = blow {
+            let known = strike(&world, database, &mut nodes, blow, &payment).await;
+            // One after the other, without a gap.
+            let receipt = known.answered(201).json()["receipt"].as_i64().unwrap();
+            assert_eq!(receipt, before.0 + number, "{}", payment.key);
+            continue;
         }
-        let known = strike(&world, &database, &mut nodes, (moment, struck), &payment).await;
-        // One after the other, without a gap.
-        let receipt = known.answered(201).json()["receipt"].as_i64().unwrap();
-        assert_eq!(receipt, before.0 + number, "{}", payment.key);
-    }
-    // The last one is paid by 64 at once under one key.
-    let last = last.unwrap();
-    let answers = at_once((0..64).map(|_| pay(&world, &last))).await;
-    let paid: Vec<Answer> = answers.into_iter().flatten().collect();
-    assert_eq!(paid.len(), 64);
-    for answer in &paid {
-        match answer.status {
-            201 => assert_eq!(answer.json()["receipt"], before.0 + 21),
-            _ => drop(answer.refused(409, IN_FLIGHT)),
+        let answers = at_once((0..64).map(|_| pay(&world, &payment))).await;
+        let paid: Vec<Answer> = answers.into_iter().flatten().collect();
+        assert_eq!(paid.len(), 64);
+        for answer in &paid {
+            match answer.status {
+                201 => assert_eq!(answer.json()["receipt"], before.0 + all),
+                _ => drop(answer.refused(409, IN_FLIGHT)),
+            }
         }
+        assert!(paid.iter().any(|answer| answer.status == 201));
     }
-    assert!(paid.iter().any(|answer| answer.status == 201));
     let after = (database.ask(book), database.ask(collected));
-    assert_eq!(after, (before.0 + 21, before.1 + 21 * QEPIK));
+    assert_eq!(after, (before.0 + all, before.1 + all * QEPIK));
     let rows = "SELECT count(*) FROM payment WHERE charge LIKE 'R-KILL-%'";
-    assert_eq!(database.ask(rows), 21);
+    assert_eq!(database.ask(rows), all);
     end(&world, nodes).await;
 }

@@ -41,6 +41,10 @@ pub struct Postgres {
     keeper: std::sync::Mutex<Keeper>,
 }
 
+/// A transaction that is open.
+#[derive(Debug)]
+pub struct Held(Child);
+
 #[derive(Debug)]
 struct Keeper {
     shell: Child,
@@ -114,15 +118,7 @@ impl Postgres {
 
     /// Runs SQL as the owner and gives what it answers, a row a line.
     pub fn run(&self, database: &str, sql: &str) -> String {
-        let mut psql = Command::new("psql")
-            .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"])
-            .args(["-U", OWNER, "-d", database, "-h"])
-            .arg(&self.folder)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+        let mut psql = self.psql(database).stderr(Stdio::piped()).spawn().unwrap();
         psql.stdin
             .take()
             .unwrap()
@@ -134,10 +130,31 @@ impl Postgres {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
+    /// Runs SQL as the owner in a transaction that stays open until what is given back is dropped.
+    pub fn hold(&self, database: &str, sql: &str) -> Held {
+        let mut psql = self.psql(database).spawn().unwrap();
+        writeln!(psql.stdin.as_mut().unwrap(), "BEGIN; {sql}; SELECT 'held';").unwrap();
+        let mut line = String::new();
+        let mut told = BufReader::new(psql.stdout.take().unwrap());
+        told.read_line(&mut line).unwrap();
+        assert_eq!(line.trim(), "held", "{sql}");
+        Held(psql)
+    }
+
     /// The address of a database for a role, as settings have it.
     pub fn url(&self, role: &str, database: &str) -> String {
         let folder = self.folder.display();
         format!("postgresql://{role}@/{database}?host={folder}")
+    }
+
+    fn psql(&self, database: &str) -> Command {
+        let mut psql = Command::new("psql");
+        psql.args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1", "-f", "-"])
+            .args(["-U", OWNER, "-d", database, "-h"])
+            .arg(&self.folder)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped());
+        psql
     }
 
     fn order(&self, word: &str) {
@@ -159,6 +176,13 @@ impl Postgres {
 
     fn log(&self) -> String {
         std::fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        drop(self.0.stdin.take());
+        drop(self.0.wait());
     }
 }
 

@@ -157,8 +157,3 @@ WITH
 -- The number says nothing of where the appeal was registered; it is no secret, and the month stands beside it.
 SELECT id * 7919 % 1000003 AS sample, category, channel, month, decision, answered_on <= due_on AS in_time, text
 FROM cleaned WHERE id NOT IN (SELECT id FROM named);
-
--- What the bridge node's adapter keeps of each submission, in the transaction that made it.
-CREATE TABLE bridge_idempotency (
-    scoped TEXT PRIMARY KEY, content TEXT NOT NULL, at TEXT NOT NULL, status INTEGER, body TEXT
-) STRICT, WITHOUT ROWID;

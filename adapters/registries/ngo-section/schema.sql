@@ -178,8 +178,3 @@ BEGIN
         WHERE line.task = new.name
     ) GROUP BY task, shown HAVING count(DISTINCT voen) >= 3;
 END;
-
--- What the bridge node's adapter keeps of each submission, in the transaction that made it.
-CREATE TABLE bridge_idempotency (
-    scoped TEXT PRIMARY KEY, content TEXT NOT NULL, at TEXT NOT NULL, status INTEGER, body TEXT
-) STRICT, WITHOUT ROWID;

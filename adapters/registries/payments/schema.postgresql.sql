@@ -45,12 +45,3 @@ CREATE TABLE payment (
 CREATE TABLE book (
     last_receipt bigint NOT NULL CHECK (last_receipt >= 0)
 );
-
--- Idempotency-Keys with what they were answered, written in the transaction of the effect.
-CREATE TABLE bridge_idempotency (
-    scoped  text PRIMARY KEY,
-    content text NOT NULL,
-    at      timestamptz NOT NULL,
-    status  bigint,
-    body    text
-);

@@ -45,12 +45,3 @@ CREATE TABLE payment (
 CREATE TABLE book (
     last_receipt INTEGER NOT NULL CHECK (last_receipt >= 0)
 ) STRICT;
-
--- Idempotency-Keys with what they were answered, written in the transaction of the effect.
-CREATE TABLE bridge_idempotency (
-    scoped  TEXT PRIMARY KEY,
-    content TEXT NOT NULL,
-    at      TEXT NOT NULL,
-    status  INTEGER,
-    body    TEXT
-) STRICT, WITHOUT ROWID;

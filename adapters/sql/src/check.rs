@@ -122,9 +122,8 @@ pub(crate) fn against_table(looked: &Looked, dialect: Dialect, faults: &mut Vec<
     });
     if let Some(why) = refused {
         let remedy = format!("run in the registry's database: {}", kept::ddl(dialect));
-        let place = "table bridge_idempotency";
         let code = "no-idempotency-table";
-        faults.push(Fault::new(code, place, why.problem.clone(), remedy));
+        faults.push(Fault::new(code, kept::TABLE, why.problem.clone(), remedy));
     }
 }
 

@@ -20,6 +20,9 @@ use crate::value::{Scalar, Type};
 /// The number of the first statement of a manifest: before it are those of this file.
 pub(crate) const FIRST_ID: usize = 3;
 
+/// Where a fault of the table is.
+pub(crate) const TABLE: &str = "table bridge_idempotency";
+
 /// What makes the table.
 pub(crate) fn ddl(dialect: Dialect) -> &'static str {
     match dialect {

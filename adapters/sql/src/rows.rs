@@ -31,12 +31,12 @@ impl<'a> Taker<'a> {
         }
     }
 
-    /// Whether rows are only counted, so that their columns need not be read.
-    pub(crate) fn counts(&self) -> bool {
-        self.statement.result == Rows::Counted
+    /// How many rows it took.
+    pub(crate) fn count(&self) -> u64 {
+        self.count
     }
 
-    /// Takes a row; `cell` reads a column, `None` if it does not have the form of its type.
+    /// Takes a row; `cell` reads a column, `None` if it does not have the form of its type. Where rows are only counted, none is read.
     pub(crate) async fn take(
         &mut self,
         mut cell: impl FnMut(usize, &Column) -> Option<Value>,
@@ -54,20 +54,21 @@ impl<'a> Taker<'a> {
             }
             Rows::One | Rows::Many | Rows::Stream => {}
         }
-        let mut object = Map::new();
+        self.check_bytes()?;
+        let (mut object, mut bytes) = (Map::new(), 0_usize);
         for (index, column) in self.statement.columns.iter().enumerate() {
             let value = cell(index, column).ok_or_else(|| self.misfit(column))?;
             if value.is_null() && !column.keep_null {
                 continue;
             }
-            *self.bytes = self.bytes.saturating_add(size(&value, column));
+            bytes = bytes.saturating_add(size(&value, column));
             column.to.put(&mut object, value);
         }
         let row = Value::Object(object);
         if let Some(chunks) = &self.work.chunks {
             return chunks.row(&row, &self.work.limits, &self.work.until).await;
         }
-        self.check_bytes()?;
+        *self.bytes = self.bytes.saturating_add(bytes);
         self.rows.push(row);
         Ok(())
     }
@@ -77,7 +78,8 @@ impl<'a> Taker<'a> {
         self.rows
     }
 
-    /// Keeps memory bounded before the document is written.
+    /// Keeps memory bounded before the document is written, which alone says how long the answer is: one row too much is held,
+    /// and an answer that was kept with its key is never too long to be given again.
     fn check_bytes(&self) -> Result<(), AdapterError> {
         let limit = self.work.limits.answer_bytes;
         if u64::try_from(*self.bytes).unwrap_or(u64::MAX) > limit {

@@ -8,6 +8,7 @@ use rusqlite::{Connection, OpenFlags};
 use crate::access::Database;
 use crate::config::Config;
 use crate::dialect::{Dialect, PerDatabase};
+use crate::kept;
 
 mod copy;
 
@@ -48,7 +49,7 @@ pub enum SampleError {
     },
 }
 
-/// Runs the package's schema and sample files in a new database: a file that does not exist yet, or a database of a
+/// Runs the package's schema and sample files, and what the adapter itself needs, in a new database: a file that does not exist yet, or a database of a
 /// PostgreSQL server without a table. A sample that is written for SQLite alone is made there and copied.
 ///
 /// # Errors
@@ -99,6 +100,13 @@ fn read(
     Ok(Some((name.to_owned(), text)))
 }
 
+/// The table that the adapter needs beside the package's own, where a call changes something.
+fn own_table(config: &Config, dialect: Dialect) -> Option<File> {
+    let stores = config.operations.iter().any(|operation| operation.stores());
+    let text = kept::ddl(dialect).to_owned();
+    stores.then(|| (kept::TABLE.to_owned(), text))
+}
+
 fn build_file(package: &Package, database: &Path, config: &Config) -> Result<(), SampleError> {
     if database.exists() {
         return Err(SampleError::Exists(database.display().to_string()));
@@ -106,7 +114,9 @@ fn build_file(package: &Package, database: &Path, config: &Config) -> Result<(),
     let schema =
         read(package, config.schema.as_ref(), Dialect::Sqlite)?.ok_or(SampleError::NoSchema)?;
     let sample = read(package, config.sample.as_ref(), Dialect::Sqlite)?;
-    let built = fill(database, std::iter::once(schema).chain(sample));
+    let table = own_table(config, Dialect::Sqlite);
+    let files = std::iter::once(schema).chain(table).chain(sample);
+    let built = fill(database, files);
     if built.is_err()
         && let Err(error) = std::fs::remove_file(database)
     {

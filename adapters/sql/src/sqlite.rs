@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bridge_adapter::{AdapterError, Until};
+use bridge_adapter::{AdapterError, Effect, Until};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
 use serde_json::Value;
@@ -98,21 +98,16 @@ impl Session for Lent<'_> {
                 .map_err(|error| trouble(name, &error))?;
             return Ok(u64::try_from(changed).unwrap_or(u64::MAX));
         }
-        let mut count: u64 = 0;
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(|error| trouble(name, &error))? {
             self.go_on()?;
-            count = count.saturating_add(1);
-            if taker.counts() {
-                continue;
-            }
             let cell = |_, column: &Column| {
                 let value = row.get_ref(column.name.as_str()).ok()?;
                 to_json(column.kind, value)
             };
             taker.take(cell).await?;
         }
-        Ok(count)
+        Ok(taker.count())
     }
 
     async fn mark(&mut self) -> Result<(), Trouble> {
@@ -199,8 +194,8 @@ fn trouble(statement: &str, error: &rusqlite::Error) -> Trouble {
 }
 
 /// Whether a file is a database that can be read.
-pub(crate) fn opened(database: &Path, access: pool::Access) -> rusqlite::Result<Connection> {
-    let connection = pool::open(database, access)?;
+pub(crate) fn opened(database: &Path, effect: Effect) -> rusqlite::Result<Connection> {
+    let connection = pool::open(database, effect)?;
     // Opening is lazy; the first read says whether the file is a database.
     connection.query_row("SELECT count(*) FROM sqlite_schema", (), |_| Ok(()))?;
     Ok(connection)

@@ -29,7 +29,7 @@ impl Store {
     ) -> Self {
         match database {
             Database::Sqlite(path) => {
-                let pool = sqlite::pool::Pool::new(path, mode(effect), limits);
+                let pool = sqlite::pool::Pool::new(path, effect, limits);
                 Self::Sqlite(Arc::new(pool))
             }
             Database::Postgresql(address) => {
@@ -58,13 +58,6 @@ impl Store {
             Self::Sqlite(pool) => sqlite::health(pool, time).await,
             Self::Postgresql(pool) => pool.health(time).await,
         }
-    }
-}
-
-fn mode(effect: Effect) -> sqlite::pool::Access {
-    match effect {
-        Effect::Stored => sqlite::pool::Access::Write,
-        Effect::Reads | Effect::Unknown => sqlite::pool::Access::Read,
     }
 }
 
@@ -107,7 +100,7 @@ fn look_at(
         Effect::Reads | Effect::Unknown => Vec::new(),
     };
     match database {
-        Database::Sqlite(path) => match sqlite::opened(path, mode(effect)) {
+        Database::Sqlite(path) => match sqlite::opened(path, effect) {
             Ok(connection) => {
                 let statements = statements.iter().map(|(_, statement)| *statement);
                 sqlite::look::at(&connection, statements.chain(own))

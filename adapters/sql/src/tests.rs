@@ -5,7 +5,7 @@ use std::time::Duration;
 use bridge_adapter::kit::{self, Days, Outcome, Pace, Verdict};
 use bridge_adapter::probe::{Probe, ProbeBody};
 use bridge_adapter::scenario::{self, Scenario};
-use bridge_adapter::{Adapter, AdapterError, Fault, Health, Limit, Package, body};
+use bridge_adapter::{Adapter, AdapterError, Effect, Fault, Health, Limit, Package, body};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -19,10 +19,18 @@ mod postgres_tls;
 mod reference;
 #[expect(
     unreachable_pub,
+    dead_code,
     reason = "the harness of the scenarios, of which not everything is needed here"
 )]
 #[path = "../../../tests/src/postgres.rs"]
 mod server;
+#[expect(
+    unreachable_pub,
+    dead_code,
+    reason = "the harness of the scenarios, of which not everything is needed here"
+)]
+#[path = "../../../tests/src/wait.rs"]
+mod wait;
 
 /// A database whose statements can be slow, many, broken and not UTF-8 on demand.
 const SCHEMA: &str = "CREATE TABLE place (id INTEGER PRIMARY KEY, name TEXT, open INTEGER, since TEXT);
@@ -451,7 +459,7 @@ async fn who_waits_too_long_for_a_connection_is_told_that_the_registry_is_busy()
 async fn connections_cannot_write() {
     let bench = Bench::new(MANIFEST);
     bench.open(SqlLimits::default()).unwrap();
-    let connection = sqlite::pool::open(&bench.database(), sqlite::pool::Access::Read).unwrap();
+    let connection = sqlite::pool::open(&bench.database(), Effect::Reads).unwrap();
     let error = connection.execute("DELETE FROM place", ()).unwrap_err();
     assert_eq!(
         error.sqlite_error_code(),
@@ -516,7 +524,7 @@ fn the_population_sample_is_consistent_and_always_the_same() {
     sample::build(&package, &first).unwrap();
     sample::build(&package, &second).unwrap();
     assert!(std::fs::read(&first).unwrap() == std::fs::read(&second).unwrap());
-    let connection = sqlite::pool::open(&first, sqlite::pool::Access::Read).unwrap();
+    let connection = sqlite::pool::open(&first, Effect::Reads).unwrap();
     let count = |sql: &str| {
         connection
             .query_row(sql, (), |row| row.get::<_, i64>(0))

@@ -48,8 +48,7 @@ pub(super) fn config(address: &Address, effect: Effect, statement_time: Duration
     let timeout = statement_time.as_millis().max(1);
     config.options(format!(
         "-c default_transaction_read_only={read_only} -c statement_timeout={timeout} \
-         -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c TimeZone=UTC \
-         -c client_encoding=UTF8"
+         -c idle_in_transaction_session_timeout={IDLE_IN_TRANSACTION_MS} -c TimeZone=UTC"
     ));
     config
 }

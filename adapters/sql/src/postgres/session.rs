@@ -135,17 +135,12 @@ impl Session for Lent<'_> {
             Err(error) => return self.judge(&statement.name, Err(error)),
         };
         let mut rows = pin!(rows);
-        let mut count: u64 = 0;
         while let Some(row) = next(rows.as_mut()).await {
             let row = match row {
                 Ok(row) => row,
                 Err(error) => return self.judge(&statement.name, Err(error)),
             };
             self.answered = true;
-            count = count.saturating_add(1);
-            if taker.counts() {
-                continue;
-            }
             let cell = |index: usize, column: &Column| {
                 let place = ready.columns.get(index).copied().flatten()?;
                 value::read(&row, place, column.kind)
@@ -155,7 +150,7 @@ impl Session for Lent<'_> {
         self.asking = false;
         self.answered = true;
         let changed = rows.rows_affected().unwrap_or_default();
-        Ok(count.max(changed))
+        Ok(taker.count().max(changed))
     }
 
     async fn mark(&mut self) -> Result<(), Trouble> {

@@ -15,8 +15,6 @@ const CHANGES: [&str; 5] = ["insert", "update", "delete", "merge", "into"];
 /// A statement's text, and what its `$1`, `$2`, … are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Text {
-    /// Its number.
-    pub(crate) id: usize,
     /// `None` if the manifest has none for PostgreSQL.
     pub(crate) sql: Option<String>,
     /// The parameters' names, in the order of their numbers.
@@ -60,7 +58,6 @@ impl Text {
             .map(|name| kind(name).map_or(PgType::UNKNOWN, pg_type));
         let first = read.words.first().map(String::as_str).unwrap_or_default();
         Self {
-            id: statement.id,
             types: types.collect(),
             sql: sql.map(|_| read.sql),
             names: read.names,

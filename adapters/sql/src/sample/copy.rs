@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio_postgres::Client;
 
-use super::{File, SampleError, fill, read};
+use super::{File, SampleError, fill, own_table, read};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::postgres::address::Address;
@@ -30,6 +30,7 @@ pub(super) fn build(
         .as_ref()
         .is_some_and(|sample| sample.of(Dialect::Sqlite) != sample.of(Dialect::Postgresql));
     let mut files = vec![schema];
+    files.extend(own_table(config, Dialect::Postgresql));
     if is_own {
         files.extend(sample);
     } else {

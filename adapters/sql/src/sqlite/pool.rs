@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use bridge_adapter::{AdapterError, Until};
+use bridge_adapter::{AdapterError, Effect, Until};
 use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -27,14 +27,7 @@ pub(crate) struct Pool {
     database: PathBuf,
     idle: Mutex<Vec<Connection>>,
     places: Places,
-    access: Access,
-}
-
-/// What connections may do.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Access {
-    Read,
-    Write,
+    effect: Effect,
 }
 
 /// Tells work on a connection that it has to end.
@@ -55,17 +48,17 @@ impl Stop {
 type Worked<T> = (Connection, Result<T, AdapterError>);
 
 impl Pool {
-    pub(crate) fn new(database: &Path, access: Access, limits: &SqlLimits) -> Self {
+    pub(crate) fn new(database: &Path, effect: Effect, limits: &SqlLimits) -> Self {
         // SQLite has one writer at a time; the others queue here and not in its polling.
-        let connections = match access {
-            Access::Read => limits.connections,
-            Access::Write => 1,
+        let connections = match effect {
+            Effect::Reads | Effect::Unknown => limits.connections,
+            Effect::Stored => 1,
         };
         Self {
             database: database.to_owned(),
             idle: Mutex::new(Vec::new()),
             places: Places::new(connections, limits),
-            access,
+            effect,
         }
     }
 
@@ -137,8 +130,8 @@ impl Pool {
         if let Some(connection) = self.idle().pop() {
             return Ok(connection);
         }
-        let (database, access) = (self.database.clone(), self.access);
-        let opened = spawn_blocking(move || open(&database, access)).await;
+        let (database, effect) = (self.database.clone(), self.effect);
+        let opened = spawn_blocking(move || open(&database, effect)).await;
         match opened {
             Ok(Ok(connection)) => Ok(connection),
             Ok(Err(error)) => Err(AdapterError::Unreachable {
@@ -163,11 +156,13 @@ impl Pool {
     }
 }
 
-/// Opens a connection that can do no more than it may.
-pub(crate) fn open(database: &Path, access: Access) -> rusqlite::Result<Connection> {
-    let mode = match access {
-        Access::Read => OpenFlags::SQLITE_OPEN_READ_ONLY,
-        Access::Write => OpenFlags::SQLITE_OPEN_READ_WRITE,
+/// Opens a connection that only reads, unless it is one of submissions.
+pub(crate) fn open(database: &Path, effect: Effect) -> rusqlite::Result<Connection> {
+    let reads = effect != Effect::Stored;
+    let mode = if reads {
+        OpenFlags::SQLITE_OPEN_READ_ONLY
+    } else {
+        OpenFlags::SQLITE_OPEN_READ_WRITE
     };
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(database, flags)?;
@@ -177,7 +172,7 @@ pub(crate) fn open(database: &Path, access: Access) -> rusqlite::Result<Connecti
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
-    connection.pragma_update(None, "query_only", access == Access::Read)?;
+    connection.pragma_update(None, "query_only", reads)?;
     connection.pragma_update(None, "foreign_keys", true)?;
     Ok(connection)
 }

@@ -45,7 +45,7 @@ impl Session for Loses {
             };
             taker.take(cell).await?;
         }
-        Ok(self.rows as u64)
+        Ok(taker.count())
     }
 
     async fn mark(&mut self) -> Result<(), Trouble> {

@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use bridge_adapter::Idempotency;
+use bridge_adapter::{BodyError, Idempotency};
 
 use super::server::Postgres;
 use super::*;
 
 mod documents;
+mod samples;
 
 /// A package served from one of the databases, with the roles that a real registry has.
 struct Registry {
@@ -71,7 +72,7 @@ impl Registry {
     fn number(&self, sql: &str) -> i64 {
         match &self.database {
             Kept::Sqlite(path) => {
-                let connection = sqlite::pool::open(path, sqlite::pool::Access::Read).unwrap();
+                let connection = sqlite::pool::open(path, Effect::Reads).unwrap();
                 connection.query_row(sql, (), |row| row.get(0)).unwrap()
             }
             Kept::Postgresql(name) => Postgres::shared().run(name, sql).parse().unwrap(),
@@ -292,6 +293,15 @@ async fn a_key_is_bound_to_its_content_and_to_its_caller() {
             ..pay("k", "R-2026-000006", 7500)
         };
         assert_eq!(ask(adapter, &another_caller).await.unwrap().0, 201);
+        let unkeyed = Probe {
+            key: None,
+            ..pay("k", "R-2026-000009", 3000)
+        };
+        let error = ask(adapter, &unkeyed).await.unwrap_err();
+        assert!(
+            error.to_string().starts_with("Idempotency-Key: expected"),
+            "{error}"
+        );
         let facts = |probe: &Probe| -> Idempotency {
             probe.call(CancellationToken::new()).idempotency.unwrap()
         };
@@ -300,6 +310,78 @@ async fn a_key_is_bound_to_its_content_and_to_its_caller() {
             facts(&another_caller).scoped
         );
         assert_eq!(registry.number(&kept), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_streamed_answer_has_a_limit_too() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/rows");
+    let limits = SqlLimits {
+        stream_bytes: 100_000,
+        ..SqlLimits::default()
+    };
+    for make in [Registry::sqlite, Registry::postgresql] {
+        let registry = make(&folder, limits.clone());
+        let rows = async |path: &str| {
+            let service = "AZ/GOV/1099/ROWS/rows".parse().unwrap();
+            let probe = Probe::get(service, "AZ/GOV/2001/TAX".parse().unwrap(), path);
+            registry
+                .adapter
+                .call(probe.call(CancellationToken::new()))
+                .await
+        };
+        let fits = rows("/24/4000").await.unwrap();
+        let fits = body::collect(fits.body, 200_000).await.unwrap();
+        assert!(fits.len() > 96_000 && fits.ends_with(b"]"));
+        // What has left is cut; what has not is an error and no answer.
+        let cut = rows("/25/4000").await.unwrap();
+        let error = body::collect(cut.body, 200_000).await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                BodyError::TooLarge {
+                    limit_bytes: 100_000
+                }
+            ),
+            "{error}"
+        );
+        let error = rows("/1/100000").await.unwrap_err();
+        assert!(
+            matches!(
+                error,
+                AdapterError::TooLarge {
+                    limit: Limit::AnswerBytes(100_000)
+                }
+            ),
+            "{error}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_just_fits_is_given_again_under_its_key() {
+    let folder = folder("payments");
+    let bytes = async |registry: &Registry| {
+        let call = create(1, "V-TEST-1", 8).call(CancellationToken::new());
+        let answer = registry.adapter.call(call).await?;
+        Ok::<_, AdapterError>(body::collect(answer.body, 1000).await.unwrap())
+    };
+    let whole = bytes(&Registry::sqlite(&folder, SqlLimits::default())).await;
+    let length = u64::try_from(whole.unwrap().len()).unwrap();
+    let limits = |answer_bytes| SqlLimits {
+        answer_bytes,
+        ..SqlLimits::default()
+    };
+    for make in [Registry::sqlite, Registry::postgresql] {
+        let registry = make(&folder, limits(length));
+        let first = bytes(&registry).await.unwrap();
+        assert_eq!(bytes(&registry).await.unwrap(), first);
+        // Where it does not fit, nothing is done.
+        let registry = make(&folder, limits(length - 1));
+        let error = bytes(&registry).await.unwrap_err();
+        assert!(matches!(error, AdapterError::TooLarge { .. }), "{error}");
+        let created = "SELECT count(*) FROM charge WHERE charge = 'V-TEST-1'";
+        assert_eq!(registry.number(created), 0);
     }
 }
 

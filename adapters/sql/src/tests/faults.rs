@@ -173,6 +173,144 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
         "unknown-key",
         "manifest.toml sql.scheme",
     ),
+    (
+        "path = \"/slow\"",
+        "path = \"/{id}\"",
+        "repeated-operation",
+        "operation[3]",
+    ),
+    (
+        "[[sql.operation]]\nservice = \"place\"",
+        "[[sql.operation]]\nservice = \"plce\"",
+        "unknown-service",
+        "operation[1].service",
+    ),
+    (
+        "name = \"slow\"\n",
+        "",
+        "missing-key",
+        "operation[3].statement[1].name",
+    ),
+    (
+        "name = \"slow\"\n",
+        "",
+        "no-statement",
+        "operation[3].statement",
+    ),
+    (
+        "columns.n = { to = \"/n\", type = \"integer\" }",
+        "columns.n = { to = \"/n\", type = \"integer\" }\n[[sql.operation.statement]]\nname = \"slow\"\nresult = \"one\"\nat = \"/more\"\nsql = \"SELECT 1 AS n\"\ncolumns.n = { to = \"/n\", type = \"integer\" }",
+        "repeated-statement",
+        "operation[3]",
+    ),
+    (
+        "result = \"many\"\nat = \"/rows\"",
+        "result = \"stream\"\nat = \"/rows\"",
+        "stream-not-alone",
+        "operation[4].statement[1]",
+    ),
+    (
+        "result = \"many\"\nat = \"/rows\"",
+        "result = \"none\"",
+        "wrong-value",
+        "operation[4].statement[1].columns",
+    ),
+    (
+        "at = \"/rows\"",
+        "at = \"rows\"",
+        "wrong-value",
+        "operation[4].statement[1].at",
+    ),
+    (
+        "method = \"POST\"",
+        "method = \"POST\"\nstatus = 302",
+        "wrong-value",
+        "operation[5].status",
+    ),
+    (
+        "method = \"POST\"",
+        "method = \"POST\"\neffect = \"unknown\"",
+        "wrong-value",
+        "operation[5].effect",
+    ),
+    (
+        "method = \"POST\"",
+        "method = \"POST\"\nrequest_limit_bytes = 0",
+        "wrong-value",
+        "operation[5].request_limit_bytes",
+    ),
+    (
+        "method = \"POST\"",
+        "method = \"POST\"\nrequest_limit_bytes = 16777217",
+        "wrong-value",
+        "operation[5].request_limit_bytes",
+    ),
+    (
+        "empty = \"not-found\"",
+        "empty = \"nothing\"",
+        "wrong-value",
+        "operation[5].statement[1].empty",
+    ),
+    (
+        "empty = \"not-found\"",
+        "empty = { status = 500, code = \"c\", message = \"m\" }",
+        "wrong-value",
+        "operation[5].statement[1].empty.status",
+    ),
+    (
+        "empty = \"not-found\"",
+        "empty = { status = 409, code = \"\", message = \"m\" }",
+        "wrong-value",
+        "operation[5].statement[1].empty.code",
+    ),
+    (
+        "{ from = \"path\", type = \"integer\" }",
+        "{ from = \"path\", type = \"integer\", optional = true }",
+        "wrong-value",
+        "operation[1].params.id.optional",
+    ),
+    (
+        "params.id = { from = \"path\", type = \"integer\" }",
+        "params.id = \"path\"",
+        "wrong-value",
+        "operation[1].params.id",
+    ),
+    (
+        "{ from = \"caller\", fact = \"client\", type = \"text\" }",
+        "{ from = \"clock\", type = \"text\" }",
+        "wrong-value",
+        "operation[2].params.client.type",
+    ),
+    (
+        "null = \"keep\"",
+        "null = \"drop\"",
+        "wrong-value",
+        "operation[1].statement[1].columns.since.null",
+    ),
+    (
+        "columns.name = \"/name\"",
+        "columns.name = \"\"",
+        "place-clash",
+        "operation[1].statement[1].columns.name",
+    ),
+    (
+        "sql = \"SELECT name, open, since FROM place WHERE id = :id\"",
+        "sql = 7",
+        "wrong-value",
+        "operation[1].statement[1].sql",
+    ),
+    (
+        "sql = \"SELECT name, open, since FROM place WHERE id = :id\"\n",
+        "",
+        "missing-key",
+        "operation[1].statement[1].sql",
+    ),
+    (
+        "sql = \"SELECT name, open, since FROM place WHERE id = :id\"",
+        "sql = { postgresql = \"SELECT 1\" }",
+        "statement-does-not-prepare",
+        "operation[1].statement[1].sql",
+    ),
 ];
 
 #[test]
@@ -208,6 +346,13 @@ fn all_mistakes_come_at_once() {
     ] {
         assert!(codes.contains(&code), "{code}: {codes:?}");
     }
+}
+
+#[test]
+fn a_manifest_without_an_operation_is_refused() {
+    let (before, _) = MANIFEST.split_once("[[sql.operation]]").unwrap();
+    let codes: Vec<&str> = faults(before).iter().map(|fault| fault.code).collect();
+    assert!(codes.contains(&"no-operation"), "{codes:?}");
 }
 
 #[test]
@@ -249,7 +394,9 @@ fn a_package_of_another_adapter_is_refused() {
 fn the_guide_explains_every_fault() {
     let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let guide = std::fs::read_to_string(guide).unwrap();
-    for (_, _, code, _) in MISTAKES {
+    let codes = MISTAKES.iter().map(|(_, _, code, _)| *code);
+    for code in codes.chain(["no-operation"]) {
         assert!(guide.contains(&format!("`{code}`")), "{code}");
     }
+    assert!(guide.contains(kept::ddl(dialect::Dialect::Postgresql)));
 }

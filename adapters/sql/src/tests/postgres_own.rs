@@ -2,6 +2,7 @@
 
 use super::both::{address, made, roles};
 use super::server::Postgres;
+use super::wait::wait_until;
 use super::*;
 
 /// The places of [`super::SCHEMA`] in PostgreSQL. What cannot be in a typed column is not there.
@@ -61,17 +62,6 @@ impl Places {
                    AND application_name = 'bridge-node'";
         self.server.run(&self.name, sql).parse().unwrap()
     }
-}
-
-/// Waits, at most 20 s, until it holds.
-async fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
-    for _ in 0..2000 {
-        if holds() {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never: {what}");
 }
 
 #[tokio::test]
@@ -157,7 +147,7 @@ async fn a_statement_stops_in_the_server_when_its_call_is_over() {
     tokio::time::timeout(Duration::from_millis(300), slow)
         .await
         .unwrap_err();
-    wait_until("the dropped statement ends", || places.running() == 0).await;
+    wait_until("the dropped statement ends", async || places.running() == 0).await;
     let error = ask(&adapter, &probe("/slow").within(Duration::from_millis(100)))
         .await
         .unwrap_err();
@@ -179,6 +169,9 @@ async fn the_server_itself_stops_a_statement_whose_node_does_not() {
     tokio::spawn(connection);
     let error = client.query("SELECT pg_sleep(600)", &[]).await.unwrap_err();
     assert_eq!(error.code().unwrap().code(), "57014");
+    // Nor does it keep a transaction for a node that is gone.
+    let idle = client.query_one("SHOW idle_in_transaction_session_timeout", &[]);
+    assert_eq!(idle.await.unwrap().get::<_, &str>(0), "30s");
 }
 
 #[tokio::test]
@@ -211,7 +204,7 @@ async fn a_connection_that_is_cut_ends_the_call_and_the_next_one_has_another() {
     }
     // At work: the call is cut.
     let cut = async {
-        wait_until("the statement runs", || places.running() == 1).await;
+        wait_until("the statement runs", async || places.running() == 1).await;
         places.server.run(&places.name, kill);
     };
     let slow = probe("/slow");

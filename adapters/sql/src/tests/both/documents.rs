@@ -39,17 +39,9 @@ const OPENAPI: &str = r#"{"openapi":"3.1.0","info":{"title":"t","version":"1"},"
 fn letters() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let table = |bytes: &str| {
-        format!(
-            "CREATE TABLE letter (text text NOT NULL, content {bytes}, sha256 text);\n{}",
-            "CREATE TABLE bridge_idempotency (scoped text PRIMARY KEY, content text NOT NULL, at TIME NOT NULL, status NUMBER, body text);"
-        )
+        format!("CREATE TABLE letter (text text NOT NULL, content {bytes}, sha256 text);")
     };
-    let sqlite = table("blob")
-        .replace("TIME", "text")
-        .replace("NUMBER", "integer");
-    let postgresql = table("bytea")
-        .replace("TIME", "timestamptz")
-        .replace("NUMBER", "bigint");
+    let (sqlite, postgresql) = (table("blob"), table("bytea"));
     for (name, text) in [
         ("manifest.toml", MANIFEST),
         ("openapi.json", OPENAPI),
