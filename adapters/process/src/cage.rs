@@ -1,7 +1,7 @@
 //! The cage: what keeps an adapter's program away from the node, its files, its network and its machine.
 //!
-//! A program is caged by running this very executable in front of it, twice: from **outside** ([`outside`], with the
-//! node's rights: control groups, namespaces, the end of it all) and from **inside** ([`inside`], the first process of
+//! A program is caged by running this very executable in front of it, twice: from **outside** (with the
+//! node's rights: control groups, namespaces, the end of it all) and from **inside** (the first process of
 //! the program's own process namespace: file tree, limits, user, Landlock, system calls). What the kernel gave of each
 //! [`Part`] is told in one line, the [`Report`]; with less than the settings demand the program does not start.
 //!
