@@ -136,8 +136,9 @@ fn speaking_registry() -> String {
             let mut stream = stream;
             let mut heard = [0; 100];
             let length = stream.read(&mut heard).unwrap_or(0);
-            drop(stream.write_all(b"the registry heard: "));
-            drop(stream.write_all(&heard[..length]));
+            // As one piece: the program reads once.
+            let said = [b"the registry heard: ", &heard[..length]].concat();
+            drop(stream.write_all(&said));
         }
     });
     address.to_string()
@@ -353,7 +354,10 @@ async fn a_program_whose_cage_is_killed_ends_with_it_and_the_next_start_takes_it
     wait_until("no process is left", async || processes_of(USER).is_empty()).await;
     let left = groups_of(USER);
     assert!(!left.is_empty());
-    let again = begun(&settings, "exit 5").wait_with_output().unwrap();
+    let mut again = begun(&settings, "exit 5");
+    // Its end is the node's, which ends the program.
+    let _node = again.stdin.take();
+    let again = again.wait_with_output().unwrap();
     assert_eq!(again.status.code(), Some(5), "{again:?}");
     assert_eq!(groups_of(USER), Vec::<PathBuf>::new(), "{left:?} were left");
 }
