@@ -42,6 +42,21 @@ impl Until {
         }
     }
 
+    /// Says whether somebody still waits.
+    ///
+    /// # Errors
+    ///
+    /// As [`Until::over`].
+    pub fn check(&self) -> Result<(), AdapterError> {
+        if self.cancel.is_cancelled() {
+            return Err(AdapterError::Cancelled);
+        }
+        if Instant::now() >= self.deadline {
+            return Err(AdapterError::TimedOut);
+        }
+        Ok(())
+    }
+
     /// Waits until it is over, and says why: [`AdapterError::Cancelled`] or
     /// [`AdapterError::TimedOut`].
     ///
@@ -50,8 +65,8 @@ impl Until {
     /// Dropping the future changes nothing.
     pub async fn over(&self) -> AdapterError {
         // A timer that is already due may fire a moment later only; quick work would win against it.
-        if !self.cancel.is_cancelled() && Instant::now() >= self.deadline {
-            return AdapterError::TimedOut;
+        if let Err(why) = self.check() {
+            return why;
         }
         tokio::select! {
             biased;
@@ -97,7 +112,10 @@ mod tests {
             Err(AdapterError::TimedOut)
         ));
         assert!(near.within(Duration::from_mins(1)).deadline <= near.deadline);
+        assert!(until.check().is_ok());
+        assert!(matches!(near.check(), Err(AdapterError::TimedOut)));
         until.cancel.cancel();
+        assert!(matches!(until.check(), Err(AdapterError::Cancelled)));
         assert!(matches!(until.over().await, AdapterError::Cancelled));
     }
 }

@@ -89,7 +89,7 @@ impl Adapter for FileAdapter {
         let operation = request::pick(&self.config, &call)?;
         // Nobody waits for it: tables in memory would otherwise win against the deadline. An export ends on its way.
         if !matches!(operation.width, Width::Export) {
-            until.bound(std::future::ready(())).await?;
+            until.check()?;
         }
         let known = self.shelf.table(operation.table);
         let (held, table) = known.ok_or(AdapterError::NotFound)?;

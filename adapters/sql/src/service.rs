@@ -145,7 +145,7 @@ impl Adapter for SqlAdapter {
             until = until.within(self.limits.statement_time);
         }
         // Nobody waits for it: quick statements would otherwise win against the deadline.
-        until.bound(std::future::ready(())).await?;
+        until.check()?;
         let limit_bytes = operation.request_bytes.unwrap_or(self.limits.request_bytes);
         let body = request::read_body(&operation, &mut call, (limit_bytes, &until)).await?;
         let bound = request::bind(&operation, &call, body.as_ref().map(|(_, value)| value))?;

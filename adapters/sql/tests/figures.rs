@@ -27,6 +27,10 @@ mod server;
 
 use server::{OWNER, Postgres};
 
+/// The allocator of the program, whose memory and time these are.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many bytes of rows are streamed; `BRIDGE_STREAM_BYTES` asks for more.
 const BYTES: u64 = 64 * 1024 * 1024;
 /// What memory may grow by: a sixteenth of a gibibyte, and a quarter of the ordinary run's rows.
