@@ -16,6 +16,7 @@ use bridge_tests::terms::terms;
 use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{CONSUMER, PATH, PROVIDER, World, usual};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 const DEED: &str = "/r1/AZ/GOV/1001/POPULATION/deed";
 const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person";
@@ -28,18 +29,21 @@ const CUT: &str = "server.serverproxy.service_failed.io_error";
 struct Stage {
     world: World,
     nodes: Option<[Process; 2]>,
+    /// Where what is looked for lies.
+    _place: TempDir,
     /// Listens where the program must not come: TCP, a Unix socket, an abstract one.
     _decoys: (TcpListener, UnixListener, UnixListener),
 }
 
 impl Stage {
     async fn open(cage: &str) -> Self {
-        let place = tempfile::tempdir().unwrap().keep();
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path();
         let tcp = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let socket = place.join("decoy.sock");
         let unix = UnixListener::bind(&socket).unwrap();
         open_to_all(&socket, 0o777);
-        open_to_all(&place, 0o755);
+        open_to_all(place, 0o755);
         let name = format!("bridge-decoy-{}", tcp.local_addr().unwrap().port());
         let address = SocketAddr::from_abstract_name(&name).unwrap();
         let hidden = UnixListener::bind_addr(&address).unwrap();
@@ -81,6 +85,7 @@ impl Stage {
         Self {
             world,
             nodes: Some(nodes),
+            _place: folder,
             _decoys: (tcp, unix, hidden),
         }
     }
@@ -363,6 +368,33 @@ async fn a_program_whose_cage_is_killed_ends_with_it_and_the_next_start_takes_it
 }
 
 #[test]
+fn a_probe_of_the_cage_says_each_part_and_leaves_nothing_behind() {
+    let place = tempfile::tempdir().unwrap();
+    let probe = Command::new(program())
+        .args(["cage", "--probe"])
+        .env("TMPDIR", place.path())
+        .stdin(Stdio::piped())
+        .output()
+        .unwrap();
+    let said = String::from_utf8(probe.stdout).unwrap();
+    let parts = [
+        "user",
+        "network",
+        "files",
+        "syscalls",
+        "memory",
+        "processes",
+        "cpu",
+    ];
+    let told: Vec<&str> = said
+        .lines()
+        .filter_map(|line| line.split(' ').next())
+        .collect();
+    assert_eq!(told, parts, "{said}");
+    assert_eq!(fs::read_dir(place.path()).unwrap().count(), 0);
+}
+
+#[test]
 fn a_cage_that_cannot_be_made_says_why_and_runs_nothing() {
     let place = tempfile::tempdir().unwrap();
     let tree = place.path().join("tree");
@@ -546,9 +578,9 @@ async fn a_program_that_hangs_or_ends_is_started_again() {
 #[tokio::test]
 async fn a_program_whose_cage_lacks_what_is_demanded_is_not_started() {
     // A cage made without the right to choose a user: all but a user of its own can be had.
-    let place = tempfile::tempdir().unwrap().keep();
-    open_to_all(&place, 0o755);
-    let weak = place.join("weak");
+    let place = tempfile::tempdir().unwrap();
+    open_to_all(place.path(), 0o755);
+    let weak = place.path().join("weak");
     let script = format!(
         "#!/bin/sh\nexec setpriv --reuid=65534 --regid=65534 --clear-groups {} \"$@\"\n",
         program().display()

@@ -300,10 +300,13 @@ mod tests {
     #[test]
     fn a_broken_cache_is_made_anew() {
         let folder = tempfile::tempdir().expect("a folder");
-        std::fs::write(folder.path().join("conf"), b"not sled's").expect("written");
-        std::fs::write(folder.path().join("db"), [0xff; 5000]).expect("written");
-        let ours = catalogue(folder.path(), "a", 1);
+        let place = folder.path().join("cache");
+        std::fs::create_dir(&place).expect("made");
+        std::fs::write(place.join("conf"), b"not sled's").expect("written");
+        std::fs::write(place.join("db"), [0xff; 5000]).expect("written");
+        let ours = catalogue(&place, "a", 1);
         ours.write(&ROW);
         assert_eq!(ours.read(5), Some(ROW));
+        assert!(place.with_extension("damaged").join("conf").exists());
     }
 }
