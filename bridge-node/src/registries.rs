@@ -245,7 +245,11 @@ fn unsafe_effect(service: &Service) -> Result<Effect, Fault> {
 }
 
 /// The one table from a settings entry to an adapter.
-fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
+///
+/// # Errors
+///
+/// All faults of the package and of what is said of its registry.
+pub(crate) fn open(service: &Service, limits: &Limits) -> Result<Arc<dyn Adapter>, Vec<Fault>> {
     match &service.source {
         Source::Sql { package, access } => {
             let package = Package::load(package)

@@ -269,6 +269,27 @@ fn read(text: &str, folder: &Path) -> (Option<Settings>, Vec<Fault>) {
     (settings, faults)
 }
 
+/// Checks one entry of `[[services]]` without a node around it.
+///
+/// # Errors
+///
+/// Every fault found; `setting` stands in the place of the file's `services[0]`.
+pub(crate) fn service(text: &str, folder: &Path) -> Result<Service, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let services = raw::services(text, &mut faults);
+    let services = parts::services(services, folder, &mut faults);
+    for fault in &mut faults {
+        fault.place = fault.place.replace("services[0]", "setting");
+    }
+    let mut services = services.into_iter();
+    let service = services.next();
+    if services.next().is_some() {
+        let remedy = "give lines of one service";
+        faults.push(Fault::new("setting", "names more than one service", remedy));
+    }
+    service.filter(|_| faults.is_empty()).ok_or(faults)
+}
+
 fn sound((settings, faults): (Option<Settings>, Vec<Fault>)) -> Result<Settings, Vec<Fault>> {
     settings.filter(|_| faults.is_empty()).ok_or(faults)
 }

@@ -4,6 +4,8 @@ use bridge_tests::package::Trial;
 use bridge_tests::university::{STUDENTS, Student, University, is_signed, students};
 use serde_json::Value;
 
+use crate::registries::checked_by;
+
 const ADMISSION: &str = "AZ/EDU/6002/ADMISSION";
 
 async fn trial() -> (tempfile::TempDir, University, Trial) {
@@ -26,6 +28,13 @@ async fn transcript(trial: &Trial, fin: &str) -> Value {
         .send()
         .await;
     answer.answered(200).json()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_upstream_is_examined_by_the_lines_of_a_nodes_settings() {
+    let folder = tempfile::tempdir().unwrap();
+    let university = University::start(folder.path()).await;
+    checked_by("diplomas", &university.settings(folder.path(), "-"));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 use std::task::Poll;
 
+use bridge_adapter::Package;
 use bridge_tests::answer::Answer;
 use bridge_tests::package::{DATABASE_NAME, Trial, folder, postgres_database, run_package};
 use bridge_tests::postgres::Postgres;
@@ -14,12 +15,26 @@ use serde_json::json;
 #[track_caller]
 pub(crate) fn checked(name: &str) {
     let place = tempfile::tempdir().unwrap();
+    let database = place.path().join("sample.db");
+    check(name, &["--database", database.to_str().unwrap()]);
+}
+
+/// `adapter check` finds a package good, behind a registry that lines of a node's settings name.
+#[track_caller]
+pub(crate) fn checked_by(name: &str, settings: &str) {
+    let own = ["[[services]]", "adapter =", "subsystem =", "package ="];
+    let lines = settings
+        .lines()
+        .filter(|line| !own.iter().any(|start| line.starts_with(start)));
+    let options: Vec<&str> = lines.flat_map(|line| ["--setting", line]).collect();
+    check(name, &options);
+}
+
+#[track_caller]
+fn check(name: &str, options: &[&str]) {
     let mut command = Command::new(program());
     command.args(["adapter", "check"]).arg(folder(name));
-    command
-        .arg("--database")
-        .arg(place.path().join("sample.db"));
-    let output = command.output().unwrap();
+    let output = command.args(options).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout);
     let wrong = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}\n{wrong}");
@@ -33,9 +48,38 @@ async fn population_answers_over_two_nodes() {
 
 #[tokio::test]
 async fn population_answers_the_same_from_postgresql_over_two_nodes() {
+    let place = tempfile::tempdir().unwrap();
+    let package = Package::load(&folder("population")).unwrap();
+    let provider = "AZ/GOV/1001/POPULATION".parse().unwrap();
+    let settings = postgres_database(&package, &provider, place.path());
+    checked_by("population", &settings);
     let trial = Trial::start_with("population", postgres_database).await;
     trial.play().await;
     trial.verify();
+}
+
+#[test]
+fn a_wrong_line_of_settings_is_told_with_its_place_and_nothing_is_asked() {
+    let two = "database = \"/dev/null\"\n[[services]]\nadapter = \"sql\"\nsubsystem = \"AZ/GOV/1/S\"\n\
+               package = \"/\"\ndatabase = \"/dev/null\"";
+    for (line, wrong) in [
+        ("database = \"nowhere/registry.db\"", "setting.database"),
+        ("databse = \"registry.db\"", "setting.databse: no such key"),
+        (
+            "database = \"postgresql://reader@db.test/x?sslmode=off\"",
+            "setting.database",
+        ),
+        ("database", "write valid TOML"),
+        ("[node]", "node: is not of a service"),
+        (two, "setting: names more than one service"),
+    ] {
+        let mut command = Command::new(program());
+        command.args(["adapter", "check"]).arg(folder("population"));
+        let output = command.args(["--setting", line]).output().unwrap();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(64), "{line}: {told}");
+        assert!(told.contains(wrong), "{line}: {told}");
+    }
 }
 
 #[tokio::test]
@@ -186,7 +230,7 @@ async fn legal_acts_are_found_in_azerbaijani_by_every_member() {
 #[test]
 fn the_index_of_words_follows_what_acts_say() {
     let place = tempfile::tempdir().unwrap();
-    let package = bridge_adapter::Package::load(&folder("legal-acts")).unwrap();
+    let package = Package::load(&folder("legal-acts")).unwrap();
     let path = place.path().join("acts.db");
     bridge_adapter_sql::sample::build(&package, &path).unwrap();
     let database = rusqlite::Connection::open(path).unwrap();

@@ -12,6 +12,7 @@ use super::{Failure, open, say};
 /// Shown below the options.
 pub(super) const EXAMPLES: &str = "Examples:
   bridge-node adapter check adapters/registries/population --database population.db
+  bridge-node adapter check adapters/registries/population --setting 'database = \"population.db\"'
   bridge-node adapter check land-register --format junit --output report.xml
   bridge-node adapter check --list
 
@@ -32,6 +33,10 @@ pub(super) struct Options {
     /// Folder of the files, for a package of the kind file (default: the package's sample/).
     #[arg(long, value_name = "FOLDER")]
     files: Option<PathBuf>,
+    /// A line of the service's settings at a node, such as 'database = "postgresql://…"'; may be given several times. The
+    /// registry is then the one that they name, files count from here, and nothing is made from the sample.
+    #[arg(long, value_name = "LINE", conflicts_with_all = ["database", "files"])]
+    setting: Vec<String>,
     /// Form of the report.
     #[arg(long, value_enum, default_value_t = Form::Text)]
     format: Form,
@@ -73,13 +78,18 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     if !found.is_empty() {
         return Err(open::faults(found));
     }
-    let needs = open::Needs {
-        database: options.database.as_deref(),
-        files: options.files.as_deref(),
-        // A report for programs holds nothing else.
-        tell: matches!(options.format, Form::Text),
+    let adapter = if options.setting.is_empty() {
+        let needs = open::Needs {
+            database: options.database.as_deref(),
+            files: options.files.as_deref(),
+            // A report for programs holds nothing else.
+            tell: matches!(options.format, Form::Text),
+        };
+        open::open(&package, needs)?
+    } else {
+        let provider = &subject.scenario.provider;
+        open::by_settings(&package, provider, &options.setting)?
     };
-    let adapter = open::open(&package, needs)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

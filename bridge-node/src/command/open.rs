@@ -10,11 +10,12 @@ use bridge_adapter_file::{FileAdapter, FileLimits};
 use bridge_adapter_http::{HttpAdapter, HttpConfig};
 use bridge_adapter_process::{ProcessAdapter, ProcessConfig};
 use bridge_adapter_sql::{SqlAdapter, SqlLimits, sample};
+use bridge_core::identity::SubsystemId;
 use tracing_subscriber::EnvFilter;
 
 use super::{Failure, hint, say};
-use crate::registries::process::launcher;
-use crate::settings::Fault;
+use crate::registries::{self, process::launcher};
+use crate::settings::{self, Fault, Limits};
 
 /// The folder of a package in which sample files lie.
 pub(super) const SAMPLE: &str = "sample";
@@ -61,6 +62,28 @@ pub(super) fn open(package: &Package, needs: Needs<'_>) -> Result<Arc<dyn Adapte
             Arc::new(SqlAdapter::open(package, database, SqlLimits::default()).map_err(faults)?)
         }
     })
+}
+
+/// Opens the adapter as a node does whose settings have these lines for the service.
+pub(super) fn by_settings(
+    package: &Package,
+    provider: &SubsystemId,
+    lines: &[String],
+) -> Result<Arc<dyn Adapter>, Failure> {
+    let text = format!("{}{}\n", entry(package, provider)?, lines.join("\n"));
+    let service = settings::service(&text, Path::new("")).map_err(Failure::Settings)?;
+    registries::open(&service, &Limits::default()).map_err(Failure::Settings)
+}
+
+/// What a node's settings say of a package, whatever its registry is.
+pub(super) fn entry(package: &Package, provider: &SubsystemId) -> Result<String, Failure> {
+    let folder = std::path::absolute(&package.folder)
+        .map_err(|error| Failure::failed(&package.folder.display().to_string(), &error))?;
+    Ok(format!(
+        "\n[[services]]\nadapter = {:?}\nsubsystem = \"{provider}\"\npackage = {:?}\n",
+        package.adapter,
+        folder.display().to_string()
+    ))
 }
 
 fn given<'a>(path: Option<&'a Path>, option: &str, what: &str) -> Result<&'a Path, Failure> {

@@ -98,6 +98,18 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     })
 }
 
+/// Checks services without a node around them: their programs are those of the folder.
+pub(super) fn services(
+    raw: Vec<raw::Service>,
+    folder: &Path,
+    faults: &mut Vec<Fault>,
+) -> Vec<Service> {
+    let mut check = Check { folder, faults };
+    let mut services = check.services(raw);
+    check.programs(&mut services, (folder, ""));
+    services
+}
+
 const NODE_FORM: &str = "write INSTANCE/CLASS/MEMBER/NODE, each part percent-encoded";
 const SUBSYSTEM_FORM: &str = "write INSTANCE/CLASS/MEMBER/SUBSYSTEM, each part percent-encoded";
 

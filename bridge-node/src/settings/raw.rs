@@ -132,6 +132,28 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
     Some(file)
 }
 
+/// Reads a file that has services alone.
+pub(super) fn services(text: &str, faults: &mut Vec<Fault>) -> Vec<Service> {
+    match text.parse::<toml::Table>() {
+        Ok(mut table) => {
+            let own = table.remove("services");
+            if let Some(other) = table.keys().next() {
+                let remedy = "give keys of a service, such as database or http";
+                faults.push(Fault::new(other, "is not of a service", remedy));
+            }
+            own.map_or_else(Vec::new, |own| list("services", own, faults))
+        }
+        Err(error) => {
+            faults.push(Fault::new(
+                "setting",
+                error.to_string(),
+                "write valid TOML 1.0, a key and its value a line",
+            ));
+            Vec::new()
+        }
+    }
+}
+
 fn missing(file: &File, faults: &mut Vec<Fault>) {
     for (missing, name) in [
         (file.node.is_none(), "node"),

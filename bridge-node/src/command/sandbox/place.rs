@@ -9,7 +9,7 @@ use bridge_adapter::scenario::Scenario;
 use bridge_core::identity::SubsystemId;
 
 use super::absolute;
-use crate::command::open::SAMPLE;
+use crate::command::open::{self, SAMPLE};
 use crate::command::trial::world::{Agency, Plan, World};
 use crate::command::{Failure, hint};
 
@@ -77,13 +77,7 @@ pub(super) fn settings(
     given: &Given<'_>,
 ) -> Result<(), Failure> {
     let provider = agency(world, &scenario.provider)?;
-    let folder = absolute(&package.folder)?;
-    let mut service = format!(
-        "\n[[services]]\nadapter = {:?}\nsubsystem = \"{}\"\npublished = true\npackage = {:?}\n",
-        package.adapter,
-        scenario.provider,
-        folder.display().to_string()
-    );
+    let mut service = open::entry(package, &scenario.provider)? + "published = true\n";
     service.push_str(&given.registry(package, &provider.folder)?);
     for line in given.settings {
         service.push_str(line);
