@@ -576,6 +576,33 @@ async fn a_program_that_hangs_or_ends_is_started_again() {
 }
 
 #[tokio::test]
+async fn a_program_that_keeps_more_than_it_may_is_ended_until_there_is_room() {
+    let place = tempfile::tempdir().unwrap();
+    let settings = format!(
+        "data = \"{}\"\ncage = {{ data_mib = 8, data_free_mib = 0 }}",
+        place.path().display()
+    );
+    let stage = Stage::open(&settings).await;
+    stage.serves().await;
+    // Whether it is answered before the program is ended is open.
+    stage.deed("hoard").await;
+    let excess = "its data folder holds more than 8 MiB";
+    wait_until("the program is ended", async || {
+        stage.log().contains(excess)
+    })
+    .await;
+    let answer = stage.deed("fine").await;
+    assert!(answer.status >= 500, "{answer:?}");
+    let ready = stage.world.provider.health("/ready").await.unwrap();
+    let told = String::from_utf8_lossy(&ready.body);
+    assert!(ready.status == 503 && told.contains(excess), "{told}");
+    stage.ask(PATH).await.answered(200);
+    fs::remove_file(place.path().join("hoard")).unwrap();
+    stage.serves().await;
+    stage.close().await;
+}
+
+#[tokio::test]
 async fn a_program_whose_cage_lacks_what_is_demanded_is_not_started() {
     // A cage made without the right to choose a user: all but a user of its own can be had.
     let place = tempfile::tempdir().unwrap();

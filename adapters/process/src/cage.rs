@@ -124,6 +124,12 @@ pub struct CageSettings {
     pub private_bytes: u64,
     /// The most files in the private folder.
     pub private_files: u64,
+    /// The most bytes in the folder that stays: who takes more is ended.
+    pub data_bytes: u64,
+    /// The most files in it.
+    pub data_files: u64,
+    /// What has to stay free on its disk: below that the program is ended, whoever took it.
+    pub data_free_bytes: u64,
     /// The most processor time, of one processor in hundredths.
     pub cpu_percent: u64,
     /// Where no control group bounds it: the most processor time of a process before it is ended.
@@ -150,6 +156,10 @@ impl Default for CageSettings {
             file_bytes: 1024 * 1024 * 1024,
             private_bytes: 64 * 1024 * 1024,
             private_files: 1024,
+            data_bytes: 1024 * 1024 * 1024,
+            data_files: 10_000,
+            // Above what the node keeps for itself on its own disk, so that the program ends first.
+            data_free_bytes: 1024 * 1024 * 1024,
             cpu_percent: 100,
             cpu_seconds: 3600,
             drain_ms: 10_000,

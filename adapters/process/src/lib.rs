@@ -30,6 +30,7 @@ pub mod answers_for;
 pub mod cage;
 pub mod config;
 mod connections;
+mod data;
 mod describe;
 pub mod limits;
 mod output;

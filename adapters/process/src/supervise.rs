@@ -13,6 +13,7 @@ use tokio_util::sync::CancellationToken;
 use crate::answer::printable;
 use crate::config::ProcessConfig;
 use crate::connections::Connections;
+use crate::data::Data;
 use crate::describe;
 use crate::limits::{DESCRIPTION_LIMIT_BYTES, WATCH_MISSES};
 use crate::start::{Program, StartError};
@@ -176,6 +177,12 @@ impl Life {
 
     /// One run of the program: why it ended and whether it had served; `None` if it was asked to end.
     async fn run(&self) -> Option<(String, bool)> {
+        let data = Data::of(&self.config.cage);
+        if let Some(data) = &data
+            && let Some(excess) = data.excess().await
+        {
+            return Some((excess, false));
+        }
         let mut program = match Program::start(&self.config).await {
             Ok(program) => program,
             Err(error) => return Some((chain(&error), false)),
@@ -186,6 +193,7 @@ impl Life {
             () = self.stop.cancelled() => None,
             reason = program.ended() => Some(reason),
             reason = self.watched(&connections, &mut served) => Some(reason),
+            reason = exceeded(data.as_ref()) => Some(reason),
         };
         // First no new calls, then the end.
         let next = over.clone().unwrap_or_else(|| "it is draining".to_owned());
@@ -242,6 +250,14 @@ impl Life {
             Ok((status, _)) => Err(format!("/describe answers {}", status.as_u16())),
             Err(error) => Err(format!("/describe has no answer: {error}")),
         }
+    }
+}
+
+/// Waits until the program keeps more than it may, if it can keep anything.
+async fn exceeded(data: Option<&Data>) -> String {
+    match data {
+        Some(data) => data.exceeded().await,
+        None => std::future::pending().await,
     }
 }
 

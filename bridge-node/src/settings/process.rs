@@ -38,6 +38,9 @@ pub struct RawCage {
     memory_mib: Option<u64>,
     private_mib: Option<u64>,
     file_mib: Option<u64>,
+    data_mib: Option<u64>,
+    data_files: Option<u64>,
+    data_free_mib: Option<u64>,
     processes: Option<u64>,
     open_files: Option<u64>,
     cpu_percent: Option<u64>,
@@ -84,45 +87,6 @@ impl Check<'_> {
     }
 
     fn cage(&mut self, place: &str, raw: &RawCage) -> CageSettings {
-        let usual = CageSettings::default();
-        let mut within = |key: &str, given: Option<u64>, usual: u64, (low, high): (u64, u64)| {
-            let value = given.unwrap_or(usual);
-            if !(low..=high).contains(&value) {
-                let remedy = format!("give {low} to {high} (default {usual})");
-                self.fault(
-                    &format!("{place}.{key}"),
-                    format!("{value} is out of range"),
-                    &remedy,
-                );
-            }
-            value
-        };
-        let memory = within(
-            "memory_mib",
-            raw.memory_mib,
-            usual.memory_bytes / MIB,
-            (16, 1024 * 1024),
-        );
-        let private = within(
-            "private_mib",
-            raw.private_mib,
-            usual.private_bytes / MIB,
-            (1, 1024 * 1024),
-        );
-        let file = within(
-            "file_mib",
-            raw.file_mib,
-            usual.file_bytes / MIB,
-            (1, 1024 * 1024),
-        );
-        let processes = within("processes", raw.processes, usual.processes, (4, 32_768));
-        let open_files = within("open_files", raw.open_files, usual.open_files, (64, 65_536));
-        let cpu_percent = within(
-            "cpu_percent",
-            raw.cpu_percent,
-            usual.cpu_percent,
-            (5, 100_000),
-        );
         if raw.user.is_some_and(|user| user < 1000) {
             self.fault(
                 &format!("{place}.user"),
@@ -130,24 +94,81 @@ impl Check<'_> {
                 "give the number of a user that owns nothing, above 1000, or leave it out",
             );
         }
-        let demand = self.demand(&format!("{place}.demand"), raw.demand.as_deref());
         let reads = raw.reads.iter().enumerate();
-        let reads = reads
-            .map(|(i, path)| self.existing(&format!("{place}.reads[{i}]"), path))
-            .collect();
-        CageSettings {
+        let reads = reads.map(|(i, path)| self.existing(&format!("{place}.reads[{i}]"), path));
+        let mut cage = CageSettings {
+            reads: reads.collect(),
+            demand: self.demand(&format!("{place}.demand"), raw.demand.as_deref()),
             // None yet: see `give_users`.
             user: raw.user.unwrap_or_default(),
-            reads,
-            demand,
-            memory_bytes: memory.saturating_mul(MIB),
-            private_bytes: private.saturating_mul(MIB),
-            file_bytes: file.saturating_mul(MIB),
-            processes,
-            open_files,
-            cpu_percent,
-            ..usual
+            ..CageSettings::default()
+        };
+        let mib = |low: u64| (low, 1024 * 1024, MIB);
+        for (key, given, (low, high, unit), own) in [
+            (
+                "memory_mib",
+                raw.memory_mib,
+                mib(16),
+                &mut cage.memory_bytes,
+            ),
+            (
+                "private_mib",
+                raw.private_mib,
+                mib(1),
+                &mut cage.private_bytes,
+            ),
+            ("file_mib", raw.file_mib, mib(1), &mut cage.file_bytes),
+            ("data_mib", raw.data_mib, mib(1), &mut cage.data_bytes),
+            (
+                "data_files",
+                raw.data_files,
+                (1, 1_000_000, 1),
+                &mut cage.data_files,
+            ),
+            (
+                "data_free_mib",
+                raw.data_free_mib,
+                mib(0),
+                &mut cage.data_free_bytes,
+            ),
+            (
+                "processes",
+                raw.processes,
+                (4, 32_768, 1),
+                &mut cage.processes,
+            ),
+            (
+                "open_files",
+                raw.open_files,
+                (64, 65_536, 1),
+                &mut cage.open_files,
+            ),
+            (
+                "cpu_percent",
+                raw.cpu_percent,
+                (5, 100_000, 1),
+                &mut cage.cpu_percent,
+            ),
+        ] {
+            let value = self.within(&format!("{place}.{key}"), given, *own / unit, (low, high));
+            *own = value.saturating_mul(unit);
         }
+        cage
+    }
+
+    fn within(
+        &mut self,
+        place: &str,
+        given: Option<u64>,
+        usual: u64,
+        (low, high): (u64, u64),
+    ) -> u64 {
+        let value = given.unwrap_or(usual);
+        if !(low..=high).contains(&value) {
+            let remedy = format!("give {low} to {high} (default {usual})");
+            self.fault(place, format!("{value} is out of range"), &remedy);
+        }
+        value
     }
 
     fn demand(&mut self, place: &str, words: Option<&[String]>) -> Vec<Part> {

@@ -124,6 +124,14 @@ def disk():
     return said
 
 
+def hoard():
+    """More bytes on the disk than are allowed."""
+    with open(os.environ["BRIDGE_ADAPTER_DATA"] + "/hoard", "wb") as file:
+        for _ in range(16):
+            file.write(bytes(1 << 20))
+    return {}
+
+
 def fork_bomb():
     """Processes that make processes, and use the processor."""
     if os.fork() == 0:
@@ -177,6 +185,7 @@ SAID = {
     "calls": calls,
     "memory": memory,
     "disk": disk,
+    "hoard": hoard,
     "fork-bomb": fork_bomb,
     "burn": burn,
     "shout": shout,
