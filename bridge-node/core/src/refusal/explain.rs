@@ -97,7 +97,7 @@ pub(super) fn again_safely() -> Words {
     words!(
         "asking again if the request only reads or carries an Idempotency-Key: under the same key nothing is done \
          twice; else asking the provider",
-        "sorğu yalnız oxumaq üçündürsə və ya Idempotency-Key sahəsi ilə göndərilibsə, onu eyni açarla təkrar \
+        "sorğu yalnız oxumaq üçündürsə və ya onda Idempotency-Key sahəsi varsa, onu eyni açarla təkrar \
          göndərmək: eyni açarla heç nə iki dəfə icra olunmur; əks halda təchizatçıdan soruşmaq",
     )
 }
