@@ -1,7 +1,9 @@
-//! The client: a closed loop over kept connections, every answer checked.
+//! The client: a closed loop over kept connections, or an open one at a fixed rate; every answer checked.
 
 use std::fmt;
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -33,7 +35,15 @@ const WAIT_STEP: Duration = Duration::from_millis(50);
 /// So much of a wrong answer is shown.
 const SHOWN_BYTES: usize = 400;
 
-/// Keeps every connection busy until the time is over, then waits for what is under way.
+/// When each request of an open loop is due, whoever sends it.
+#[derive(Debug)]
+struct Schedule {
+    start: Instant,
+    rate: u32,
+    next: AtomicU32,
+}
+
+/// Keeps every connection busy until the time is over, or asks at a fixed rate, then waits for what is under way.
 ///
 /// # Errors
 ///
@@ -44,9 +54,19 @@ pub(crate) async fn load(plan: Plan) -> Result<Figures, Failure> {
         clients.push(connect(plan.address).await?);
     }
     let start = Instant::now();
+    let end = start + plan.duration;
+    let schedule = plan.rate.map(|rate| Arc::new(Schedule::new(start, rate)));
     let mut tasks = JoinSet::new();
     for client in clients {
-        tasks.spawn(ask_until(client, plan.clone(), start + plan.duration));
+        match &schedule {
+            Some(schedule) => tasks.spawn(ask_when_due(
+                client,
+                plan.clone(),
+                Arc::clone(schedule),
+                end,
+            )),
+            None => tasks.spawn(ask_until(client, plan.clone(), end)),
+        };
     }
     let mut micros = Vec::new();
     while let Some(ended) = tasks.join_next().await {
@@ -139,6 +159,26 @@ async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Vec<u
     }
 }
 
+/// Takes the next request of the schedule, waits until it is due, and counts from then: a request that had to wait for a
+/// connection has waited.
+async fn ask_when_due(
+    mut client: Client,
+    plan: Plan,
+    schedule: Arc<Schedule>,
+    end: Instant,
+) -> Result<Vec<u32>, Failure> {
+    let mut micros = Vec::new();
+    loop {
+        let due = schedule.take();
+        if due >= end {
+            return Ok(micros);
+        }
+        tokio::time::sleep_until(due.into()).await;
+        ask(&mut client, &plan).await?;
+        micros.push(u32::try_from(due.elapsed().as_micros())?);
+    }
+}
+
 /// One request and its whole answer, whatever it is.
 pub(crate) async fn send(client: &mut Client, plan: &Plan) -> Result<(Parts, Bytes), Failure> {
     client.ready().await?;
@@ -168,6 +208,20 @@ fn request(plan: &Plan) -> Result<Request<Empty<Bytes>>, Failure> {
     Ok(request)
 }
 
+// === impl Schedule ===
+
+impl Schedule {
+    fn new(start: Instant, rate: u32) -> Self {
+        let next = AtomicU32::new(0);
+        Self { start, rate, next }
+    }
+
+    fn take(&self) -> Instant {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        self.start + Duration::from_secs_f64(f64::from(number) / f64::from(self.rate))
+    }
+}
+
 // === impl Figures ===
 
 impl Figures {
@@ -190,10 +244,10 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answers = self.micros.len();
         let rate = self.per_second();
-        let (p50, p99) = (within(&self.micros, 500), within(&self.micros, 990));
+        let [p50, p99, p999] = [500, 990, 999].map(|share| within(&self.micros, share));
         write!(
             f,
-            "answers={answers} errors=0 per_second={rate:.0} p50_us={p50} p99_us={p99}"
+            "answers={answers} errors=0 per_second={rate:.0} p50_us={p50} p99_us={p99} p999_us={p999}"
         )
     }
 }
@@ -202,7 +256,7 @@ impl fmt::Display for Figures {
 mod tests {
     use std::time::Duration;
 
-    use super::Figures;
+    use super::{Figures, Schedule};
 
     #[test]
     fn figures_name_the_answers_within_which_half_and_nearly_all_came() {
@@ -210,8 +264,16 @@ mod tests {
             micros: (0..1000).collect(),
             elapsed: Duration::from_millis(500),
         };
-        let line = "answers=1000 errors=0 per_second=2000 p50_us=500 p99_us=990";
+        let line = "answers=1000 errors=0 per_second=2000 p50_us=500 p99_us=990 p999_us=999";
         assert_eq!(figures.to_string(), line);
+    }
+
+    #[test]
+    fn requests_of_a_schedule_are_due_one_after_the_other_at_its_rate() {
+        let start = std::time::Instant::now();
+        let schedule = Schedule::new(start, 500);
+        let due: Vec<_> = (0..4).map(|_| schedule.take() - start).collect();
+        assert_eq!(due, [0, 2, 4, 6].map(Duration::from_millis));
     }
 
     #[test]
@@ -222,7 +284,7 @@ mod tests {
         };
         assert_eq!(
             figures.to_string(),
-            "answers=0 errors=0 per_second=0 p50_us=0 p99_us=0"
+            "answers=0 errors=0 per_second=0 p50_us=0 p99_us=0 p999_us=0"
         );
     }
 }

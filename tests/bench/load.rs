@@ -17,17 +17,18 @@ const USAGE: &str = "\
 usage: bridge-bench setup FOLDER
        bridge-bench upstream ADDRESS
        bridge-bench wait ADDRESS [TARGET]
-       bridge-bench load ADDRESS TARGET [--seconds N] [--connections N] [--field NAME:VALUE]...
+       bridge-bench load ADDRESS TARGET [--seconds N] [--connections N] [--rate N] [--field NAME:VALUE]...
        bridge-bench idle PID ADDRESS TARGET [--connections N] [--field NAME:VALUE]...
        bridge-bench overload ADDRESS TARGET --seconds N [--field NAME:VALUE]...
        bridge-bench token SETTINGS PER_SECOND
 
 setup     makes authority, keys, directory, contract and settings of two nodes, the certificates of
-          the nginx pair, and FOLDER/bench.env with every address
+          the proxies, and FOLDER/bench.env with every address
 upstream  answers every request with 200 and the same JSON text until it is killed
 wait      waits until ADDRESS accepts a connection and, if TARGET is given, answers it with 200
 load      asks for TARGET over kept connections, each waiting for its answer, and prints the figures;
-          fails if any answer is not 200 of the upstream's length
+          fails if any answer is not 200 of the upstream's length; with --rate it asks so many times a
+          second, and each time counts from when the request was due
 idle      asks for TARGET once on each of many connections, keeps them open, and prints how much memory
           process PID has then
 overload  measures the most that ADDRESS answers, offers three times as much in an open loop, and prints

@@ -1,6 +1,7 @@
 //! What the command line asks for.
 
 use std::net::SocketAddr;
+use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -44,6 +45,8 @@ pub(crate) struct Plan {
     pub(crate) fields: HeaderMap,
     pub(crate) connections: usize,
     pub(crate) duration: Duration,
+    /// Requests a second, whether or not anybody answers; none: as many as are answered.
+    pub(crate) rate: Option<u32>,
 }
 
 const DEFAULT_CONNECTIONS: usize = 64;
@@ -103,6 +106,7 @@ impl Plan {
     ) -> Result<Self, Failure> {
         let mut duration = DEFAULT_DURATION;
         let mut connections = DEFAULT_CONNECTIONS;
+        let mut rate = None;
         let mut fields = HeaderMap::new();
         while let Some(option) = words.next() {
             let value = words
@@ -111,6 +115,7 @@ impl Plan {
             match option.as_str() {
                 "--seconds" => duration = Duration::from_secs(value.parse()?),
                 "--connections" => connections = value.parse()?,
+                "--rate" => rate = Some(value.parse::<NonZeroU32>()?.get()),
                 "--field" => {
                     let (name, value) = value.split_once(':').ok_or("a field is NAME:VALUE")?;
                     fields.insert(name.parse::<HeaderName>()?, HeaderValue::from_str(value)?);
@@ -124,6 +129,7 @@ impl Plan {
             fields,
             connections,
             duration,
+            rate,
         })
     }
 }

@@ -1,4 +1,4 @@
-//! The world of both pairs on disk: authority, directory, two nodes, the nginx pair's certificates, addresses.
+//! The world of both pairs on disk: authority, directory, two nodes, the proxies' certificates, addresses.
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
@@ -25,8 +25,8 @@ use texts::{CONSUMER, NODE_CODE, PROVIDER, Party};
 #[derive(Debug)]
 pub(crate) struct Addresses {
     pub(crate) upstream: SocketAddr,
-    pub(crate) nginx_consumer: SocketAddr,
-    pub(crate) nginx_provider: SocketAddr,
+    /// Of each pair of proxies that a node is held against: consumer's end, provider's end.
+    pub(crate) proxies: Vec<(&'static str, [SocketAddr; 2])>,
     pub(crate) consumer: NodeAddresses,
     pub(crate) provider: NodeAddresses,
 }
@@ -40,6 +40,8 @@ pub(crate) struct NodeAddresses {
     pub(crate) health: SocketAddr,
 }
 
+/// What a pair of nodes is held against.
+const PROXIES: [&str; 3] = ["nginx", "haproxy", "caddy"];
 const DAY_S: u64 = 86_400;
 
 /// Makes everything in a folder.
@@ -56,9 +58,9 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
         issuer.authority.issuing_pem()
     );
     write(&folder.join("trust/anchors.pem"), &anchors)?;
-    let nginx = folder.join("nginx");
-    issuer.issue(Profile::Web, None, &["localhost"], &nginx, "web")?;
-    issuer.issue(Profile::Caller, None, &[], &nginx, "caller")?;
+    let proxies = folder.join("proxies");
+    issuer.issue(Profile::Web, None, &["localhost"], &proxies, "web")?;
+    issuer.issue(Profile::Caller, None, &[], &proxies, "caller")?;
 
     let trust = Trust::from_pem(anchors.as_bytes())?;
     let mut directory = Directory {
@@ -112,8 +114,10 @@ impl Addresses {
         };
         Ok(Self {
             upstream: free()?,
-            nginx_consumer: free()?,
-            nginx_provider: free()?,
+            proxies: PROXIES
+                .into_iter()
+                .map(|name| Ok((name, [free()?, free()?])))
+                .collect::<Result<_, Failure>>()?,
             consumer: NodeAddresses {
                 plain: free()?,
                 peer: free()?,

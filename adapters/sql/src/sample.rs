@@ -1,5 +1,7 @@
 //! Builds the sample database of a package, for trials and tests.
 
+use std::fs::File;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use bridge_adapter::{Fault, Package};
@@ -21,6 +23,9 @@ pub enum SampleError {
     /// There is a file, or a table, already; it could be a real database.
     #[error("{0} exists already; a sample is only built into a new file or an empty database")]
     Exists(String),
+    /// The file cannot be made.
+    #[error("the new database cannot be made; its folder has to be there and to be writable")]
+    Create(#[source] std::io::Error),
     /// The package names no schema.
     #[error("the package names no file `schema` for this database in its [sql] table")]
     NoSchema,
@@ -84,13 +89,13 @@ pub fn build_if_absent(
 }
 
 /// A file of the package: its name and its text.
-type File = (String, String);
+type Script = (String, String);
 
 fn read(
     package: &Package,
     name: Option<&PerDatabase>,
     dialect: Dialect,
-) -> Result<Option<File>, SampleError> {
+) -> Result<Option<Script>, SampleError> {
     let Some(name) = name.and_then(|name| name.of(dialect)) else {
         return Ok(None);
     };
@@ -101,21 +106,27 @@ fn read(
 }
 
 /// The table that the adapter needs beside the package's own, where a call changes something.
-fn own_table(config: &Config, dialect: Dialect) -> Option<File> {
+fn own_table(config: &Config, dialect: Dialect) -> Option<Script> {
     let stores = config.operations.iter().any(|operation| operation.stores());
     let text = kept::ddl(dialect).to_owned();
     stores.then(|| (kept::TABLE.to_owned(), text))
 }
 
 fn build_file(package: &Package, database: &Path, config: &Config) -> Result<(), SampleError> {
+    let exists = || SampleError::Exists(database.display().to_string());
     if database.exists() {
-        return Err(SampleError::Exists(database.display().to_string()));
+        return Err(exists());
     }
     let schema =
         read(package, config.schema.as_ref(), Dialect::Sqlite)?.ok_or(SampleError::NoSchema)?;
     let sample = read(package, config.sample.as_ref(), Dialect::Sqlite)?;
     let table = own_table(config, Dialect::Sqlite);
     let files = std::iter::once(schema).chain(table).chain(sample);
+    // Whoever asks at the same time must not build into the same file.
+    File::create_new(database).map_err(|error| match error.kind() {
+        ErrorKind::AlreadyExists => exists(),
+        _ => SampleError::Create(error),
+    })?;
     let built = fill(database, files);
     if built.is_err()
         && let Err(error) = std::fs::remove_file(database)
@@ -125,7 +136,7 @@ fn build_file(package: &Package, database: &Path, config: &Config) -> Result<(),
     built.map(|_connection| ())
 }
 
-fn fill(database: &Path, files: impl Iterator<Item = File>) -> Result<Connection, SampleError> {
+fn fill(database: &Path, files: impl Iterator<Item = Script>) -> Result<Connection, SampleError> {
     let failed = |file: &str, source| SampleError::Sql {
         file: file.to_owned(),
         source,

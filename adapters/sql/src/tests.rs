@@ -569,4 +569,7 @@ fn a_sample_is_never_built_over_a_file() {
     assert!(matches!(error, sample::SampleError::Exists(_)));
     assert!(!sample::build_if_absent(&package, &database).unwrap());
     assert_eq!(std::fs::read(&database).unwrap(), b"precious");
+    let nowhere = place.path().join("none/new.db");
+    let error = sample::build(&package, &nowhere).unwrap_err();
+    assert!(matches!(error, sample::SampleError::Create(_)), "{error}");
 }

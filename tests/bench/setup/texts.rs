@@ -115,15 +115,7 @@ pub(crate) fn environment(
     let mut lines = vec![
         ("UPSTREAM".to_owned(), addresses.upstream.to_string()),
         (
-            "NGINX_CONSUMER".to_owned(),
-            addresses.nginx_consumer.to_string(),
-        ),
-        (
-            "NGINX_PROVIDER".to_owned(),
-            addresses.nginx_provider.to_string(),
-        ),
-        (
-            "NODE_CONSUMER".to_owned(),
+            "NODES_CONSUMER".to_owned(),
             addresses.consumer.plain.to_string(),
         ),
         (
@@ -143,6 +135,11 @@ pub(crate) fn environment(
         ("PURPOSE".to_owned(), PURPOSE.to_owned()),
         ("LEGAL_BASIS".to_owned(), LEGAL_BASIS.to_owned()),
     ];
+    for (name, ends) in &addresses.proxies {
+        for (end, address) in ["CONSUMER", "PROVIDER"].into_iter().zip(ends) {
+            lines.push((format!("{}_{end}", name.to_uppercase()), address.to_string()));
+        }
+    }
     for (end, key) in verifier_keys {
         lines.push((format!("VKEY_{}", end.to_uppercase()), key.clone()));
     }

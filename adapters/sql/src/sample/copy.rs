@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio_postgres::Client;
 
-use super::{File, SampleError, fill, own_table, read};
+use super::{Script, SampleError, fill, own_table, read};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::postgres::address::Address;
@@ -21,7 +21,7 @@ const TABLES: &str = "SELECT count(*) FROM pg_tables WHERE schemaname = current_
 pub(super) fn build(
     package: &Package,
     address: &Address,
-    (config, schema): (&Config, File),
+    (config, schema): (&Config, Script),
 ) -> Result<(), SampleError> {
     let sample = read(package, config.sample.as_ref(), Dialect::Postgresql)?;
     // One text for both databases is in the words of SQLite: its rows are made there.
@@ -48,7 +48,7 @@ pub(super) fn build(
         .unwrap_or_else(|_panicked| Err(failed("the sample", "its building panicked")))
 }
 
-async fn run(address: &Address, files: &[File]) -> Result<(), SampleError> {
+async fn run(address: &Address, files: &[Script]) -> Result<(), SampleError> {
     let connected = address.config.connect(address.tls.clone()).await;
     let (client, connection) =
         connected.map_err(|error| failed(&address.to_string(), &error.to_string()))?;
@@ -61,7 +61,7 @@ async fn run(address: &Address, files: &[File]) -> Result<(), SampleError> {
     built
 }
 
-async fn write(client: &Client, address: &Address, files: &[File]) -> Result<(), SampleError> {
+async fn write(client: &Client, address: &Address, files: &[Script]) -> Result<(), SampleError> {
     let told = |file: &str, error: &tokio_postgres::Error| {
         let said = error.as_db_error().map(|said| said.message().to_owned());
         failed(file, &said.unwrap_or_else(|| error.to_string()))
@@ -84,7 +84,7 @@ async fn write(client: &Client, address: &Address, files: &[File]) -> Result<(),
 }
 
 /// The rows of the sample for SQLite as statements that every database takes, table by table as they were made.
-fn rows_of_sqlite(package: &Package, config: &Config) -> Result<Vec<File>, SampleError> {
+fn rows_of_sqlite(package: &Package, config: &Config) -> Result<Vec<Script>, SampleError> {
     let (schema, sample) = (
         read(package, config.schema.as_ref(), Dialect::Sqlite)?,
         read(package, config.sample.as_ref(), Dialect::Sqlite)?,
@@ -102,11 +102,11 @@ fn rows_of_sqlite(package: &Package, config: &Config) -> Result<Vec<File>, Sampl
         .and_then(|mut names| names.query_map((), |row| row.get(0))?.collect())
         .map_err(unread)?;
     let written = names.iter().map(|table| inserts(&connection, table));
-    let written: Result<Vec<Vec<File>>, _> = written.collect();
+    let written: Result<Vec<Vec<Script>>, _> = written.collect();
     Ok(written.map_err(unread)?.concat())
 }
 
-fn inserts(connection: &Connection, table: &str) -> rusqlite::Result<Vec<File>> {
+fn inserts(connection: &Connection, table: &str) -> rusqlite::Result<Vec<Script>> {
     let mut prepared = connection.prepare(&format!("SELECT * FROM \"{table}\""))?;
     let columns: Vec<String> = prepared
         .column_names()
