@@ -74,20 +74,24 @@ impl Template {
 
     /// Matches decoded segments and names the values of the parameters, in order.
     pub fn matches<'a>(&'a self, segments: &'a [String]) -> Option<Vec<(&'a str, &'a str)>> {
-        if segments.len() != self.segments.len() {
+        if !self.fits(segments) {
             return None;
         }
-        let mut values = Vec::new();
-        for (own, given) in self.segments.iter().zip(segments) {
-            match own {
-                Segment::Literal(text) if text == given => {}
-                Segment::Parameter(name) if !given.is_empty() => {
-                    values.push((name.as_str(), given.as_str()));
-                }
-                Segment::Literal(_) | Segment::Parameter(_) => return None,
-            }
-        }
-        Some(values)
+        let pairs = self.segments.iter().zip(segments);
+        let values = pairs.filter_map(|(own, given)| match own {
+            Segment::Parameter(name) => Some((name.as_str(), given.as_str())),
+            Segment::Literal(_) => None,
+        });
+        Some(values.collect())
+    }
+
+    /// Whether it matches, without the values.
+    pub fn fits(&self, segments: &[String]) -> bool {
+        let fits = |(own, given): (&Segment, &String)| match own {
+            Segment::Literal(text) => text == given,
+            Segment::Parameter(_) => !given.is_empty(),
+        };
+        segments.len() == self.segments.len() && self.segments.iter().zip(segments).all(fits)
     }
 
     /// Names the parameters, in order.

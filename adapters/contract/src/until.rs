@@ -35,11 +35,9 @@ impl Until {
 
     /// Brings the deadline forward, if it lies further away than `time`.
     #[must_use]
-    pub fn within(&self, time: Duration) -> Self {
-        Self {
-            deadline: self.deadline.min(later(time)),
-            cancel: self.cancel.clone(),
-        }
+    pub fn within(self, time: Duration) -> Self {
+        let deadline = self.deadline.min(later(time));
+        Self { deadline, ..self }
     }
 
     /// Says whether somebody still waits.
@@ -106,12 +104,12 @@ mod tests {
     async fn the_nearer_of_deadline_and_cancellation_is_told() {
         let until = Until::after(Duration::from_secs(5));
         assert_eq!(until.bound(async { 7 }).await.unwrap(), 7);
-        let near = until.within(Duration::from_secs(1));
+        let near = until.clone().within(Duration::from_secs(1));
         assert!(matches!(
             near.bound(std::future::pending::<()>()).await,
             Err(AdapterError::TimedOut)
         ));
-        assert!(near.within(Duration::from_mins(1)).deadline <= near.deadline);
+        assert!(near.clone().within(Duration::from_mins(1)).deadline <= near.deadline);
         assert!(until.check().is_ok());
         assert!(matches!(near.check(), Err(AdapterError::TimedOut)));
         until.cancel.cancel();

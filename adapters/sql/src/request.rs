@@ -20,17 +20,17 @@ pub(crate) fn pick<'a>(
     config: &'a Config,
     call: &Call,
 ) -> Result<&'a Arc<Operation>, AdapterError> {
-    let own = config.operations.iter();
-    let own = own.filter(|operation| operation.service == call.service.code());
-    let mut fitting: Vec<_> = own
-        .filter(|operation| operation.template.matches(&call.segments).is_some())
-        .collect();
+    let fitting = config.operations.iter().filter(|operation| {
+        operation.service == call.service.code() && operation.template.fits(&call.segments)
+    });
     // Mostly one operation fits, and there is nothing to weigh.
-    if let [only] = fitting.as_slice()
+    let mut first = fitting.clone();
+    if let (Some(only), None) = (first.next(), first.next())
         && only.method == call.method
     {
         return Ok(only);
     }
+    let mut fitting: Vec<_> = fitting.collect();
     fitting.sort_by_key(|operation| operation.template.precedence());
     let Some(best) = fitting.first() else {
         return Err(AdapterError::NotFound);

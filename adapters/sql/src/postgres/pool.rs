@@ -52,11 +52,11 @@ impl Pool {
     ///
     /// Dropping the future cancels the statement and closes the connection.
     pub(crate) async fn run(self: &Arc<Self>, work: Work) -> Result<Reply, AdapterError> {
-        let until = work.until.clone();
-        let mut loan = self.lend(&until).await?;
+        let until = &work.until;
+        let mut loan = self.lend(until).await?;
         loop {
             let reused = loan.is_there();
-            let link = loan.link(&until).await?;
+            let link = loan.link(until).await?;
             let mut clock = link.clock(until.deadline);
             let mut session = Lent::new(link, (&self.texts, self.statement_time));
             let ended = tokio::select! {
