@@ -26,6 +26,7 @@ mod forward;
 mod keep;
 mod late;
 mod metadata;
+mod names;
 mod once;
 mod ordered;
 mod record;

@@ -41,6 +41,17 @@ pub struct Metrics {
     refusals: Family<Labels<3>, Counter>,
     limits: Family<Labels<1>, Counter>,
     state: State,
+    /// What every exchange counts, looked up once.
+    consumer: OfSide,
+    provider: OfSide,
+}
+
+/// The series of one side that every exchange counts.
+#[derive(Default)]
+struct OfSide {
+    steps: Vec<(Step, Histogram)>,
+    endings: Vec<(Ending, Counter)>,
+    took: Option<Histogram>,
 }
 
 /// Names and values, both from fixed sets.
@@ -78,6 +89,8 @@ impl Metrics {
             refusals: Family::default(),
             limits: Family::default(),
             state: State::register(&mut registry),
+            consumer: OfSide::default(),
+            provider: OfSide::default(),
             registry: Registry::default(),
         };
         registry.register(
@@ -113,7 +126,12 @@ impl Metrics {
             new.limits.clone(),
         );
         new.fill();
-        Self { registry, ..new }
+        Self {
+            registry,
+            consumer: new.of_side(Side::Consumer),
+            provider: new.of_side(Side::Provider),
+            ..new
+        }
     }
 
     /// Begins to measure the steps of one exchange.
@@ -142,18 +160,27 @@ impl Metrics {
     }
 
     fn ended(&self, side: Side, ending: Ending, took: Duration) {
-        let side = ("side", side.as_str());
-        let outcome = ("outcome", ending.as_str());
-        self.exchanges.get_or_create(&[side, outcome]).inc();
-        self.exchange_seconds
-            .get_or_create(&[side])
-            .observe(took.as_secs_f64());
+        let of_side = self.side(side);
+        if let Some((_, count)) = of_side.endings.iter().find(|(one, _)| *one == ending) {
+            count.inc();
+        }
+        if let Some(seconds) = &of_side.took {
+            seconds.observe(took.as_secs_f64());
+        }
     }
 
     fn passed(&self, side: Side, step: Step, took: Duration) {
-        self.step_seconds
-            .get_or_create(&[("side", side.as_str()), ("step", step.as_str())])
-            .observe(took.as_secs_f64());
+        let mut steps = self.side(side).steps.iter();
+        if let Some((_, seconds)) = steps.find(|(one, _)| *one == step) {
+            seconds.observe(took.as_secs_f64());
+        }
+    }
+
+    fn side(&self, side: Side) -> &OfSide {
+        match side {
+            Side::Consumer => &self.consumer,
+            Side::Provider => &self.provider,
+        }
     }
 
     fn refused_at(&self, side: Side, step: Step) {
@@ -162,18 +189,28 @@ impl Metrics {
             .inc();
     }
 
+    fn of_side(&self, side: Side) -> OfSide {
+        let side_label = ("side", side.as_str());
+        let endings = Ending::of(side).iter().map(|ending| {
+            let labels = [side_label, ("outcome", ending.as_str())];
+            (*ending, self.exchanges.get_or_create_owned(&labels))
+        });
+        let steps = Step::of(side).iter().map(|step| {
+            let labels = [side_label, ("step", step.as_str())];
+            (*step, self.step_seconds.get_or_create_owned(&labels))
+        });
+        OfSide {
+            steps: steps.collect(),
+            endings: endings.collect(),
+            took: Some(self.exchange_seconds.get_or_create_owned(&[side_label])),
+        }
+    }
+
     fn fill(&self) {
         self.state.fill();
         for side in [Side::Consumer, Side::Provider] {
-            let side_label = ("side", side.as_str());
-            drop(self.exchange_seconds.get_or_create(&[side_label]));
-            for ending in Ending::of(side) {
-                let labels = [side_label, ("outcome", ending.as_str())];
-                drop(self.exchanges.get_or_create(&labels));
-            }
             for step in Step::of(side) {
-                let labels = [side_label, ("step", step.as_str())];
-                drop(self.step_seconds.get_or_create(&labels));
+                let labels = [("side", side.as_str()), ("step", step.as_str())];
                 drop(self.step_refusals.get_or_create(&labels));
             }
         }

@@ -103,7 +103,7 @@ impl MemberId {
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn subsystem(&self, code: impl Into<String>) -> Result<SubsystemId, IdentityError> {
         let code = check_part(code.into(), PartRole::SubsystemCode)?;
-        Ok(SubsystemId(Below::new(self, code)))
+        Ok(SubsystemId(Below::new((self, self.as_str()), code)))
     }
 
     /// Names a node of this member.
@@ -113,7 +113,7 @@ impl MemberId {
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn node(&self, code: impl Into<String>) -> Result<NodeId, IdentityError> {
         let code = check_part(code.into(), PartRole::NodeCode)?;
-        Ok(NodeId(Below::new(self, code)))
+        Ok(NodeId(Below::new((self, self.as_str()), code)))
     }
 }
 
@@ -135,7 +135,7 @@ impl SubsystemId {
     /// [`IdentityError::Part`] if `code` (decoded) is not a valid part.
     pub fn service(&self, code: impl Into<String>) -> Result<ServiceId, IdentityError> {
         let code = check_part(code.into(), PartRole::ServiceCode)?;
-        Ok(ServiceId(Below::new(self, code)))
+        Ok(ServiceId(Below::new((self, self.as_str()), code)))
     }
 }
 
@@ -173,9 +173,11 @@ impl NodeId {
     }
 }
 
-impl<P: Clone + fmt::Display> Below<P> {
-    fn new(above: &P, code: String) -> Arc<Self> {
-        let mut text = format!("{above}/");
+impl<P: Clone> Below<P> {
+    fn new((above, above_text): (&P, &str), code: String) -> Arc<Self> {
+        let mut text = String::with_capacity(above_text.len() + 1 + code.len());
+        text.push_str(above_text);
+        text.push('/');
         // Writing to a String can't fail.
         let _infallible = write_part(&mut text, &code);
         Arc::new(Self {
@@ -188,7 +190,7 @@ impl<P: Clone + fmt::Display> Below<P> {
 
 /// Writes parts in canonical form.
 fn text_of(parts: [&str; 3]) -> String {
-    let mut text = String::new();
+    let mut text = String::with_capacity(parts.iter().map(|part| part.len() + 1).sum());
     for part in parts {
         if !text.is_empty() {
             text.push('/');
@@ -290,6 +292,13 @@ same_by_text!([] Member, [P] Below<P>);
 /// Implements display and serde for an identity as its canonical text.
 macro_rules! as_text {
     ($($identity:ty),+) => {$(
+        impl $identity {
+            /// Returns the canonical text.
+            pub fn as_str(&self) -> &str {
+                &self.0.text
+            }
+        }
+
         impl fmt::Display for $identity {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str(&self.0.text)

@@ -6,6 +6,8 @@
 
 use std::borrow::Cow;
 
+use crate::fields::all_bytes;
+
 mod read;
 
 /// The deepest nesting of arrays and objects that is read.
@@ -95,6 +97,13 @@ pub fn read(bytes: &[u8]) -> Result<Json<'_>, JsonError> {
 /// Standard: RFC 8785 §3.2.2.2.
 pub fn write_string(text: &str, out: &mut Vec<u8>) {
     out.push(b'"');
+    if all_bytes(text.as_bytes(), |byte| {
+        byte >= b' ' && !matches!(byte, b'"' | b'\\')
+    }) {
+        out.extend_from_slice(text.as_bytes());
+        out.push(b'"');
+        return;
+    }
     for byte in text.bytes() {
         match byte {
             b'"' => out.extend_from_slice(b"\\\""),

@@ -98,12 +98,11 @@ impl ServiceTarget {
             path,
             query,
         } = self;
-        let mut text = format!("/r1/{service}{}", path.as_str());
+        let mut parts = vec!["/r1/", service.as_str(), path.as_str()];
         if let Some(raw) = query.raw() {
-            text.push('?');
-            text.push_str(raw);
+            parts.extend(["?", raw]);
         }
-        text
+        parts.concat()
     }
 }
 
@@ -148,15 +147,20 @@ fn parse_exchange(
     query: CleanQuery,
     limits: &TargetLimits,
 ) -> Result<Target, TargetError> {
-    let mut parts = text.splitn(6, '/');
-    let mut identity = [""; 5];
-    for (found, slot) in identity.iter_mut().enumerate() {
-        *slot = parts.next().ok_or(TargetError::TooFewParts { found })?;
-    }
-    let [instance, class, member, subsystem, code] = identity;
-    let provider: SubsystemId = format!("{instance}/{class}/{member}/{subsystem}").parse()?;
-    // `splitn` has taken the separator; a path that begins without one is no path.
-    let rest = parts.next();
+    let mut separators = text.bytes().enumerate().filter(|(_, byte)| *byte == b'/');
+    let (provider, behind) = separators
+        .nth(3)
+        .and_then(|(end, _)| text.split_at_checked(end))
+        .ok_or_else(|| TargetError::TooFewParts {
+            found: text.split('/').count(),
+        })?;
+    let provider: SubsystemId = provider.parse()?;
+    let behind = behind.strip_prefix('/').unwrap_or(behind);
+    // What follows the service, with its separator: a path that begins without one is no path.
+    let (code, rest) = match behind.bytes().position(|byte| byte == b'/') {
+        Some(end) => (behind.get(..end).unwrap_or_default(), behind.get(end..)),
+        None => (behind, None),
+    };
     let code = check_part(
         decode_part(code, PartRole::ServiceCode)?,
         PartRole::ServiceCode,
@@ -170,7 +174,7 @@ fn parse_exchange(
         });
     }
     let path = match rest {
-        Some(rest) => CleanPath::parse(&format!("/{rest}"), limits)?,
+        Some(rest) => CleanPath::parse(rest, limits)?,
         None => CleanPath::default(),
     };
     Ok(Target::Service(ServiceTarget {

@@ -2,6 +2,8 @@
 //!
 //! Nothing here says when a secret is destroyed; see `keys.rs` for where secrets stand.
 
+use std::sync::LazyLock;
+
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::digest::{Context, SHA256};
 use ring::hkdf::{HKDF_SHA256, KeyType, Prk, Salt};
@@ -76,7 +78,8 @@ impl RecordSecret {
 
     /// Takes a secret that was drawn before.
     pub(crate) fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
-        let prk = Salt::new(HKDF_SHA256, &[]).extract(bytes.as_ref());
+        static NO_SALT: LazyLock<Salt> = LazyLock::new(|| Salt::new(HKDF_SHA256, &[]));
+        let prk = NO_SALT.extract(bytes.as_ref());
         Self { bytes, prk }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The evidence key of the node wraps both; destroying it makes all evidence unreadable.
 
-use ring::aead::{Aad, NONCE_LEN, Nonce};
+use ring::aead::{Aad, LessSafeKey, NONCE_LEN, Nonce};
 use ring::rand::SecureRandom;
 use zeroize::Zeroizing;
 
@@ -13,7 +13,11 @@ use crate::evidence::{Place, RecordSecret, SealError, TAG_BYTES, aead_key};
 pub(crate) const WRAPPED_BYTES: usize = NONCE_LEN + 32 + TAG_BYTES;
 
 /// A key that wraps secrets: of the open segment, of a secrets file, or of the node.
-pub(crate) struct WrapKey(Zeroizing<[u8; 32]>);
+pub(crate) struct WrapKey {
+    bytes: Zeroizing<[u8; 32]>,
+    /// Made once, because each leaf needs it.
+    key: Option<LessSafeKey>,
+}
 
 const KEY_LABEL: &[u8] = b"bridge-segment-key-v1";
 const SECRET_LABEL: &[u8] = b"bridge-secret-v1";
@@ -26,12 +30,13 @@ impl WrapKey {
         random
             .fill(bytes.as_mut())
             .map_err(|_unspecified| SealError::Seal)?;
-        Ok(Self(bytes))
+        Ok(Self::new(bytes))
     }
 
     /// Takes the bytes of a key.
     pub(crate) fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
-        Self(bytes)
+        let key = aead_key(&bytes).ok();
+        Self { bytes, key }
     }
 
     /// Wraps a record's secret.
@@ -75,7 +80,7 @@ impl WrapKey {
     ) -> Result<Vec<u8>, SealError> {
         let mut file = KEY_LABEL.to_vec();
         file.push(b'\n');
-        file.extend_from_slice(&self.wrap(&key.0, &bound(KEY_LABEL, place), random)?);
+        file.extend_from_slice(&self.wrap(&key.bytes, &bound(KEY_LABEL, place), random)?);
         Ok(file)
     }
 
@@ -86,7 +91,7 @@ impl WrapKey {
         place: Place<'_>,
     ) -> Result<Self, SealError> {
         let wrapped = after_label(file, KEY_LABEL).ok_or(SealError::Form)?;
-        self.open(wrapped, &bound(KEY_LABEL, place)).map(Self)
+        self.open(wrapped, &bound(KEY_LABEL, place)).map(Self::new)
     }
 
     /// Writes the front of a `.secrets` file, to be followed by `count` slots under `key`.
@@ -101,7 +106,7 @@ impl WrapKey {
         head.push(b'\n');
         head.extend_from_slice(&place.index.to_be_bytes());
         head.extend_from_slice(&count.to_be_bytes());
-        head.extend_from_slice(&self.wrap(&key.0, &bound(SECRETS_LABEL, place), random)?);
+        head.extend_from_slice(&self.wrap(&key.bytes, &bound(SECRETS_LABEL, place), random)?);
         Ok(head)
     }
 
@@ -118,8 +123,8 @@ impl WrapKey {
         if first != place.index {
             return Err(SealError::Open);
         }
-        let key = self.open(wrapped, &bound(SECRETS_LABEL, place)).map(Self)?;
-        Ok((key, count))
+        let key = self.open(wrapped, &bound(SECRETS_LABEL, place))?;
+        Ok((Self::new(key), count))
     }
 
     fn wrap(
@@ -146,18 +151,24 @@ impl WrapKey {
         front.copy_from_slice(&nonce);
         text.copy_from_slice(bytes);
         let unique = Nonce::assume_unique_for_key(nonce);
-        let made = aead_key(&self.0)?
+        let made = self
+            .key()?
             .seal_in_place_separate_tag(unique, Aad::from(aad), text)
             .map_err(|_unspecified| SealError::Seal)?;
         tag.copy_from_slice(made.as_ref());
         Ok(wrapped)
     }
 
+    fn key(&self) -> Result<&LessSafeKey, SealError> {
+        self.key.as_ref().ok_or(SealError::Seal)
+    }
+
     fn open(&self, wrapped: &[u8], aad: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealError> {
         let (nonce, text) = wrapped.split_at_checked(NONCE_LEN).ok_or(SealError::Form)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_length| SealError::Form)?;
         let mut text = Zeroizing::new(text.to_vec());
-        let plain = aead_key(&self.0)?
+        let plain = self
+            .key()?
             .open_in_place(nonce, Aad::from(aad), &mut text)
             .map_err(|_unspecified| SealError::Open)?;
         let mut bytes = Zeroizing::new([0; 32]);
@@ -237,8 +248,11 @@ mod tests {
             .segment_key_file(&key, PLACE, &random)
             .expect("a file");
         assert_eq!(
-            node_key().open_segment_key(&file, PLACE).expect("opens").0,
-            key.0
+            node_key()
+                .open_segment_key(&file, PLACE)
+                .expect("opens")
+                .bytes,
+            key.bytes
         );
         assert!(node_key().open_segment_key(&file, ELSEWHERE).is_err());
         let head = node_key()
@@ -246,7 +260,7 @@ mod tests {
             .expect("a head");
         assert_eq!(head.len(), SECRETS_HEAD_BYTES);
         let (again, count) = node_key().open_secrets_head(&head, PLACE).expect("opens");
-        assert_eq!((again.0, count), (key.0.clone(), 5));
+        assert_eq!((again.bytes, count), (key.bytes.clone(), 5));
         assert!(node_key().open_secrets_head(&head, ELSEWHERE).is_err());
         assert!(node_key().open_secrets_head(&file, PLACE).is_err());
     }

@@ -61,6 +61,7 @@ mod entry;
 mod error;
 mod journal;
 
+mod answers;
 mod begins;
 mod catalogue;
 mod compose;
@@ -96,6 +97,7 @@ mod tiles;
 mod tree;
 mod unfinished;
 
+pub use answers::Answer;
 pub use concerned::{Page, PageQuery};
 pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,

@@ -112,6 +112,7 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
                 .collect(),
         ),
         held: Vec::new(),
+        answers: None,
         closed: false,
     };
     let evidence = WrapKey::new(ground.evidence);

@@ -43,14 +43,11 @@ impl Row {
         Self {
             offset,
             request_id: leaf.request_id.map(uuid::Uuid::into_bytes),
-            client: leaf
-                .client
-                .as_ref()
-                .map(|client| text_key(&client.to_string())),
+            client: leaf.client.as_ref().map(|client| text_key(client.as_str())),
             service: leaf
                 .service
                 .as_ref()
-                .map(|service| text_key(&service.to_string())),
+                .map(|service| text_key(service.as_str())),
             outcome: leaf.outcome.as_deref().map(text_key),
         }
     }

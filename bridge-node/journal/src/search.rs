@@ -183,14 +183,14 @@ fn keys(filter: &Filter) -> Vec<(Table, Key)> {
             filter
                 .client
                 .as_ref()
-                .map(|client| text_key(&client.to_string())),
+                .map(|client| text_key(client.as_str())),
         ),
         (
             Table::Service,
             filter
                 .service
                 .as_ref()
-                .map(|service| text_key(&service.to_string())),
+                .map(|service| text_key(service.as_str())),
         ),
         (Table::Outcome, filter.outcome.as_deref().map(text_key)),
     ];

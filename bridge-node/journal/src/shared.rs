@@ -10,6 +10,7 @@ use std::time::Duration;
 use bridge_core::leaf::Leaf;
 use bytes::Bytes;
 
+use crate::answers::{Answer, Answers};
 use crate::begins::{Beginning, Begins};
 use crate::catalogue::{Catalogue, CatalogueRow};
 use crate::disk::{Disk, SegmentFile, read_whole};
@@ -54,6 +55,8 @@ pub(crate) struct State {
     pub(crate) sealed: Arc<Vec<Arc<Sealed>>>,
     /// The segments after those: one being sealed perhaps, and the open one.
     pub(crate) held: Vec<Held>,
+    /// The newest answers, once somebody takes them.
+    pub(crate) answers: Option<Answers>,
     /// Whether the journal was closed in order.
     pub(crate) closed: bool,
 }
@@ -84,6 +87,7 @@ pub(crate) struct Added {
     pub(crate) row: Row,
     pub(crate) time_ms: u64,
     begins: Option<Beginning>,
+    answer: Option<Answer>,
 }
 
 /// The segments at one moment.
@@ -129,7 +133,7 @@ impl Shared {
 
     /// Adds a durable batch to the open segment.
     pub(crate) fn publish(&self, batch: &mut Published<'_>) {
-        let mut state = self.state();
+        let state = &mut *self.state();
         state.head = batch.head;
         state.tally.commits += 1;
         state.tally.written_bytes += batch.bytes;
@@ -138,7 +142,10 @@ impl Shared {
             state.tiles.push(level, hash);
         }
         if let Some(open) = state.held.last_mut() {
-            for added in batch.rows.drain(..) {
+            for mut added in batch.rows.drain(..) {
+                if let (Some(answers), Some(answer)) = (&mut state.answers, added.answer.take()) {
+                    answers.push(open.first + open.rows.len() as u64, answer);
+                }
                 open.push(added);
             }
         }
@@ -272,6 +279,7 @@ impl Added {
             row: Row::new(leaf, offset),
             time_ms: leaf.time.0,
             begins: Beginning::of(leaf),
+            answer: Answer::of(leaf),
         }
     }
 }

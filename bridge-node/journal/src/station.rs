@@ -292,16 +292,15 @@ impl Station {
             self.last_commit,
             self.newest_ms,
         );
-        let path = self.open.path();
         let began = Instant::now();
         let written = self.open.file.write_at(&self.batch.bytes, self.open.end);
         // crash here: pieces of one batch that nobody was told of; the next start cuts them off, or finds
         // them complete and keeps them.
-        written.map_err(JournalError::disk("writing a batch", &path))?;
+        written.map_err(|source| self.failed("writing a batch", source))?;
         let synced = self.open.file.sync();
         // crash here: the batch is in the journal, and those who sent it don't know; exchanges in it
         // without an end are reported as unfinished by the next start.
-        synced.map_err(JournalError::disk("making a batch durable", &path))?;
+        synced.map_err(|source| self.failed("making a batch durable", source))?;
         let (bytes, syncing) = (self.batch.bytes.len() as u64, began.elapsed());
         self.last_commit = commit.hash();
         self.open.end += bytes;
@@ -335,6 +334,11 @@ impl Station {
             answer(reply, Ok(receipt));
         }
         Ok(())
+    }
+
+    /// Says what failed at the open segment.
+    fn failed(&self, doing: &'static str, source: std::io::Error) -> JournalError {
+        JournalError::disk(doing, &self.open.path())(source)
     }
 
     /// Returns how many bytes the batch may have before its commit.

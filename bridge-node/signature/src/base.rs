@@ -7,9 +7,9 @@ use thiserror::Error;
 
 use crate::component::Component;
 use crate::limits::{MAX_BASE_BYTES, MAX_COMPONENTS};
-use crate::message::Message;
+use crate::message::{Message, Reading};
 use crate::params::Params;
-use crate::structured::{all_bytes, is_string, printable};
+use crate::structured::{all_bytes, printable};
 
 /// Holds a signature base and the value that goes into `Signature-Input`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,22 +106,26 @@ fn lines(message: &Message<'_>, covered: &[Component<'_>]) -> Result<(Vec<u8>, S
             count: covered.len(),
         });
     }
+    let message = Reading::new(message);
     let mut bytes = Vec::with_capacity(2048);
     let mut list = String::with_capacity(1024);
+    let mut marks = 0u128;
     list.push('(');
     for (position, component) in covered.iter().enumerate() {
-        if covered.iter().take(position).any(|one| one == component) {
+        let mark = mark(component.name());
+        let mut earlier = covered.iter().take(position);
+        if marks & mark != 0 && earlier.any(|one| one == component) {
             return Err(BaseError::Twice(component.to_string()));
         }
+        marks |= mark;
         if position > 0 {
             list.push(' ');
         }
         let start = list.len();
-        component.write(&mut list);
-        let identifier = list.get(start..).unwrap_or_default();
-        if !is_string(identifier) {
+        if !component.write_present(&mut list) {
             return Err(BaseError::Name(component.name().to_owned()));
         }
+        let identifier = list.get(start..).unwrap_or_default();
         bytes.extend_from_slice(identifier.as_bytes());
         bytes.extend_from_slice(b": ");
         let start = bytes.len();
@@ -136,6 +140,12 @@ fn lines(message: &Message<'_>, covered: &[Component<'_>]) -> Result<(Vec<u8>, S
     }
     list.push(')');
     Ok((bytes, list))
+}
+
+/// A bit that equal names have in common, so that a name is compared with few others.
+fn mark(name: &str) -> u128 {
+    let last = name.as_bytes().last().copied().unwrap_or(0);
+    1 << ((name.len() * 31 + usize::from(last)) % 128)
 }
 
 fn with_params(mut bytes: Vec<u8>, input: String, params_at: usize) -> Result<Base, BaseError> {
@@ -229,7 +239,9 @@ impl Base {
 /// Says whether a value may stand in a base: printable, nothing around it. Tabs occur in fields only.
 fn is_value(value: &[u8], component: &Component<'_>) -> bool {
     let tabs = !component.name().starts_with('@');
-    value.trim_ascii() == value
+    let is_bare = |end: Option<&u8>| end.is_none_or(|byte| !byte.is_ascii_whitespace());
+    is_bare(value.first())
+        && is_bare(value.last())
         && all_bytes(value, |byte| {
             matches!(byte, 0x20..=0x7e) || (tabs && byte == b'\t')
         })

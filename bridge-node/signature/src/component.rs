@@ -6,7 +6,7 @@ use std::fmt;
 use sfv::{BareItem, Item};
 
 use crate::received::ParseError;
-use crate::structured::write_string;
+use crate::structured::{is_string, write_string};
 
 /// Names one covered part of a message: a field, or a derived component such as `@method`.
 ///
@@ -184,6 +184,25 @@ impl<'a> Component<'a> {
         Ok(component)
     }
 
+    /// Writes the identifier of a component that its message has, and says whether it can be written.
+    ///
+    /// What names a part of a message is never quoted: a name that would have to be is refused for naming nothing.
+    pub(crate) fn write_present(&self, out: &mut String) -> bool {
+        let behind = match self.parameters {
+            Parameters::Plain => "\"",
+            Parameters::OfRequest => "\";req",
+            Parameters::Listed(_) => {
+                let start = out.len();
+                self.write(out);
+                return is_string(out.get(start..).unwrap_or_default());
+            }
+        };
+        out.push('"');
+        out.push_str(&self.name);
+        out.push_str(behind);
+        true
+    }
+
     /// Writes the identifier as in `Signature-Input`.
     pub(crate) fn write(&self, out: &mut String) {
         write_string(&self.name, out);
@@ -230,13 +249,18 @@ impl<'a> Component<'a> {
 
 impl PartialEq for Component<'_> {
     fn eq(&self, other: &Self) -> bool {
-        // No kind occurs twice, so equal lengths and inclusion make equal sets.
-        self.name == other.name
-            && self.parameters().len() == other.parameters().len()
-            && self
-                .parameters()
-                .iter()
-                .all(|parameter| other.parameters().contains(parameter))
+        if self.name != other.name {
+            return false;
+        }
+        match (&self.parameters, &other.parameters) {
+            (Parameters::Plain, Parameters::Plain)
+            | (Parameters::OfRequest, Parameters::OfRequest) => true,
+            // No kind occurs twice, so equal lengths and inclusion make equal sets.
+            _ => {
+                let (own, others) = (self.parameters(), other.parameters());
+                own.len() == others.len() && own.iter().all(|one| others.contains(one))
+            }
+        }
     }
 }
 

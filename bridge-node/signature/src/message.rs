@@ -6,7 +6,7 @@ use http::HeaderMap;
 
 use crate::base::BaseError;
 use crate::component::Component;
-use crate::structured::all_bytes;
+use crate::structured::is_string;
 use crate::{query, structured};
 
 /// Shows a request as its receiver sees it.
@@ -52,6 +52,48 @@ impl<'a> Message<'a> {
             Self::Answer(answer) => answer.fields,
         }
     }
+}
+
+/// A message whose components are written one after the other.
+pub(crate) struct Reading<'a> {
+    message: Message<'a>,
+    fields: Fields<'a>,
+    /// Of an answer: the fields of its request.
+    of_request: Fields<'a>,
+}
+
+/// The lines of a message in their order, with their names. A map would hash every name that is looked up: so few lines are
+/// looked through faster.
+struct Fields<'a>(Vec<(&'a str, &'a [u8])>);
+
+impl<'a> Fields<'a> {
+    fn new(fields: &'a HeaderMap) -> Self {
+        let lines = fields.iter();
+        Self(
+            lines
+                .map(|(name, line)| (name.as_str(), line.as_bytes()))
+                .collect(),
+        )
+    }
+
+    fn lines(&self, name: &str) -> impl Iterator<Item = &'a [u8]> {
+        let lines = self.0.iter().filter(move |(other, _)| *other == name);
+        lines.map(|(_, line)| line.trim_ascii())
+    }
+}
+
+impl<'a> Reading<'a> {
+    pub(crate) fn new(message: &Message<'a>) -> Self {
+        let of_request = match message {
+            Message::Request(_) => Fields(Vec::new()),
+            Message::Answer(answer) => Fields::new(answer.request.fields),
+        };
+        Self {
+            message: *message,
+            fields: Fields::new(message.fields()),
+            of_request,
+        }
+    }
 
     /// Appends a component's value to a signature base.
     ///
@@ -61,29 +103,36 @@ impl<'a> Message<'a> {
         component: &Component<'_>,
         out: &mut Vec<u8>,
     ) -> Result<(), BaseError> {
-        match (self, component.is_of_request()) {
-            (Self::Request(_), true) => Err(BaseError::NotHere(component.to_string())),
-            (Self::Request(request), false) => request.write(component, out),
-            (Self::Answer(answer), true) => answer.request.write(component, out),
-            (Self::Answer(answer), false) if component.name() == "@status" => {
+        match (&self.message, component.is_of_request()) {
+            (Message::Request(_), true) => Err(BaseError::NotHere(component.to_string())),
+            (Message::Request(request), false) => request.write(&self.fields, component, out),
+            (Message::Answer(answer), true) => {
+                answer.request.write(&self.of_request, component, out)
+            }
+            (Message::Answer(answer), false) if component.name() == "@status" => {
                 plain(component)?;
                 out.extend_from_slice(answer.status.to_string().as_bytes());
                 Ok(())
             }
-            (Self::Answer(_), false) if component.name().starts_with('@') => {
+            (Message::Answer(_), false) if component.name().starts_with('@') => {
                 Err(BaseError::NotHere(component.to_string()))
             }
-            (Self::Answer(answer), false) => write_field(answer.fields, component, out),
+            (Message::Answer(_), false) => write_field(&self.fields, component, out),
         }
     }
 }
 
 impl RequestView<'_> {
-    fn write(&self, component: &Component<'_>, out: &mut Vec<u8>) -> Result<(), BaseError> {
+    fn write(
+        &self,
+        fields: &Fields<'_>,
+        component: &Component<'_>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), BaseError> {
         match component.name() {
             "@query-param" => return self.write_query_parameter(component, out),
             name if name.starts_with('@') => plain(component)?,
-            _ => return write_field(self.fields, component, out),
+            _ => return write_field(fields, component, out),
         }
         match component.name() {
             "@method" => out.extend_from_slice(self.method.as_bytes()),
@@ -157,19 +206,17 @@ fn plain(component: &Component<'_>) -> Result<(), BaseError> {
 }
 
 fn write_field(
-    fields: &HeaderMap,
+    fields: &Fields<'_>,
     component: &Component<'_>,
     out: &mut Vec<u8>,
 ) -> Result<(), BaseError> {
     let name = component.name();
-    if name.is_empty() || !all_bytes(name.as_bytes(), |byte| !byte.is_ascii_uppercase()) {
-        return Err(BaseError::Name(name.to_owned()));
-    }
-    let mut lines = fields
-        .get_all(name)
-        .iter()
-        .map(|line| line.as_bytes().trim_ascii());
+    let mut lines = fields.lines(name);
     let Some(first) = lines.next() else {
+        // No field has such a name: it was not only left out.
+        if name.is_empty() || !is_string(name) || name.bytes().any(|b| b.is_ascii_uppercase()) {
+            return Err(BaseError::Name(name.to_owned()));
+        }
         return Err(BaseError::Absent(component.to_string()));
     };
     let structured = component.is_structured() || component.key().is_some();

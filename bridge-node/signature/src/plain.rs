@@ -78,8 +78,11 @@ impl<'a> Rest<'a> {
     }
 
     fn parameter(&mut self, params: &mut Params) -> Option<()> {
-        let (key, rest) = self.0.strip_prefix(';')?.split_once('=')?;
-        self.0 = rest;
+        if !self.skip(";") {
+            return None;
+        }
+        let key = self.until(|byte| byte == b'=')?;
+        self.skip("=");
         match key {
             "created" => put(&mut params.created, self.integer()?),
             "expires" => put(&mut params.expires, self.integer()?),
@@ -93,16 +96,26 @@ impl<'a> Rest<'a> {
 
     /// Reads a string without escapes. Standard: RFC 9651 §3.3.3.
     fn string(&mut self) -> Option<&'a str> {
-        let (string, rest) = self.0.strip_prefix('"')?.split_once('"')?;
-        let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'\\';
+        if !self.skip("\"") {
+            return None;
+        }
+        let string =
+            self.until(|byte| !matches!(byte, b' '..=b'~') || matches!(byte, b'"' | b'\\'))?;
+        self.skip("\"").then_some(string)
+    }
+
+    /// Takes what stands before the first byte that ends it, an ASCII one if it is to be skipped next.
+    fn until(&mut self, is_end: impl Fn(u8) -> bool) -> Option<&'a str> {
+        let end = self.0.bytes().position(is_end)?;
+        let (text, rest) = self.0.split_at_checked(end)?;
         self.0 = rest;
-        string.bytes().all(is_plain).then_some(string)
+        Some(text)
     }
 
     /// Reads an integer that is not negative. Standard: RFC 9651 §3.3.1.
     fn integer(&mut self) -> Option<u64> {
-        let end = self.0.find(|c: char| !c.is_ascii_digit());
-        let (digits, rest) = self.0.split_at(end.unwrap_or(self.0.len()));
+        let end = self.0.bytes().position(|byte| !byte.is_ascii_digit());
+        let (digits, rest) = self.0.split_at_checked(end.unwrap_or(self.0.len()))?;
         self.0 = rest;
         let is_strict = digits.len() <= 15 && (digits == "0" || !digits.starts_with('0'));
         is_strict.then(|| digits.parse().ok()).flatten()

@@ -306,6 +306,8 @@ pub(super) async fn collect(
 ) -> Result<Payload, Refusal> {
     let limit = node.settings.limits.exchange_timeout;
     tokio::select! {
+        // A body that is there already needs no timer.
+        biased;
         read = Payload::collect(body, node.bounds(), &node.room, owner, &about.allowance) => {
             read.map_err(|error| body_refusal(&error))
         }

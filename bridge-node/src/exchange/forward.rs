@@ -1,6 +1,7 @@
 //! Step 5 at the consumer's node: the signed request goes out, the head of an answer comes back.
 
 use bridge_core::refusal::{LinkFault, NodeFault, Refusal};
+use http::header::HOST;
 use http::{HeaderMap, Request, Version};
 use hyper::body::Incoming;
 
@@ -94,7 +95,7 @@ fn request(
         )
         .map_err(|_error| Refusal::Node(NodeFault::Internal))?;
     *request.headers_mut() = sent.head.fields.clone();
-    super::sign::set(request.headers_mut(), "host", &sent.head.authority);
+    super::sign::set(request.headers_mut(), &HOST, &sent.head.authority);
     Ok(request)
 }
 

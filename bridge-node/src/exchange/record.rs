@@ -17,6 +17,7 @@ use super::about::{About, Refused};
 use super::authorise::{Authorised, AuthorisedRequest, Right};
 use super::enter::Asked;
 use super::keep::{answer_subjects, evidence_mode, received, request_subjects, signing};
+use super::names;
 use super::once;
 use super::serve::Served;
 use super::sign::{
@@ -76,10 +77,10 @@ pub(super) async fn request(
     about.nonce = Some(nonce_mark(&nonce));
     about.keyid = Some(node.signer.key_id().to_owned());
     set_identity(&mut fields, &about);
-    set(&mut fields, "bridge-contract", &right.reference());
+    set(&mut fields, &names::CONTRACT, &right.reference());
     set(
         &mut fields,
-        "bridge-version",
+        &names::VERSION,
         &crate::WIRE_VERSION.to_string(),
     );
     protect(&mut fields, &entered.payload);
@@ -214,7 +215,7 @@ pub(super) async fn answer(
     let mode = evidence_mode(&value.right, &payload);
     let mut fields = served.fields;
     if let Some(told) = maintenance_told(node, about) {
-        set(&mut fields, MAINTENANCE, &told);
+        set(&mut fields, &names::MAINTENANCE, &told);
     }
     let draft = Draft {
         tag: Tag::Answer,

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
 use super::error::tell;
+use super::names;
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
 use super::sign::{content, set, set_identity, set_service};
@@ -195,7 +196,7 @@ fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     if about.side == Side::Provider {
         set(
             &mut fields,
-            "bridge-version",
+            &names::VERSION,
             &crate::WIRE_VERSION.to_string(),
         );
     }

@@ -1,11 +1,11 @@
 //! Step 8, both ways: what leaves the node, once its leaf is durable.
 
 use bridge_core::fields::forwardable_answer;
-use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::error;
 use super::record::{Journaled, MAINTENANCE, SignedAnswer, SignedRequest, maintenance_told};
 use super::verify::GenuineAnswer;
+use super::{error, names};
 use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
 
@@ -21,15 +21,15 @@ pub struct Reply {
 }
 
 /// Fields of the answer that its caller reads, besides those of the registry.
-const TOLD: [&str; 8] = [
-    "x-road-id",
-    "x-road-request-id",
-    "x-road-request-hash",
-    "x-road-client",
-    "x-road-service",
-    "x-road-error",
-    "bridge-peer-receipt",
-    MAINTENANCE,
+static TOLD: [&HeaderName; 8] = [
+    &names::X_ROAD_ID,
+    &names::X_ROAD_REQUEST_ID,
+    &names::X_ROAD_REQUEST_HASH,
+    &names::X_ROAD_CLIENT,
+    &names::X_ROAD_SERVICE,
+    &names::X_ROAD_ERROR,
+    &names::PEER_RECEIPT,
+    &names::MAINTENANCE,
 ];
 
 // === impl Reply ===
@@ -57,20 +57,20 @@ pub(super) fn to_caller(
     } = kept;
     let mut fields = forwardable_answer(&genuine.fields);
     for name in TOLD {
-        if name == "x-road-error" && !genuine.is_refusal() {
+        if *name == names::X_ROAD_ERROR && !genuine.is_refusal() {
             // What the provider's system answers is no error of the bridge, whatever its node writes beside it.
             continue;
         }
-        if name == "x-road-request-hash" && !node.settings.told.request_hash {
+        if *name == names::X_ROAD_REQUEST_HASH && !node.settings.told.request_hash {
             continue;
         }
         if let Some(value) = genuine.fields.get(name) {
             fields.insert(name, value.clone());
         }
     }
-    fields.remove("content-digest");
+    fields.remove(&names::CONTENT_DIGEST);
     if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
-        fields.insert("bridge-receipt", receipt);
+        fields.insert(&names::RECEIPT, receipt);
     }
     let about = &sent.value.about;
     if let Some(own) = maintenance_told(node, about) {

@@ -15,6 +15,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method};
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use super::about::About;
+use super::names;
 use crate::node::Node;
 use crate::payload::Payload;
 
@@ -106,7 +107,11 @@ fn unsigned(
 }
 
 /// Fields of a request that its answer and its refusal repeat.
-const ECHOED: [&str; 3] = ["x-road-client", "x-road-id", "x-road-request-id"];
+static ECHOED: [&HeaderName; 3] = [
+    &names::X_ROAD_CLIENT,
+    &names::X_ROAD_ID,
+    &names::X_ROAD_REQUEST_ID,
+];
 
 /// What may be sent with this status in answer to this method: what HTTP would drop on the way must not be digested.
 ///
@@ -132,7 +137,7 @@ pub(super) fn answer_fields(
         }
     }
     set_service(fields, about);
-    set(fields, "bridge-version", &crate::WIRE_VERSION.to_string());
+    set(fields, &names::VERSION, &crate::WIRE_VERSION.to_string());
     if let Some(body) = body {
         let sha512 = body.sha512();
         let hash = request_hash(
@@ -141,45 +146,42 @@ pub(super) fn answer_fields(
             &head.fields,
             sha512.as_ref(),
         );
-        set(fields, "x-road-request-hash", &hash);
+        set(fields, &names::X_ROAD_REQUEST_HASH, &hash);
     }
     if let Some(receipt) = &about.received {
-        set(fields, "bridge-peer-receipt", receipt);
+        set(fields, &names::PEER_RECEIPT, receipt);
     }
     protect(fields, payload);
 }
 
 /// Client and ids of the exchange, as far as they are known.
 pub(super) fn set_identity(fields: &mut HeaderMap, about: &About) {
-    for (name, value) in [
-        (
-            "x-road-client",
-            about.client.as_ref().map(ToString::to_string),
-        ),
-        ("x-road-id", about.message_id.clone()),
-        (
-            "x-road-request-id",
-            about.request_id.map(|id| id.to_string()),
-        ),
-    ] {
-        if let Some(value) = value {
-            set(fields, name, &value);
-        }
+    if let Some(client) = &about.client {
+        set(fields, &names::X_ROAD_CLIENT, client.as_str());
+    }
+    if let Some(id) = &about.message_id {
+        set(fields, &names::X_ROAD_ID, id);
+    }
+    if let Some(id) = about.request_id {
+        set(fields, &names::X_ROAD_REQUEST_ID, &id.to_string());
     }
 }
 
 /// The service that was asked for: answers name it, requests have it in their target.
 pub(super) fn set_service(fields: &mut HeaderMap, about: &About) {
     if let Some(service) = &about.service {
-        set(fields, "x-road-service", &service.to_string());
+        set(fields, &names::X_ROAD_SERVICE, service.as_str());
     }
 }
 
 /// Digests of the body and of the secret fields: what the signature covers in their place.
 pub(super) fn protect(fields: &mut HeaderMap, payload: &Payload) {
-    fields.insert("content-digest", content_digest_field(payload.digest()));
+    fields.insert(
+        &names::CONTENT_DIGEST,
+        content_digest_field(payload.digest()),
+    );
     if let Some(secrets) = secrets_field(fields) {
-        fields.insert("bridge-secrets", secrets);
+        fields.insert(&names::SECRETS, secrets);
     }
 }
 
@@ -199,14 +201,14 @@ pub(super) fn fresh_nonce() -> Result<[u8; 16], Refusal> {
 /// Puts the signature on the message.
 pub(super) fn add_signature(fields: &mut HeaderMap, signed: &Signed) {
     let (input, value) = signature_fields_of(LABEL, &signed.input, &signed.value);
-    fields.insert("signature-input", input);
-    fields.insert("signature", value);
+    fields.insert(&names::SIGNATURE_INPUT, input);
+    fields.insert(&names::SIGNATURE, value);
 }
 
 /// Sets a field of our own making; text that is no field value (a message id with a control, say) was refused before.
-pub(super) fn set(fields: &mut HeaderMap, name: &'static str, value: &str) {
+pub(super) fn set(fields: &mut HeaderMap, name: &HeaderName, value: &str) {
     if let Ok(value) = HeaderValue::from_str(value) {
-        fields.insert(HeaderName::from_static(name), value);
+        fields.insert(name, value);
     }
 }
 

@@ -10,13 +10,15 @@ use bridge_core::identity::{MemberId, NodeId, SubsystemId};
 use bridge_core::leaf::nonce_mark;
 use bridge_core::refusal::{NodeFault, PeerFault, Refusal};
 use bridge_signature::{Form, Message, ParseError, parse_content_digest};
-use http::{HeaderMap, Method};
+use http::header::HOST;
+use http::{HeaderMap, HeaderName, Method};
 use hyper::body::Incoming;
 use uuid::Uuid;
 
 use super::about::{About, Proof, Refused};
 use super::authorise::Right;
 use super::enter::{Asked, PeerEntered, collect};
+use super::names;
 use super::sign::RequestHead;
 use crate::node::Node;
 use crate::payload::Payload;
@@ -103,7 +105,7 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
         }
     };
     about.request_size = Some(payload.length());
-    let contract = text(&head.fields, "bridge-contract");
+    let contract = text(&head.fields, &names::CONTRACT);
     Ok(VerifiedRequest {
         method: head.method.clone(),
         head,
@@ -258,10 +260,10 @@ fn fresh(envelope: &Envelope, now_s: u64) -> Result<(), PeerFault> {
 }
 
 fn version(fields: &HeaderMap) -> Result<(), PeerFault> {
-    if text(fields, "bridge-version") == crate::WIRE_VERSION.to_string() {
+    if text(fields, &names::VERSION) == crate::WIRE_VERSION.to_string() {
         return Ok(());
     }
-    if !fields.contains_key("signature") {
+    if !fields.contains_key(&names::SIGNATURE) {
         return Err(PeerFault::SignatureMissing);
     }
     Err(PeerFault::Version {
@@ -293,18 +295,18 @@ fn envelope_fault(error: &EnvelopeError) -> PeerFault {
 }
 
 fn authority(fields: &HeaderMap) -> String {
-    text(fields, "host").to_ascii_lowercase()
+    text(fields, &HOST).to_ascii_lowercase()
 }
 
 fn request_id(fields: &HeaderMap) -> Option<Uuid> {
-    let text = text(fields, "x-road-request-id");
+    let text = text(fields, &names::X_ROAD_REQUEST_ID);
     // Exactly one spelling, so that what is remembered is what was said.
     Uuid::parse_str(&text)
         .ok()
         .filter(|id| id.to_string() == text)
 }
 
-fn text(fields: &HeaderMap, name: &str) -> String {
+fn text(fields: &HeaderMap, name: &HeaderName) -> String {
     fields
         .get(name)
         .and_then(|value| value.to_str().ok())

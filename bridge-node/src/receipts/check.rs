@@ -5,10 +5,12 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bridge_journal::LogTile;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
 
 use super::alarm::{Alarm, Raised, raise};
 use super::ledger::{Ledger, Log, Pending};
@@ -17,6 +19,8 @@ use super::{kept, ledger};
 use crate::metrics::Limit;
 use crate::node::Node;
 
+/// How often new answers are taken, so that no more of them pile up than the journal keeps in memory.
+const TAKE_EVERY: Duration = Duration::from_secs(1);
 /// Logs that are read at a time.
 const LOGS: usize = 8;
 
@@ -37,9 +41,14 @@ pub async fn keep_checking(node: Arc<Node>) {
     let path = node.settings.data_folder.join("receipts");
     let mut ledger = kept::read(&path, node.journal.origin(), node.journal.head().size);
     let looks = async {
+        let mut kept = state(&ledger);
         loop {
-            tokio::time::sleep(node.settings.limits.receipt_check).await;
-            look(&node, &mut ledger, &path).await;
+            let due = Instant::now() + node.settings.limits.receipt_check;
+            while Instant::now() < due {
+                tokio::time::sleep_until(due.min(Instant::now() + TAKE_EVERY)).await;
+                take_new(&node, &mut ledger);
+            }
+            look(&node, &mut ledger, (&path, &mut kept)).await;
         }
     };
     tokio::select! {
@@ -48,8 +57,12 @@ pub async fn keep_checking(node: Arc<Node>) {
     }
 }
 
-async fn look(node: &Arc<Node>, ledger: &mut Ledger, path: &Path) {
-    let before = (ledger.unproven_from(), ledger.told);
+/// What has to be kept when it changes.
+fn state(ledger: &Ledger) -> (u64, u64) {
+    (ledger.unproven_from(), ledger.told)
+}
+
+async fn look(node: &Arc<Node>, ledger: &mut Ledger, (path, kept): (&Path, &mut (u64, u64))) {
     read_new(node, ledger).await;
     let (mut raised, mut proven, mut unread) = (Vec::new(), 0, BTreeMap::new());
     for examined in examine_all(node, ledger).await {
@@ -78,7 +91,8 @@ async fn look(node: &Arc<Node>, ledger: &mut Ledger, path: &Path) {
         tracing::debug!(origin, %why, "a peer's log cannot be judged now");
     }
     tell(node, ledger, proven, &raised).await;
-    if before != (ledger.unproven_from(), ledger.told) || proven > 0 || !raised.is_empty() {
+    let before = std::mem::replace(kept, state(ledger));
+    if before != *kept || proven > 0 || !raised.is_empty() {
         // crash before: what was found out is found out again.
         let file = kept::File::of(node.journal.origin(), ledger);
         let path = path.to_owned();
@@ -86,6 +100,17 @@ async fn look(node: &Arc<Node>, ledger: &mut Ledger, path: &Path) {
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "what is known of peers' logs cannot be kept");
         }
+    }
+}
+
+/// Takes what answers since the last time say, as far as it is in memory and there is room.
+fn take_new(node: &Node, ledger: &mut Ledger) {
+    let most = node.settings.limits.receipts_pending;
+    let room = most.saturating_sub(ledger.pending());
+    if room > 0
+        && let Some(page) = ledger::take(&node.journal, ledger.next, room)
+    {
+        ledger.take_in(page);
     }
 }
 
@@ -97,6 +122,9 @@ async fn read_new(node: &Arc<Node>, ledger: &mut Ledger) {
         if room == 0 {
             room = ledger.let_go();
             node.house.metrics.reached(Limit::ReceiptsPending);
+        }
+        if let Some(page) = ledger::take(&node.journal, ledger.next, room) {
+            return ledger.take_in(page);
         }
         let (journal, next) = (node.journal.clone(), ledger.next);
         let read = tokio::task::spawn_blocking(move || ledger::read(&journal, next, room)).await;

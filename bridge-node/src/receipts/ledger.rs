@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use bridge_core::leaf::{Kind, Leaf, UnixMillis};
-use bridge_journal::{Journal, ReadError};
+use bridge_journal::{Answer, Journal, ReadError};
 use bridge_verify::Field;
 use uuid::Uuid;
 
@@ -112,6 +112,17 @@ pub(super) struct Page {
     pub(super) more: bool,
 }
 
+/// Takes the receipts in the answers from `next` on, at most `room` of them, if they are all in memory still.
+pub(super) fn take(journal: &Journal, next: u64, room: usize) -> Option<Page> {
+    let (answers, next) = journal.take_answers(next, room)?;
+    let found = answers.iter().filter_map(receipt_of).collect();
+    Some(Page {
+        found,
+        next,
+        more: false,
+    })
+}
+
 /// Reads the receipts in the leaves from `next` on, at most `room` of them. It reads files: call it where blocking is allowed.
 pub(super) fn read(journal: &Journal, next: u64, room: usize) -> Result<Page, ReadError> {
     let mut page = Page {
@@ -141,16 +152,28 @@ fn receipt_in(own_index: u64, leaf: &[u8]) -> Option<(String, Pending)> {
         return None;
     }
     let leaf = Leaf::parse(leaf).ok()?;
-    let field = Field::parse(leaf.facts.get(PEER_RECEIPT)?)?;
-    let pending = Pending {
-        own_index,
+    if leaf.kind != Kind::ResponseReceived {
+        return None;
+    }
+    receipt_of(&Answer {
+        index: own_index,
         time: leaf.time,
         request_id: leaf.request_id?,
+        facts: leaf.facts,
+    })
+}
+
+fn receipt_of(answer: &Answer) -> Option<(String, Pending)> {
+    let field = Field::parse(answer.facts.get(PEER_RECEIPT)?)?;
+    let pending = Pending {
+        own_index: answer.index,
+        time: answer.time,
+        request_id: answer.request_id,
         index: field.index,
         leaf_hash: field.leaf_hash,
         told: false,
     };
-    (leaf.kind == Kind::ResponseReceived).then(|| (field.origin.to_owned(), pending))
+    Some((field.origin.to_owned(), pending))
 }
 
 #[cfg(test)]

@@ -23,13 +23,9 @@ pub(super) struct Record<'a> {
 impl Record<'_> {
     /// Writes the rules. Every word comes from the contract or is a number: a leaf shows no stranger's text.
     pub(super) fn rules(&self) -> Vec<String> {
-        let code = |ground: Option<&Ground>| match ground {
-            Some(ground) => ground.code.clone(),
-            None => "any".to_owned(),
-        };
         let mut rules = vec![
             format!("at:{}", self.decided.0),
-            format!("contract:{}", self.contract.id()),
+            ["contract:", self.contract.id()].concat(),
             format!("consumer:{}", self.contract.consumer()),
             format!("endpoint:{}", self.endpoint),
         ];
@@ -41,8 +37,8 @@ impl Record<'_> {
         if self.has_semicolon {
             rules.push("semicolons:allowed".to_owned());
         }
-        rules.push(format!("purpose:{}", code(self.purpose)));
-        rules.push(format!("basis:{}", code(self.basis)));
+        rules.push(["purpose:", code(self.purpose)].concat());
+        rules.push(["basis:", code(self.basis)].concat());
         rules.push(match self.contract.hours() {
             Some(hours) => format!("hours:{hours}"),
             None => "hours:any".to_owned(),
@@ -60,4 +56,8 @@ impl Record<'_> {
         ));
         rules
     }
+}
+
+fn code(ground: Option<&Ground>) -> &str {
+    ground.map_or("any", |ground| ground.code.as_str())
 }

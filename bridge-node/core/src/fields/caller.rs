@@ -3,7 +3,7 @@
 use std::str::FromStr;
 
 use bridge_signature::parse_content_digest;
-use http::HeaderMap;
+use http::{HeaderMap, HeaderName};
 
 use super::FieldError;
 use crate::identity::{IdentityError, NodeId, PartRole, SubsystemId, check_part, decode_part};
@@ -52,32 +52,55 @@ pub struct CallerFields {
 /// none; [`FieldError::ValueTooLong`]; [`FieldError::NotVisible`] and [`FieldError::Repeated`] where the
 /// edge was not asked before; [`FieldError::ContentDigest`].
 pub fn read_caller_fields(fields: &HeaderMap) -> Result<CallerFields, FieldError> {
-    let client = line(fields, "X-Road-Client", MAX_IDENTITY_BYTES)?.ok_or(FieldError::Missing {
-        name: "X-Road-Client",
-    })?;
-    let content_digest = if fields.contains_key("content-digest") {
+    let client = line(fields, &CLIENT, MAX_IDENTITY_BYTES)?
+        .ok_or(FieldError::Missing { name: CLIENT.shown })?;
+    let content_digest = if fields.contains_key(&CONTENT_DIGEST.name) {
         // The parser's reason could repeat what it found.
         Some(parse_content_digest(fields).map_err(|_reason| FieldError::ContentDigest)?)
     } else {
         None
     };
     Ok(CallerFields {
-        client: identity("X-Road-Client", client)?,
-        id: text(fields, "X-Road-Id")?,
-        user_id: text(fields, "X-Road-UserId")?,
-        issue: text(fields, "X-Road-Issue")?,
-        security_server: optional(fields, "X-Road-Security-Server", MAX_IDENTITY_BYTES)?
-            .map(|value| identity("X-Road-Security-Server", value))
+        client: identity(CLIENT.shown, client)?,
+        id: text(fields, &ID)?,
+        user_id: text(fields, &USER_ID)?,
+        issue: text(fields, &ISSUE)?,
+        security_server: optional(fields, &SECURITY_SERVER, MAX_IDENTITY_BYTES)?
+            .map(|value| identity(SECURITY_SERVER.shown, value))
             .transpose()?,
         represented_party: represented_party(fields)?,
-        purpose: text(fields, "Bridge-Purpose")?,
-        legal_basis: text(fields, "Bridge-Legal-Basis")?,
-        consent: optional(fields, "Bridge-Consent", MAX_CONSENT_BYTES)?.map(str::to_owned),
-        user_token: fields.contains_key("bridge-user-token"),
-        idempotency_key: text(fields, "Idempotency-Key")?,
+        purpose: text(fields, &PURPOSE)?,
+        legal_basis: text(fields, &LEGAL_BASIS)?,
+        consent: optional(fields, &CONSENT, MAX_CONSENT_BYTES)?.map(str::to_owned),
+        user_token: fields.contains_key(&USER_TOKEN.name),
+        idempotency_key: text(fields, &IDEMPOTENCY_KEY)?,
         content_digest,
     })
 }
+
+/// A field as errors name it, and as it is looked up: a name given as text would be read anew for each message.
+struct Named {
+    shown: &'static str,
+    name: HeaderName,
+}
+
+const fn named(shown: &'static str, name: &'static str) -> Named {
+    let name = HeaderName::from_static(name);
+    Named { shown, name }
+}
+
+static CLIENT: Named = named("X-Road-Client", "x-road-client");
+static ID: Named = named("X-Road-Id", "x-road-id");
+static USER_ID: Named = named("X-Road-UserId", "x-road-userid");
+static ISSUE: Named = named("X-Road-Issue", "x-road-issue");
+static SECURITY_SERVER: Named = named("X-Road-Security-Server", "x-road-security-server");
+static REPRESENTED_PARTY: Named = named("X-Road-Represented-Party", "x-road-represented-party");
+static PURPOSE: Named = named("Bridge-Purpose", "bridge-purpose");
+static LEGAL_BASIS: Named = named("Bridge-Legal-Basis", "bridge-legal-basis");
+static CONSENT: Named = named("Bridge-Consent", "bridge-consent");
+static USER_TOKEN: Named = named("Bridge-User-Token", "bridge-user-token");
+static IDEMPOTENCY_KEY: Named = named("Idempotency-Key", "idempotency-key");
+static CONTENT_DIGEST: Named = named("Content-Digest", "content-digest");
 
 /// Five parts of 255 bytes, each byte escaped, and what stands between them.
 const MAX_IDENTITY_BYTES: usize = 5 * 3 * 255 + 4;
@@ -92,11 +115,13 @@ fn identity<T: FromStr<Err = IdentityError>>(
 }
 
 fn represented_party(fields: &HeaderMap) -> Result<Option<String>, FieldError> {
-    const NAME: &str = "X-Road-Represented-Party";
-    let Some(value) = optional(fields, NAME, MAX_IDENTITY_BYTES)? else {
+    let Some(value) = optional(fields, &REPRESENTED_PARTY, MAX_IDENTITY_BYTES)? else {
         return Ok(None);
     };
-    let fail = |fault| FieldError::Identity { name: NAME, fault };
+    let fail = |fault| FieldError::Identity {
+        name: REPRESENTED_PARTY.shown,
+        fault,
+    };
     let (class, code) = match value.split_once('/') {
         Some((class, code)) => (Some(class), code),
         None => (None, value),
@@ -113,13 +138,13 @@ fn represented_party(fields: &HeaderMap) -> Result<Option<String>, FieldError> {
     Ok(Some(value.to_owned()))
 }
 
-fn text(fields: &HeaderMap, name: &'static str) -> Result<Option<String>, FieldError> {
+fn text(fields: &HeaderMap, name: &'static Named) -> Result<Option<String>, FieldError> {
     Ok(optional(fields, name, MAX_TEXT_BYTES)?.map(str::to_owned))
 }
 
 fn optional<'a>(
     fields: &'a HeaderMap,
-    name: &'static str,
+    name: &'static Named,
     limit_bytes: usize,
 ) -> Result<Option<&'a str>, FieldError> {
     Ok(line(fields, name, limit_bytes)?.filter(|value| !value.is_empty()))
@@ -128,7 +153,7 @@ fn optional<'a>(
 /// Returns the only line of a field.
 fn line<'a>(
     fields: &'a HeaderMap,
-    name: &'static str,
+    Named { shown, name }: &'static Named,
     limit_bytes: usize,
 ) -> Result<Option<&'a str>, FieldError> {
     let mut lines = fields.get_all(name).iter();
@@ -137,15 +162,18 @@ fn line<'a>(
     };
     if lines.next().is_some() {
         return Err(FieldError::Repeated {
-            name: name.to_owned(),
+            name: (*shown).to_owned(),
         });
     }
     if value.len() > limit_bytes {
-        return Err(FieldError::ValueTooLong { name, limit_bytes });
+        return Err(FieldError::ValueTooLong {
+            name: shown,
+            limit_bytes,
+        });
     }
     // The only reason is a byte that is not visible.
     let text = value.to_str().map_err(|_reason| FieldError::NotVisible {
-        name: name.to_owned(),
+        name: (*shown).to_owned(),
     })?;
     Ok(Some(text.trim()))
 }

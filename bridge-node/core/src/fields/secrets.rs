@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderValue};
+use http::header::{AUTHORIZATION, COOKIE, SET_COOKIE};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use ring::digest;
 
 use super::FieldError;
@@ -10,16 +11,26 @@ use super::FieldError;
 /// The fields whose values never reach evidence, in the order of the dictionary.
 pub const SECRET_FIELDS: [&str; 4] = ["authorization", "bridge-user-token", "cookie", "set-cookie"];
 
+/// The same names, as they are looked up.
+static NAMES: [HeaderName; 4] = [
+    AUTHORIZATION,
+    HeaderName::from_static("bridge-user-token"),
+    COOKIE,
+    SET_COOKIE,
+];
+
 /// The covered field that carries the secret fields' SHA-256.
 pub const SECRETS: &str = "bridge-secrets";
+
+static SECRETS_NAME: HeaderName = HeaderName::from_static(SECRETS);
 
 /// Writes `Bridge-Secrets` for a message: a dictionary from field name to the SHA-256 of its value,
 /// of its lines joined by 0x0A where there are several. `None` where no secret field is there.
 ///
 /// Standard: RFC 9651 §3.2.
 pub fn secrets_field(fields: &HeaderMap) -> Option<HeaderValue> {
-    let members: Vec<String> = SECRET_FIELDS
-        .into_iter()
+    let members: Vec<String> = NAMES
+        .iter()
         .filter(|name| fields.contains_key(*name))
         .map(|name| format!("{name}=:{}:", STANDARD.encode(digest_of(fields, name))))
         .collect();
@@ -37,7 +48,7 @@ pub fn secrets_field(fields: &HeaderMap) -> Option<HeaderValue> {
 /// [`FieldError::Secrets`] if a secret field is not spoken for, was changed, or is spoken for and
 /// absent; or if the dictionary is not written as [`secrets_field`] writes it.
 pub fn check_secrets(fields: &HeaderMap) -> Result<(), FieldError> {
-    let mut lines = fields.get_all(SECRETS).iter();
+    let mut lines = fields.get_all(&SECRETS_NAME).iter();
     let received = lines.next();
     if lines.next().is_none() && received == secrets_field(fields).as_ref() {
         Ok(())
@@ -46,7 +57,7 @@ pub fn check_secrets(fields: &HeaderMap) -> Result<(), FieldError> {
     }
 }
 
-fn digest_of(fields: &HeaderMap, name: &str) -> digest::Digest {
+fn digest_of(fields: &HeaderMap, name: &HeaderName) -> digest::Digest {
     let mut context = digest::Context::new(&digest::SHA256);
     for (index, value) in fields.get_all(name).iter().enumerate() {
         if index > 0 {

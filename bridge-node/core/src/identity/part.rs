@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Write};
 
+use crate::fields::all_bytes;
+
 /// The longest part, in bytes of decoded UTF-8. The field's own databases stop here too.
 pub const MAX_PART_BYTES: usize = 255;
 
@@ -98,6 +100,9 @@ pub(crate) fn decode_part(text: &str, part: PartRole) -> Result<String, Identity
     if text.len() > 3 * MAX_PART_BYTES {
         return Err(fail(PartFault::TooLong));
     }
+    if all_bytes(text.as_bytes(), is_unreserved) {
+        return Ok(text.to_owned());
+    }
     if !text
         .bytes()
         .all(|byte| is_unreserved(byte) || b"!$&'()*+,;=:@%".contains(&byte))
@@ -117,6 +122,9 @@ pub(crate) fn check_part(text: String, part: PartRole) -> Result<String, Identit
         PartFault::TooLong
     } else if text == "." || text == ".." {
         PartFault::Dots
+    } else if all_bytes(text.as_bytes(), |byte| byte.is_ascii_graphic()) {
+        // Neither of the two below.
+        return Ok(text);
     } else if text.chars().any(char::is_control) {
         PartFault::Control
     } else if text.chars().any(is_hidden) {
@@ -131,7 +139,7 @@ pub(crate) fn check_part(text: String, part: PartRole) -> Result<String, Identit
 ///
 /// Standard: RFC 3986 §2.3.
 pub(crate) fn write_part(out: &mut impl Write, text: &str) -> fmt::Result {
-    if text.bytes().all(is_unreserved) {
+    if all_bytes(text.as_bytes(), is_unreserved) {
         return out.write_str(text);
     }
     for byte in text.bytes() {
@@ -171,7 +179,7 @@ pub(crate) fn hex_value(digit: u8) -> Option<u8> {
 }
 
 pub(crate) fn is_unreserved(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-._~".contains(&byte)
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
 /// Says whether a character is invisible or changes the direction of text, so that two identities

@@ -4,6 +4,7 @@ use bridge_core::leaf::{Leaf, UnixMillis};
 use bridge_core::quota::Begun;
 
 use super::Journal;
+use crate::answers::{Answer, Answers};
 use crate::begins::each_begun_since;
 use crate::concerned::{Page, PageQuery, page};
 use crate::entry::{Filter, Hit};
@@ -43,6 +44,17 @@ impl Journal {
         let mut leaves = Vec::new();
         self.each_leaf_since(since, &mut |index, leaf| leaves.push((index, leaf.clone())))?;
         Ok(leaves)
+    }
+
+    /// Takes the answers received from a leaf on, at most so many and oldest first, and the leaf to go on from. It reads no file.
+    ///
+    /// Nothing if not all of them are in memory: they are kept from the first call on, for one taker who comes soon enough. Then
+    /// [`Journal::each_leaf_from`] has them.
+    pub fn take_answers(&self, next: u64, most: usize) -> Option<(Vec<Answer>, u64)> {
+        let mut state = self.inner.shared.state();
+        let size = state.head.size;
+        let answers = state.answers.get_or_insert_with(|| Answers::from(size));
+        answers.take(next, most, size)
     }
 
     /// Tells of the allowed exchanges that began since the full hour of a time: what began, in which hour, how often.

@@ -5,22 +5,22 @@ use std::sync::LazyLock;
 
 use bridge_core::envelope::{Envelope, Tag, open};
 use bridge_core::fields::{check_secrets, request_hash};
+use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::Side;
 use bridge_core::refusal::{LinkFault, PeerFault, Refusal};
 use bridge_signature::{AnswerView, Message, parse_content_digest};
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::{allowed, envelope_fault, fresh, genuine, taken, version};
 use crate::exchange::about::Refused;
 use crate::exchange::forward::RawAnswer;
+use crate::exchange::names;
 use crate::exchange::record::{Journaled, SignedRequest};
 use crate::node::Node;
 use crate::payload::Payload;
 use crate::receipts::is_of_log;
 
-/// The field with the receipt of the answering node.
-const PEER_RECEIPT_FIELD: &str = "bridge-peer-receipt";
 /// How the types of a provider's node begin.
 const PROVIDER_REFUSES: &[u8] = b"server.serverproxy.";
 
@@ -43,7 +43,7 @@ impl GenuineAnswer {
 
     /// The receipt that the answering node gave, a leaf of its own log.
     pub(in crate::exchange) fn peer_receipt(&self) -> Option<&str> {
-        let receipt = self.fields.get(PEER_RECEIPT_FIELD)?;
+        let receipt = self.fields.get(&names::PEER_RECEIPT)?;
         receipt.to_str().ok()
     }
 
@@ -112,7 +112,7 @@ fn judge_answer_head(
 ) -> Result<Envelope, Refusal> {
     let fault = Refusal::PeerAnswer;
     let now_s = node.clock.now_s();
-    if !fields.contains_key("signature") && fields.contains_key("x-road-error") {
+    if !fields.contains_key(&names::SIGNATURE) && fields.contains_key(&names::X_ROAD_ERROR) {
         // Said without proof: told to the caller as such, never kept as evidence.
         return Err(Refusal::Link(LinkFault::RefusedUnsigned { status }));
     }
@@ -155,7 +155,7 @@ fn judge_answer_head(
 
 /// Whether an answer comes with a receipt of the answering node's own log. A refusal may be older than any leaf.
 fn has_its_receipt(sent: &SignedRequest, tag: Tag, fields: &HeaderMap) -> bool {
-    let Some(receipt) = fields.get(PEER_RECEIPT_FIELD) else {
+    let Some(receipt) = fields.get(&names::PEER_RECEIPT) else {
         return tag == Tag::Refusal;
     };
     let listed = sent.view.directory().node(&sent.peer);
@@ -203,32 +203,26 @@ fn consistent(sent: &SignedRequest, fields: &HeaderMap) -> Result<(), Refusal> {
         &sent.head.fields,
         body.as_ref(),
     );
+    let request_id = about.request_id.map(|id| id.to_string());
+    let (client, service) = (&about.client, &about.service);
+    let client = client.as_ref().map(SubsystemId::as_str);
+    let service = service.as_ref().map(ServiceId::as_str);
+    let got = |name: &HeaderName| fields.get(name).map(HeaderValue::as_bytes);
+    // The signature binds the answer to its request; a node that was told not to say the hash need not.
+    let hash = got(&names::X_ROAD_REQUEST_HASH).map(|_said| hash.as_str());
     let expected = [
+        (&names::X_ROAD_CLIENT, "X-Road-Client", client),
+        (&names::X_ROAD_SERVICE, "X-Road-Service", service),
+        (&names::X_ROAD_ID, "X-Road-Id", about.message_id.as_deref()),
         (
-            "x-road-client",
-            "X-Road-Client",
-            about.client.as_ref().map(ToString::to_string),
-        ),
-        (
-            "x-road-service",
-            "X-Road-Service",
-            about.service.as_ref().map(ToString::to_string),
-        ),
-        ("x-road-id", "X-Road-Id", about.message_id.clone()),
-        (
-            "x-road-request-id",
+            &names::X_ROAD_REQUEST_ID,
             "X-Road-Request-Id",
-            about.request_id.map(|id| id.to_string()),
+            request_id.as_deref(),
         ),
-        ("x-road-request-hash", "X-Road-Request-Hash", Some(hash)),
+        (&names::X_ROAD_REQUEST_HASH, "X-Road-Request-Hash", hash),
     ];
     for (name, field, value) in expected {
-        let got = fields.get(name).map(HeaderValue::as_bytes);
-        // The signature binds the answer to its request; a node that was told not to say the hash need not.
-        if name == "x-road-request-hash" && got.is_none() {
-            continue;
-        }
-        if got != value.as_deref().map(str::as_bytes) {
+        if got(name) != value.map(str::as_bytes) {
             return Err(Refusal::Link(LinkFault::Inconsistent { field }));
         }
     }
