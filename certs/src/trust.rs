@@ -136,6 +136,15 @@ impl Trust {
         self.anchors.iter().map(|anchor| &anchor.parts)
     }
 
+    /// Returns the names of the trusted authorities whose keys (SHA-256) are none of these.
+    pub fn authorities_but(&self, keys: &[[u8; 32]]) -> impl Iterator<Item = &str> {
+        let others = self
+            .anchors
+            .iter()
+            .filter(|anchor| !keys.contains(&anchor.spki_sha256));
+        others.map(|anchor| anchor.subject.as_str())
+    }
+
     /// Returns the span in which every anchor is valid, as seconds since the Unix epoch.
     pub fn dates(&self) -> (u64, u64) {
         let from = self
