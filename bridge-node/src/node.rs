@@ -168,10 +168,10 @@ impl Node {
         parts: Parts,
         (journal_fault, on_fatal): (Arc<OnceLock<String>>, bridge_journal::OnFatal),
     ) -> Result<(Arc<Self>, Opened), OpenError> {
-        let judges = (parts.trust(), parts.status());
-        let (clock, vouched) = (parts.clock, parts.vouched);
+        let (judges, clock, vouched) = (parts.judges(), parts.clock, parts.vouched);
         let spool = create_spool(&settings.data_folder)?;
-        let watch = open_watch(&settings, &parts.directory_root, &parts.trust, clock.now_s())?;
+        let root = &parts.directory_root;
+        let watch = open_watch(&settings, root, &parts.trust, clock.now_s())?;
         let folder = epochs::journal_folder(&settings).display().to_string();
         let marker = Marker::new(&parts.keys.evidence);
         // Before the current log is written to.
@@ -185,7 +185,6 @@ impl Node {
             vouched.moved,
         )
         .map_err(|error| one(&folder, &error, journal_remedy(&error)))?;
-        let witness = open_witness(&settings, parts.witness_key)?;
         let history = History::new(past, &journal);
         let overruled_ms = floor(&clock, history.newest(), vouched);
         let orders = Orders::read(&history, clock.now())
@@ -215,7 +214,7 @@ impl Node {
             refusals: Refusals::new(limits.refusals_per_minute),
             page_shares: PageShares::new(limits.audit_pages_per_minute),
             cosigning,
-            witness,
+            witness: open_witness(&settings, parts.witness_key)?,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,

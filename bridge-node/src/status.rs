@@ -4,7 +4,7 @@
 //! into a snapshot; it may only be followed by something newer. An exchange looks its certificates up there. What is revoked
 //! stays out whatever its list's age; what is good counts only as long as the list or the answer does.
 //!
-//! Standard: RFC 5280 §5. Standard: RFC 6960.
+//! Standard: RFC 5280 §5. Standard: RFC 6960 §4.
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -202,7 +202,9 @@ impl Statuses {
         let told = async {
             loop {
                 let checked = self.check(chain, clock.now_s());
-                if !matches!(checked, Err(Unusable::NotKnown { until_s: None, .. })) || !self.waits_for(chain) {
+                if !matches!(checked, Err(Unusable::NotKnown { until_s: None, .. }))
+                    || !self.waits_for(chain)
+                {
                     return checked;
                 }
                 // The sender is this very thing.
@@ -268,8 +270,8 @@ impl Statuses {
         &self.tally
     }
 
-    /// Changes what is known of one authority. What waits for news looks again.
-    fn learn(&self, authority: &Authority, change: impl Fn(&mut Known)) {
+    /// Changes what is known of one authority. If that is news, whatever waits for it looks again: each connection does.
+    fn learn(&self, authority: &Authority, is_news: bool, change: impl Fn(&mut Known)) {
         self.snapshot.rcu(|old| {
             let mut new = HashMap::clone(old);
             if let Some(known) = new.get_mut(&authority.key()) {
@@ -277,8 +279,10 @@ impl Statuses {
             }
             new
         });
-        self.changed
-            .send_modify(|count| *count = count.wrapping_add(1));
+        if is_news {
+            self.changed
+                .send_modify(|count| *count = count.wrapping_add(1));
+        }
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {

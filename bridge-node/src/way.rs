@@ -2,7 +2,7 @@
 //!
 //! What an authority answers is signed, so the way to it needs no secrecy.
 //!
-//! Standard: RFC 3161 §3.4. Standard: RFC 6960 Appendix A. Standard: RFC 5280 §4.2.1.13.
+//! Standard: RFC 3161 §3.4. Standard: RFC 6960 §A.1. Standard: RFC 5280 §4.2.1.13.
 
 use std::fmt;
 use std::path::Path;

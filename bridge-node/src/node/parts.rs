@@ -224,8 +224,9 @@ impl Parts {
         Arc::clone(&self.trust)
     }
 
-    pub(crate) fn status(&self) -> Option<Arc<Statuses>> {
-        self.status.clone()
+    /// What judges the certificates of others.
+    pub(crate) fn judges(&self) -> (Arc<Trust>, Option<Arc<Statuses>>) {
+        (self.trust(), self.status.clone())
     }
 
     pub(crate) fn has_journal_disk(&self) -> bool {

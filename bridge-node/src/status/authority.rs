@@ -255,6 +255,6 @@ fn nonce() -> Got<[u8; 16]> {
     Ok(bytes)
 }
 
-/// Standard: RFC 6960 Appendix A.
+/// Standard: RFC 6960 §A.1.
 const REQUEST: &str = "application/ocsp-request";
 const RESPONSE: &str = "application/ocsp-response";

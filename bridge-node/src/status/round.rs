@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bridge_certs::Issuance;
+use bridge_certs::status::Answer;
 use bridge_core::leaf::{Kind, Leaf};
 use bridge_journal::Entry;
 use tokio::task::JoinSet;
@@ -15,6 +16,9 @@ use super::{Statuses, Unusable};
 use crate::metrics::Limit;
 use crate::node::Node;
 use crate::way::{AskError, Patience};
+
+/// An answer that says the same as the one before is kept on disk this seldom.
+const KEEP_EVERY_S: u64 = 600;
 
 /// Reads what authorities say until the node drains.
 pub async fn keep(node: Arc<Node>) {
@@ -110,7 +114,9 @@ async fn read_list(
                 statuses.tally.taken.fetch_add(1, Ordering::Relaxed);
                 if known.as_deref() != Some(&list) {
                     let list = Arc::new(list);
-                    statuses.learn(authority, |known| known.list = Some(Arc::clone(&list)));
+                    statuses.learn(authority, true, |known| {
+                        known.list = Some(Arc::clone(&list));
+                    });
                     authority.keep_list(der).await;
                 }
                 return;
@@ -146,11 +152,16 @@ async fn ask_responders(
             match authority.answer(index, about, now, patience(node)).await {
                 Ok((answer, der)) => {
                     statuses.tally.taken.fetch_add(1, Ordering::Relaxed);
+                    let known = known.as_deref();
+                    let is_news = known.is_none_or(|known| known.status() != answer.status());
+                    let is_kept = !is_news && known.is_some_and(|known| same_span(known, &answer));
                     let answer = Arc::new(answer);
-                    statuses.learn(authority, |known| {
+                    statuses.learn(authority, is_news, |known| {
                         known.answers.insert(serial.clone(), Arc::clone(&answer));
                     });
-                    authority.keep_answer(serial.clone(), der).await;
+                    if !is_kept {
+                        authority.keep_answer(serial.clone(), der).await;
+                    }
                     break;
                 }
                 Err(fault) => {
@@ -164,6 +175,12 @@ async fn ask_responders(
             }
         }
     }
+}
+
+/// Whether two answers are of the same minutes: a disk is not made to sync one for each certificate in each round.
+fn same_span(known: &Answer, new: &Answer) -> bool {
+    let span = |answer: &Answer| answer.window().this_update_s / KEEP_EVERY_S;
+    span(known) == span(new)
 }
 
 fn patience(node: &Node) -> Patience {
