@@ -119,7 +119,6 @@ const OPEN: &[(u8, &str)] = &[
     (39, "registries over TLS"),
     (40, "several nodes of one member: the fastest"),
     (41, "keys on tokens"),
-    (42, "certificate status"),
     (46, "federation"),
     (49, "certificates: requests"),
     (50, "certificates: renewal"),

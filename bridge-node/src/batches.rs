@@ -34,6 +34,11 @@ impl Batches {
         }
     }
 
+    /// Forgets them all.
+    pub fn forget(&self) {
+        *self.seen() = Seen::default();
+    }
+
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -43,8 +43,10 @@ pub mod server;
 pub mod settings;
 pub mod shares;
 pub mod stamping;
+pub mod status;
 pub mod tls;
 pub mod watch;
+mod way;
 pub mod witness;
 
 /// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.

@@ -180,8 +180,13 @@ impl Handler for NodeInterface {
         finish(&node, reply)
     }
 
+    fn cut(&self, connection: &Connection) -> impl Future<Output = ()> + Send {
+        self.0.until_revoked(connection)
+    }
+
     fn party(&self, connection: &Connection) -> Option<String> {
         let view = self.0.watch.view(self.0.clock.now_s()).ok()?;
+        self.0.want_peer(connection, &view);
         let peer = self.0.peer_of(connection, &view).ok()?;
         Some(peer.member().to_string())
     }
@@ -191,6 +196,7 @@ async fn run_inbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply 
     // Kept until the exchange has ended.
     let _share = Arc::clone(&arrival.share);
     let reader = arrival.reader;
+    node.settle_peer(&arrival.connection).await;
     let refused = tokio::select! {
         ended = inbound(&node, arrival) => match ended {
             Ok(reply) => return reply,

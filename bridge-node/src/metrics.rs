@@ -20,6 +20,7 @@ mod limit;
 mod process;
 mod receipts;
 mod state;
+mod status;
 mod time;
 
 pub use lap::{Lap, Step};

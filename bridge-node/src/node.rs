@@ -37,6 +37,7 @@ use crate::server::{Connection, House};
 use crate::settings::{Fault, Settings};
 use crate::shares::Shares;
 use crate::stamping::Stamping;
+use crate::status::Statuses;
 use crate::tls::peer_of;
 use crate::watch::{View, Watch};
 use crate::witness::Witness;
@@ -45,7 +46,7 @@ mod admission;
 mod opening;
 mod parts;
 
-pub use parts::{Parts, Vouched};
+pub use parts::{OwnCertificate, Parts, Vouched};
 
 pub(crate) use opening::open_watch;
 use opening::{
@@ -115,8 +116,10 @@ pub struct Node {
     pub receipts: Receipts,
     /// Log lines about faults of this node's own.
     pub fault_lines: LogShare,
-    /// Use and end (Unix seconds) of each certificate of this node.
-    pub certificates: Vec<(&'static str, u64)>,
+    /// The certificates of this node.
+    pub certificates: Vec<OwnCertificate>,
+    /// Which certificates are revoked, if the settings name who says it.
+    pub status: Option<Arc<Statuses>>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     gates: [Arc<Gate>; 2],
     /// How the parties of a direction share its places.
@@ -165,7 +168,7 @@ impl Node {
         parts: Parts,
         (journal_fault, on_fatal): (Arc<OnceLock<String>>, bridge_journal::OnFatal),
     ) -> Result<(Arc<Self>, Opened), OpenError> {
-        let (clock, vouched) = (parts.clock, parts.vouched);
+        let (judges, clock, vouched) = (parts.judges(), parts.clock, parts.vouched);
         let spool = create_spool(&settings.data_folder)?;
         let root = &parts.directory_root;
         let watch = open_watch(&settings, root, &parts.trust, clock.now_s())?;
@@ -182,7 +185,6 @@ impl Node {
             vouched.moved,
         )
         .map_err(|error| one(&folder, &error, journal_remedy(&error)))?;
-        let witness = open_witness(&settings, parts.witness_key)?;
         let history = History::new(past, &journal);
         let overruled_ms = floor(&clock, history.newest(), vouched);
         let orders = Orders::read(&history, clock.now())
@@ -197,7 +199,7 @@ impl Node {
         let stranger_lines = Arc::new(LogShare::new("strangers", limits.log_lines_per_minute));
         let node = Self {
             callers: Callers::new(&settings.callers, Arc::clone(&stranger_lines)),
-            peers: Arc::new(Peers::new(parts.tls, Arc::clone(&parts.trust), limits)),
+            peers: Arc::new(Peers::new(parts.tls, judges, limits)),
             room: Room::new(
                 spool,
                 (limits.spool_node_bytes, limits.spool_peer_bytes),
@@ -212,7 +214,7 @@ impl Node {
             refusals: Refusals::new(limits.refusals_per_minute),
             page_shares: PageShares::new(limits.audit_pages_per_minute),
             cosigning,
-            witness,
+            witness: open_witness(&settings, parts.witness_key)?,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
             contracts: ArcSwap::from_pointee(parts.contracts),
             registries: parts.registries,
@@ -220,6 +222,7 @@ impl Node {
             trust: parts.trust,
             stamping: resumed(parts.stamping, &journal, clock.now()),
             certificates: parts.certificates,
+            status: parts.status,
             counters: counters.map(Mutex::new),
             journal_fault,
             forgotten: forgotten.or(unread),
@@ -357,22 +360,31 @@ impl Node {
         service.member() == self.settings.node.member()
     }
 
+    /// What the certificate of a connection says, judged once.
+    fn judged<'a>(&self, connection: &'a Connection) -> Option<&'a Checked> {
+        let judge = || peer_of(&self.trust, &connection.certificates, self.clock.now_s()).ok();
+        connection.peer.get_or_init(judge).as_ref()
+    }
+
     /// The node at the other end of a connection: its certificate holds now and its key is pinned in the directory.
     ///
     /// # Errors
     ///
-    /// [`PeerFault::KeyUnknown`] or [`PeerFault::KeyNotValid`].
+    /// [`PeerFault::KeyUnknown`], [`PeerFault::KeyNotValid`], [`PeerFault::KeyRevoked`], or that its status is not known.
     pub fn peer_of(&self, connection: &Connection, view: &View) -> Result<NodeId, Refusal> {
         let now_s = self.clock.now_s();
-        let judged = connection
-            .peer
-            .get_or_init(|| peer_of(&self.trust, &connection.certificates, now_s).ok());
-        let checked = judged
-            .as_ref()
+        let checked = self
+            .judged(connection)
             .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
             .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
-        view.tls_belongs(checked)
-            .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))
+        let node = view
+            .tls_belongs(checked)
+            .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))?;
+        if let Some(status) = &self.status {
+            let usable = status.check(&checked.chain, now_s);
+            usable.map_err(|unusable| unusable.refusal(Refusal::PeerRequest))?;
+        }
+        Ok(node)
     }
 }
 

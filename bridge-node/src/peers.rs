@@ -5,22 +5,24 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use bridge_certs::Trust;
+use bridge_certs::{Issuance, Trust};
 use bridge_core::identity::NodeId;
 use hyper::body::Incoming;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
-use rustls::pki_types::ServerName;
+use rustls::pki_types::{ServerName, UnixTime};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 use crate::pace::{Paced, Slowest};
 use crate::payload::Outgoing;
 use crate::server::CONNECTION_AGE;
 use crate::settings::Limits;
-use crate::tls::{PeerVerifier, TlsError, TlsIdentity, peer_client};
+use crate::status::Statuses;
+use crate::tls::{PeerVerifier, TlsError, TlsIdentity, peer_client, peer_of};
 
 /// Where a node is reached and by which keys it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +40,7 @@ pub struct PeerAddress {
 pub struct Peers {
     identity: TlsIdentity,
     trust: Arc<Trust>,
+    status: Option<Arc<Statuses>>,
     idle: Mutex<HashMap<NodeId, Vec<Line>>>,
     /// When addresses failed: the directory bounds how many there are.
     failed: Mutex<HashMap<String, Instant>>,
@@ -54,6 +57,8 @@ pub struct Line {
     /// When its last answer was read.
     rested: Instant,
     to: PeerAddress,
+    /// Who issued the certificate that the other end showed.
+    chain: Vec<Issuance>,
 }
 
 /// Why a peer did not answer.
@@ -122,10 +127,15 @@ const IDLE_PER_PEER: usize = 1024;
 
 impl Peers {
     /// No connection yet.
-    pub fn new(identity: TlsIdentity, trust: Arc<Trust>, limits: &Limits) -> Self {
+    pub fn new(
+        identity: TlsIdentity,
+        (trust, status): (Arc<Trust>, Option<Arc<Statuses>>),
+        limits: &Limits,
+    ) -> Self {
         Self {
             identity,
             trust,
+            status,
             idle: Mutex::default(),
             failed: Mutex::default(),
             head_bytes: limits.head_bytes,
@@ -252,6 +262,7 @@ impl Peers {
                 "the peer does not speak bridge/1",
             )));
         }
+        let chain = self.chain(&to.node, &tls).map_err(handshake)?;
         let (sender, connection) = http1::Builder::new()
             .max_headers(self.fields)
             .max_buf_size(self.head_bytes)
@@ -260,9 +271,19 @@ impl Peers {
             .handshake(TokioIo::new(Paced::new(tls, self.slowest)))
             .await
             .map_err(PeerError::Ended)?;
+        let (status, shown, node) = (self.status.clone(), chain.clone(), to.node.clone());
         tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "peer connection ended");
+            let revoked = async {
+                match &status {
+                    Some(status) => status.until_revoked(&shown).await,
+                    None => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                ended = connection => if let Err(error) = ended {
+                    tracing::debug!(%error, "peer connection ended");
+                },
+                () = revoked => tracing::warn!(%node, "a connection was closed: the certificate of its other side is revoked"),
             }
         });
         Ok(Line {
@@ -270,7 +291,20 @@ impl Peers {
             opened: Instant::now(),
             rested: Instant::now(),
             to: to.clone(),
+            chain,
         })
+    }
+
+    /// Who issued what the other end showed; read only where status is asked for.
+    fn chain(&self, node: &NodeId, tls: &TlsStream<TcpStream>) -> std::io::Result<Vec<Issuance>> {
+        let Some(status) = &self.status else {
+            return Ok(Vec::new());
+        };
+        let shown = tls.get_ref().1.peer_certificates().unwrap_or_default();
+        let now_s = UnixTime::now().as_secs();
+        let checked = peer_of(&self.trust, shown, now_s).map_err(std::io::Error::other)?;
+        status.want(&checked.chain, || format!("tls of {node}"));
+        Ok(checked.chain)
     }
 }
 
@@ -290,6 +324,11 @@ impl Line {
         self.opened.elapsed() < CONNECTION_AGE
             && self.rested.elapsed() < IDLE_LIFE
             && !self.sender.is_closed()
+    }
+
+    /// Who issued the certificate of the other end; empty where no status is asked for.
+    pub fn chain(&self) -> &[Issuance] {
+        &self.chain
     }
 
     /// The node at the other end.

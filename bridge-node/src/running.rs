@@ -21,7 +21,7 @@ use crate::server::House;
 use crate::settings::{DirectorySource, Settings};
 use crate::tls::{TlsIdentity, consumer_server, peer_server};
 use crate::watch::Watch;
-use crate::{admin, server, stamping};
+use crate::{admin, server, stamping, status};
 
 /// Refusals without a leaf of their own are counted by one leaf in this time.
 const COUNT_EVERY: Duration = Duration::from_mins(1);
@@ -109,6 +109,7 @@ impl Running {
         tokio::spawn(keep_count(Arc::clone(&node)));
         tokio::spawn(keep_checking(Arc::clone(&node)));
         tokio::spawn(stamping::keep(Arc::clone(&node)));
+        tokio::spawn(status::keep(Arc::clone(&node)));
         tokio::spawn(keep_cosigned(Arc::clone(&node)));
         tokio::spawn(look_at_registries(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");

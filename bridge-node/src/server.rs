@@ -53,6 +53,11 @@ pub trait Handler: Send + Sync + 'static {
         None
     }
 
+    /// Ends when the connection may not go on, whatever is under way on it.
+    fn cut(&self, _connection: &Connection) -> impl Future<Output = ()> + Send {
+        std::future::pending()
+    }
+
     /// Answers one request; errors are answers too.
     fn handle(
         self: Arc<Self>,
@@ -219,6 +224,9 @@ async fn requests<S, H: Handler>(
         tracing::warn!(party, "more connections than its share were refused");
         return;
     }
+    let (judge, judged) = (Arc::clone(&handler), Arc::clone(&info));
+    let cut = judge.cut(&judged);
+    tokio::pin!(cut);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(doubt) = doubts.next() {
             request.extensions_mut().insert(doubt);
@@ -239,6 +247,10 @@ async fn requests<S, H: Handler>(
     tokio::pin!(aged);
     let ended = tokio::select! {
         ended = served.as_mut() => ended,
+        () = cut => {
+            tracing::warn!(%remote, "a connection was closed: the certificate of its other side is revoked");
+            return;
+        }
         () = last_requests(&house.draining) => {
             served.as_mut().graceful_shutdown();
             served.await

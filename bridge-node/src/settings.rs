@@ -16,6 +16,7 @@ mod limits;
 mod parts;
 mod process;
 pub mod raw;
+mod status;
 mod time;
 mod told;
 mod upstream;
@@ -23,6 +24,7 @@ mod witnesses;
 
 pub use limits::{Limits, RawLimits};
 pub use process::{Process, RawCage};
+pub use status::{CrlSource, Status, StatusAuthority};
 pub use time::{Time, TimeAuthority};
 pub use told::{ErrorStatus, ErrorTypes, Told};
 pub use upstream::HttpSite;
@@ -73,6 +75,8 @@ pub struct Settings {
     pub local_groups: BTreeMap<String, BTreeSet<SubsystemId>>,
     /// Who stamps the journal; nobody if it is not given.
     pub time: Option<Box<Time>>,
+    /// How revoked certificates are known; not at all if it is not given.
+    pub status: Option<Box<Status>>,
     /// How checkpoints are cosigned.
     pub witnesses: Witnesses,
     /// Limits on everything a stranger can send.

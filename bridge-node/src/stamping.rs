@@ -23,12 +23,12 @@ use crate::settings::{Limits, Settings, Time};
 mod authority;
 
 mod round;
-mod way;
 
 use authority::Authority;
 
+pub use crate::way::AskError;
+use crate::way::Patience;
 pub use round::{keep, stamp};
-pub use way::AskError;
 
 /// What a node knows about time from outside.
 #[derive(Debug)]
@@ -271,20 +271,10 @@ pub fn check_kept(trust: &Trust, kept: &KeptStamp) -> Result<Stamp, StampError> 
     Stamp::check(trust, &kept.response, &expected)
 }
 
-/// What a question needs besides the authority.
-#[derive(Debug, Clone, Copy)]
-struct Patience {
-    bytes: usize,
-    time: Duration,
-}
-
-// === impl Patience ===
-
-impl Patience {
-    fn of(limits: &Limits) -> Self {
-        Self {
-            bytes: limits.stamp_bytes,
-            time: limits.stamp_timeout,
-        }
+fn patience(limits: &Limits) -> Patience {
+    Patience {
+        bytes: limits.stamp_bytes,
+        time: limits.stamp_timeout,
+        limits: ["stamp_bytes", "stamp_seconds"],
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwapOption;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bridge_certs::{CertificateError, Checked, KeyAlgorithm, Profile, Trust};
+use bridge_certs::{CertificateError, Checked, Issuance, KeyAlgorithm, Profile, Trust};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Trusted};
@@ -34,6 +34,8 @@ pub struct PeerKey {
     pub verifying: VerifyingKey,
     /// Its batches that need not be verified again.
     pub batches: Batches,
+    /// Who issued its certificate: by this its status is known.
+    pub chain: Vec<Issuance>,
     not_before: u64,
     not_after: u64,
 }
@@ -176,6 +178,19 @@ impl View {
         self.keys.get(key_id)
     }
 
+    /// All exchange keys that are in use.
+    pub fn exchange_keys(&self) -> impl Iterator<Item = &PeerKey> {
+        self.keys.values()
+    }
+
+    /// Forgets which batches held of the keys with this certificate: it is revoked.
+    pub fn forget_batches(&self, certificate: &Issuance) {
+        let keys = self.keys.values();
+        for key in keys.filter(|key| key.chain.contains(certificate)) {
+            key.batches.forget();
+        }
+    }
+
     /// Whether a node takes messages of this form.
     pub fn takes(&self, node: &NodeId, form: Form) -> bool {
         form == Form::Plain || self.takers.contains(node)
@@ -260,6 +275,7 @@ impl PeerKey {
             node: node.clone(),
             verifying,
             batches: Batches::new(known_batches),
+            chain: checked.chain,
             not_before: checked.not_before,
             not_after: checked.not_after,
         };

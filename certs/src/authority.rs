@@ -7,8 +7,8 @@ use std::path::Path;
 
 use rcgen::string::Ia5String;
 use rcgen::{
-    BasicConstraints, CertificateParams, DistinguishedName, DnType, IsCa, Issuer, KeyPair,
-    PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SanType, SerialNumber, SignatureAlgorithm,
+    BasicConstraints, CertificateParams, CustomExtension, DistinguishedName, DnType, IsCa, Issuer,
+    KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, SanType, SerialNumber, SignatureAlgorithm,
 };
 use ring::rand::{SecureRandom, SystemRandom};
 use rustls_pki_types::PrivatePkcs8KeyDer;
@@ -17,6 +17,7 @@ use zeroize::Zeroizing;
 
 use bridge_core::identity::CertificateName;
 
+use crate::asn1::NULL;
 use crate::error::TrustError;
 use crate::identity::identity;
 use crate::keyfile::{read_key_file, write_key_file};
@@ -205,6 +206,9 @@ impl Authority {
         params.is_ca = IsCa::ExplicitNoCa;
         params.serial_number = Some(serial()?);
         apply(&mut params, rules);
+        if order.profile == Profile::Ocsp {
+            params.custom_extensions = vec![no_check()];
+        }
         let certificate = params.signed_by(&key, &self.issuer)?;
         let chain = section("CERTIFICATE", certificate.der());
         let key_pkcs8 = Zeroizing::new(key.serialize_der());
@@ -259,7 +263,8 @@ impl NewKey {
             | Profile::Seal
             | Profile::Caller
             | Profile::Web
-            | Profile::TimeStamping => Self::P256,
+            | Profile::TimeStamping
+            | Profile::Ocsp => Self::P256,
         }
     }
 
@@ -295,6 +300,11 @@ fn authority_params(
     params.serial_number = Some(serial()?);
     apply(&mut params, rules);
     Ok((params, KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)?))
+}
+
+/// Says that nobody need ask for the status of a responder's own certificate. Standard: RFC 6960 §4.2.2.2.1.
+fn no_check() -> CustomExtension {
+    CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 48, 1, 5], vec![NULL, 0])
 }
 
 /// Sixteen random bytes, of which the first bit is clear: serial numbers are positive and never foreseen.

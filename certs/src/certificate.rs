@@ -92,6 +92,8 @@ pub enum ReadError {
 pub(crate) struct Reading {
     pub(crate) subject: String,
     pub(crate) issuer: String,
+    /// Its number as it is written, without zeros that need not stand in front.
+    pub(crate) serial: Vec<u8>,
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
     pub(crate) is_authority: bool,
@@ -134,6 +136,7 @@ impl Reading {
         Ok(Self {
             subject: certificate.subject().to_string(),
             issuer: certificate.issuer().to_string(),
+            serial: shortest(certificate.raw_serial()).to_vec(),
             not_before: seconds(certificate.validity().not_before.timestamp()),
             not_after: seconds(certificate.validity().not_after.timestamp()),
             is_authority: is_authority(&certificate)?,
@@ -162,6 +165,16 @@ fn attributes(certificate: &X509Certificate<'_>) -> Vec<(String, String)> {
             ))
         })
         .collect()
+}
+
+/// One number has one spelling, whoever wrote it.
+fn shortest(mut number: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] = number
+        && rest.first().is_some_and(|next| *next < 0x80)
+    {
+        number = rest;
+    }
+    number
 }
 
 /// Dates before 1970 count as 1970: nothing that old is valid or will be.

@@ -17,7 +17,7 @@ mod algorithm;
 mod certificate;
 mod seal;
 
-pub(crate) use algorithm::{ECDSA_SHA_256, Hash, SHA_256};
+pub(crate) use algorithm::{ECDSA_SHA_256, Hash, SHA_256, signature_algorithm};
 pub(crate) use certificate::Bearing;
 pub use seal::{SealError, Sealed, Sealer, check_seal};
 

@@ -6,10 +6,12 @@
 //! - [`Trust`] is a set of authorities that judges a certificate for one profile at one time;
 //! - an [`Authority`] issues certificates by the same profiles, for development and small instances;
 //! - a [`Stamp`] is an authority's word on when something was there;
+//! - an [`Issuer`](status::Issuer) says by [lists](status::RevocationList) and [answers](status::Answer) what it has revoked;
 //! - a key file is read only if nobody else can read it ([`read_key_file`]).
 //!
 //! This crate is **not** a TLS stack: it hands out trust anchors, and the node builds its verifiers around
-//! [`Trust::check`]. It takes time as an argument, does not look at revocation and fetches nothing.
+//! [`Trust::check`]. It takes time as an argument and fetches nothing; [`Trust::check`] does
+//! not look at revocation.
 //!
 //! ```
 //! use bridge_certs::{Authority, Order, Profile, Trust};
@@ -48,6 +50,7 @@ pub mod moment;
 pub mod pem;
 pub mod profile;
 pub mod stamp;
+pub mod status;
 pub mod trust;
 
 pub use authority::{Authority, AuthorityError, Issued, NewKey, Order};
@@ -61,4 +64,4 @@ pub use moment::Moment;
 pub use pem::{PemError, certificate_pem, read_pem_certificates};
 pub use profile::{IdentityKind, Profile, Profiles};
 pub use stamp::{Stamp, StampError};
-pub use trust::{Checked, Trust};
+pub use trust::{Checked, Issuance, Trust};

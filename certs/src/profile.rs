@@ -27,11 +27,13 @@ pub enum Profile {
     Web,
     /// The key with which an authority stamps the time.
     TimeStamping,
+    /// The key with which a responder says whether certificates of its authority are revoked.
+    Ocsp,
 }
 
 impl Profile {
     /// Every profile, in the order of the file.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Root,
         Self::Issuing,
         Self::Tls,
@@ -40,6 +42,7 @@ impl Profile {
         Self::Caller,
         Self::Web,
         Self::TimeStamping,
+        Self::Ocsp,
     ];
 
     /// Returns the name of the profile in `profiles.toml`.
@@ -53,6 +56,7 @@ impl Profile {
             Self::Caller => "caller",
             Self::Web => "web",
             Self::TimeStamping => "time_stamping",
+            Self::Ocsp => "ocsp",
         }
     }
 
@@ -211,6 +215,7 @@ pub struct Profiles {
     caller: Rules,
     web: Rules,
     time_stamping: Rules,
+    ocsp: Rules,
 }
 
 impl Profiles {
@@ -243,6 +248,7 @@ impl Profiles {
             Profile::Caller => &self.caller,
             Profile::Web => &self.web,
             Profile::TimeStamping => &self.time_stamping,
+            Profile::Ocsp => &self.ocsp,
         }
     }
 }

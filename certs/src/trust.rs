@@ -1,5 +1,6 @@
 //! Judges certificates: chain, dates, profile, identity, key.
 
+use std::mem;
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
@@ -29,6 +30,15 @@ pub const INTERMEDIATES_LIMIT: usize = 4;
 /// The most trust anchors one [`Trust`] holds.
 pub const ANCHORS_LIMIT: usize = 64;
 
+/// Who issued a certificate, and under which number: its status is asked for by this.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Issuance {
+    /// SHA-256 of the issuer's subject public key info.
+    pub issuer_spki_sha256: [u8; 32],
+    /// The number as it is written, as short as can be.
+    pub serial: Vec<u8>,
+}
+
 /// A certificate that passed [`Trust::check`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checked {
@@ -44,6 +54,8 @@ pub struct Checked {
     pub public_key: Vec<u8>,
     /// Algorithm of the key.
     pub algorithm: KeyAlgorithm,
+    /// The certificate and the issuers between it and the trusted authority, in this order.
+    pub chain: Vec<Issuance>,
     /// Seconds since the Unix epoch.
     pub not_before: u64,
     /// Seconds since the Unix epoch; the certificate is still valid in this second.
@@ -64,6 +76,7 @@ struct Anchor {
     certificate: CertificateDer<'static>,
     parts: TrustAnchor<'static>,
     subject: String,
+    spki_sha256: [u8; 32],
     sha256: String,
     not_before: u64,
     not_after: u64,
@@ -123,6 +136,15 @@ impl Trust {
         self.anchors.iter().map(|anchor| &anchor.parts)
     }
 
+    /// Returns the names of the trusted authorities whose keys (SHA-256) are none of these.
+    pub fn authorities_but(&self, keys: &[[u8; 32]]) -> impl Iterator<Item = &str> {
+        let others = self
+            .anchors
+            .iter()
+            .filter(|anchor| !keys.contains(&anchor.spki_sha256));
+        others.map(|anchor| anchor.subject.as_str())
+    }
+
     /// Returns the span in which every anchor is valid, as seconds since the Unix epoch.
     pub fn dates(&self) -> (u64, u64) {
         let from = self
@@ -166,7 +188,7 @@ impl Trust {
             });
         }
         let reading = Reading::of(leaf_der)?;
-        let anchor = self.check_chain(leaf_der, &reading, intermediates, now_s)?;
+        let (anchor, chain) = self.check_chain(leaf_der, &reading, intermediates, now_s)?;
         let rules = self.profiles.rules(profile);
         check_rules(&reading, rules, profile)?;
         Ok(Checked {
@@ -176,6 +198,7 @@ impl Trust {
             spki_sha256: sha256(&reading.spki),
             public_key: reading.public_key,
             algorithm: reading.algorithm,
+            chain,
             not_before: reading.not_before,
             not_after: reading.not_after,
         })
@@ -207,7 +230,7 @@ impl Trust {
         reading: &Reading,
         intermediates: &[Vec<u8>],
         now_s: u64,
-    ) -> Result<&Anchor, CertificateError> {
+    ) -> Result<(&Anchor, Vec<Issuance>), CertificateError> {
         let der = CertificateDer::from(leaf_der);
         let leaf =
             EndEntityCert::try_from(&der).map_err(|error| chain_error(error, reading, now_s))?;
@@ -227,15 +250,19 @@ impl Trust {
                 None,
             )
             .map_err(|error| chain_error(error, reading, now_s))?;
-        self.check_issuers(&path, now_s)
+        self.check_issuers(&path, &reading.serial, now_s)
     }
 
-    /// Judges what path validation leaves open: usage and strength of issuing keys, and the anchor's own dates.
+    /// Judges what path validation leaves open: usage and strength of issuing keys, and the anchor's own dates. Returns the
+    /// anchor, and who issued what below it.
     fn check_issuers(
         &self,
         path: &VerifiedPath<'_>,
+        serial: &[u8],
         now_s: u64,
-    ) -> Result<&Anchor, CertificateError> {
+    ) -> Result<(&Anchor, Vec<Issuance>), CertificateError> {
+        let mut chain = Vec::new();
+        let mut issued = serial.to_vec();
         for issuer in path.intermediate_certificates() {
             let reading = Reading::of(&issuer.der()).map_err(CertificateError::Issuer)?;
             if !reading.usages.contains(&Usage::CertSign) {
@@ -243,13 +270,23 @@ impl Trust {
                     subject: reading.subject,
                 });
             }
+            chain.push(Issuance {
+                issuer_spki_sha256: sha256(&reading.spki),
+                serial: mem::replace(&mut issued, reading.serial),
+            });
         }
         let used = self.anchors.iter().find(|known| {
             known.parts.subject == path.anchor().subject
                 && known.parts.subject_public_key_info == path.anchor().subject_public_key_info
         });
         match used {
-            Some(anchor) if (anchor.not_before..=anchor.not_after).contains(&now_s) => Ok(anchor),
+            Some(anchor) if (anchor.not_before..=anchor.not_after).contains(&now_s) => {
+                chain.push(Issuance {
+                    issuer_spki_sha256: anchor.spki_sha256,
+                    serial: issued,
+                });
+                Ok((anchor, chain))
+            }
             Some(anchor) => Err(CertificateError::AnchorOutOfDate {
                 subject: anchor.subject.clone(),
                 not_before: Moment(anchor.not_before),
@@ -282,6 +319,7 @@ impl Anchor {
             sha256: foreign::hexadecimal(&sha256(&certificate)),
             certificate,
             parts,
+            spki_sha256: sha256(&reading.spki),
             subject: reading.subject,
             not_before: reading.not_before,
             not_after: reading.not_after,
@@ -329,7 +367,7 @@ impl ExtendedKeyUsageValidator for PurposeIsJudgedLater {
     }
 }
 
-fn sha256(bytes: &[u8]) -> [u8; 32] {
+pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     let mut value = [0; 32];
     value.copy_from_slice(digest(&SHA256, bytes).as_ref());
     value

@@ -48,6 +48,7 @@ mod registries;
 mod registries_written;
 mod replays;
 mod rights;
+mod status;
 mod stops;
 mod time;
 mod topology;

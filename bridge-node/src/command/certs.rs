@@ -67,6 +67,8 @@ pub(super) enum Kind {
     Caller,
     /// A time-stamping authority.
     Time,
+    /// A responder that says whether the authority's certificates are revoked.
+    Ocsp,
 }
 
 const DAY_S: u64 = 86_400;
@@ -160,8 +162,8 @@ fn certificate_name(profile: Kind, id: Option<&str>) -> Result<Option<Certificat
                 .map_err(|error| wrong(format!("--id: {error}")))?;
             Ok(Some(CertificateName::Member(member)))
         }
-        (Kind::Web | Kind::Caller | Kind::Time, None) => Ok(None),
-        (Kind::Web | Kind::Caller | Kind::Time, Some(_)) => {
+        (Kind::Web | Kind::Caller | Kind::Time | Kind::Ocsp, None) => Ok(None),
+        (Kind::Web | Kind::Caller | Kind::Time | Kind::Ocsp, Some(_)) => {
             Err(wrong("--id does not belong to this profile".to_owned()))
         }
         (Kind::Tls | Kind::Exchange | Kind::Seal, None) => Err(wrong("--id is missing".to_owned())),
@@ -179,6 +181,7 @@ impl Kind {
             Self::Web => Profile::Web,
             Self::Caller => Profile::Caller,
             Self::Time => Profile::TimeStamping,
+            Self::Ocsp => Profile::Ocsp,
         }
     }
 
@@ -190,6 +193,7 @@ impl Kind {
             Self::Web => "web",
             Self::Caller => "caller",
             Self::Time => "time",
+            Self::Ocsp => "ocsp",
         }
     }
 }

@@ -100,7 +100,7 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
     let tls = TlsIdentity::read(&settings.keys_folder, "tls").ok()?;
     let own = |past: &Arc<Past>| own_statement(|filter| past.search(filter));
     let asker = Asker {
-        peers: Arc::new(Peers::new(tls, parts.trust(), &settings.limits)),
+        peers: Arc::new(Peers::new(tls, parts.judges(), &settings.limits)),
         web: settings.witnesses.tls.clone(),
         view,
         epoch: past.as_ref().and_then(own).map(|own| own.write()),

@@ -25,6 +25,7 @@ use crate::contracts::{KnownGroups, is_party};
 use crate::effects::Marks;
 use crate::node::Node;
 use crate::peers::{Line, PeerAddress, PeerError};
+use crate::status::Unusable;
 use crate::watch::View;
 
 /// A decision that allows one query.
@@ -356,9 +357,16 @@ fn routes(view: &View, entered: &Entered) -> Result<Vec<Route>, Refusal> {
 /// Opens the connection before anything is signed: the signature names the node that will receive it.
 async fn connect(node: &Node, routes: &[Route]) -> Result<(Line, String), Refusal> {
     let mut fault = LinkFault::Unreachable;
+    let mut unusable = None;
     for (address, authority) in routes {
         match node.peers.line(address).await {
-            Ok(line) => return Ok((line, authority.clone())),
+            Ok(line) => match usable(node, &line).await {
+                Ok(()) => return Ok((line, authority.clone())),
+                Err(refusal) => {
+                    tracing::warn!(peer = %address.node, error = %refusal, "its certificate is not used");
+                    unusable = Some(refusal);
+                }
+            },
             Err(error) => {
                 tracing::warn!(peer = %address.node, error = %crate::chain(&error), "no connection");
                 if matches!(error, PeerError::Handshake { .. }) {
@@ -367,5 +375,15 @@ async fn connect(node: &Node, routes: &[Route]) -> Result<(Line, String), Refusa
             }
         }
     }
-    Err(Refusal::Link(fault))
+    Err(unusable.unwrap_or(Refusal::Link(fault)))
+}
+
+/// Whether the certificate of the other end may be used now.
+async fn usable(node: &Node, line: &Line) -> Result<(), Refusal> {
+    let Some(status) = &node.status else {
+        return Ok(());
+    };
+    let whose = || format!("tls of {}", line.node());
+    let settled = status.settle(line.chain(), &node.clock, whose).await;
+    settled.map_err(Unusable::of_connection)
 }

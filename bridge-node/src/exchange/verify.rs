@@ -23,7 +23,7 @@ use super::sign::RequestHead;
 use crate::node::Node;
 use crate::payload::Payload;
 use crate::replay::Repeated;
-use crate::watch::View;
+use crate::watch::{PeerKey, View};
 
 mod answer;
 
@@ -155,7 +155,8 @@ fn genuine_head(
         return Err(fault(PeerFault::SignatureMalformed));
     }
     taken(node, view, &envelope).map_err(fault)?;
-    genuine(view, &envelope, now_s, peer.member()).map_err(fault)?;
+    let genuine_key = genuine(view, &envelope, now_s, peer.member()).map_err(fault)?;
+    not_revoked(node, genuine_key, now_s, fault)?;
     Ok(envelope)
 }
 
@@ -223,12 +224,12 @@ pub(super) fn allowed(right: &Right, envelope: &Envelope) -> Result<(), PeerFaul
 }
 
 /// The key is in the directory, of this member, valid now, of this algorithm, and the signature is its own.
-fn genuine(
-    view: &View,
+fn genuine<'a>(
+    view: &'a View,
     envelope: &Envelope,
     now_s: u64,
     member: &MemberId,
-) -> Result<NodeId, PeerFault> {
+) -> Result<&'a PeerKey, PeerFault> {
     let key = view
         .exchange_key(&envelope.key_id)
         .ok_or(PeerFault::KeyUnknown)?;
@@ -248,7 +249,21 @@ fn genuine(
     if key.node.member() != member {
         return Err(PeerFault::TieOfConnection);
     }
-    Ok(key.node.clone())
+    Ok(key)
+}
+
+/// The key's certificate may be used now, as far as its authority says.
+fn not_revoked(
+    node: &Node,
+    key: &PeerKey,
+    now_s: u64,
+    fault: fn(PeerFault) -> Refusal,
+) -> Result<(), Refusal> {
+    let Some(status) = &node.status else {
+        return Ok(());
+    };
+    let usable = status.check(&key.chain, now_s);
+    usable.map_err(|unusable| unusable.refusal(fault))
 }
 
 fn fresh(envelope: &Envelope, now_s: u64) -> Result<(), PeerFault> {

@@ -47,6 +47,12 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
     if let Some(stamping) = &node.stamping {
         reasons.extend(stamping.reasons(node.clock.now()));
     }
+    if let Err(refusal) = node.check_own_status() {
+        reasons.push(refusal.to_string());
+    }
+    if let Some(status) = &node.status {
+        reasons.extend(status.reasons(node.clock.now_s()));
+    }
     if let Err(refusal) = node.cosigning.check(node.clock.now()) {
         reasons.push(refusal.to_string());
     }

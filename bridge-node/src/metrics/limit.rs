@@ -39,6 +39,10 @@ pub enum Limit {
     StampBytes,
     /// An authority did not answer in time.
     StampSeconds,
+    /// A revocation list, or an answer about a certificate.
+    StatusBytes,
+    /// A source of either took too long.
+    StatusSeconds,
     /// A member got more refusals in a minute than have leaves of their own.
     RefusalsPerMinute,
     /// A member asked for more pages of leaves in a minute than it may.
@@ -57,7 +61,7 @@ pub enum Limit {
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -73,6 +77,8 @@ impl Limit {
         Self::LogLinesPerMinute,
         Self::StampBytes,
         Self::StampSeconds,
+        Self::StatusBytes,
+        Self::StatusSeconds,
         Self::RefusalsPerMinute,
         Self::AuditPagesPerMinute,
         Self::ReceiptsPending,
@@ -100,6 +106,8 @@ impl Limit {
             Self::LogLinesPerMinute => "log_lines_per_minute",
             Self::StampBytes => "stamp_bytes",
             Self::StampSeconds => "stamp_seconds",
+            Self::StatusBytes => "status_bytes",
+            Self::StatusSeconds => "status_seconds",
             Self::RefusalsPerMinute => "refusals_per_minute",
             Self::AuditPagesPerMinute => "audit_pages_per_minute",
             Self::ReceiptsPending => "receipts_pending",
@@ -127,6 +135,8 @@ impl Limit {
             Self::LogLinesPerMinute => limits.log_lines_per_minute,
             Self::StampBytes => limits.stamp_bytes as u64,
             Self::StampSeconds => limits.stamp_timeout.as_secs(),
+            Self::StatusBytes => limits.status_bytes as u64,
+            Self::StatusSeconds => limits.status_timeout.as_secs(),
             Self::RefusalsPerMinute => limits.refusals_per_minute,
             Self::AuditPagesPerMinute => limits.audit_pages_per_minute,
             Self::ReceiptsPending => limits.receipts_pending as u64,

@@ -11,6 +11,7 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Metric, Registry, Unit};
 
 use super::receipts::ReceiptState;
+use super::status::StatusState;
 use super::time::TimeState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
@@ -35,6 +36,7 @@ pub(super) struct State {
     journal: JournalState,
     receipts: ReceiptState,
     time: TimeState,
+    status: StatusState,
     witnesses: WitnessState,
     directory_version: Gauge,
     directory_expires: Gauge,
@@ -114,6 +116,7 @@ impl State {
             journal: JournalState::register(&mut place),
             receipts: ReceiptState::register(&mut place),
             time: TimeState::register(&mut place),
+            status: StatusState::register(&mut place),
             witnesses: WitnessState::register(&mut place),
             directory_version: place.plain(
                 "directory_version",
@@ -153,6 +156,7 @@ impl State {
 
     pub(super) fn fill(&self) {
         self.time.fill();
+        self.status.fill();
         for side in [Side::Consumer, Side::Provider] {
             drop(self.under_way.get_or_create(&[("side", side.as_str())]));
             drop(self.places.get_or_create(&[("side", side.as_str())]));
@@ -215,11 +219,14 @@ impl State {
             self.directory_version.set(gauge(view.version()));
             self.directory_expires.set(gauge(view.expires_s()));
         }
-        for (name, not_after) in &node.certificates {
-            let labels = [("use", *name)];
+        for own in &node.certificates {
+            let labels = [("use", own.usage)];
             self.certificates
                 .get_or_create(&labels)
-                .set(gauge(*not_after));
+                .set(gauge(own.not_after));
+        }
+        if let Some(status) = &node.status {
+            self.status.read(status);
         }
     }
 }

@@ -7,15 +7,17 @@ use bridge_core::refusal::{NodeFault, Refusal};
 
 use super::Node;
 use crate::gate::{Gate, Place};
+use crate::server::Connection;
 use crate::shares::Share;
+use crate::watch::View;
 
 impl Node {
     /// Lets an exchange begin, or says why none may now: asked before anything of the request is read.
     ///
     /// # Errors
     ///
-    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], [`NodeFault::Unwitnessed`],
-    /// [`NodeFault::Journal`], [`NodeFault::DiskReserve`], [`NodeFault::Overloaded`].
+    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], those of
+    /// [`Node::check_own_status`], [`NodeFault::Unwitnessed`], [`NodeFault::Journal`], [`NodeFault::DiskReserve`], [`NodeFault::Overloaded`].
     pub fn admit(&self, side: Side) -> Result<Place, Refusal> {
         if self.house.draining.is_cancelled() {
             return Err(Refusal::Node(NodeFault::Draining));
@@ -24,6 +26,7 @@ impl Node {
         if let Some(stamping) = &self.stamping {
             stamping.check(self.clock.now())?;
         }
+        self.check_own_status()?;
         self.cosigning.check(self.clock.now())?;
         if self.doubted.is_cancelled() {
             return Err(Refusal::Node(NodeFault::Journal));
@@ -33,6 +36,63 @@ impl Node {
         }
         let place = self.gate(side).enter();
         place.ok_or(Refusal::Node(NodeFault::Overloaded))
+    }
+
+    /// Whether this node's own certificates may be used now, as far as their authority says.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFault::TlsIdentity`] or [`NodeFault::ExchangeKey`] if one is revoked, [`NodeFault::CertificateStatus`] if that is
+    /// not known.
+    pub fn check_own_status(&self) -> Result<(), Refusal> {
+        let Some(status) = &self.status else {
+            return Ok(());
+        };
+        let now_s = self.clock.now_s();
+        for own in &self.certificates {
+            let revoked = match own.usage {
+                "tls" => NodeFault::TlsIdentity,
+                _ => NodeFault::ExchangeKey,
+            };
+            let usable = status.check(&own.chain, now_s);
+            usable.map_err(|unusable| unusable.of_own(revoked))?;
+        }
+        Ok(())
+    }
+
+    /// Has the status of a connection's certificate asked about from now on, if it is of a node of the directory: strangers
+    /// do not say what is asked about.
+    pub fn want_peer(&self, connection: &Connection, view: &View) {
+        if let (Some(status), Some(peer)) = (&self.status, self.judged(connection))
+            && let Some(node) = view.tls_belongs(peer)
+        {
+            status.want(&peer.chain, || format!("tls of {node}"));
+        }
+    }
+
+    /// The peer of a connection, of whose certificate the first word may still have to be waited for.
+    pub async fn settle_peer(&self, connection: &Connection) {
+        let (Some(status), Some(Some(peer))) = (&self.status, connection.peer.get()) else {
+            return;
+        };
+        let whose = || {
+            peer.name
+                .as_ref()
+                .map(|name| format!("tls of {name}"))
+                .unwrap_or_default()
+        };
+        // Whatever comes of it is judged with the request.
+        drop(status.settle(&peer.chain, &self.clock, whose).await);
+    }
+
+    /// Ends when the certificate of a connection becomes revoked. One that was revoked before is told so by an answer.
+    pub async fn until_revoked(&self, connection: &Connection) {
+        match (&self.status, connection.peer.get()) {
+            (Some(status), Some(Some(peer))) if status.revoked(&peer.chain).is_none() => {
+                status.until_revoked(&peer.chain).await;
+            }
+            _ => std::future::pending().await,
+        }
     }
 
     /// A party's share of the places that there are now: known only when it is known who asks.

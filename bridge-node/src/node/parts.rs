@@ -6,7 +6,8 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_certs::{
-    Checked, KeyAlgorithm, Profile, Trust, read_key_file, read_pem_certificates, read_secret_file,
+    Checked, Issuance, KeyAlgorithm, Profile, Trust, read_key_file, read_pem_certificates,
+    read_secret_file,
 };
 use bridge_core::identity::CertificateName;
 use bridge_directory::{Client, DirectoryError};
@@ -22,6 +23,7 @@ use crate::epochs;
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
 use crate::stamping::Stamping;
+use crate::status::Statuses;
 use crate::tls::{TlsIdentity, consumer_server, peer_of, peer_server};
 
 /// The parts that files give: read by `check-config` and by `run` alike.
@@ -36,14 +38,25 @@ pub struct Parts {
     pub(super) keys: JournalKeys,
     /// None for a node that witnesses nothing.
     pub(super) witness_key: Option<WitnessKey>,
-    /// Use and end (Unix seconds) of each certificate of the node.
-    pub(super) certificates: Vec<(&'static str, u64)>,
+    pub(super) certificates: Vec<OwnCertificate>,
+    pub(super) status: Option<Arc<Statuses>>,
     pub(super) stamping: Option<Box<Stamping>>,
     pub(super) journal_disk: Option<Arc<dyn Disk>>,
     /// Time.
     pub clock: Clock,
     /// What the operator vouches for at this start.
     pub vouched: Vouched,
+}
+
+/// A certificate of this node.
+#[derive(Debug, Clone)]
+pub struct OwnCertificate {
+    /// `tls` or `exchange`.
+    pub usage: &'static str,
+    /// Its last second, Unix.
+    pub not_after: u64,
+    /// Who issued it: by this its status is known.
+    pub chain: Vec<Issuance>,
 }
 
 /// What a node can't know and an operator says, for one start.
@@ -58,6 +71,18 @@ pub struct Vouched {
 impl std::fmt::Debug for Parts {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Parts")
+    }
+}
+
+// === impl OwnCertificate ===
+
+impl OwnCertificate {
+    fn new(usage: &'static str, checked: Checked) -> Self {
+        Self {
+            usage,
+            not_after: checked.not_after,
+            chain: checked.chain,
+        }
     }
 }
 
@@ -108,6 +133,7 @@ impl Parts {
             read_secret_file(&folder.join("evidence.key")),
         );
         let stamping = keep(&mut faults, "time", Stamping::open(settings));
+        let status = keep(&mut faults, "status", Statuses::open(settings));
         let witness_key = keep(&mut faults, "keys: witness.key", witness_key(settings));
         let root = keep(
             &mut faults,
@@ -126,7 +152,7 @@ impl Parts {
                 exchange_signer(settings, trust, now_s),
             )
         });
-        let tls_ends = match (&trust, &tls) {
+        let tls_own = match (&trust, &tls) {
             (Some(trust), Some(tls)) => keep(
                 &mut faults,
                 "keys: tls",
@@ -135,9 +161,10 @@ impl Parts {
             _ => None,
         };
         let complete = (|| {
-            let (signer, exchange_ends) = signer?;
+            let (signer, exchange) = signer?;
             Some(Self {
-                certificates: vec![("tls", tls_ends?), ("exchange", exchange_ends)],
+                certificates: vec![tls_own?, exchange],
+                status: status?,
                 signer,
                 trust: trust?,
                 tls: tls?,
@@ -195,6 +222,11 @@ impl Parts {
 
     pub(crate) fn trust(&self) -> Arc<Trust> {
         Arc::clone(&self.trust)
+    }
+
+    /// What judges the certificates of others.
+    pub(crate) fn judges(&self) -> (Arc<Trust>, Option<Arc<Statuses>>) {
+        (self.trust(), self.status.clone())
     }
 
     pub(crate) fn has_journal_disk(&self) -> bool {
@@ -280,7 +312,7 @@ fn exchange_signer(
     settings: &Settings,
     trust: &Trust,
     now_s: u64,
-) -> Result<(Arc<dyn Signer>, u64), String> {
+) -> Result<(Arc<dyn Signer>, OwnCertificate), String> {
     let folder = &settings.keys_folder;
     let certificates =
         read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| chain(&e))?;
@@ -305,7 +337,7 @@ fn exchange_signer(
     if signer.public_key() != checked.public_key {
         return Err("exchange.key is not the key of exchange.pem".to_owned());
     }
-    Ok((Arc::new(signer), checked.not_after))
+    Ok((Arc::new(signer), OwnCertificate::new("exchange", checked)))
 }
 
 fn own_tls(
@@ -313,12 +345,12 @@ fn own_tls(
     trust: &Arc<Trust>,
     tls: &TlsIdentity,
     now_s: u64,
-) -> Result<u64, String> {
+) -> Result<OwnCertificate, String> {
     let of_file = |error: &dyn std::error::Error| format!("tls.pem: {}", chain(error));
     let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| of_file(&error))?;
     own_name(settings, &checked).map_err(|what| format!("tls.pem: {what}"))?;
     peer_server(tls, Arc::clone(trust)).map_err(|error| of_file(&error))?;
-    Ok(checked.not_after)
+    Ok(OwnCertificate::new("tls", checked))
 }
 
 fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {

@@ -26,7 +26,7 @@ fn peers(folder: &std::path::Path) -> (Peers, PeerAddress) {
         address: "127.0.0.1:1".to_owned(),
         pins: Vec::new(),
     };
-    (Peers::new(identity, trust, &Limits::default()), to)
+    (Peers::new(identity, (trust, None), &Limits::default()), to)
 }
 
 /// A line over memory; its other end stays open while the second value lives.
@@ -41,6 +41,7 @@ async fn line(to: &PeerAddress) -> (Line, tokio::io::DuplexStream) {
             opened: now,
             rested: now,
             to: to.clone(),
+            chain: Vec::new(),
         },
         theirs,
     )

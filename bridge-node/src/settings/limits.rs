@@ -74,6 +74,10 @@ pub struct Limits {
     pub stamp_bytes: usize,
     /// How long a time-stamping authority may take to answer.
     pub stamp_timeout: Duration,
+    /// Largest revocation list, or answer about one certificate, bytes.
+    pub status_bytes: usize,
+    /// How long a source of either may take to answer.
+    pub status_timeout: Duration,
     /// The largest submission to this node's witness, bytes.
     pub witness_request_bytes: usize,
     /// Submissions of one member that this node's witness looks at in a minute.
@@ -119,6 +123,8 @@ pub struct RawLimits {
     idempotency_keys_of_client: Option<u64>,
     stamp_bytes: Option<u64>,
     stamp_seconds: Option<u64>,
+    status_bytes: Option<u64>,
+    status_seconds: Option<u64>,
     witness_request_bytes: Option<u64>,
     witness_requests_per_minute: Option<u64>,
     drain_seconds: Option<u64>,
@@ -319,6 +325,14 @@ impl Limits {
             )),
             // Authorities answer within a second; the next one is asked after this.
             stamp_timeout: seconds(limit("stamp_seconds", raw.stamp_seconds, (1, 10, 120))),
+            // A hundred thousand revoked certificates.
+            status_bytes: size(limit(
+                "status_bytes",
+                raw.status_bytes,
+                (4 * KIB, 4 * MIB, 64 * MIB),
+            )),
+            // Sources answer within a second; the next one is asked after this.
+            status_timeout: seconds(limit("status_seconds", raw.status_seconds, (1, 5, 30))),
             // 63 hashes, a note under the longest origin, and cosignatures of 32 witnesses.
             witness_request_bytes: size(limit(
                 "witness_request_bytes",

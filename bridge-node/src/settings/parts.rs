@@ -64,6 +64,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         .contracts
         .map(|c| check.existing("contracts.folder", &c.folder));
     let time = file.time.map(|raw| Box::new(check.time(&raw)));
+    let status = file.status.map(|raw| Box::new(check.status(&raw)));
     let node_section = file.node?;
     check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
@@ -93,6 +94,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         services,
         local_groups,
         time,
+        status,
         witnesses,
         limits,
     })

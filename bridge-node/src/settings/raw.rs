@@ -26,6 +26,8 @@ pub struct File {
     pub contracts: Option<Contracts>,
     /// `[time]`
     pub time: Option<Time>,
+    /// `[status]`
+    pub status: Option<Status>,
     /// `[witnesses]`
     pub witnesses: Option<super::witnesses::RawWitnesses>,
     /// `[limits]`
@@ -73,6 +75,10 @@ Time {
 });
 section!(/// A time-stamping authority.
     TimeAuthority { url: String, policy: Option<String>, anchors: Option<String> });
+section!(/// How revoked certificates are known.
+    Status { authorities: Vec<StatusAuthority>, every_seconds: Option<u64>, tolerated_age_seconds: Option<u64> });
+section!(/// An authority that says which of its certificates are revoked.
+    StatusAuthority { certificate: String, crl: Option<Vec<String>>, ocsp: Option<Vec<String>>, nonce: Option<bool> });
 section!(/// An information system.
     Caller { name: String, subsystems: Vec<String>, certificate: Option<String>, api_key_sha256: Option<String> });
 section!(/// An officer.
@@ -88,7 +94,7 @@ Service {
     registry: Option<String>, data: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
 });
 
-const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, witnesses, limits, \
+const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, status, witnesses, limits, \
                         local_groups, callers, officers, services";
 
 /// Reads the text; every unknown key, every missing and every wrongly typed section becomes a fault.
@@ -115,6 +121,7 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
             "admin" => file.admin = section(&key, value, faults),
             "contracts" => file.contracts = section(&key, value, faults),
             "time" => file.time = section(&key, value, faults),
+            "status" => file.status = section(&key, value, faults),
             "witnesses" => file.witnesses = section(&key, value, faults),
             "limits" => file.limits = section(&key, value, faults),
             "local_groups" => file.local_groups = section(&key, value, faults),

@@ -51,7 +51,7 @@ const CLOCK_REFUSE_S: Number = ("clock_refuse_seconds", (2, 60, 86_400));
 const ACCURACY_S: Number = ("accuracy_seconds", (1, 2, 3600));
 
 /// A key and its smallest, usual and largest value.
-type Number = (&'static str, (u64, u64, u64));
+pub(super) type Number = (&'static str, (u64, u64, u64));
 
 // === impl Check ===
 
@@ -66,7 +66,7 @@ impl Check<'_> {
             (raw.accuracy_seconds, ACCURACY_S),
         ];
         let [every, tolerated_gap, clock_alarm, clock_refuse, accuracy] =
-            seconds.map(|(given, number)| self.seconds(given, number));
+            seconds.map(|(given, number)| self.seconds("time", given, number));
         if tolerated_gap <= every {
             self.fault(
                 "time.tolerated_gap_seconds",
@@ -102,11 +102,17 @@ impl Check<'_> {
         }
     }
 
-    fn seconds(&mut self, given: Option<u64>, (key, (low, usual, high)): Number) -> Duration {
+    /// A number of seconds of a section.
+    pub(super) fn seconds(
+        &mut self,
+        section: &str,
+        given: Option<u64>,
+        (key, (low, usual, high)): Number,
+    ) -> Duration {
         let value = given.unwrap_or(usual);
         if !(low..=high).contains(&value) {
             self.fault(
-                &format!("time.{key}"),
+                &format!("{section}.{key}"),
                 format!("{value} is out of range"),
                 &format!("give {low} to {high} (default {usual})"),
             );

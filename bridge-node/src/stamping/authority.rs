@@ -7,10 +7,10 @@ use bridge_certs::{Stamp, StampError, Trust};
 use bytes::Bytes;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
-use super::way::{AskError, Way};
-use super::{OpenError, Patience};
+use super::{AskError, OpenError, Patience};
 use crate::clock::Clock;
 use crate::settings::{Time, TimeAuthority};
+use crate::way::{self, Way};
 
 /// A time-stamping authority.
 #[derive(Debug)]
@@ -40,7 +40,7 @@ pub(super) enum Unstamped {
 impl Authority {
     pub(super) fn open(told: &TimeAuthority) -> Result<Self, OpenError> {
         Ok(Self {
-            way: Way::open(told).map_err(OpenError)?,
+            way: Way::open(&told.url, told.anchors.as_deref()).map_err(OpenError)?,
             policy: told.policy,
             fault: Mutex::default(),
         })
@@ -60,7 +60,11 @@ impl Authority {
             policy: self.policy,
         };
         let sent_ms = clock.wall_ms();
-        let answer = self.way.ask(question.to_der(), patience).await?;
+        let asked = way::Question {
+            content: Some((QUERY, question.to_der())),
+            answer_type: Some(REPLY),
+        };
+        let answer = self.way.ask(asked, patience).await?;
         let reading = ClockReading {
             sent_ms,
             received_ms: clock.wall_ms(),
@@ -116,3 +120,7 @@ fn nonce() -> Option<u64> {
     // Some authorities take a number with the first bit set for a negative one.
     Some(u64::from_be_bytes(bytes) >> 1)
 }
+
+/// Standard: RFC 3161 §3.4.
+const QUERY: &str = "application/timestamp-query";
+const REPLY: &str = "application/timestamp-reply";

@@ -11,7 +11,7 @@ use bridge_journal::{CHECKPOINT_EVERY, Entry, imprint};
 use bytes::Bytes;
 
 use super::authority::{Unstamped, millis};
-use super::{AskError, Patience, Stamping};
+use super::{AskError, Stamping, patience};
 use crate::metrics::Limit;
 use crate::node::Node;
 
@@ -70,7 +70,7 @@ async fn round(node: &Arc<Node>, stamping: &Stamping, checkpoint: &Bytes, imprin
     let mut off_ms = None;
     for authority in &stamping.authorities {
         let told = (&*stamping.told, &stamping.trust);
-        let patience = Patience::of(&node.settings.limits);
+        let patience = patience(&node.settings.limits);
         let stamped = authority.stamp(imprint, told, &node.clock, patience).await;
         let (answer, stamp) = match stamped {
             Ok(stamped) => stamped,
@@ -104,8 +104,8 @@ fn count(node: &Node, stamping: &Stamping, error: &Unstamped) {
     count.fetch_add(1, Ordering::Relaxed);
     let metrics = &node.house.metrics;
     match error {
-        Unstamped::Unanswered(AskError::TooLong) => metrics.reached(Limit::StampBytes),
-        Unstamped::Unanswered(AskError::TooSlow) => metrics.reached(Limit::StampSeconds),
+        Unstamped::Unanswered(AskError::TooLong(_)) => metrics.reached(Limit::StampBytes),
+        Unstamped::Unanswered(AskError::TooSlow(_)) => metrics.reached(Limit::StampSeconds),
         Unstamped::Unanswered(_) | Unstamped::NotTaken(_) | Unstamped::NoRandom => {}
     }
 }

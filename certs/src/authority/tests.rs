@@ -25,7 +25,8 @@ fn order(profile: Profile) -> Order {
         | Profile::Issuing
         | Profile::Caller
         | Profile::Web
-        | Profile::TimeStamping => None,
+        | Profile::TimeStamping
+        | Profile::Ocsp => None,
     };
     let hosts = ["localhost".to_owned(), "127.0.0.1".to_owned()];
     let sans = if profile == Profile::Web {

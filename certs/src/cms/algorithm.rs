@@ -67,6 +67,23 @@ impl Hash {
     }
 }
 
+/// What verifies a signature of this name, which says the digest too, by a key of this kind.
+///
+/// Standard: RFC 5280 §4.1.1.2.
+pub(crate) fn signature_algorithm(
+    name: ObjectIdentifier,
+    key: KeyAlgorithm,
+) -> Option<&'static dyn VerificationAlgorithm> {
+    // This name says nothing of a digest.
+    if name == RSA {
+        return None;
+    }
+    let hashes = [Hash::Sha256, Hash::Sha384, Hash::Sha512];
+    hashes
+        .into_iter()
+        .find_map(|hash| hash.signature(name, key))
+}
+
 pub(crate) const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
 const SHA_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.2");
 const SHA_512: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.3");

@@ -109,7 +109,9 @@ fn good(profile: Profile) -> CertificateParams {
             Some(SanType::DnsName("bus.example".try_into().unwrap())),
             vec![ExtendedKeyUsagePurpose::ServerAuth],
         ),
-        Profile::Root | Profile::Issuing | Profile::TimeStamping => panic!("no leaf of these"),
+        Profile::Root | Profile::Issuing | Profile::TimeStamping | Profile::Ocsp => {
+            panic!("no leaf of these")
+        }
     };
     params.subject_alt_names.extend(san);
     params.extended_key_usages = purposes;

@@ -1,7 +1,7 @@
 //! Refusals because of the way to the peer, or of the shape of its answer.
 
 use super::code::Code;
-use super::explain::{Explanation, Words, again_safely, words};
+use super::explain::{Explanation, Words, again_safely, clock, words};
 
 /// Says why no usable answer came from the provider's node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -10,6 +10,11 @@ pub enum LinkFault {
     Unreachable,
     /// The node at the other end is not the one that the directory pins.
     TlsIdentity,
+    /// The certificate of the node at the other end is revoked.
+    Revoked {
+        /// Since when, Unix seconds.
+        since_s: u64,
+    },
     /// No answer in time: the outcome is not known.
     TimedOut {
         /// How long was waited, in seconds.
@@ -44,6 +49,7 @@ impl LinkFault {
         match self {
             Self::Unreachable | Self::TimedOut { .. } => 504,
             Self::TlsIdentity
+            | Self::Revoked { .. }
             | Self::Cut
             | Self::RefusedUnsigned { .. }
             | Self::Malformed
@@ -55,7 +61,7 @@ impl LinkFault {
     pub(super) fn code(&self) -> Code {
         match self {
             Self::Unreachable => Code::NetworkError,
-            Self::TlsIdentity => Code::SslAuthenticationFailed,
+            Self::TlsIdentity | Self::Revoked { .. } => Code::SslAuthenticationFailed,
             Self::TimedOut { .. } | Self::Cut => Code::IoError,
             Self::RefusedUnsigned { .. } => Code::ServiceFailed,
             Self::Malformed | Self::TooLarge { .. } => Code::InvalidResponse,
@@ -103,6 +109,18 @@ impl LinkFault {
                     "kataloqla sertifikatın bir-birinə uyğun olmasını təmin etmək"
                 ),
             ),
+            Self::Revoked { since_s } => {
+                let since = clock(*since_s);
+                (
+                    words!(
+                        "The certificate of the provider's node was revoked at {since}; the request was \
+                         not sent.",
+                        "Təchizatçının qovşağının sertifikatı ləğv edilib: {since}; sorğu göndərilməyib."
+                    ),
+                    words!("certificates", "sertifikatlar"),
+                    words!("a new certificate", "yeni sertifikat almaq"),
+                )
+            }
             Self::TimedOut { after_s } => (
                 words!(
                     "The provider's node did not answer within {after_s} seconds; \

@@ -20,7 +20,12 @@ pub enum NodeFault {
     /// There is no directory yet.
     DirectoryMissing,
     /// The status of a certificate is not known, or too old.
-    CertificateStatus,
+    CertificateStatus {
+        /// The authority whose word lacks.
+        authority: String,
+        /// Until when its last word counted, Unix seconds; none if there was none.
+        until_s: Option<u64>,
+    },
     /// The last time-stamp is too old.
     TimeStamps,
     /// Too few witnesses have cosigned the journal for too long.
@@ -98,7 +103,7 @@ impl NodeFault {
         match self {
             Self::Journal | Self::DiskReserve | Self::Unwitnessed { .. } => Code::LoggingFailed,
             Self::DirectoryExpired { .. } | Self::DirectoryMissing => Code::GlobalConfOutdated,
-            Self::CertificateStatus => Code::OcspFailed,
+            Self::CertificateStatus { .. } => Code::OcspFailed,
             Self::TimeStamps => Code::TimestampingFailed,
             Self::Clock => Code::ClockNotTrusted,
             Self::TlsIdentity => Code::SslAuthenticationFailed,
@@ -120,7 +125,7 @@ impl NodeFault {
             Self::Draining | Self::Overloaded | Self::Interrupted => Some(SHORT_RETRY_S),
             Self::Journal
             | Self::DirectoryMissing
-            | Self::CertificateStatus
+            | Self::CertificateStatus { .. }
             | Self::TimeStamps
             | Self::Unwitnessed { .. }
             | Self::Signing
@@ -174,10 +179,16 @@ impl NodeFault {
                 "This node has no directory yet.",
                 "Bu qovşaqda hələ kataloq yoxdur."
             ),
-            Self::CertificateStatus => words!(
-                "The status of a certificate is not known, or too old.",
-                "Sertifikatın statusu məlum deyil və ya köhnəlib."
-            ),
+            Self::CertificateStatus { authority, until_s } => match until_s.map(clock) {
+                None => words!(
+                    "The status of a certificate of {authority} is not known.",
+                    "{authority} tərəfindən verilmiş sertifikatın statusu məlum deyil."
+                ),
+                Some(until) => words!(
+                    "The status of the certificates of {authority} was known until {until} and is too old now.",
+                    "{authority} tərəfindən verilmiş sertifikatların statusu {until} tarixinədək məlum idi və artıq köhnəlib."
+                ),
+            },
             Self::TimeStamps => words!(
                 "The last time-stamp is too old.",
                 "Sonuncu vaxt möhürü çox köhnədir."
@@ -268,7 +279,7 @@ impl NodeFault {
                 ),
                 words!("fetching the current directory", "cari kataloqu yükləmək"),
             ),
-            Self::CertificateStatus => (
+            Self::CertificateStatus { .. } => (
                 words!(
                     "no status, no exchange",
                     "sertifikatın statusu bilinmədən mübadilə yoxdur"

@@ -20,6 +20,11 @@ pub enum PeerFault {
     KeyUnknown,
     /// The key's certificate is expired, revoked, or not of its profile.
     KeyNotValid,
+    /// The certificate of the key, or of its connection, is revoked.
+    KeyRevoked {
+        /// Since when, Unix seconds.
+        since_s: u64,
+    },
     /// The signature is not the key's over this message.
     SignatureInvalid,
     /// The body is not the one that was signed.
@@ -66,6 +71,7 @@ impl PeerFault {
             | Self::Authority => 400,
             Self::KeyUnknown
             | Self::KeyNotValid
+            | Self::KeyRevoked { .. }
             | Self::SignatureInvalid
             | Self::TieOfConnection
             | Self::TieOfClient
@@ -80,7 +86,7 @@ impl PeerFault {
             Self::Form => Code::UnsupportedSignatureForm,
             Self::Algorithm => Code::UnsupportedAlgorithm,
             Self::KeyUnknown => Code::SignatureVerification,
-            Self::KeyNotValid => Code::CertValidation,
+            Self::KeyNotValid | Self::KeyRevoked { .. } => Code::CertValidation,
             Self::SignatureInvalid | Self::BodyDigest => Code::InvalidSignatureValue,
             Self::NotFresh { .. } => Code::NotFresh,
             Self::Replayed => Code::Replayed,
@@ -144,6 +150,13 @@ impl PeerFault {
                 "açarın sertifikatının müddəti bitib, sertifikat ləğv edilib və ya öz profilinə uyğun \
                  deyil"
             ),
+            Self::KeyRevoked { since_s } => {
+                let since = clock(*since_s);
+                words!(
+                    "the certificate of its key was revoked at {since}",
+                    "açarın sertifikatı ləğv edilib: {since}"
+                )
+            }
             Self::SignatureInvalid => {
                 words!("the signature does not verify", "imza təsdiqlənmir")
             }
@@ -243,7 +256,7 @@ impl PeerFault {
                     "açarı dərc etmək və ya yeni kataloqun gəlməsini gözləmək"
                 ),
             ),
-            Self::KeyNotValid => (
+            Self::KeyNotValid | Self::KeyRevoked { .. } => (
                 words!("certificates", "sertifikatlar"),
                 words!("a new certificate", "yeni sertifikat almaq"),
             ),

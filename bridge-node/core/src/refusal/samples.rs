@@ -254,6 +254,7 @@ fn peer_faults() -> Vec<PeerFault> {
         PeerFault::Algorithm,
         PeerFault::KeyUnknown,
         PeerFault::KeyNotValid,
+        PeerFault::KeyRevoked { since_s: MOMENT_S },
         PeerFault::SignatureInvalid,
         PeerFault::BodyDigest,
         PeerFault::NotFresh {
@@ -274,6 +275,7 @@ fn link_faults() -> Vec<LinkFault> {
     vec![
         LinkFault::Unreachable,
         LinkFault::TlsIdentity,
+        LinkFault::Revoked { since_s: MOMENT_S },
         LinkFault::TimedOut { after_s: 60 },
         LinkFault::Cut,
         LinkFault::RefusedUnsigned { status: 503 },
@@ -324,7 +326,14 @@ fn node_faults() -> Vec<NodeFault> {
             expired_s: MOMENT_S,
         },
         NodeFault::DirectoryMissing,
-        NodeFault::CertificateStatus,
+        NodeFault::CertificateStatus {
+            authority: "CN=CA1".to_owned(),
+            until_s: None,
+        },
+        NodeFault::CertificateStatus {
+            authority: "CN=CA1".to_owned(),
+            until_s: Some(MOMENT_S),
+        },
         NodeFault::TimeStamps,
         NodeFault::Unwitnessed { since_s: MOMENT_S },
         NodeFault::Clock,

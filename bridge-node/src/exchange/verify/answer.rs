@@ -12,7 +12,7 @@ use bridge_signature::{AnswerView, Message, parse_content_digest};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
-use super::{allowed, envelope_fault, fresh, genuine, taken, version};
+use super::{allowed, envelope_fault, fresh, genuine, not_revoked, taken, version};
 use crate::exchange::about::Refused;
 use crate::exchange::forward::RawAnswer;
 use crate::exchange::names;
@@ -135,7 +135,8 @@ fn judge_answer_head(
             tie
         })
     })?;
-    if key != sent.peer {
+    not_revoked(node, key, now_s, fault)?;
+    if key.node != sent.peer {
         return Err(fault(PeerFault::TieOfProvider));
     }
     allowed(&sent.right, &envelope).map_err(fault)?;

@@ -1,9 +1,13 @@
 //! Asks an authority over HTTP: one connection a question, bounded in time and size, no redirects, no proxy.
 //!
-//! Standard: RFC 3161 §3.4.
+//! What an authority answers is signed, so the way to it needs no secrecy.
+//!
+//! Standard: RFC 3161 §3.4. Standard: RFC 6960 §A.1. Standard: RFC 5280 §4.2.1.13.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, CONTENT_TYPE, HOST};
@@ -18,16 +22,31 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
-use super::Patience;
-use crate::settings::TimeAuthority;
 use crate::tls::web_client;
 
 /// Where an authority is and how it is reached.
-pub(super) struct Way {
+pub(crate) struct Way {
     url: Uri,
     host: String,
     port: u16,
     tls: Option<(Arc<ClientConfig>, ServerName<'static>)>,
+}
+
+/// What an authority is asked.
+pub(crate) struct Question {
+    /// What is sent, and its type; nothing where a file is fetched.
+    pub(crate) content: Option<(&'static str, Vec<u8>)>,
+    /// The one type of answer that is taken; any where servers do not agree on one.
+    pub(crate) answer_type: Option<&'static str>,
+}
+
+/// How much of an answer is taken, and how long it is waited for.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    pub(crate) bytes: usize,
+    pub(crate) time: Duration,
+    /// The settings of both, under `[limits]`.
+    pub(crate) limits: [&'static str; 2],
 }
 
 /// Why there is no answer to look at.
@@ -46,44 +65,44 @@ pub enum AskError {
     #[error("status {0}")]
     Status(u16),
     /// Not a time-stamp by its own words.
-    #[error("the answer is of another type than a time-stamp")]
+    #[error("the answer is of another type than was asked for")]
     ContentType,
     /// The answer is longer than the limit.
-    #[error("the answer is longer than limits.stamp_bytes")]
-    TooLong,
+    #[error("the answer is longer than limits.{0}")]
+    TooLong(&'static str),
     /// The answer ends early.
     #[error("the answer ends early")]
     Cut,
     /// It took longer than the limit.
-    #[error("nothing whole within limits.stamp_seconds")]
-    TooSlow,
+    #[error("nothing whole within limits.{0}")]
+    TooSlow(&'static str),
 }
 
 // === impl Way ===
 
 impl Way {
-    /// Reads what the settings name.
-    pub(super) fn open(told: &TimeAuthority) -> Result<Self, String> {
-        let host = told.url.host().unwrap_or_default();
+    /// A way to an address; with https, to a server under the authorities of a PEM file.
+    pub(crate) fn open(url: &Uri, anchors: Option<&Path>) -> Result<Self, String> {
+        let host = url.host().unwrap_or_default();
         // An IPv6 address stands in brackets in an address, and without them everywhere else.
         let host = host
             .trim_start_matches('[')
             .trim_end_matches(']')
             .to_owned();
-        let secure = told.url.scheme_str() == Some("https");
-        let tls = match &told.anchors {
+        let secure = url.scheme_str() == Some("https");
+        let tls = match anchors {
             Some(path) if secure => {
                 let config = web_client(path).map_err(|error| crate::chain(&error))?;
                 let name = ServerName::try_from(host.clone())
-                    .map_err(|error| format!("{}: {error}", told.url))?;
+                    .map_err(|error| format!("{url}: {error}"))?;
                 Some((config, name))
             }
-            _ if secure => return Err(format!("{}: no anchors", told.url)),
+            _ if secure => return Err(format!("{url}: no anchors")),
             _ => None,
         };
         Ok(Self {
-            port: told.url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
-            url: told.url.clone(),
+            port: url.port_u16().unwrap_or(if secure { 443 } else { 80 }),
+            url: url.clone(),
             host,
             tls,
         })
@@ -94,28 +113,34 @@ impl Way {
     /// # Cancel safety
     ///
     /// Dropping the future closes the connection.
-    pub(super) async fn ask(
+    pub(crate) async fn ask(
         &self,
-        question: Vec<u8>,
+        question: Question,
         patience: Patience,
     ) -> Result<Bytes, AskError> {
-        let asked = tokio::time::timeout(patience.time, self.exchange(question, patience.bytes));
-        asked.await.map_err(|_elapsed| AskError::TooSlow)?
+        let [_, seconds] = patience.limits;
+        let asked = tokio::time::timeout(patience.time, self.exchange(question, patience));
+        asked.await.map_err(|_elapsed| AskError::TooSlow(seconds))?
     }
 
-    async fn exchange(&self, question: Vec<u8>, limit: usize) -> Result<Bytes, AskError> {
+    async fn exchange(&self, question: Question, patience: Patience) -> Result<Bytes, AskError> {
         let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
         match &self.tls {
-            None => self.over(stream, question, limit).await,
+            None => self.over(stream, question, patience).await,
             Some((config, name)) => {
                 let connector = TlsConnector::from(Arc::clone(config));
                 let stream = connector.connect(name.clone(), stream).await?;
-                self.over(stream, question, limit).await
+                self.over(stream, question, patience).await
             }
         }
     }
 
-    async fn over<S>(&self, stream: S, question: Vec<u8>, limit: usize) -> Result<Bytes, AskError>
+    async fn over<S>(
+        &self,
+        stream: S,
+        question: Question,
+        patience: Patience,
+    ) -> Result<Bytes, AskError>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
@@ -126,14 +151,17 @@ impl Way {
         let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
         let path = self.url.path_and_query().map_or("/", |path| path.as_str());
         let authority = self.url.authority().map_or("", |host| host.as_str());
-        let request = Request::post(path)
+        let (request, content) = match question.content {
+            Some((kind, content)) => (Request::post(path).header(CONTENT_TYPE, kind), content),
+            None => (Request::get(path), Vec::new()),
+        };
+        let request = request
             .header(HOST, authority)
-            .header(CONTENT_TYPE, QUERY)
-            .header(ACCEPT, REPLY)
-            .body(Full::new(Bytes::from(question)))?;
+            .header(ACCEPT, question.answer_type.unwrap_or("*/*"))
+            .body(Full::new(Bytes::from(content)))?;
         let answered = async {
             let response = sender.send_request(request).await?;
-            read(response, limit).await
+            read(response, question.answer_type, patience).await
         };
         // The connection is driven here and ends with the question: nothing of it is left behind.
         tokio::select! {
@@ -147,21 +175,28 @@ impl Way {
     }
 }
 
-async fn read(response: Response<Incoming>, limit: usize) -> Result<Bytes, AskError> {
+async fn read(
+    response: Response<Incoming>,
+    wanted: Option<&str>,
+    patience: Patience,
+) -> Result<Bytes, AskError> {
     if response.status() != StatusCode::OK {
         return Err(AskError::Status(response.status().as_u16()));
     }
     let kind = response.headers().get(CONTENT_TYPE);
     let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let essence = kind.split(';').next().unwrap_or_default().trim();
-    if !essence.eq_ignore_ascii_case(REPLY) {
+    if wanted.is_some_and(|wanted| !essence.eq_ignore_ascii_case(wanted)) {
         return Err(AskError::ContentType);
     }
-    let body = Limited::new(response.into_body(), limit).collect().await;
+    let [bytes, _] = patience.limits;
+    let body = Limited::new(response.into_body(), patience.bytes)
+        .collect()
+        .await;
     body.map(http_body_util::Collected::to_bytes)
         .map_err(|error| {
             if error.is::<LengthLimitError>() {
-                AskError::TooLong
+                AskError::TooLong(bytes)
             } else {
                 AskError::Cut
             }
@@ -186,8 +221,6 @@ impl fmt::Debug for Way {
     }
 }
 
-const QUERY: &str = "application/timestamp-query";
-const REPLY: &str = "application/timestamp-reply";
 /// The most bytes of an answer's head.
 const HEAD_LIMIT_BYTES: usize = 16 * 1024;
 /// The most fields of an answer.

@@ -1,0 +1,110 @@
+//! What was taken of an authority, kept on disk: a node that starts while no source answers knows what it knew.
+
+use std::fs;
+use std::io::{self, ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use bridge_certs::Moment;
+
+use crate::witness::replace;
+
+/// The files of one authority.
+#[derive(Debug)]
+pub(super) struct Cache {
+    folder: PathBuf,
+    /// How the names of its files begin.
+    stem: String,
+}
+
+// === impl Cache ===
+
+impl Cache {
+    pub(super) fn of(folder: &Path, key: &[u8; 32]) -> Self {
+        Self {
+            folder: folder.to_owned(),
+            stem: hexadecimal(key),
+        }
+    }
+
+    /// The list that was kept.
+    pub(super) fn list(&self) -> Option<Vec<u8>> {
+        self.read(&format!("{}.crl", self.stem))
+    }
+
+    /// The certificates about which answers were kept, and the answers.
+    pub(super) fn answers(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let Ok(entries) = fs::read_dir(&self.folder) else {
+            return Vec::new();
+        };
+        let begin = format!("{}-", self.stem);
+        let names = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok());
+        let kept = names.filter_map(|name| {
+            let serial = name.strip_prefix(&begin)?.strip_suffix(".ocsp")?;
+            Some((bytes(serial)?, self.read(&name)?))
+        });
+        kept.take(super::WANTED_LIMIT).collect()
+    }
+
+    pub(super) fn keep_list(&self, der: &[u8]) {
+        self.keep(&format!("{}.crl", self.stem), der);
+    }
+
+    pub(super) fn keep_answer(&self, serial: &[u8], der: &[u8]) {
+        self.keep(&format!("{}-{}.ocsp", self.stem, hexadecimal(serial)), der);
+    }
+
+    fn read(&self, name: &str) -> Option<Vec<u8>> {
+        match fs::read(self.folder.join(name)) {
+            Ok(bytes) => Some(bytes),
+            Err(error) if error.kind() == ErrorKind::NotFound => None,
+            Err(error) => {
+                tracing::error!(code = "status_not_read", name, %error, "a kept status cannot be read");
+                None
+            }
+        }
+    }
+
+    /// What cannot be kept is in force all the same, until the next start.
+    fn keep(&self, name: &str, der: &[u8]) {
+        let kept = fs::create_dir_all(&self.folder).and_then(|()| replace(&self.folder, name, der));
+        if let Err(error) = kept {
+            tracing::error!(code = "status_not_kept", name, %error, "a status cannot be kept");
+        }
+    }
+}
+
+/// Reads a file that somebody else replaces, if it is one and no larger than this.
+pub(super) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
+    let failed = |error: io::Error| error.to_string();
+    let file = fs::File::open(path).map_err(failed)?;
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err("not a file".to_owned());
+    }
+    let mut bytes = Vec::new();
+    let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
+    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    if bytes.len() > limit {
+        return Err("longer than limits.status_bytes".to_owned());
+    }
+    Ok(bytes)
+}
+
+/// A time for the log.
+pub(super) fn moment(at_s: u64) -> String {
+    Moment(at_s).to_string()
+}
+
+pub(super) fn hexadecimal(bytes: &[u8]) -> String {
+    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+    digits
+        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
+        .collect()
+}
+
+fn bytes(text: &str) -> Option<Vec<u8>> {
+    let pairs = text.as_bytes().chunks(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
+    pairs.map(byte).collect()
+}

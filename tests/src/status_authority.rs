@@ -1,0 +1,244 @@
+//! Says which certificates are revoked: OpenSSL signs the lists and the answers of the world's own authority, behind a small
+//! web server that can be told to be silent.
+
+use std::convert::Infallible;
+use std::fmt::Write as _;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bridge_certs::{Authority, Profile, read_pem_certificates};
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::net::TcpListener;
+
+use crate::agency::{Agency, issue};
+use crate::wait::now_s;
+
+/// The authority's word on its certificates.
+#[derive(Clone, Debug)]
+pub struct StatusAuthority {
+    /// Where it listens.
+    pub address: SocketAddr,
+    folder: PathBuf,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    /// Numbers of certificates, hexadecimal, and whether they are revoked.
+    known: Vec<(String, bool)>,
+    /// What is given as the list; a new one each time if there is none.
+    list: Option<Bytes>,
+    silent: bool,
+    asked: usize,
+}
+
+// === impl StatusAuthority ===
+
+impl StatusAuthority {
+    /// Knows the certificates of these agencies' nodes and starts to listen. `world` holds the
+    /// authority's folder.
+    pub async fn start(world: &Path, authority: &Authority, agencies: &[&Agency]) -> Self {
+        let folder = world.join("status");
+        fs::create_dir_all(&folder).unwrap();
+        issue(
+            authority,
+            Profile::Ocsp,
+            None,
+            &folder.join("ocsp"),
+            now_s(),
+        );
+        fs::write(folder.join("issuing.pem"), authority.issuing_pem()).unwrap();
+        fs::copy(
+            world.join("authority/issuing.key"),
+            folder.join("issuing.key"),
+        )
+        .unwrap();
+        fs::write(folder.join("number"), "1000\n").unwrap();
+        let settings = format!(
+            "[ca]\ndefault_ca = it\n[it]\ndatabase = {0}/index\ncrlnumber = {0}/number\ndefault_md = sha256\n",
+            folder.display()
+        );
+        fs::write(folder.join("settings"), settings).unwrap();
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let new = Self {
+            address: listener.local_addr().unwrap(),
+            folder,
+            state: Arc::default(),
+        };
+        for agency in agencies {
+            for name in ["tls", "exchange"] {
+                new.state().known.push((serial(agency, name), false));
+            }
+        }
+        tokio::spawn(new.clone().serve(listener));
+        new
+    }
+
+    /// `[status]` with this authority: every second, by list, by responder, or both.
+    pub fn settings(&self, lines: &str, by: &[&str]) -> String {
+        let port = self.address.port();
+        let sources = by.iter().map(|kind| match *kind {
+            "crl" => format!("crl = [\"http://127.0.0.1:{port}/list.crl\"]\n"),
+            _ => format!("ocsp = [\"http://127.0.0.1:{port}/ocsp\"]\n"),
+        });
+        let sources: String = sources.collect();
+        format!(
+            "\n[status]\nevery_seconds = 1\n{lines}\n[[status.authorities]]\ncertificate = \"../status/issuing.pem\"\n{sources}"
+        )
+    }
+
+    /// Revokes a certificate of an agency's node.
+    pub fn revoke(&self, agency: &Agency, name: &str) {
+        let wanted = serial(agency, name);
+        for (serial, revoked) in &mut self.state().known {
+            *revoked |= *serial == wanted;
+        }
+    }
+
+    /// Does not know a certificate any more.
+    pub fn forget(&self, agency: &Agency, name: &str) {
+        let wanted = serial(agency, name);
+        self.state().known.retain(|(serial, _)| *serial != wanted);
+    }
+
+    /// Gives no answer to anybody, or answers again.
+    pub fn silence(&self, silent: bool) {
+        self.state().silent = silent;
+    }
+
+    /// A list signed now, in force for two days, of everything that is revoked.
+    pub fn list(&self) -> Bytes {
+        let state = self.state();
+        self.write_index(&state);
+        let first = ["ca", "-gencrl", "-crlhours", "48", "-config", "settings"];
+        let rest = "-keyfile issuing.key -cert issuing.pem -out list.pem";
+        self.openssl(&first, rest);
+        der(&fs::read(self.folder.join("list.pem")).unwrap())
+    }
+
+    /// Gives these bytes as the list from now on, or signs a new one each time.
+    pub fn publish(&self, list: Option<Bytes>) {
+        self.state().list = list;
+    }
+
+    /// How often anything was asked for.
+    pub fn asked(&self) -> usize {
+        self.state().asked
+    }
+
+    fn write_index(&self, state: &State) {
+        let mut index = String::new();
+        for (serial, revoked) in &state.known {
+            let (kind, when) = if *revoked {
+                ("R", "260101000000Z")
+            } else {
+                ("V", "")
+            };
+            writeln!(
+                index,
+                "{kind}\t491231235959Z\t{when}\t{serial}\tunknown\t/CN={serial}"
+            )
+            .unwrap();
+        }
+        fs::write(self.folder.join("index"), index).unwrap();
+    }
+
+    fn answer(&self, question: &[u8]) -> Bytes {
+        let state = self.state();
+        self.write_index(&state);
+        fs::write(self.folder.join("question"), question).unwrap();
+        let rest = "-index index -CA issuing.pem -rsigner ocsp.pem -rkey ocsp.key -reqin question -respout answer";
+        self.openssl(&["ocsp", "-nmin", "5"], rest);
+        fs::read(self.folder.join("answer")).unwrap().into()
+    }
+
+    fn openssl(&self, first: &[&str], rest: &str) {
+        let run = Command::new("openssl")
+            .args(first)
+            .args(rest.split(' '))
+            .current_dir(&self.folder)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&run.stderr);
+        assert!(run.status.success(), "openssl {first:?}: {said}");
+    }
+
+    async fn serve(self, listener: TcpListener) {
+        while let Ok((stream, _)) = listener.accept().await {
+            let own = self.clone();
+            tokio::spawn(async move {
+                let answer = service_fn(move |request| {
+                    let own = own.clone();
+                    async move { Ok::<_, Infallible>(own.respond(request).await) }
+                });
+                // Whoever asked may leave at any time.
+                drop(
+                    http1::Builder::new()
+                        .serve_connection(TokioIo::new(stream), answer)
+                        .await,
+                );
+            });
+        }
+    }
+
+    async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (is_list, kind) = match *request.method() {
+            Method::GET => (true, "application/pkix-crl"),
+            _ => (false, "application/ocsp-response"),
+        };
+        let question = request.into_body().collect().await.unwrap().to_bytes();
+        let (silent, list) = {
+            let mut state = self.state();
+            state.asked += 1;
+            (state.silent, state.list.clone())
+        };
+        let response = Response::builder().header("content-type", kind);
+        if silent {
+            return response.status(503).body(Full::default()).unwrap();
+        }
+        let made = tokio::task::spawn_blocking(move || match (is_list, list) {
+            (true, Some(list)) => list,
+            (true, None) => self.list(),
+            (false, _) => self.answer(&question),
+        });
+        let body = made.await.unwrap();
+        response.body(Full::new(body)).unwrap()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The number of a certificate, as OpenSSL's index has it.
+fn serial(agency: &Agency, name: &str) -> String {
+    let path = agency.folder.join(format!("keys/{name}.pem"));
+    assert!(!read_pem_certificates(&path).unwrap().is_empty());
+    let run = Command::new("openssl")
+        .args(["x509", "-noout", "-serial", "-in"])
+        .arg(&path)
+        .output()
+        .unwrap();
+    let said = String::from_utf8(run.stdout).unwrap();
+    said.trim().trim_start_matches("serial=").to_owned()
+}
+
+fn der(pem: &[u8]) -> Bytes {
+    use base64::Engine as _;
+    let text = std::str::from_utf8(pem).unwrap();
+    let lines = text.lines().filter(|line| !line.starts_with("-----"));
+    let base64: String = lines.collect();
+    base64::engine::general_purpose::STANDARD
+        .decode(base64)
+        .unwrap()
+        .into()
+}
