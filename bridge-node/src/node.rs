@@ -214,7 +214,7 @@ impl Node {
             cosigning,
             witness,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
-            contracts: ArcSwap::from_pointee(parts.contracts),
+            contracts: ArcSwap::from_pointee(Contracts::of(&parts.contracts)),
             registries: parts.registries,
             signer: parts.signer,
             trust: parts.trust,

@@ -211,17 +211,19 @@ impl Agreement {
             let (by, at_s) = (member.clone(), *time_s);
             return State::Refused { by, at_s };
         }
-        let provider = self.contract.provider().member();
-        match (self.consents(provider), self.consents(consumer)) {
-            (true, true) => State::Agreed,
-            (true, false) => State::Proposed {
-                by: provider.clone(),
-            },
-            (false, true) => State::Proposed {
-                by: consumer.clone(),
-            },
-            (false, false) => State::Unsigned,
+        let mut consenting = [self.contract.provider().member(), consumer]
+            .into_iter()
+            .filter(|member| self.consents(member));
+        match (self.was_agreed(consumer), consenting.next()) {
+            (true, _) => State::Agreed,
+            (false, Some(by)) => State::Proposed { by: by.clone() },
+            (false, None) => State::Unsigned,
         }
+    }
+
+    /// Whether provider and consumer have both consented, whatever came after.
+    pub fn was_agreed(&self, consumer: &MemberId) -> bool {
+        self.consents(self.contract.provider().member()) && self.consents(consumer)
     }
 
     /// Writes the file.
