@@ -12,9 +12,15 @@ use bridge_directory::Directory;
 
 use crate::settings::Settings;
 
+mod arrive;
+mod deliver;
 mod files;
+mod live;
 
+pub use arrive::{PATH, answer};
+pub use deliver::keep_delivering;
 pub use files::{Files, read, sealer};
+pub use live::{Bringer, Live, SIGNED, TakeError, take};
 
 /// All contracts that count at this node, each within its bounds.
 #[derive(Debug, Default)]

@@ -178,6 +178,10 @@ const RECEIPT: Line = (
     "config/README.md",
     "bridge-node audit receipt verify receipt.json --key VKEY",
 );
+const SEND: Line = (
+    "config/README.md",
+    "bridge-node contract send person.json --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+);
 const CONTRACT: [Line; 5] = [
     (
         "config/README.md",
@@ -310,7 +314,7 @@ fn every_command_of_every_document_is_known_here() {
         *line
     });
     let known: BTreeSet<(String, String)> = skipped
-        .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS, CAGE])
+        .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS, CAGE, SEND])
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
@@ -635,7 +639,7 @@ fn the_integrators_guide_checks_its_example() {
 #[test]
 fn the_operators_guide_signs_a_contract() {
     let world = World::new();
-    let (population, tax) = (world.population(), world.tax());
+    let (population, tax) = (guide_folder(&world), world.tax());
     let here = &population.folder;
     symlink("../trust", here.join("trust")).unwrap();
     for file in ["seal.pem", "seal.key"] {
@@ -662,6 +666,10 @@ fn the_operators_guide_signs_a_contract() {
     ]) {
         assert!(said.contains(part), "{part}: {said}");
     }
+    let node = population.start();
+    let sent = type_in(here, SEND, &[]);
+    assert!(sent.contains(": withdrawn by AZ/GOV/2001\n"), "{sent}");
+    node.kill();
     // The demonstration's own version is the same text: withdrawn in one file of the folder, it is withdrawn.
     fs::copy(
         here.join("person.json"),

@@ -1,7 +1,7 @@
 //! `contract`: a file is proposed, accepted, refused, withdrawn under a member's seal, and shown in words.
 //!
-//! No node is needed: the seal's key may lie where none runs. The signed file goes to the other member, and into the
-//! contracts folders of both nodes.
+//! No node is needed to sign: the seal's key may lie where none runs. The signed file is given to the running node, which
+//! has it in force at once and brings it to the other member's nodes.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,9 @@ use bridge_core::accept::Language;
 use bridge_core::contract::{Action, Agreement, SealedBy, Seals, State, Statement, StatementFault};
 use bridge_core::identity::MemberId;
 use clap::{Args, Subcommand};
+use serde_json::Value;
 
+use super::officer::Access;
 use super::{Failure, hint, say};
 use crate::clock::Clock;
 use crate::contracts::{read, sealer};
@@ -53,6 +55,16 @@ pub(super) enum Command {
         after_help = "Example:\n  bridge-node contract withdraw tax-person.json --reason \"the law has changed\" --member AZ/GOV/2001 --seal seal.pem --seal-key seal.key --trust anchors.pem"
     )]
     Withdraw(Said),
+    /// Give a signed file to the running node: in force at once, and brought to the other member's nodes.
+    #[command(
+        after_help = "Example:\n  bridge-node contract send tax-person.json --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nWhat is not delivered is offered again until it is. What others bring lies in contracts/ of the data folder."
+    )]
+    Send {
+        /// The file.
+        file: PathBuf,
+        #[command(flatten)]
+        access: Access,
+    },
     /// Show how it stands with contracts, a line each.
     #[command(
         after_help = "Example:\n  bridge-node contract list contracts/*.json --trust anchors.pem"
@@ -110,6 +122,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Accept(said) => said.sign(Action::Accepted),
         Command::Refuse(said) => said.sign(Action::Refused),
         Command::Withdraw(said) => said.sign(Action::Withdrawn),
+        Command::Send { file, access } => send(&file, &access),
         Command::List { files, trust } => list(&files, &read_trust(&trust)?),
         Command::Show {
             file,
@@ -185,7 +198,7 @@ impl Said {
 /// What happens next, with each consuming member.
 fn next(agreement: &Agreement, file: &Path) -> Vec<String> {
     let file = file.display();
-    let both = format!("put {file} into the contracts folder of both nodes and start them again");
+    let both = format!("give {file} to the running node with `bridge-node contract send`");
     let provider = agreement.contract().provider().member();
     let mut told: Vec<String> = agreement
         .consumers()
@@ -211,6 +224,32 @@ fn next(agreement: &Agreement, file: &Path) -> Vec<String> {
         ));
     }
     told
+}
+
+fn send(file: &Path, access: &Access) -> Result<(), Failure> {
+    let bytes = std::fs::read(file)
+        .map_err(|error| Failure::failed(&file.display().to_string(), &error))?;
+    let told = access.contract(bytes)?;
+    let contract = told
+        .get("contract")
+        .and_then(Value::as_str)
+        .unwrap_or_default();
+    let new = told.get("new").and_then(Value::as_array);
+    let new = new.map_or(&[][..], Vec::as_slice);
+    for one in new {
+        let text = |name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default();
+        say(format_args!(
+            "{contract}: {} by {}",
+            text("action"),
+            text("member")
+        ));
+    }
+    say(if new.is_empty() {
+        format!("{contract}: nothing new, the node knows it")
+    } else {
+        "next: the node brings it to the other member's nodes by itself".to_owned()
+    });
+    Ok(())
 }
 
 fn check(files: &[PathBuf], trust: Option<&Path>) -> Result<(), Failure> {
