@@ -27,6 +27,7 @@ use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
 use crate::settings::Officer;
 
+mod contracts;
 mod orders;
 mod probing;
 mod reading;
@@ -147,6 +148,9 @@ async fn answer(node: &Arc<Node>, request: Request<Incoming>) -> Response<Outgoi
         (Ok(signed), &Method::GET) => reading::read(node, signed.officer, &target).await,
         (Ok(signed), &Method::POST) if target == "/orders" => {
             orders::give(node, signed, &parts.headers, body).await
+        }
+        (Ok(signed), &Method::POST) if target == "/contracts" => {
+            contracts::give(node, signed, &parts.headers, body).await
         }
         (Ok(_), _) => no_such_command(),
         (Err(why), _) => {

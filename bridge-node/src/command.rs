@@ -13,6 +13,7 @@ mod cage;
 mod certs;
 mod check;
 mod conformance;
+mod contract;
 mod demo;
 mod directory;
 mod forks;
@@ -134,10 +135,10 @@ enum Command {
         after_help = "Examples:\n  bridge-node sandbox adapters/registries/population\n  bridge-node sandbox adapters/registries/population --once\n  bridge-node sandbox adapters/registries/population --policy policy/narrow.json --show-bodies"
     )]
     Sandbox(sandbox::Options),
-    /// Check contract files and print their digests.
+    /// Check contracts, sign them under a member's seal, show them in words.
     Contract {
         #[command(subcommand)]
-        command: check::ContractCommand,
+        command: contract::Command,
     },
     /// Make keys that are not certificates: journal, evidence, officer, API key.
     Key {
@@ -241,7 +242,7 @@ impl Cli {
             Command::Adapter { command } => check::adapter(command),
             Command::Cage(options) => cage::run(options),
             Command::Sandbox(options) => sandbox::run(&options),
-            Command::Contract { command } => check::contract(command),
+            Command::Contract { command } => contract::run(command),
             Command::Key { command } => keys::run(command),
         }
     }

@@ -10,6 +10,7 @@ use http::header::CONTENT_TYPE;
 use http::{HeaderMap, HeaderValue, Method, Request, Response};
 use hyper::body::Incoming;
 
+use crate::contracts;
 use crate::exchange::{
     About, Arrival, Reader, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
     refuse_peer,
@@ -157,6 +158,8 @@ impl Handler for NodeInterface {
         } else if let Some(path) = request.uri().path().strip_prefix(WITNESS_PREFIX) {
             let path = path.to_owned();
             witness::answer(&node, &connection, request, &path).await
+        } else if request.uri().path() == contracts::PATH {
+            contracts::answer(&node, &connection, request).await
         } else {
             let arrival = Arrival::new(connection, request, reader);
             match arrival.admitted(&node, Side::Provider) {

@@ -18,7 +18,7 @@ use uuid::Uuid;
 use crate::callers::Callers;
 use crate::clock::Clock;
 use crate::concerned::PageShares;
-use crate::contracts::Contracts;
+use crate::contracts::{Contracts, Live};
 use crate::cosigning::Cosigning;
 use crate::disk::Disk;
 use crate::effects::{Effects, Marker};
@@ -76,6 +76,8 @@ pub struct Node {
     pub watch: Arc<Watch>,
     /// What officers ordered.
     pub orders: Orders,
+    /// All that members have signed.
+    pub agreements: Live,
     /// Contracts in force.
     pub contracts: ArcSwap<Contracts>,
     /// Services and adapters.
@@ -163,6 +165,7 @@ impl Node {
     /// # Errors
     ///
     /// [`OpenError`] names the journal's or the directory store's fault.
+    #[expect(clippy::too_many_lines, reason = "a table: one row a part")]
     pub fn open(
         settings: Settings,
         parts: Parts,
@@ -216,7 +219,8 @@ impl Node {
             cosigning,
             witness: open_witness(&settings, parts.witness_key)?,
             late: Arc::new(Semaphore::new(LATE_ANSWERS)),
-            contracts: ArcSwap::from_pointee(parts.contracts),
+            contracts: ArcSwap::from_pointee(Contracts::of(&parts.contracts)),
+            agreements: Live::new(parts.contracts, &settings),
             registries: parts.registries,
             signer: parts.signer,
             trust: parts.trust,
@@ -328,6 +332,7 @@ impl Node {
     /// Begins a new minute of log lines.
     pub fn refill_log_lines(&self) {
         self.witness.refill();
+        self.agreements.refill();
         for lines in [&*self.house.stranger_lines, &self.fault_lines] {
             if lines.refill() {
                 self.house.metrics.reached(Limit::LogLinesPerMinute);

@@ -11,6 +11,7 @@ use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::command::{Failure, hint};
+use crate::contracts::keep_delivering;
 use crate::cosigning::keep_cosigned;
 use crate::epochs::{Doubt, begin, close, examine, own_statement};
 use crate::fetch::HttpSource;
@@ -111,6 +112,7 @@ impl Running {
         tokio::spawn(stamping::keep(Arc::clone(&node)));
         tokio::spawn(status::keep(Arc::clone(&node)));
         tokio::spawn(keep_cosigned(Arc::clone(&node)));
+        tokio::spawn(keep_delivering(Arc::clone(&node)));
         tokio::spawn(look_at_registries(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
         Ok(Self {

@@ -69,6 +69,8 @@ pub struct Settings {
     pub officers: Vec<Officer>,
     /// Folder of contract files.
     pub contracts_folder: PathBuf,
+    /// Only contracts that both members have signed count.
+    pub demands_signatures: bool,
     /// What this node serves.
     pub services: Vec<Service>,
     /// Groups that only this node knows.

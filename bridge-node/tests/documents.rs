@@ -70,7 +70,7 @@ const TOUR: [Line; 6] = [
     ),
     (
         "README.md",
-        "target/release/bridge-node contract check demo-data/tax/contracts/tax-person.json",
+        "target/release/bridge-node contract show demo-data/tax/contracts/tax-person.json --trust demo-data/trust/anchors.pem",
     ),
 ];
 const KEYS: [Line; 9] = [
@@ -178,6 +178,32 @@ const RECEIPT: Line = (
     "config/README.md",
     "bridge-node audit receipt verify receipt.json --key VKEY",
 );
+const SEND: Line = (
+    "config/README.md",
+    "bridge-node contract send person.json --socket data/admin.sock --officer officer-1 --officer-key officer.key",
+);
+const CONTRACT: [Line; 5] = [
+    (
+        "config/README.md",
+        "bridge-node contract propose person.json --member AZ/GOV/1001 --seal keys/seal.pem --seal-key keys/seal.key --trust trust/anchors.pem",
+    ),
+    (
+        "config/README.md",
+        "bridge-node contract show person.json --trust trust/anchors.pem --language az",
+    ),
+    (
+        "config/README.md",
+        "bridge-node contract accept person.json --member AZ/GOV/2001 --seal seal.pem --seal-key seal.key --trust trust/anchors.pem",
+    ),
+    (
+        "config/README.md",
+        "bridge-node contract withdraw person.json --reason \"the law has changed\" --member AZ/GOV/2001 --seal seal.pem --seal-key seal.key --trust trust/anchors.pem",
+    ),
+    (
+        "config/README.md",
+        "bridge-node contract list person.json --trust trust/anchors.pem",
+    ),
+];
 const STOP: [Line; 5] = [
     (
         "config/README.md",
@@ -288,7 +314,7 @@ fn every_command_of_every_document_is_known_here() {
         *line
     });
     let known: BTreeSet<(String, String)> = skipped
-        .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS, CAGE])
+        .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS, CAGE, SEND])
         .chain(TOUR)
         .chain(KEYS)
         .chain(AUDIT)
@@ -296,6 +322,7 @@ fn every_command_of_every_document_is_known_here() {
         .chain(BACKUP)
         .chain(MIRROR)
         .chain(DOSSIER)
+        .chain(CONTRACT)
         .chain(STOP)
         .chain(MAINTENANCE)
         .chain(PROBE)
@@ -366,7 +393,14 @@ fn the_five_minute_tour_works_as_written() {
             && told[4].contains(", as a time-stamping authority says\n"),
         "{told:#?}"
     );
-    assert!(told[5].starts_with("population-person-tax@"), "{told:#?}");
+    for part in [
+        "Contract: population-person-tax@",
+        "proposed by AZ/GOV/1001 at ",
+        "accepted by AZ/GOV/2001 at ",
+        "signed by both; in force\n",
+    ] {
+        assert!(told[5].contains(part), "{part}: {told:#?}");
+    }
 }
 
 #[test]
@@ -375,6 +409,10 @@ fn the_trial_keys_of_the_operators_guide_work_in_a_node() {
     let population = world.population();
     fs::remove_dir_all(population.folder.join("keys")).unwrap();
     fs::remove_file(population.folder.join("officer.key")).unwrap();
+    // Signed under seals of another authority.
+    for file in ["tax-person.json", "executive-status.json"] {
+        fs::remove_file(population.folder.join("contracts").join(file)).unwrap();
+    }
     let told: Vec<String> = KEYS
         .iter()
         .map(|line| type_in(&population.folder, *line, &[]))
@@ -596,6 +634,50 @@ fn the_integrators_guide_checks_its_example() {
     assert!(count("holds") >= 100 && count("fails") == 0, "{report}");
     let all = count("holds") + count("does_not_apply");
     assert_eq!(report["checks"].as_array().unwrap().len() as u64, all);
+}
+
+#[test]
+fn the_operators_guide_signs_a_contract() {
+    let world = World::new();
+    let (population, tax) = (guide_folder(&world), world.tax());
+    let here = &population.folder;
+    symlink("../trust", here.join("trust")).unwrap();
+    for file in ["seal.pem", "seal.key"] {
+        // The consumer's officer has them with him.
+        fs::copy(tax.folder.join("keys").join(file), here.join(file)).unwrap();
+    }
+    let signed = fs::read_to_string(here.join("contracts/tax-person.json")).unwrap();
+    let (terms, _signatures) = signed.split_once(",\"signatures\":").unwrap();
+    fs::write(
+        here.join("person.json"),
+        format!("{terms},\"signatures\":[]}}"),
+    )
+    .unwrap();
+    let told: Vec<String> = CONTRACT
+        .iter()
+        .map(|line| type_in(here, *line, &[]))
+        .collect();
+    for (said, part) in told.iter().zip([
+        "send person.json to AZ/GOV/2001",
+        "AZ/GOV/2001 tərəfindən qəbul və ya rədd edilməsini gözləyir",
+        "AZ/GOV/1001 and AZ/GOV/2001 have agreed",
+        "it allows nothing between AZ/GOV/1001 and AZ/GOV/2001 any more",
+        "AZ/GOV/2001 withdrew from it at ",
+    ]) {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    let node = population.start();
+    let sent = type_in(here, SEND, &[]);
+    assert!(sent.contains(": withdrawn by AZ/GOV/2001\n"), "{sent}");
+    node.kill();
+    // The demonstration's own version is the same text: withdrawn in one file of the folder, it is withdrawn.
+    fs::copy(
+        here.join("person.json"),
+        here.join("contracts/withdrawn.json"),
+    )
+    .unwrap();
+    let checked = population.check().good();
+    assert!(checked.contains(" 1 contracts, "), "{checked}");
 }
 
 #[test]

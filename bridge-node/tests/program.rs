@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod contracts;
 mod demo;
 mod documents;
 mod guide;

@@ -9,7 +9,7 @@ use std::thread;
 use serde_json::{Value, json};
 
 use crate::nodes::Node;
-use crate::shell::wait_for;
+use crate::shell::{run, wait_for, words};
 use crate::world::{Agency, Answer, World, get};
 
 const PURPOSE: (&str, &str) = ("tax-assessment", "tax-code-23");
@@ -81,13 +81,21 @@ fn add_documents(population: &Agency, tax: &Agency, registry: &str) {
     contract["contract"]["id"] = json!("population-documents-tax");
     contract["contract"]["service"] = json!("documents");
     contract["contract"]["endpoints"][0]["subjects"] = json!("none");
-    for agency in [population, tax] {
-        fs::write(
-            agency.folder.join("contracts/documents.json"),
-            contract.to_string(),
-        )
-        .unwrap();
+    contract["signatures"] = json!([]);
+    let file = population.folder.join("contracts/documents.json");
+    fs::write(&file, contract.to_string()).unwrap();
+    for (agency, word, member) in [
+        (population, "propose", "AZ/GOV/1001"),
+        (tax, "accept", "AZ/GOV/2001"),
+    ] {
+        let seal = "--seal keys/seal.pem --seal-key keys/seal.key --trust ../trust/anchors.pem";
+        let line = format!(
+            "contract {word} {} --member {member} {seal}",
+            file.display()
+        );
+        run(&agency.folder, &words(&line)).good();
     }
+    fs::copy(&file, tax.folder.join("contracts/documents.json")).unwrap();
 }
 
 /// An exchange that has come as far as the registry.

@@ -16,6 +16,7 @@ mod budget;
 mod caged;
 mod callers;
 mod clocks;
+mod contracts;
 mod copies;
 mod cutting;
 mod diplomas;

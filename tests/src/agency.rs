@@ -267,7 +267,7 @@ impl Agency {
              [trust]\nanchors = \"../anchors.pem\"\n\
              [directory]\nroot = \"../root.json\"\nsource = \"{source}\"\nrefresh_seconds = {refresh}\n\
              [consumer]\nlisten = \"{consumer}\"\nplain_listen = \"{plain}\"\n{interface}\n[peer]\nlisten = \"{peer}\"\n\
-             [admin]\nhealth_listen = \"{health}\"\n[contracts]\nfolder = \"contracts\"\n\
+             [admin]\nhealth_listen = \"{health}\"\n[contracts]\nfolder = \"contracts\"\nsignatures = \"optional\"\n\
              [limits]\nsegment_bytes = {SEGMENT_BYTES}\n{limits}\n\
              [[callers]]\nname = \"by certificate\"\nsubsystems = [\"{client}\"]\ncertificate = \"callers/leaf.pem\"\n\
              [[callers]]\nname = \"by key\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n\

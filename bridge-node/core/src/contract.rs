@@ -2,8 +2,8 @@
 //!
 //! A contract is a file. It is refused as a whole if it holds anything this version can't enforce, so that
 //! no promise of a contract is silently dropped: unknown fields, other versions, `consent`, `user_token`
-//! and `sealed` that are true, and any entry under `signatures`. **Signatures are not checked by this
-//! version**: who may put a file into the node's contract folder decides. The list must stand there, empty.
+//! and `sealed` that are true. Under `signatures` stands what its two members have said of it, each word under
+//! that member's seal ([`Agreement`]); [`load`] takes a file that nobody has signed, and no other.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,6 +11,7 @@ use std::sync::Arc;
 use crate::identity::{ServiceId, SubsystemId};
 use crate::leaf::{EvidenceMode, UnixMillis};
 
+pub mod agreement;
 mod document;
 pub mod fault;
 mod form;
@@ -18,10 +19,13 @@ pub mod hours;
 pub mod locator;
 pub mod mask;
 pub mod pattern;
+pub mod statement;
 
+pub use agreement::{Agreement, SealedBy, Seals, Signed, State};
 pub(crate) use document::READING_METHODS;
-pub use document::{CONTRACT_LIMIT_BYTES, METHODS, load};
+pub use document::{CONTRACT_LIMIT_BYTES, METHODS, SIGNED_LIMIT_BYTES, load};
 pub use fault::{ContractFault, Fault};
+pub use statement::{Action, Statement, StatementFault};
 
 use hours::Hours;
 use locator::Locator;

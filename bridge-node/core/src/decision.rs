@@ -286,7 +286,7 @@ fn progress(refusal: &Refusal) -> u8 {
 
 fn progress_of(rule: &Denial) -> u8 {
     match rule {
-        Denial::NotStarted { .. } | Denial::Ended { .. } => 0,
+        Denial::NotStarted { .. } | Denial::Ended { .. } | Denial::Withdrawn { .. } => 0,
         Denial::Endpoint => 1,
         Denial::ReadOnly => 2,
         Denial::Semicolon => 3,

@@ -1,6 +1,6 @@
-//! `check-config`, `contract check`: the same loading as `run`, and a report.
+//! `check-config`: the same loading as `run`, and a report; and the commands about adapters.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use clap::Subcommand;
 
@@ -20,18 +20,6 @@ pub(super) enum AdapterCommand {
     /// Put the Python library of this version into a package, in place of an older one.
     #[command(after_help = "Example:\n  bridge-node adapter library adapters/registries/referrals")]
     Library(scaffold::Given),
-}
-
-/// Commands about contracts.
-#[derive(Debug, Subcommand)]
-pub(super) enum ContractCommand {
-    /// Check contract files and print `{id}@{digest}` of each.
-    #[command(after_help = "Example:\n  bridge-node contract check contracts/*.json")]
-    Check {
-        /// The files.
-        #[arg(required = true)]
-        files: Vec<PathBuf>,
-    },
 }
 
 pub(super) fn config(path: &Path) -> Result<(), Failure> {
@@ -56,20 +44,5 @@ pub(super) fn adapter(command: AdapterCommand) -> Result<(), Failure> {
         AdapterCommand::Check(options) => conformance::run(&options),
         AdapterCommand::New(options) => scaffold::run(&options),
         AdapterCommand::Library(given) => scaffold::library(&given),
-    }
-}
-
-pub(super) fn contract(command: ContractCommand) -> Result<(), Failure> {
-    let ContractCommand::Check { files } = command;
-    let mut faults = Vec::new();
-    for path in files {
-        if let Some(contract) = crate::contracts::read(&path, &mut faults) {
-            say(contract.reference());
-        }
-    }
-    if faults.is_empty() {
-        Ok(())
-    } else {
-        Err(Failure::Settings(faults))
     }
 }

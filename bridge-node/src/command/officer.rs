@@ -68,6 +68,15 @@ impl Access {
         self.send("/orders", Some(Bytes::from(order.to_json())))
     }
 
+    /// Gives the running node a signed contract file and returns its JSON answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::ask`].
+    pub(super) fn contract(&self, file: Vec<u8>) -> Result<Value, Failure> {
+        self.send("/contracts", Some(Bytes::from(file)))
+    }
+
     fn send(&self, target: &str, body: Option<Bytes>) -> Result<Value, Failure> {
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

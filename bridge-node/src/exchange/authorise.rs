@@ -247,7 +247,8 @@ impl Question<'_> {
     /// Decides and, in the same breath, counts the query against the contract's quota.
     fn decide(&self, node: &Node, view: &View, named: Option<&str>) -> Result<Right, Refusal> {
         let contracts = node.contracts.load();
-        let about = contracts.about(&self.target.service);
+        let now = node.clock.now();
+        let about = &*contracts.about(&self.target.service, self.client.member(), now);
         let groups = KnownGroups {
             directory: view.directory(),
             settings: &node.settings,
@@ -263,7 +264,6 @@ impl Question<'_> {
             legal_basis: self.basis,
             groups: &groups,
         };
-        let now = node.clock.now();
         let side = if named.is_some() {
             Side::Provider
         } else {
@@ -273,14 +273,11 @@ impl Question<'_> {
         let decided = match named {
             None => decide(&ordered::in_force(node, about), &facts, &*counters, now)
                 .map_err(|refusal| ordered::why(node, (about, self.client, &groups), refusal)),
-            Some(reference) => decide_under(
-                named_contract(about, reference, &facts)?,
-                &facts,
-                &*counters,
-                now,
-            ),
+            Some(reference) => named_contract(about, reference, &facts)
+                .and_then(|contract| decide_under(contract, &facts, &*counters, now)),
         };
-        let allowed = decided?;
+        let ended = |refusal| ordered::ended(&contracts, &facts, refusal);
+        let allowed = decided.map_err(ended)?;
         ordered::contract(node, allowed.contract.id())?;
         ordered::service(node, &self.target.service)?;
         counters.count(allowed.contract.id(), self.client, now);

@@ -190,11 +190,11 @@ fn contracts_held(
         directory: verified.view.directory(),
         settings: &node.settings,
     };
-    let mut held: Vec<String> = node
-        .contracts
-        .load()
+    let (contracts, now) = (node.contracts.load(), node.clock.now());
+    let mut held: Vec<String> = contracts
         .all()
         .filter(|one| one.provider() == provider && is_party(one, &verified.client, &groups))
+        .filter(|one| contracts.counts(one, verified.client.member(), now))
         .map(|one| format!("\"{}\"", one.reference()))
         .collect();
     held.sort();
@@ -244,7 +244,7 @@ fn under_contract(node: &Node, verified: &VerifiedRequest, service: &ServiceId) 
     };
     node.contracts
         .load()
-        .about(service)
+        .about(service, verified.client.member(), node.clock.now())
         .iter()
         .any(|contract| is_party(contract, &verified.client, &groups))
 }

@@ -6,13 +6,15 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
+use bridge_certs::Moment;
 use bridge_core::contract::Contract;
+use bridge_core::decision::Facts;
 use bridge_core::identity::{ServiceId, SubsystemId};
-use bridge_core::refusal::{NodeFault, Refusal, Stop};
+use bridge_core::refusal::{ContractName, Denial, NodeFault, Refusal, Stop, Unknown};
 
 use super::about::About;
 use super::metadata;
-use crate::contracts::{KnownGroups, is_party};
+use crate::contracts::{Contracts, Ended, KnownGroups, is_party};
 use crate::node::Node;
 use crate::orders::Target;
 
@@ -77,7 +79,33 @@ pub(super) fn why(
         .unwrap_or(refusal)
 }
 
-/// Asked once more right before an effect: an exchange that was allowed may have been stopped since.
+/// Why no contract lets this client ask: the one that did was withdrawn. Else the refusal as it is.
+pub(super) fn ended(contracts: &Contracts, facts: &Facts<'_>, refusal: Refusal) -> Refusal {
+    if !matches!(
+        refusal,
+        Refusal::NoContract { .. } | Refusal::Unknown(Unknown::Hidden)
+    ) {
+        return refusal;
+    }
+    let ended = contracts.ended(facts.service, facts.client, facts.groups);
+    ended.map_or(refusal, withdrawn)
+}
+
+fn withdrawn(ended: &Ended) -> Refusal {
+    Refusal::Denied {
+        rule: Denial::Withdrawn {
+            by: ended.by.clone(),
+            at: Moment(ended.at_s).to_string(),
+        },
+        contract: ContractName {
+            id: ended.contract.id().to_owned(),
+            contact: ended.contract.contact().to_owned(),
+        },
+    }
+}
+
+/// Asked once more right before an effect: an exchange that was allowed may have been stopped since, or its contract
+/// withdrawn.
 pub(super) fn still(node: &Node, about: &About) -> Result<(), Refusal> {
     if let (Some(client), Some(asked)) = (&about.client, &about.service) {
         members(node, client, asked.subsystem())?;
@@ -86,9 +114,22 @@ pub(super) fn still(node: &Node, about: &About) -> Result<(), Refusal> {
     match &about.contract {
         Some(reference) if *reference != metadata::terms_reference() => {
             let id = reference.split_once('@').map_or("", |(id, _digest)| id);
-            contract(node, id)
+            contract(node, id)?;
+            agreed(node, about, reference)
         }
         _ => Ok(()),
+    }
+}
+
+/// A contract that was in force when it was asked for, and is withdrawn since.
+fn agreed(node: &Node, about: &About, reference: &str) -> Result<(), Refusal> {
+    let (Some(client), Some(service)) = (&about.client, &about.service) else {
+        return Ok(());
+    };
+    let contracts = node.contracts.load();
+    match contracts.withdrawn(service, client.member(), reference) {
+        Some(ended) => Err(withdrawn(ended)),
+        None => Ok(()),
     }
 }
 

@@ -55,13 +55,19 @@ pub enum Limit {
     WitnessRequestBytes,
     /// A member sent the witness more submissions in a minute than are looked at.
     WitnessRequestsPerMinute,
+    /// A contract file from another node was longer than any may be.
+    ContractBytes,
+    /// A member brought more contract files in a minute than are looked at.
+    ContractFilesPerMinute,
+    /// A member proposes more than waits for an answer already.
+    ContractsWaiting,
 }
 
 // === impl Limit ===
 
 impl Limit {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 26] = [
         Self::BodyBytes,
         Self::HeadBytes,
         Self::Fields,
@@ -85,6 +91,9 @@ impl Limit {
         Self::IdempotencyKeys,
         Self::WitnessRequestBytes,
         Self::WitnessRequestsPerMinute,
+        Self::ContractBytes,
+        Self::ContractFilesPerMinute,
+        Self::ContractsWaiting,
     ];
 
     /// The key under `[limits]`; `spool` and `idempotency_keys` stand for both of their keys, `stall_seconds` also for the
@@ -114,6 +123,9 @@ impl Limit {
             Self::IdempotencyKeys => "idempotency_keys",
             Self::WitnessRequestBytes => "witness_request_bytes",
             Self::WitnessRequestsPerMinute => "witness_requests_per_minute",
+            Self::ContractBytes => "contract_bytes",
+            Self::ContractFilesPerMinute => "contract_files_per_minute",
+            Self::ContractsWaiting => "contracts_waiting",
         }
     }
 
@@ -143,6 +155,9 @@ impl Limit {
             Self::IdempotencyKeys => limits.idempotency_keys as u64,
             Self::WitnessRequestBytes => limits.witness_request_bytes as u64,
             Self::WitnessRequestsPerMinute => limits.witness_requests_per_minute,
+            Self::ContractBytes => limits.contract_bytes as u64,
+            Self::ContractFilesPerMinute => limits.contract_files_per_minute,
+            Self::ContractsWaiting => limits.contracts_waiting as u64,
         }
     }
 

@@ -18,7 +18,7 @@ use bytes::Bytes;
 use super::OpenError;
 use crate::chain;
 use crate::clock::Clock;
-use crate::contracts::Contracts;
+use crate::contracts::{Contracts, Files};
 use crate::epochs;
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
@@ -32,7 +32,7 @@ pub struct Parts {
     pub signer: Arc<dyn Signer>,
     pub(super) trust: Arc<Trust>,
     pub(super) tls: TlsIdentity,
-    pub(super) contracts: Contracts,
+    pub(super) contracts: Files,
     pub(super) registries: Registries,
     pub(super) directory_root: Vec<u8>,
     pub(super) keys: JournalKeys,
@@ -140,7 +140,10 @@ impl Parts {
             "directory.root",
             std::fs::read(&settings.directory_root),
         );
-        let contracts = keep_all(&mut faults, Contracts::load(&settings.contracts_folder));
+        let contracts = trust.as_ref().and_then(|trust| {
+            let read = Files::load(settings, trust.as_ref(), now_s);
+            keep_all(&mut faults, read)
+        });
         let registries = keep_all(
             &mut faults,
             Registries::open(&settings.services, &settings.limits),
@@ -249,7 +252,7 @@ impl Parts {
     pub fn summary(&self) -> String {
         format!(
             "{} contracts, {} services",
-            self.contracts.len(),
+            Contracts::of(&self.contracts).len(),
             self.registries.len()
         )
     }

@@ -44,10 +44,10 @@ pub(super) fn held(node: &Node, view: &View, provider: &MemberId) -> Vec<Held> {
         .iter()
         .filter_map(|listed| own.subsystem(&listed.code).ok())
         .collect();
-    let contracts = node.contracts.load();
+    let (contracts, now) = (node.contracts.load(), node.clock.now());
     let mut held: Vec<Held> = contracts
         .all()
-        .filter(|one| one.provider().member() == provider)
+        .filter(|one| one.provider().member() == provider && contracts.counts(one, own, now))
         .flat_map(|one| {
             let parties = clients
                 .iter()

@@ -82,6 +82,12 @@ pub struct Limits {
     pub witness_request_bytes: usize,
     /// Submissions of one member that this node's witness looks at in a minute.
     pub witness_requests_per_minute: u64,
+    /// The largest contract file that another node may bring, bytes.
+    pub contract_bytes: usize,
+    /// Contract files of one member that are looked at in a minute.
+    pub contract_files_per_minute: u64,
+    /// Contracts that one member has signed and this one has not answered.
+    pub contracts_waiting: usize,
     /// How long draining waits for exchanges.
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
@@ -127,6 +133,9 @@ pub struct RawLimits {
     status_seconds: Option<u64>,
     witness_request_bytes: Option<u64>,
     witness_requests_per_minute: Option<u64>,
+    contract_bytes: Option<u64>,
+    contract_files_per_minute: Option<u64>,
+    contracts_waiting: Option<u64>,
     drain_seconds: Option<u64>,
     segment_bytes: Option<u64>,
 }
@@ -345,6 +354,24 @@ impl Limits {
                 raw.witness_requests_per_minute,
                 (1, 600, MANY),
             ),
+            // The longest contract, and the seals of two members with their chains.
+            contract_bytes: size(limit(
+                "contract_bytes",
+                raw.contract_bytes,
+                (64 * KIB, 512 * KIB, MIB),
+            )),
+            // After a start a node offers all that it has signed: some thousand take an hour.
+            contract_files_per_minute: limit(
+                "contract_files_per_minute",
+                raw.contract_files_per_minute,
+                (1, 60, MANY),
+            ),
+            // More than an officer reads in a week.
+            contracts_waiting: size(limit(
+                "contracts_waiting",
+                raw.contracts_waiting,
+                (1, 100, 10_000),
+            )),
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
         }

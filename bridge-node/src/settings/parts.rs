@@ -11,6 +11,7 @@ use base64::engine::general_purpose::STANDARD;
 use bridge_core::identity::{NodeId, SubsystemId};
 
 use super::raw::File;
+use super::told::choose;
 use super::{
     Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Told,
     Witnesses, raw,
@@ -60,15 +61,14 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         let foreign = t.foreign.map(|path| check.existing("trust.foreign", &path));
         (anchors, foreign)
     });
-    let contracts = file
-        .contracts
-        .map(|c| check.existing("contracts.folder", &c.folder));
+    let contracts = file.contracts.map(|c| check.contracts(&c));
     let time = file.time.map(|raw| Box::new(check.time(&raw)));
     let status = file.status.map(|raw| Box::new(check.status(&raw)));
     let node_section = file.node?;
     check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
     let (anchors, foreign) = trust?;
+    let (contracts_folder, demands_signatures) = contracts?;
     let data_folder = folder.join(&node_section.data_folder);
     check.programs(&mut services, (&data_folder, &node_section.keys_folder));
     let admin_socket = check.admin_socket(&data_folder, admin);
@@ -90,7 +90,8 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         health_listen: health,
         callers,
         officers,
-        contracts_folder: contracts?,
+        contracts_folder,
+        demands_signatures,
         services,
         local_groups,
         time,
@@ -118,6 +119,16 @@ const SUBSYSTEM_FORM: &str = "write INSTANCE/CLASS/MEMBER/SUBSYSTEM, each part p
 // === impl Check ===
 
 impl Check<'_> {
+    /// The folder, and whether a contract counts only once both members have signed it.
+    fn contracts(&mut self, raw: &raw::Contracts) -> (PathBuf, bool) {
+        let signatures = raw.signatures.as_deref();
+        let words = [("required", true), ("optional", false)];
+        (
+            self.existing("contracts.folder", &raw.folder),
+            choose("contracts.signatures", signatures, words, self.faults),
+        )
+    }
+
     pub(super) fn fault(&mut self, place: &str, what: impl Into<String>, remedy: &str) {
         self.faults.push(Fault::new(place, what, remedy));
     }

@@ -67,7 +67,7 @@ section!(/// Listener for other nodes.
 section!(/// For officers and operators.
     Admin { socket: Option<String>, health_listen: Option<String> });
 section!(/// Contract files.
-    Contracts { folder: String });
+    Contracts { folder: String, signatures: Option<String> });
 section!(/// Who stamps the journal.
 Time {
     trust: String, authorities: Vec<TimeAuthority>, every_seconds: Option<u64>, tolerated_gap_seconds: Option<u64>,

@@ -74,7 +74,8 @@ impl Told {
     }
 }
 
-fn choose<T: Copy>(
+/// Reads one of two words; the first is the default.
+pub(super) fn choose<T: Copy>(
     place: &str,
     text: Option<&str>,
     words: [(&str, T); 2],

@@ -4,6 +4,7 @@
 //!
 //! Standard: RFC 5652 §5. Standard: ETSI EN 319 122-1 §6.3 (level B-B).
 
+use bridge_core::contract::{SealedBy, Seals, Signed, Statement};
 use bridge_core::identity::CertificateName;
 use der::asn1::ObjectIdentifier;
 use ring::digest::{SHA256, digest};
@@ -68,6 +69,8 @@ pub struct Sealed {
     pub name: Option<CertificateName>,
     /// When it was made by the sealer's own clock, RFC 3339.
     pub time: String,
+    /// The same, Unix seconds.
+    pub time_s: u64,
 }
 
 // === impl Sealer ===
@@ -95,6 +98,16 @@ impl Sealer {
     /// Its own certificate.
     pub fn certificate(&self) -> &[u8] {
         self.chain.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// Puts this seal under what its member says of a contract.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sealer::seal`].
+    pub fn sign(&self, statement: Statement) -> Result<Signed, SealError> {
+        let seal = self.seal(&statement.write(), statement.time_s)?;
+        Ok(Signed { statement, seal })
     }
 
     /// Seals a content at a time, Unix seconds: a signature that stands apart from it.
@@ -187,7 +200,29 @@ pub fn check_seal(trust: &Trust, seal: &[u8], content: &[u8]) -> Result<Sealed, 
     Ok(Sealed {
         name,
         time: Moment(at_s).to_string(),
+        time_s: at_s,
     })
+}
+
+/// What a member says of a contract is sealed as its dossiers are.
+impl Seals for Trust {
+    fn check(&self, content: &[u8], seal: &[u8]) -> Result<SealedBy, String> {
+        let sealed = check_seal(self, seal, content).map_err(|error| in_words(&error))?;
+        let Some(CertificateName::Member(member)) = sealed.name else {
+            return Err("its certificate names no member".to_owned());
+        };
+        Ok(SealedBy {
+            member,
+            time_s: sealed.time_s,
+        })
+    }
+}
+
+fn in_words(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        Some(source) => format!("{error}: {}", in_words(source)),
+        None => error.to_string(),
+    }
 }
 
 fn attribute(kind: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
@@ -229,6 +264,7 @@ const SIGNING_CERTIFICATE_V2: ObjectIdentifier =
 
 #[cfg(test)]
 mod tests {
+    use bridge_core::contract::Action;
     use bridge_core::identity::MemberId;
 
     use super::*;
@@ -312,6 +348,38 @@ mod tests {
             .unwrap();
         let mixed = Sealer::new(&one.key_pkcs8, vec![two.certificate_der]);
         assert!(matches!(mixed, Err(SealError::Key)));
+    }
+
+    #[test]
+    fn a_statement_needs_the_seal_of_its_member() {
+        let folder = tempfile::tempdir().unwrap();
+        let (authority, trust) = authority(&folder);
+        let statement = Statement {
+            action: Action::Accepted,
+            contract: "example@digest".to_owned(),
+            member: MemberId::new("AZ", "GOV", "1001").unwrap(),
+            time_s: NOW,
+            reason: None,
+        };
+        let sign = |profile| {
+            let signed = sealer(&authority, profile).sign(statement.clone()).unwrap();
+            Seals::check(&trust, &statement.write(), &signed.seal)
+        };
+        let sealed = sign(Profile::Seal).unwrap();
+        assert_eq!((&sealed.member, sealed.time_s), (&statement.member, NOW));
+        // A key rotated is another certificate of the same member: each test of this one is a new key.
+        assert_eq!(sign(Profile::Seal).unwrap(), sealed);
+        // The node's keys are certified for other things, by the same authority.
+        for profile in [Profile::Exchange, Profile::Tls] {
+            let why = sign(profile).unwrap_err();
+            assert!(why.contains("certificate does not hold"), "{why}");
+        }
+        let later = Statement {
+            time_s: NOW + 1,
+            ..statement.clone()
+        };
+        let signed = sealer(&authority, Profile::Seal).sign(later).unwrap();
+        assert!(Seals::check(&trust, &statement.write(), &signed.seal).is_err());
     }
 
     #[test]

@@ -47,7 +47,7 @@ impl Party {
              [directory]\nroot = \"../trust/root.json\"\nsource = \"../directory\"\n\n\
              [peer]\nlisten = \"{peer}\"\n\n\
              [admin]\nhealth_listen = \"{health}\"\n\n\
-             [contracts]\nfolder = \"contracts\"\n"
+             [contracts]\nfolder = \"contracts\"\nsignatures = \"optional\"\n"
         )
     }
 }

@@ -12,13 +12,19 @@ use crate::identity::{PartRole, ServiceId, SubsystemId, check_part};
 use crate::{jcs, json};
 
 mod endpoints;
+mod signatures;
 mod terms;
 
 use endpoints::read_endpoints;
+pub(super) use signatures::Signatures;
+use signatures::{Signing, read_signatures};
 use terms::{read_evidence, read_fields, read_grounds, read_hours, read_period, read_quota};
 
-/// The longest contract file, in bytes.
+/// The longest contract file without signatures, in bytes.
 pub const CONTRACT_LIMIT_BYTES: usize = 256 * 1024;
+
+/// The longest contract file with signatures, in bytes.
+pub const SIGNED_LIMIT_BYTES: usize = 1024 * 1024;
 
 /// The methods that are carried, and that `*` stands for.
 pub const METHODS: [&str; 8] = [
@@ -58,23 +64,48 @@ const FIELDS: [&str; 21] = [
     "contact",
 ];
 
-/// Loads a contract file: `{"contract": {…}, "signatures": []}`.
+/// Loads a contract file that nobody has signed: `{"contract": {…}, "signatures": []}`.
 ///
 /// # Errors
 ///
 /// All faults of the file at once, each with its place and what to do. Fields that this version can't
-/// enforce are faults, as are signatures, which it can't check.
+/// enforce are faults, as are signatures: [`crate::contract::Agreement::read`] checks those.
 pub fn load(bytes: &[u8]) -> Result<Contract, Vec<ContractFault>> {
     let mut faults = Faults::default();
-    let contract = load_file(bytes, &mut faults);
-    match contract {
-        Some(contract) if faults.0.is_empty() => Ok(contract),
+    match load_file(bytes, Signing::Unsigned, &mut faults) {
+        Some((contract, _)) if faults.0.is_empty() => Ok(contract),
         Some(_) | None => Err(faults.0),
     }
 }
 
-fn load_file(bytes: &[u8], faults: &mut Faults) -> Option<Contract> {
-    let limit = CONTRACT_LIMIT_BYTES;
+/// Reads a contract file and what its signatures say; their seals are not looked at.
+///
+/// # Errors
+///
+/// All faults of the contract and of the file's form. A signature that is none is told in its place.
+pub(super) fn read_signed(bytes: &[u8]) -> Result<(Contract, Signatures), Vec<ContractFault>> {
+    let mut faults = Faults::default();
+    match load_file(bytes, Signing::Signed, &mut faults) {
+        Some((contract, _)) if contract.canonical().len() > CONTRACT_LIMIT_BYTES => {
+            let (length, limit) = (contract.canonical().len(), CONTRACT_LIMIT_BYTES);
+            let fault = Fault::TooLarge { length, limit };
+            faults.add("/contract", fault, "split the contract");
+            Err(faults.0)
+        }
+        Some(read) if faults.0.is_empty() => Ok(read),
+        Some(_) | None => Err(faults.0),
+    }
+}
+
+fn load_file(
+    bytes: &[u8],
+    signing: Signing,
+    faults: &mut Faults,
+) -> Option<(Contract, Signatures)> {
+    let limit = match signing {
+        Signing::Signed => SIGNED_LIMIT_BYTES,
+        Signing::Unsigned => CONTRACT_LIMIT_BYTES,
+    };
     if bytes.len() > limit {
         let fault = Fault::TooLarge {
             length: bytes.len(),
@@ -94,7 +125,7 @@ fn load_file(bytes: &[u8], faults: &mut Faults) -> Option<Contract> {
         "write {\"contract\": {…}, \"signatures\": []}",
         faults,
     )?;
-    check_signatures(&file, faults);
+    let signatures = read_signatures(&file, signing, faults);
     let contract = file.required("contract", "write the contract under this name", faults)?;
     let form = contract.form(&FIELDS, "write the contract as an object", faults)?;
     if !check_version(&form, faults) {
@@ -104,22 +135,7 @@ fn load_file(bytes: &[u8], faults: &mut Faults) -> Option<Contract> {
     }
     let read = canonical_bytes(bytes).ok_or(Fault::NotCanonical);
     let canonical = faults.keep(read, "/contract", "use integers below 2^53 only");
-    read_contract(&form, canonical, faults)
-}
-
-/// Signatures are kept by the file but not checked by this version, so none may be there: a reader of the
-/// file would believe them.
-fn check_signatures(file: &Form<'_, '_>, faults: &mut Faults) {
-    let expected = "write \"signatures\": []; this node does not check signatures yet";
-    let Some(spot) = file.required("signatures", expected, faults) else {
-        return;
-    };
-    let fault = match spot.value.as_array() {
-        Some([]) => return,
-        Some(_) => Fault::NotEnforceable,
-        None => spot.wrong_form(),
-    };
-    faults.add(&spot.place, fault, expected);
+    Some((read_contract(&form, canonical, faults)?, signatures?))
 }
 
 fn check_version(form: &Form<'_, '_>, faults: &mut Faults) -> bool {

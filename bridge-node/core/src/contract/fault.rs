@@ -3,6 +3,7 @@
 use crate::contract::hours::HoursError;
 use crate::contract::locator::PointerError;
 use crate::contract::pattern::PatternError;
+use crate::contract::statement::StatementFault;
 use crate::identity::IdentityError;
 use crate::json::JsonError;
 
@@ -99,4 +100,10 @@ pub enum Fault {
     /// The contract has no canonical form.
     #[error("it has no canonical form")]
     NotCanonical,
+    /// Signatures stand there, and whoever reads the file here checks none.
+    #[error("signatures are not checked here")]
+    Unchecked,
+    /// A signature is not what it says.
+    #[error("{0}")]
+    Statement(StatementFault),
 }

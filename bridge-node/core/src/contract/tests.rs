@@ -145,7 +145,7 @@ fn what_this_version_can_not_enforce_is_refused() {
     let found = fault("/signatures", Some(json!([{}])));
     assert_eq!(
         (found.place.as_str(), found.fault),
-        ("/signatures", Fault::NotEnforceable)
+        ("/signatures", Fault::Unchecked)
     );
     assert_eq!(fault("/signatures", None).fault, Fault::Absent);
     assert!(matches!(

@@ -2,7 +2,7 @@
 
 use super::explain::{Explanation, Words, words};
 use super::peer::both_operators;
-use crate::identity::SubsystemId;
+use crate::identity::{MemberId, SubsystemId};
 use crate::quota::Window;
 
 /// Names a contract and whom to ask about it, to a party of it.
@@ -62,6 +62,13 @@ pub enum Denial {
         /// The end, RFC 3339.
         end: String,
     },
+    /// One of its members has withdrawn from it.
+    Withdrawn {
+        /// Who.
+        by: MemberId,
+        /// When, RFC 3339.
+        at: String,
+    },
     /// The contract allows reading only.
     ReadOnly,
     /// The request does not say whom it concerns where the endpoint declares that it must.
@@ -80,6 +87,7 @@ impl Denial {
             Self::OutsideHours { .. } => "hours",
             Self::NotStarted { .. } => "start",
             Self::Ended { .. } => "end",
+            Self::Withdrawn { .. } => "withdrawal",
             Self::ReadOnly => "read-only",
             Self::Subject => "subjects",
         }
@@ -110,6 +118,7 @@ impl Denial {
             Self::OutsideHours { .. } => words!("{en}", "icazə verilən saatlar"),
             Self::NotStarted { .. } => words!("{en}", "müqavilənin qüvvəyə minməsi"),
             Self::Ended { .. } => words!("{en}", "müqavilənin müddəti"),
+            Self::Withdrawn { .. } => words!("{en}", "müqavilədən imtina"),
             Self::ReadOnly => words!("{en}", "yalnız oxumaq"),
             Self::Subject => words!("{en}", "məlumat subyektləri"),
         }
@@ -150,6 +159,10 @@ impl Denial {
                 "o, hələ qüvvəyə minməyib, qüvvəyə minmə vaxtı: {start}"
             ),
             Self::Ended { end } => words!("it ended at {end}", "onun müddəti bitib: {end}"),
+            Self::Withdrawn { by, at } => words!(
+                "{by} withdrew from it at {at}",
+                "{by} ondan imtina edib, imtina vaxtı: {at}"
+            ),
             Self::ReadOnly => words!("it allows reading only", "o, yalnız oxumaq üçündür"),
             Self::Subject => words!(
                 "the request does not say whom it concerns",
@@ -208,7 +221,9 @@ impl Denial {
                 "asking after the start",
                 "sorğunu müqavilə qüvvəyə mindikdən sonra göndərmək"
             ),
-            Self::Ended { .. } => words!("a new contract", "yeni müqavilə bağlamaq"),
+            Self::Ended { .. } | Self::Withdrawn { .. } => {
+                words!("a new contract", "yeni müqavilə bağlamaq")
+            }
             Self::ReadOnly => words!(
                 "GET, HEAD or OPTIONS",
                 "GET, HEAD və ya OPTIONS metodundan istifadə etmək"

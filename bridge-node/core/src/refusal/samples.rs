@@ -218,7 +218,7 @@ fn unknowns() -> Vec<Unknown> {
 
 fn denials() -> Vec<Denial> {
     let codes = || vec!["BENEFITS".to_owned(), "INSPECTION".to_owned()];
-    vec![
+    let mut denials = vec![
         Denial::Endpoint,
         Denial::QueryName {
             allowed: vec!["at".to_owned()],
@@ -242,7 +242,12 @@ fn denials() -> Vec<Denial> {
         },
         Denial::ReadOnly,
         Denial::Subject,
-    ]
+    ];
+    if let Ok(by) = "AZ/GOV/1002".parse() {
+        let at = "2026-11-22T13:30:00Z".to_owned();
+        denials.push(Denial::Withdrawn { by, at });
+    }
+    denials
 }
 
 fn peer_faults() -> Vec<PeerFault> {

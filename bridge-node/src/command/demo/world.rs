@@ -3,7 +3,8 @@
 use std::path::Path;
 
 use crate::command::Failure;
-use crate::command::trial::world::{Agency, Plan, World, write};
+use crate::command::trial::contracts::sign_contract;
+use crate::command::trial::world::{Agency, Plan, Signatures, World, write};
 
 const PLAN: [(&str, &str, &str, &str, &str); 3] = [
     (
@@ -81,14 +82,15 @@ pub(super) fn create(folder: &Path, now_s: u64) -> Result<World, Failure> {
     let groups = [(GROUP.to_owned(), vec![authority])];
     let world = World::create(folder, &plans, &groups, now_s)?;
     let [population, tax, executive] = three(&world)?;
-    for agency in [population, tax, executive] {
-        for (file, text) in CONTRACTS {
-            agency.write_contract(file, text)?;
+    for ((file, text), consumer) in CONTRACTS.into_iter().zip([tax, executive]) {
+        let signed = sign_contract(&world, text, [population, consumer], now_s)?;
+        for agency in [population, tax, executive] {
+            agency.write_contract(file, &signed)?;
         }
     }
-    population.write_settings(SERVICES)?;
-    tax.write_settings("")?;
-    executive.write_settings("")?;
+    population.write_settings(Signatures::Required, SERVICES)?;
+    tax.write_settings(Signatures::Required, "")?;
+    executive.write_settings(Signatures::Required, "")?;
     build_register(&population.folder)?;
     Ok(world)
 }

@@ -10,7 +10,7 @@ use bridge_core::identity::SubsystemId;
 
 use super::absolute;
 use crate::command::open::{self, SAMPLE};
-use crate::command::trial::world::{Agency, Plan, World};
+use crate::command::trial::world::{Agency, Plan, Signatures, World};
 use crate::command::{Failure, hint};
 
 /// What the person says of the registry.
@@ -89,7 +89,8 @@ pub(super) fn settings(
         } else {
             ""
         };
-        agency.write_settings(services)?;
+        // What is tried is the package: nobody has agreed on its contracts yet.
+        agency.write_settings(Signatures::Optional, services)?;
     }
     Ok(())
 }

@@ -37,6 +37,13 @@ pub(in crate::command) struct Agency {
     pub(in crate::command) ports: Ports,
 }
 
+/// Whether a trial's contracts count without signatures.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::command) enum Signatures {
+    Required,
+    Optional,
+}
+
 /// Loopback addresses of a node.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::command) struct Ports {
@@ -211,7 +218,11 @@ impl Agency {
     }
 
     /// Writes the node's settings; `services` are the tables `[[services]]` that it holds.
-    pub(in crate::command) fn write_settings(&self, services: &str) -> Result<(), Failure> {
+    pub(in crate::command) fn write_settings(
+        &self,
+        signatures: Signatures,
+        services: &str,
+    ) -> Result<(), Failure> {
         let officer = keys::ed25519(&self.folder.join("officer.key"))?;
         let clients: Vec<String> = self.clients().map(|name| format!("{name:?}")).collect();
         let Ports {
@@ -225,12 +236,16 @@ impl Agency {
              [trust]\nanchors = \"../trust/anchors.pem\"\n\n\
              [directory]\nroot = \"../trust/root.json\"\nsource = \"../directory/public\"\nrefresh_seconds = 30\n\n\
              [consumer]\nlisten = \"{consumer}\"\nplain_listen = \"{plain}\"\n\n[peer]\nlisten = \"{peer}\"\n\n\
-             [admin]\nhealth_listen = \"{health}\"\n\n[contracts]\nfolder = \"contracts\"\n\n\
+             [admin]\nhealth_listen = \"{health}\"\n\n[contracts]\nfolder = \"contracts\"\nsignatures = \"{signatures}\"\n\n\
              [[callers]]\nname = \"system by certificate\"\nsubsystems = [{clients}]\ncertificate = \"callers/system.pem\"\n\n\
              [[callers]]\nname = \"system by API key\"\nsubsystems = [{clients}]\napi_key_sha256 = \"{digest}\"\n\n\
              [[officers]]\nname = \"officer\"\npublic_key = \"{officer}\"\n",
             name = self.name,
             member = self.member,
+            signatures = match signatures {
+                Signatures::Required => "required",
+                Signatures::Optional => "optional",
+            },
             clients = clients.join(", "),
             digest = crate::callers::api_key_digest(&self.api_key),
             officer = STANDARD.encode(officer),

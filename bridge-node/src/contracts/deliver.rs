@@ -1,0 +1,201 @@
+//! Brings what was signed to the other member's nodes, until they have it.
+//!
+//! The signed files are the outbox: what is to be said stands in them, and whoever has heard it before says so. So
+//! nothing more is kept, and after a start all is offered once more.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bridge_core::contract::Agreement;
+use bridge_core::identity::{MemberId, NodeId};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use http_body_util::{BodyExt as _, Limited};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::arrive::PATH;
+use super::live::others;
+use crate::node::Node;
+use crate::payload::{Outgoing, Payload};
+use crate::peers::{PeerAddress, PeerError};
+use crate::watch::View;
+
+/// What one other node has been told, and when it is told more.
+#[derive(Debug)]
+struct Told {
+    /// How many signatures of each version it has.
+    heard: HashMap<[u8; 32], usize>,
+    /// Rounds in which something did not reach it, one after the other.
+    failures: u32,
+    next: Instant,
+}
+
+/// What one node is to be told: all for it goes one after the other.
+struct Letters {
+    to: PeerAddress,
+    name: String,
+    agreements: Vec<Agreement>,
+}
+
+type Outbox = HashMap<NodeId, Told>;
+
+/// Why a file did not arrive.
+#[derive(Debug, thiserror::Error)]
+enum Undelivered {
+    #[error("the node cannot be reached")]
+    Unreachable(#[from] PeerError),
+    #[error("the node has no good name")]
+    Name(#[from] http::Error),
+    #[error("no answer in time")]
+    Silent,
+    #[error("it was refused with {status}: {words}")]
+    Refused { status: StatusCode, words: String },
+}
+
+/// How often is looked whether something is due.
+const EVERY: Duration = Duration::from_secs(1);
+const FIRST_WAIT: Duration = Duration::from_secs(1);
+/// A node that was away is told within so long after it is back.
+const LONGEST_WAIT: Duration = Duration::from_mins(5);
+/// How long one node may take for one file.
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
+/// A refusal is a line.
+const ANSWER_BYTES: usize = 16 * 1024;
+
+/// Delivers until the node drains.
+pub async fn keep_delivering(node: Arc<Node>) {
+    let mut outbox = Outbox::new();
+    loop {
+        tokio::select! {
+            () = node.house.draining.cancelled() => return,
+            () = node.agreements.changed.notified() => {}
+            () = tokio::time::sleep(EVERY) => {}
+        }
+        if let Ok(view) = node.watch.view(node.clock.now_s()) {
+            deliver(&node, &view, &mut outbox).await;
+        }
+    }
+}
+
+/// One round: the nodes at the same time, so that none waits for one that is away.
+async fn deliver(node: &Arc<Node>, view: &View, outbox: &mut Outbox) {
+    let mut round = JoinSet::new();
+    for (id, mut letters) in letters(node, view) {
+        let now = Instant::now();
+        let told = outbox.entry(id).or_insert_with(|| Told {
+            heard: HashMap::new(),
+            failures: 0,
+            next: now,
+        });
+        let is_new =
+            |one: &Agreement| told.heard.get(&one.contract().digest()) != Some(&one.signed().len());
+        letters.agreements.retain(is_new);
+        if now >= told.next && !letters.agreements.is_empty() {
+            let node = Arc::clone(node);
+            round.spawn(async move { tell(&node, letters).await });
+        }
+    }
+    while let Some(told) = round.join_next().await {
+        let Ok((id, heard, is_all)) = told else {
+            continue;
+        };
+        let Some(told) = outbox.get_mut(&id) else {
+            continue;
+        };
+        told.heard.extend(heard);
+        if is_all {
+            told.failures = 0;
+        } else {
+            let wait = FIRST_WAIT.saturating_mul(1 << told.failures.min(10));
+            told.failures = told.failures.saturating_add(1);
+            told.next = Instant::now() + wait.min(LONGEST_WAIT);
+        }
+    }
+}
+
+/// Tells one node what it has not heard; returns what it has, and whether that is all.
+async fn tell(node: &Node, letters: Letters) -> (NodeId, Vec<([u8; 32], usize)>, bool) {
+    let mut heard = Vec::new();
+    let mut is_all = true;
+    for agreement in &letters.agreements {
+        let contract = agreement.contract().reference();
+        let sent = tokio::time::timeout(ANSWER_WITHIN, send(node, &letters, agreement)).await;
+        match sent.unwrap_or(Err(Undelivered::Silent)) {
+            Ok(()) => {
+                heard.push((agreement.contract().digest(), agreement.signed().len()));
+                tracing::info!(contract, peer = %letters.to.node, "a contract was delivered");
+            }
+            Err(why) => {
+                is_all = false;
+                tracing::warn!(contract, peer = %letters.to.node, why = crate::chain(&why), "a contract is not delivered yet");
+                // Who cannot be reached is not asked again for each file.
+                if !matches!(why, Undelivered::Refused { .. }) {
+                    break;
+                }
+            }
+        }
+    }
+    (letters.to.node, heard, is_all)
+}
+
+/// What there is to say, and to whom: a member's own words to the other, and all of it to the member's other nodes.
+fn letters(node: &Node, view: &View) -> BTreeMap<NodeId, Letters> {
+    let own = node.settings.node.member();
+    let mut letters = BTreeMap::new();
+    let mut add = |member: &MemberId, agreement: &Agreement| {
+        for (to, record) in view.addresses(member) {
+            if to.node != node.settings.node {
+                let name = record.name.clone();
+                let empty = || Letters {
+                    to: to.clone(),
+                    name,
+                    agreements: Vec::new(),
+                };
+                let one: &mut Letters = letters.entry(to.node.clone()).or_insert_with(empty);
+                one.agreements.push(agreement.clone());
+            }
+        }
+    };
+    for agreement in node.agreements.agreements() {
+        let others = others(node, view.directory(), &agreement);
+        let is_provider = agreement.contract().provider().member() == own;
+        for other in &others {
+            // Each member of a group hears its own words and the provider's.
+            let between = agreement.between(if is_provider { other } else { own });
+            let mut said = between.signed().iter();
+            if said.any(|one| one.statement.member == *own) {
+                add(other, &between);
+            }
+        }
+        if !others.is_empty() {
+            add(own, &agreement);
+        }
+    }
+    letters
+}
+
+async fn send(node: &Node, letters: &Letters, agreement: &Agreement) -> Result<(), Undelivered> {
+    let bytes = Bytes::from(agreement.write());
+    let post = || -> Result<Request<Outgoing>, Undelivered> {
+        let request = Request::post(PATH).header("host", &letters.name);
+        Ok(request.body(Payload::from_bytes(bytes.clone()).outgoing())?)
+    };
+    let mut line = node.peers.line(&letters.to).await?;
+    let mut answered = line.send(post()?).await;
+    if let Err(PeerError::Unsent(_)) = &answered {
+        line = line.another(&node.peers).await?;
+        answered = line.send(post()?).await;
+    }
+    let answer = answered?;
+    let status = answer.status();
+    let body = Limited::new(answer.into_body(), ANSWER_BYTES).collect();
+    let body = body.await.map_err(|_cut| Undelivered::Silent)?.to_bytes();
+    node.peers.keep(line);
+    if status == StatusCode::OK {
+        return Ok(());
+    }
+    let words = String::from_utf8_lossy(&body).into_owned();
+    Err(Undelivered::Refused { status, words })
+}

@@ -1,0 +1,204 @@
+use bridge_certs::cms::Sealer;
+use bridge_certs::{Authority, NewKey, Order, Profile, Trust};
+use bridge_core::contract::{Action, Signed, Statement, load};
+use bridge_core::identity::CertificateName;
+use serde_json::{Value, json};
+
+use super::*;
+
+const TERMS: &str = include_str!("../../core/testdata/policy/1-pension.json");
+const PROVIDER: &str = "AZ/GOV/1001";
+const CONSUMER: &str = "AZ/GOV/1002";
+/// Within the terms' dates.
+const NOW: u64 = 1_795_154_400;
+
+struct World {
+    folder: tempfile::TempDir,
+    authority: Authority,
+    trust: Trust,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = folder.path().join("authority");
+        let authority = Authority::create(&at, "Example", NOW - 1000).unwrap();
+        let trust = Trust::from_pem(authority.root_pem().as_bytes()).unwrap();
+        for name in ["contracts", "data"] {
+            std::fs::create_dir_all(folder.path().join(name)).unwrap();
+        }
+        Self {
+            folder,
+            authority,
+            trust,
+        }
+    }
+
+    /// Says something under a new seal key of the member: no two statements are by one key.
+    fn say(&self, action: Action, member: &str, contract: &Contract) -> Signed {
+        let member: MemberId = member.parse().unwrap();
+        let order = Order {
+            profile: Profile::Seal,
+            name: Some(CertificateName::Member(member.clone())),
+            common_name: "Seal".to_owned(),
+            sans: Vec::new(),
+            not_before: NOW - 100,
+            not_after: NOW + 100,
+        };
+        let issued = self.authority.issue_with(&order, NewKey::P256).unwrap();
+        let chain = vec![
+            issued.certificate_der,
+            self.authority.issuing_der().to_vec(),
+        ];
+        let sealer = Sealer::new(&issued.key_pkcs8, chain).unwrap();
+        let statement = Statement {
+            action,
+            contract: contract.reference().to_owned(),
+            member,
+            time_s: NOW,
+            reason: None,
+        };
+        sealer.sign(statement).unwrap()
+    }
+
+    fn agreement(&self, terms: &Value, words: &[(Action, &str)]) -> Agreement {
+        let mut agreement = Agreement::new(load(terms.to_string().as_bytes()).unwrap());
+        for (action, member) in words {
+            let signed = self.say(*action, member, &agreement.contract().clone());
+            agreement.add(signed, &self.trust, NOW).unwrap();
+        }
+        agreement
+    }
+
+    fn put(&self, folder: &str, name: &str, bytes: &[u8]) {
+        let folder = self.folder.path().join(folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        std::fs::write(folder.join(name), bytes).unwrap();
+    }
+
+    fn files(&self, signatures: &str) -> Result<Files, Vec<String>> {
+        let text = format!(
+            "[node]\nid = \"{PROVIDER}/NODE1\"\nlog_domain = \"journal.example\"\ndata_folder = \"data\"\nkeys_folder = \".\"\n\
+             [trust]\nanchors = \".\"\n[directory]\nroot = \".\"\nsource = \"http://directory.example/az/\"\n\
+             [peer]\nlisten = \"127.0.0.1:0\"\n[contracts]\nfolder = \"contracts\"\n{signatures}"
+        );
+        let settings = Settings::parse(&text, self.folder.path()).unwrap();
+        let read = Files::load(&settings, &self.trust, NOW);
+        read.map_err(|faults| faults.iter().map(ToString::to_string).collect())
+    }
+}
+
+fn terms() -> Value {
+    serde_json::from_str(TERMS).unwrap()
+}
+
+fn version(title: &str, start: &str) -> Value {
+    let mut terms = terms();
+    terms["contract"]["title"] = json!(title);
+    terms["contract"]["start"] = json!(start);
+    terms
+}
+
+fn at(text: &str) -> UnixMillis {
+    let moment = crate::orders::parse_moment(text).unwrap();
+    UnixMillis(u64::try_from(moment.unix_timestamp()).unwrap() * 1000)
+}
+
+/// The titles of what counts for the consumer at a time.
+fn counting(contracts: &Contracts, now: UnixMillis) -> Vec<String> {
+    let service = "AZ/GOV/1001/POPULATION/person".parse().unwrap();
+    let consumer = CONSUMER.parse().unwrap();
+    let about = contracts.about(&service, &consumer, now);
+    about.iter().map(|one| one.title().to_owned()).collect()
+}
+
+const AGREED: [(Action, &str); 2] = [(Action::Proposed, PROVIDER), (Action::Accepted, CONSUMER)];
+const OPTIONAL: &str = "signatures = \"optional\"\n";
+
+#[test]
+fn by_default_a_contract_counts_once_both_have_signed_it() {
+    let world = World::new();
+    let now = UnixMillis(NOW * 1000);
+    world.put("contracts", "one.json", TERMS.as_bytes());
+    let faults = world.files("").unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert!(
+        faults[0].contains("nobody has signed contract `pension-1`"),
+        "{faults:?}"
+    );
+    let files = world.files(OPTIONAL).unwrap();
+    assert_eq!(counting(&Contracts::of(&files), now).len(), 1);
+    for words in [&AGREED[..1], &AGREED[..0]] {
+        let proposed = world.agreement(&terms(), words);
+        world.put("contracts", "one.json", &proposed.write());
+        let is_unsigned = words.is_empty();
+        assert_eq!(world.files("").is_err(), is_unsigned);
+        if let Ok(files) = world.files("") {
+            assert!(counting(&Contracts::of(&files), now).is_empty());
+        }
+    }
+    let agreed = world.agreement(&terms(), &AGREED);
+    world.put("contracts", "one.json", &agreed.write());
+    let files = world.files("").unwrap();
+    assert_eq!(counting(&Contracts::of(&files), now).len(), 1);
+}
+
+#[test]
+fn a_withdrawal_counts_wherever_it_lies_and_no_unsigned_file_undoes_it() {
+    let world = World::new();
+    let now = UnixMillis(NOW * 1000);
+    let agreed = world.agreement(&terms(), &AGREED);
+    let withdrawn = world.agreement(
+        &terms(),
+        &[AGREED[0], AGREED[1], (Action::Withdrawn, CONSUMER)],
+    );
+    world.put("contracts", "one.json", &agreed.write());
+    world.put("data/contracts", "two.json", &withdrawn.write());
+    world.put("contracts", "unsigned.json", TERMS.as_bytes());
+    let contracts = Contracts::of(&world.files(OPTIONAL).unwrap());
+    assert!(counting(&contracts, now).is_empty());
+    let reference = agreed.contract().reference();
+    let service = agreed.contract().service().clone();
+    let ended = contracts.withdrawn(&service, &CONSUMER.parse().unwrap(), reference);
+    assert_eq!(ended.unwrap().by, CONSUMER.parse().unwrap());
+}
+
+#[test]
+fn a_renewal_takes_over_at_its_start() {
+    let world = World::new();
+    let first = world.agreement(&version("first", "2026-01-01T00:00:00+04:00"), &AGREED);
+    let second = world.agreement(&version("second", "2026-12-01T00:00:00+04:00"), &AGREED);
+    let third = world.agreement(&version("third", "2026-12-05T00:00:00+04:00"), &AGREED[..1]);
+    for (name, one) in [("1.json", &first), ("2.json", &second), ("3.json", &third)] {
+        world.put("contracts", name, &one.write());
+    }
+    let contracts = Contracts::of(&world.files("").unwrap());
+    assert_eq!(contracts.len(), 1, "one contract, two versions of it");
+    let before = at("2026-11-30T23:59:59+04:00");
+    assert_eq!(counting(&contracts, before), ["first"]);
+    // Whether the first has started is for the decision to say: its refusal names the start.
+    assert_eq!(counting(&contracts, UnixMillis(0)), ["first"]);
+    let start = at("2026-12-01T00:00:00+04:00");
+    assert_eq!(counting(&contracts, start), ["second"]);
+    let after = at("2026-12-06T00:00:00+04:00");
+    assert_eq!(counting(&contracts, after), ["second"]);
+}
+
+#[test]
+fn one_seal_that_does_not_hold_stops_the_load() {
+    let world = World::new();
+    let strangers = World::new();
+    let agreed = world.agreement(&terms(), &AGREED[..1]);
+    let mut file: Value = serde_json::from_slice(&agreed.write()).unwrap();
+    let foreign = strangers.agreement(&terms(), &AGREED);
+    let foreign: Value = serde_json::from_slice(&foreign.write()).unwrap();
+    let acceptance = foreign["signatures"][1].clone();
+    file["signatures"].as_array_mut().unwrap().push(acceptance);
+    world.put("contracts", "one.json", file.to_string().as_bytes());
+    let faults = world.files("").unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert!(
+        faults[0].contains("one.json: /signatures/1: the seal does not hold"),
+        "{faults:?}"
+    );
+}
