@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_core::contract::{Contract, Party, load};
 use bridge_core::decision::Groups;
 use bridge_core::identity::{ServiceId, SubsystemId};
-use bridge_directory::Directory;
+use bridge_directory::Indexed;
 
 use crate::settings::{Fault, Settings};
 
@@ -135,7 +135,7 @@ pub fn read(path: &Path, faults: &mut Vec<Fault>) -> Option<Contract> {
 #[derive(Debug)]
 pub struct KnownGroups<'a> {
     /// The directory in force.
-    pub directory: &'a Directory,
+    pub directory: &'a Indexed,
     /// The settings in force.
     pub settings: &'a Settings,
 }
