@@ -8,7 +8,7 @@ use bridge_core::contract::{Agreement, Contract, Party, State};
 use bridge_core::decision::Groups;
 use bridge_core::identity::{MemberId, ServiceId, SubsystemId};
 use bridge_core::leaf::UnixMillis;
-use bridge_directory::Directory;
+use bridge_directory::Indexed;
 
 use crate::settings::Settings;
 
@@ -226,7 +226,7 @@ fn span(files: &Files, of: &Agreement, consumer: &MemberId) -> Span {
 #[derive(Debug)]
 pub struct KnownGroups<'a> {
     /// The directory in force.
-    pub directory: &'a Directory,
+    pub directory: &'a Indexed,
     /// The settings in force.
     pub settings: &'a Settings,
 }

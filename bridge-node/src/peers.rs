@@ -23,6 +23,7 @@ use crate::server::CONNECTION_AGE;
 use crate::settings::Limits;
 use crate::status::Statuses;
 use crate::tls::{PeerVerifier, TlsError, TlsIdentity, peer_client, peer_of};
+use crate::watch::decode_pin;
 
 /// Where a node is reached and by which keys it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,6 +34,18 @@ pub struct PeerAddress {
     pub address: String,
     /// SHA-256 of the public keys of its TLS certificate, current and next.
     pub pins: Vec<[u8; 32]>,
+}
+
+impl PeerAddress {
+    /// The address of a node as the directory lists it.
+    pub fn of(node: NodeId, listed: &bridge_directory::Node) -> Self {
+        let pins = listed.tls_pins.iter();
+        Self {
+            node,
+            address: listed.address.clone(),
+            pins: pins.filter_map(|pin| decode_pin(pin)).collect(),
+        }
+    }
 }
 
 /// All connections of this node to others.

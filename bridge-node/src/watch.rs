@@ -1,7 +1,8 @@
 //! The directory in force: refreshed without a restart, refused when it has expired.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
 use base64::Engine as _;
@@ -9,18 +10,21 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{CertificateError, Checked, Issuance, KeyAlgorithm, Profile, Trust};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_core::refusal::{NodeFault, Refusal};
-use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Trusted};
+use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Indexed, Trusted};
 use bridge_signature::{Algorithm, Form, VerifyingKey};
 
 use crate::batches::Batches;
 use crate::peers::PeerAddress;
 use crate::settings::Limits;
 
-/// One version of the directory, with its keys ready for use.
+/// One version of the directory. A key is read when its node first speaks: of thousands, few do.
 #[derive(Debug)]
 pub struct View {
     trusted: Arc<Trusted>,
-    keys: HashMap<String, PeerKey>,
+    keys: HashMap<String, Slot>,
+    trust: Arc<Trust>,
+    adopted_s: u64,
+    known_batches: usize,
     /// The nodes that take messages signed in batches.
     takers: HashSet<NodeId>,
 }
@@ -38,6 +42,13 @@ pub struct PeerKey {
     pub chain: Vec<Issuance>,
     not_before: u64,
     not_after: u64,
+}
+
+/// The place of an exchange key: empty until it is asked for.
+#[derive(Debug, Default)]
+struct Slot {
+    key: OnceLock<PeerKey>,
+    is_reported: AtomicBool,
 }
 
 /// Holds the newest view.
@@ -124,11 +135,9 @@ impl Watch {
 
     fn adopt(&self, trusted: Arc<Trusted>, now_s: u64) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
-        self.current.store(Some(Arc::new(View::new(
-            trusted,
-            (&self.trust, now_s),
-            self.known_batches,
-        ))));
+        let trust = Arc::clone(&self.trust);
+        let view = View::new(trusted, (trust, now_s), self.known_batches);
+        self.current.store(Some(Arc::new(view)));
     }
 
     fn note(&self, error: &DirectoryError) {
@@ -139,27 +148,22 @@ impl Watch {
 // === impl View ===
 
 impl View {
-    fn new(trusted: Arc<Trusted>, (trust, now_s): (&Trust, u64), known_batches: usize) -> Self {
-        let mut keys = HashMap::new();
-        for (node, key) in exchange_keys(&trusted) {
-            match PeerKey::read(&node, key, (trust, now_s), known_batches) {
-                Ok((key_id, key)) => {
-                    keys.insert(key_id, key);
-                }
-                // One member's broken key must not cost the others their exchange.
-                Err(why) => tracing::warn!(%node, why, "exchange key of the directory is not used"),
-            }
-        }
+    fn new(trusted: Arc<Trusted>, (trust, now_s): (Arc<Trust>, u64), known_batches: usize) -> Self {
+        let ids = trusted.directory.exchange_key_ids();
+        let keys = ids.map(|id| (id.to_owned(), Slot::default())).collect();
         let takers = takers(&trusted).collect();
         Self {
             trusted,
             keys,
+            trust,
+            adopted_s: now_s,
+            known_batches,
             takers,
         }
     }
 
     /// The directory itself.
-    pub fn directory(&self) -> &bridge_directory::Directory {
+    pub fn directory(&self) -> &Indexed {
         &self.trusted.directory
     }
 
@@ -175,17 +179,32 @@ impl View {
 
     /// The exchange key with this id.
     pub fn exchange_key(&self, key_id: &str) -> Option<&PeerKey> {
-        self.keys.get(key_id)
+        let slot = self.keys.get(key_id)?;
+        if let Some(key) = slot.key.get() {
+            return Some(key);
+        }
+        let (node, record) = self.directory().exchange_key(key_id)?;
+        let at = (&*self.trust, self.adopted_s);
+        match PeerKey::read(&node, record, at, self.known_batches) {
+            Ok(key) => Some(slot.key.get_or_init(|| key)),
+            Err(why) => {
+                // One member's broken key must not cost the others their exchange, nor fill the log.
+                if !slot.is_reported.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(%node, why, "exchange key of the directory is not used");
+                }
+                None
+            }
+        }
     }
 
-    /// All exchange keys that are in use.
+    /// The exchange keys that were asked for since this view came into force.
     pub fn exchange_keys(&self) -> impl Iterator<Item = &PeerKey> {
-        self.keys.values()
+        self.keys.values().filter_map(|slot| slot.key.get())
     }
 
     /// Forgets which batches held of the keys with this certificate: it is revoked.
     pub fn forget_batches(&self, certificate: &Issuance) {
-        let keys = self.keys.values();
+        let keys = self.exchange_keys();
         for key in keys.filter(|key| key.chain.contains(certificate)) {
             key.batches.forget();
         }
@@ -202,15 +221,7 @@ impl View {
             .nodes_of(member)
             .iter()
             .filter_map(|node| {
-                let address = PeerAddress {
-                    node: member.node(&node.code).ok()?,
-                    address: node.address.clone(),
-                    pins: node
-                        .tls_pins
-                        .iter()
-                        .filter_map(|pin| decode_pin(pin))
-                        .collect(),
-                };
+                let address = PeerAddress::of(member.node(node.code.as_str()).ok()?, node);
                 Some((address, node))
             })
             .collect()
@@ -248,7 +259,7 @@ impl PeerKey {
         record: &ExchangeKey,
         (trust, now_s): (&Trust, u64),
         known_batches: usize,
-    ) -> Result<(String, Self), String> {
+    ) -> Result<Self, String> {
         let der = STANDARD
             .decode(&record.certificate)
             .map_err(|error| error.to_string())?;
@@ -270,28 +281,15 @@ impl PeerKey {
         };
         let verifying =
             VerifyingKey::new(algorithm, &checked.public_key).map_err(|error| error.to_string())?;
-        let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
-        let key = Self {
+        Ok(Self {
             node: node.clone(),
             verifying,
             batches: Batches::new(known_batches),
             chain: checked.chain,
             not_before: checked.not_before,
             not_after: checked.not_after,
-        };
-        Ok((key_id, key))
-    }
-}
-
-fn exchange_keys(trusted: &Trusted) -> impl Iterator<Item = (NodeId, &ExchangeKey)> {
-    trusted.directory.members.iter().flat_map(|member| {
-        member.nodes.iter().flat_map(|node| {
-            let id = member.id.node(&node.code).ok();
-            node.exchange
-                .iter()
-                .filter_map(move |key| Some((id.clone()?, key)))
         })
-    })
+    }
 }
 
 fn takers(trusted: &Trusted) -> impl Iterator<Item = NodeId> {
@@ -304,6 +302,6 @@ fn takers(trusted: &Trusted) -> impl Iterator<Item = NodeId> {
     })
 }
 
-fn decode_pin(pin: &str) -> Option<[u8; 32]> {
+pub(crate) fn decode_pin(pin: &str) -> Option<[u8; 32]> {
     URL_SAFE_NO_PAD.decode(pin).ok()?.try_into().ok()
 }

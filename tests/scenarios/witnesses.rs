@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bridge_core::leaf::{Kind, UnixMillis};
-use bridge_directory::{OutsideWitness, Witnessing};
+use bridge_directory::{Indexed, OutsideWitness, Witnessing};
 use bridge_journal::{Verifier, Witness, WitnessKey};
 use bridge_node::witness::{Submission, origin_hash};
 use bridge_tests::agency::Agency;
@@ -33,7 +33,7 @@ async fn witnessed(setup: Setup, needed: u32, faulty: u32) -> World {
 
 /// The verifier keys of an agency's witnesses.
 fn witnesses_of(world: &World, agency: &Agency) -> Vec<Witness> {
-    let directory = world.directory();
+    let directory = Indexed::new(world.directory());
     let own = agency.entry.nodes[0].witnessing.as_ref().unwrap();
     let keys = own.by.iter().map(|name| directory.witness(name).unwrap().1);
     keys.map(|vkey| Witness::parse(vkey).unwrap()).collect()

@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::agency::{Agency, issue};
 use crate::wait::now_s;
@@ -174,20 +174,18 @@ impl StatusAuthority {
 
     async fn serve(self, listener: TcpListener) {
         while let Ok((stream, _)) = listener.accept().await {
-            let own = self.clone();
-            tokio::spawn(async move {
-                let answer = service_fn(move |request| {
-                    let own = own.clone();
-                    async move { Ok::<_, Infallible>(own.respond(request).await) }
-                });
-                // Whoever asked may leave at any time.
-                drop(
-                    http1::Builder::new()
-                        .serve_connection(TokioIo::new(stream), answer)
-                        .await,
-                );
-            });
+            tokio::spawn(self.clone().converse(stream));
         }
+    }
+
+    async fn converse(self, stream: TcpStream) {
+        let answer = service_fn(|request| {
+            let answered = self.clone().respond(request);
+            async { Ok::<_, Infallible>(answered.await) }
+        });
+        let served = http1::Builder::new().serve_connection(TokioIo::new(stream), answer);
+        // Whoever asked may leave at any time.
+        drop(served.await);
     }
 
     async fn respond(self, request: Request<Incoming>) -> Response<Full<Bytes>> {

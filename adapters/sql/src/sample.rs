@@ -123,9 +123,11 @@ fn build_file(package: &Package, database: &Path, config: &Config) -> Result<(),
     let table = own_table(config, Dialect::Sqlite);
     let files = std::iter::once(schema).chain(table).chain(sample);
     // Whoever asks at the same time must not build into the same file.
-    File::create_new(database).map_err(|error| match error.kind() {
-        ErrorKind::AlreadyExists => exists(),
-        _ => SampleError::Create(error),
+    File::create_new(database).map_err(|error| {
+        if error.kind() == ErrorKind::AlreadyExists {
+            return exists();
+        }
+        SampleError::Create(error)
     })?;
     let built = fill(database, files);
     if built.is_err()

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::directory::{DIRECTORY_FILE, Directory};
+use crate::indexed::Indexed;
 use crate::metadata::{FileInfo, MetadataError, Part, Role, Root, Snapshot, Targets, Timestamp};
 use crate::moment::Moment;
 use crate::source::Fetch;
@@ -43,6 +44,8 @@ pub const ROOTS_LIMIT: usize = 64;
 pub struct Client {
     store: Store,
     pinned: String,
+    /// What the last refresh gave: a directory file that stays the same is read and indexed once.
+    last: Option<Arc<Trusted>>,
 }
 
 impl Client {
@@ -61,6 +64,7 @@ impl Client {
         let client = Self {
             store: Store::open(store)?,
             pinned,
+            last: None,
         };
         client.load()?;
         Ok(client)
@@ -96,8 +100,10 @@ impl Client {
         let timestamp = refresh.update_timestamp()?;
         let snapshot = refresh.update_snapshot(&timestamp.part)?;
         let targets = refresh.update_targets(&snapshot.part)?;
-        refresh.complete(&targets)?;
-        self.trusted(now_s)
+        let fetched = refresh.complete(&targets)?;
+        let trusted = self.trust(now_s, fetched)?;
+        self.last = Some(Arc::clone(&trusted));
+        Ok(trusted)
     }
 
     /// Returns the last complete directory from disk, verified anew.
@@ -107,6 +113,15 @@ impl Client {
     /// [`DirectoryError::NothingYet`] before the first complete refresh, [`DirectoryError::Expired`] when any of its metadata is out
     /// of time, [`DirectoryError::Stored`] if its signers were replaced since or the folder was tampered with.
     pub fn trusted(&self, now_s: u64) -> Result<Arc<Trusted>, DirectoryError> {
+        self.trust(now_s, None)
+    }
+
+    /// As [`Client::trusted`]; `fetched` is the directory on disk if it was read a moment ago.
+    fn trust(
+        &self,
+        now_s: u64,
+        fetched: Option<Directory>,
+    ) -> Result<Arc<Trusted>, DirectoryError> {
         let (state, root) = self.load()?;
         let Some(set) = state.complete else {
             return Err(DirectoryError::NothingYet);
@@ -123,10 +138,20 @@ impl Client {
             .directory(&digest)?
             .ok_or(DirectoryError::DirectoryGone)?;
         check_directory(info, &bytes)?;
-        let directory = Directory::parse(&bytes).map_err(DirectoryError::Directory)?;
-        Ok(Arc::new(Trusted::new(
-            directory, version, expires.0, digest,
-        )))
+        let directory = match (&self.last, fetched) {
+            (_, Some(directory)) => Arc::new(Indexed::new(directory)),
+            (Some(last), None) if last.digest == digest => Arc::clone(&last.directory),
+            (_, None) => {
+                let directory = Directory::parse(&bytes).map_err(DirectoryError::Directory)?;
+                Arc::new(Indexed::new(directory))
+            }
+        };
+        Ok(Arc::new(Trusted {
+            directory,
+            expires_s: expires.0,
+            version,
+            digest,
+        }))
     }
 
     /// Loads the state and verifies its chain of roots from the pinned one on.

@@ -1,14 +1,15 @@
 //! What the directory says: members, their subsystems and nodes, the nodes' keys, groups.
 
-use bridge_core::identity::{MemberId, NodeId, SubsystemId};
+use bridge_core::identity::{MemberId, SubsystemId};
 use serde::{Deserialize, Serialize};
 
 use crate::metadata::sha256;
 
 mod check;
-mod witnessing;
+pub(crate) mod witnessing;
 
 pub use check::{DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES};
+pub(crate) use witnessing::key_name;
 pub use witnessing::{OutsideWitness, WITNESSES_LIMIT, WitnessPlace, Witnessing};
 
 /// The name of the directory among the target files of the metadata.
@@ -115,65 +116,11 @@ impl Directory {
         Ok(directory)
     }
 
-    /// Returns a member.
-    pub fn member(&self, id: &MemberId) -> Option<&Member> {
-        self.members.iter().find(|member| member.id == *id)
-    }
-
-    /// Returns a subsystem.
-    pub fn subsystem(&self, id: &SubsystemId) -> Option<&Subsystem> {
-        let member = self.member(id.member())?;
-        member
-            .subsystems
-            .iter()
-            .find(|subsystem| subsystem.code == id.code())
-    }
-
-    /// Returns the nodes of a member; none if it is not listed.
-    pub fn nodes_of(&self, id: &MemberId) -> &[Node] {
-        self.member(id).map_or(&[], |member| &member.nodes)
-    }
-
-    /// Returns a node.
-    pub fn node(&self, id: &NodeId) -> Option<&Node> {
-        self.nodes_of(id.member())
-            .iter()
-            .find(|node| node.code == id.code())
-    }
-
-    /// Returns the node that answers to an authority, and whose it is.
-    pub fn node_by_name(&self, name: &str) -> Option<(NodeId, &Node)> {
-        self.nodes()
-            .find(|(_, node)| node.name == name)
-            .and_then(identified)
-    }
-
-    /// Tells whether a subsystem is in a global group.
-    pub fn in_group(&self, code: &str, subsystem: &SubsystemId) -> bool {
-        self.groups
-            .iter()
-            .any(|group| group.code == code && group.members.contains(subsystem))
-    }
-
-    /// Returns the exchange key of a key id, and whose it is. Looks at every certificate:
-    /// [`crate::Trusted::exchange_key`] is the quick way.
-    pub fn exchange_key(&self, key_id: &str) -> Option<(NodeId, &ExchangeKey)> {
-        let holds = |key: &&ExchangeKey| key.key_id().as_deref() == Some(key_id);
-        self.nodes().find_map(|(member, node)| {
-            let key = node.exchange.iter().find(holds)?;
-            Some((member.id.node(node.code.as_str()).ok()?, key))
-        })
-    }
-
     fn nodes(&self) -> impl Iterator<Item = (&Member, &Node)> {
         self.members
             .iter()
             .flat_map(|member| member.nodes.iter().map(move |node| (member, node)))
     }
-}
-
-fn identified<'a>((member, node): (&Member, &'a Node)) -> Option<(NodeId, &'a Node)> {
-    Some((member.id.node(node.code.as_str()).ok()?, node))
 }
 
 impl ExchangeKey {

@@ -5,7 +5,7 @@
 //!
 //! The nouns:
 //!
-//! - a [`Directory`] lists members, subsystems, nodes, keys and groups;
+//! - a [`Directory`] lists members, subsystems, nodes, keys and groups; [`Indexed`] answers questions about it;
 //! - a [`Client`] brings the newest one from a [`Fetch`] source and remembers what it saw, so that nothing older is ever taken;
 //! - [`Trusted`] is a directory that passed every check, with the second from which it may not be used;
 //! - a [`Publisher`] signs and writes a repository, for development and small instances.
@@ -31,7 +31,7 @@
 //! let pinned = publisher.root()?;
 //! let mut client = Client::open(&folder.path().join("client"), &pinned)?;
 //! let trusted = client.refresh(&FolderSource(repository), now)?;
-//! assert_eq!(trusted.directory, directory);
+//! assert_eq!(*trusted.directory, directory);
 //! assert!(client.trusted(trusted.expires_s).is_err());
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
@@ -39,6 +39,7 @@
 pub mod canonical;
 pub mod client;
 pub mod directory;
+mod indexed;
 pub mod metadata;
 pub mod moment;
 pub mod publisher;
@@ -52,6 +53,7 @@ pub use directory::{
     DIRECTORY_FILE, Directory, DirectoryFault, ExchangeKey, Group, Member, Node, OutsideWitness,
     Subsystem, WitnessPlace, Witnessing,
 };
+pub use indexed::Indexed;
 pub use moment::Moment;
 pub use publisher::{PublishError, Publisher};
 pub use source::{Fetch, FetchError, FolderSource};

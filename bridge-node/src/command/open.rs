@@ -52,7 +52,11 @@ pub(super) fn open(package: &Package, needs: Needs<'_>) -> Result<Arc<dyn Adapte
             Arc::new(FileAdapter::open(package, files, &FileLimits::default()).map_err(faults)?)
         }
         _ => {
-            let database = given(needs.database, "--database", "a SQLite file, made from the sample if it is not there,")?;
+            let database = given(
+                needs.database,
+                "--database",
+                "a SQLite file, made from the sample if it is not there,",
+            )?;
             let built = sample::build_if_absent(package, database)
                 .map_err(|error| Failure::failed(&database.display().to_string(), &error))?;
             if built && needs.tell {

@@ -10,7 +10,7 @@ use bridge_core::contract::{Agreement, Contract, Party, Signed};
 use bridge_core::envelope::link;
 use bridge_core::identity::{MemberId, NodeId};
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf};
-use bridge_directory::Directory;
+use bridge_directory::Indexed;
 use bridge_journal::Entry;
 use bytes::Bytes;
 use tokio::sync::Notify;
@@ -260,7 +260,7 @@ fn is_own(node: &Node, contract: &Contract) -> bool {
 }
 
 /// The members at the other end of a contract from this one; every member of a group, as far as this node knows it.
-pub(super) fn others(node: &Node, directory: &Directory, agreement: &Agreement) -> Vec<MemberId> {
+pub(super) fn others(node: &Node, directory: &Indexed, agreement: &Agreement) -> Vec<MemberId> {
     let own = node.settings.node.member();
     let contract = agreement.contract();
     let mut parties = agreement.consumers();

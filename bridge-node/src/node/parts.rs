@@ -155,14 +155,10 @@ impl Parts {
                 exchange_signer(settings, trust, now_s),
             )
         });
-        let tls_own = match (&trust, &tls) {
-            (Some(trust), Some(tls)) => keep(
-                &mut faults,
-                "keys: tls",
-                own_tls(settings, trust, tls, now_s),
-            ),
-            _ => None,
-        };
+        let tls_own = trust.as_ref().zip(tls.as_ref()).and_then(|(trust, tls)| {
+            let own = own_tls(settings, trust, tls, now_s);
+            keep(&mut faults, "keys: tls", own)
+        });
         let complete = (|| {
             let (signer, exchange) = signer?;
             Some(Self {

@@ -66,24 +66,18 @@ const TILES: usize = 2048;
 impl<'a> PeerLog<'a> {
     /// Finds the node whose log this is.
     pub(crate) fn find(node: &'a Node, view: &View, origin: &str) -> Result<Self, Unread> {
-        let members = view.directory().members.iter();
-        let listed = members.flat_map(|member| view.addresses(&member.id));
-        for (address, entry) in listed {
-            if let Ok(key) = LogKey::parse(&entry.journal)
-                && key.origin() == origin
-            {
-                return Ok(Self {
-                    node,
-                    address,
-                    authority: entry.name.clone(),
-                    key,
-                    vkey: entry.journal.clone(),
-                    tiles: HashMap::new(),
-                    fetched: 0,
-                });
-            }
-        }
-        Err(Unread::NotListed)
+        let listed = view.directory().node_of_log(origin);
+        let (id, entry) = listed.ok_or(Unread::NotListed)?;
+        let key = LogKey::parse(&entry.journal).map_err(|_none| Unread::NotListed)?;
+        Ok(Self {
+            node,
+            address: PeerAddress::of(id, entry),
+            authority: entry.name.clone(),
+            key,
+            vkey: entry.journal.clone(),
+            tiles: HashMap::new(),
+            fetched: 0,
+        })
     }
 
     /// Its verifier key, as the directory has it.

@@ -137,7 +137,10 @@ pub(crate) fn environment(
     ];
     for (name, ends) in &addresses.proxies {
         for (end, address) in ["CONSUMER", "PROVIDER"].into_iter().zip(ends) {
-            lines.push((format!("{}_{end}", name.to_uppercase()), address.to_string()));
+            lines.push((
+                format!("{}_{end}", name.to_uppercase()),
+                address.to_string(),
+            ));
         }
     }
     for (end, key) in verifier_keys {

@@ -7,8 +7,8 @@ use bridge_core::contract::load;
 use bridge_core::contract::locator::Pointer;
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::cut;
-use bridge_directory::Directory;
 use bridge_directory::metadata::{Envelope, Role};
+use bridge_directory::{Directory, Indexed};
 use bridge_node::settings::Settings;
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde_json::Value;
@@ -18,6 +18,7 @@ pub(super) fn directory(data: &[u8]) -> bool {
     let Ok(directory) = Directory::parse(data) else {
         return false;
     };
+    let directory = Indexed::new(directory);
     for member in &directory.members {
         assert!(directory.member(&member.id).is_some());
         assert_eq!(directory.nodes_of(&member.id).len(), member.nodes.len());

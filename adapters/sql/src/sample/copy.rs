@@ -7,7 +7,7 @@ use rusqlite::Connection;
 use rusqlite::types::ValueRef;
 use tokio_postgres::Client;
 
-use super::{Script, SampleError, fill, own_table, read};
+use super::{SampleError, Script, fill, own_table, read};
 use crate::config::Config;
 use crate::dialect::Dialect;
 use crate::postgres::address::Address;

@@ -154,20 +154,24 @@ impl Refresh<'_> {
         })
     }
 
-    /// Brings the directory itself, and keeps it together with the metadata that vouches for it.
+    /// Brings the directory itself, and keeps it together with the metadata that vouches for it. Returns it if it was fetched.
     ///
     /// Standard: TUF 1.0 §5.7.
-    pub(super) fn complete(&mut self, targets: &Current<Targets>) -> Result<(), DirectoryError> {
+    pub(super) fn complete(
+        &mut self,
+        targets: &Current<Targets>,
+    ) -> Result<Option<Directory>, DirectoryError> {
         let info = directory_info(&targets.part)?;
         let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
         let path = format!("targets/{}.{DIRECTORY_FILE}", hex(&digest));
         let kept = self.store.directory(&digest)?;
+        let mut fetched = None;
         if kept.is_none_or(|bytes| check_directory(info, &bytes).is_err()) {
             let limit = limit(&path, info, DIRECTORY_LIMIT_BYTES)?;
             let bytes = self.fetch_bytes(&path, limit)?;
             let bytes = bytes.ok_or(DirectoryError::Missing { path })?;
             check_directory(info, &bytes)?;
-            Directory::parse(&bytes).map_err(DirectoryError::Directory)?;
+            fetched = Some(Directory::parse(&bytes).map_err(DirectoryError::Directory)?);
             self.store.save_directory(self.lock, &digest, &bytes)?;
         }
         // Crash here: a directory file that nothing names; the next refresh uses or removes it.
@@ -184,7 +188,7 @@ impl Refresh<'_> {
             }
         }
         self.store.remove_other_directories(self.lock, &digest);
-        Ok(())
+        Ok(fetched)
     }
 
     /// Returns announced metadata: the known text if it is the one, else what the source has.

@@ -307,7 +307,7 @@ fn a_directory_is_read_and_told_about() {
     let mut reader = Reader::of(&repository);
     assert!(matches!(reader.trusted(), Err(DirectoryError::NothingYet)));
     let trusted = reader.client.refresh(&repository.files(), NOW).unwrap();
-    assert_eq!(trusted.directory, sample());
+    assert_eq!(*trusted.directory, sample());
     assert_eq!((trusted.version, trusted.expires_s), (1, NOW + DAY));
     assert_eq!(trusted.digest, sha256(&repository.directory));
     assert_eq!(reader.client.trusted(NOW).unwrap(), trusted);
@@ -419,7 +419,7 @@ proptest! {
         bytes[at] ^= flip;
         let mut reader = Reader::of(&repository);
         if let Ok(trusted) = reader.client.refresh(&files, NOW) {
-            prop_assert_eq!(&trusted.directory, &sample());
+            prop_assert_eq!(&*trusted.directory, &sample());
         }
     }
 }

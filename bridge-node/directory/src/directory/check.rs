@@ -1,9 +1,10 @@
 //! What a directory must be besides well shaped: unique names, readable pins, whole references.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bridge_core::identity::SubsystemId;
 
 use super::{Directory, Group, Member, Node};
 
@@ -71,9 +72,10 @@ impl Directory {
         self.members
             .iter()
             .try_for_each(|member| self.check_member(member))?;
+        let listed: HashSet<_> = self.members.iter().flat_map(subsystems_of).collect();
         self.groups
             .iter()
-            .try_for_each(|group| self.check_group(group))?;
+            .try_for_each(|group| check_group(group, &listed))?;
         self.check_witnesses()
     }
 
@@ -118,24 +120,25 @@ impl Directory {
         }
         Ok(())
     }
+}
 
-    fn check_group(&self, group: &Group) -> Result<(), DirectoryFault> {
-        unique(
-            "subsystem of a group",
-            group.members.iter().map(ToString::to_string),
-        )?;
-        check_text(&group.code, || "group".to_owned())?;
-        match group
-            .members
-            .iter()
-            .find(|subsystem| self.subsystem(subsystem).is_none())
-        {
-            None => Ok(()),
-            Some(subsystem) => Err(DirectoryFault::UnknownSubsystem {
-                group: group.code.clone(),
-                subsystem: subsystem.to_string(),
-            }),
-        }
+fn subsystems_of(member: &Member) -> impl Iterator<Item = SubsystemId> {
+    let codes = member.subsystems.iter().map(|one| one.code.as_str());
+    codes.filter_map(|code| member.id.subsystem(code).ok())
+}
+
+fn check_group(group: &Group, listed: &HashSet<SubsystemId>) -> Result<(), DirectoryFault> {
+    unique(
+        "subsystem of a group",
+        group.members.iter().map(ToString::to_string),
+    )?;
+    check_text(&group.code, || "group".to_owned())?;
+    match group.members.iter().find(|one| !listed.contains(*one)) {
+        None => Ok(()),
+        Some(subsystem) => Err(DirectoryFault::UnknownSubsystem {
+            group: group.code.clone(),
+            subsystem: subsystem.to_string(),
+        }),
     }
 }
 

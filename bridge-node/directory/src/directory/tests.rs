@@ -57,48 +57,6 @@ fn node(directory: &mut Directory) -> &mut Node {
 }
 
 #[test]
-fn what_is_listed_is_found_and_nothing_else() {
-    let directory = sample();
-    let first = MemberId::new("AZ", "GOV", "1001").unwrap();
-    let second = MemberId::new("AZ", "GOV", "10/02").unwrap();
-    let other = MemberId::new("AZ", "GOV", "1003").unwrap();
-    assert_eq!(directory.member(&first).unwrap().name, "Agency 1001");
-    assert_eq!(directory.member(&other), None);
-    let population = second.subsystem("POPULATION").unwrap();
-    assert!(directory.subsystem(&population).is_some());
-    assert!(
-        directory
-            .subsystem(&second.subsystem("population").unwrap())
-            .is_none()
-    );
-    assert_eq!(
-        (
-            directory.nodes_of(&first).len(),
-            directory.nodes_of(&other).len()
-        ),
-        (1, 0)
-    );
-    let id = first.node("NODE1").unwrap();
-    assert_eq!(directory.node(&id).unwrap().name, "node1.justice.example");
-    assert_eq!(
-        directory.node_by_name("node1.justice.example").unwrap().0,
-        id
-    );
-    assert!(directory.node_by_name("node2.justice.example").is_none());
-    assert!(directory.in_group("everyone", &population));
-    assert!(!directory.in_group("nobody", &population));
-    let key = &directory.nodes_of(&first)[0].exchange[0];
-    let key_id = key.key_id().unwrap();
-    assert_eq!(key_id, base64url(&sha256(&[3; 40])));
-    assert_eq!(directory.exchange_key(&key_id), Some((id.clone(), key)));
-    assert_eq!(directory.exchange_key("other"), None);
-    let trusted = crate::Trusted::new(directory.clone(), 1, 10, [0; 32]);
-    assert_eq!(trusted.exchange_key(&key_id), Some((id, key)));
-    assert_eq!(trusted.exchange_key("other"), None);
-    assert!(trusted.is_current(9) && !trusted.is_current(10));
-}
-
-#[test]
 fn a_directory_comes_back_as_written() {
     let directory = sample();
     let text = serde_json::to_string(&directory).unwrap();

@@ -44,32 +44,6 @@ pub enum WitnessPlace<'a> {
 pub const WITNESSES_LIMIT: usize = 32;
 
 impl Directory {
-    /// Returns the witness whose key has a name, with its verifier key.
-    pub fn witness(&self, name: &str) -> Option<(WitnessPlace<'_>, &str)> {
-        let outside = self
-            .witnesses
-            .iter()
-            .find(|witness| key_name(&witness.vkey) == Some(name));
-        if let Some(witness) = outside {
-            return Some((WitnessPlace::Outside(witness), &witness.vkey));
-        }
-        self.nodes().find_map(|(member, node)| {
-            let vkey = node.witness.as_deref()?;
-            (key_name(vkey) == Some(name)).then_some(())?;
-            let id = member.id.node(node.code.as_str()).ok()?;
-            Some((WitnessPlace::Node(id, node), vkey))
-        })
-    }
-
-    /// Returns the nodes whose journals a witness is to watch, by the name of its key.
-    pub fn witnessed_by<'a>(&'a self, name: &'a str) -> impl Iterator<Item = (NodeId, &'a Node)> {
-        self.nodes().filter_map(move |(member, node)| {
-            let witnessing = node.witnessing.as_ref()?;
-            witnessing.by.iter().any(|by| by == name).then_some(())?;
-            Some((member.id.node(node.code.as_str()).ok()?, node))
-        })
-    }
-
     /// Checks the witnesses of all nodes.
     pub(super) fn check_witnesses(&self) -> Result<(), DirectoryFault> {
         let mut owners = BTreeMap::new();
@@ -149,23 +123,23 @@ fn check_witnessing(
 }
 
 /// The name in a verifier key of three parts.
-fn key_name(vkey: &str) -> Option<&str> {
+pub(crate) fn key_name(vkey: &str) -> Option<&str> {
     let mut parts = vkey.splitn(3, '+');
     let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
     (!name.is_empty() && id.len() == 8 && !key.is_empty()).then_some(name)
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::super::tests::sample;
     use super::*;
 
-    fn vkey(name: &str) -> String {
+    pub(crate) fn vkey(name: &str) -> String {
         format!("{name}+01234567+BAQID")
     }
 
     /// The first node's journal, witnessed by three from outside.
-    fn witnessed(needed: u32, faulty: u32) -> Directory {
+    pub(crate) fn witnessed(needed: u32, faulty: u32) -> Directory {
         let mut directory = sample();
         let names = ["a.example/w", "b.example/w", "c.example/w"];
         directory.witnesses = names
@@ -191,24 +165,6 @@ mod tests {
                 assert_eq!(checked.is_ok(), holds, "{needed} of 3, {faulty} faulty");
             }
         }
-    }
-
-    #[test]
-    fn a_witness_is_found_by_its_name_and_by_whom_it_watches() {
-        let mut directory = witnessed(2, 0);
-        directory.members[0].nodes[0].witness = Some(vkey("node1.example/w"));
-        directory.check().unwrap();
-        let (place, key) = directory.witness("b.example/w").unwrap();
-        assert!(matches!(place, WitnessPlace::Outside(one) if one.url == "https://b.example/w"));
-        assert_eq!(key, vkey("b.example/w"));
-        let (place, _) = directory.witness("node1.example/w").unwrap();
-        assert!(matches!(place, WitnessPlace::Node(id, _) if id.code() == "NODE1"));
-        assert_eq!(directory.witness("d.example/w"), None);
-        let watched: Vec<_> = directory.witnessed_by("c.example/w").collect();
-        assert_eq!(watched.len(), 1);
-        assert_eq!(directory.witnessed_by("node1.example/w").count(), 0);
-        let text = serde_json::to_vec(&directory).unwrap();
-        assert_eq!(Directory::parse(&text).unwrap(), directory);
     }
 
     #[test]

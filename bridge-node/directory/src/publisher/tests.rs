@@ -54,7 +54,7 @@ fn what_is_published_is_read_by_the_client() {
     assert_eq!(world.publisher.publish(&sample(), NOW).unwrap(), 1);
     let mut client = world.client();
     let trusted = client.refresh(&world.source(), NOW).unwrap();
-    assert_eq!(trusted.directory, sample());
+    assert_eq!(*trusted.directory, sample());
     assert_eq!(
         (trusted.version, trusted.expires_s),
         (1, NOW + TIMESTAMP_LIFE_S)
@@ -63,7 +63,7 @@ fn what_is_published_is_read_by_the_client() {
     changed.groups.clear();
     assert_eq!(world.publisher.publish(&changed, NOW + 1).unwrap(), 2);
     assert_eq!(
-        client.refresh(&world.source(), NOW + 1).unwrap().directory,
+        *client.refresh(&world.source(), NOW + 1).unwrap().directory,
         changed
     );
 }
@@ -116,7 +116,7 @@ fn each_role_can_be_given_new_keys() {
             "{role}: the old keys are gone"
         );
         let trusted = client.refresh(&world.source(), NOW).unwrap();
-        assert_eq!(trusted.directory, sample(), "{role}");
+        assert_eq!(*trusted.directory, sample(), "{role}");
         world.publisher.refresh_timestamp(NOW).unwrap();
         client.refresh(&world.source(), NOW).unwrap();
     }
@@ -252,12 +252,12 @@ fn a_crash_between_two_files_is_overtaken_by_the_next_publication() {
     fs::write(&timestamp, before).unwrap();
     let mut client = world.client();
     assert_eq!(
-        client.refresh(&world.source(), NOW).unwrap().directory,
+        *client.refresh(&world.source(), NOW).unwrap().directory,
         sample()
     );
     assert_eq!(world.publisher.publish(&changed, NOW).unwrap(), 3);
     assert_eq!(
-        client.refresh(&world.source(), NOW).unwrap().directory,
+        *client.refresh(&world.source(), NOW).unwrap().directory,
         changed
     );
 }

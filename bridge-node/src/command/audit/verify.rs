@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bridge_certs::{KeyAlgorithm, public_key_of, read_secret_file};
-use bridge_directory::{Directory, Node};
+use bridge_directory::{Directory, Indexed, Node};
 use bridge_verify::{Cosigner, ExchangeKey, Follows, Options, Report};
 use clap::Args;
 
@@ -214,6 +214,7 @@ fn read_directory(path: &Path, folder: &Path) -> Result<Known, Failure> {
     };
     let bytes = std::fs::read(path).map_err(|error| failed(&error))?;
     let directory = Directory::parse(&bytes).map_err(|fault| failed(&fault))?;
+    let directory = Indexed::new(directory);
     let origin = std::fs::read_to_string(folder.join("origin")).unwrap_or_default();
     let prefix = prefix_of(origin.lines().next().unwrap_or_default());
     let is_it = |node: &&Node| {
