@@ -259,7 +259,6 @@ fn the_map_of_the_acceptance_list_is_current() {
 /// Refusals that no scenario provokes yet, by the last words of their type, and the topic that will bring them.
 const UNPROVOKED: &[(&str, &str)] = &[
     ("invalid_content_type", "SOAP"),
-    ("ocsp_failed", "certificate status"),
     ("cannot_create_signature", "keys on tokens"),
 ];
 

@@ -197,15 +197,15 @@ impl View {
         }
     }
 
-    /// The exchange keys that were asked for since this view came into force.
+    /// All exchange keys that can be used. Reads those that nobody has asked for yet: no work for an exchange.
     pub fn exchange_keys(&self) -> impl Iterator<Item = &PeerKey> {
-        self.keys.values().filter_map(|slot| slot.key.get())
+        self.keys.keys().filter_map(|id| self.exchange_key(id))
     }
 
     /// Forgets which batches held of the keys with this certificate: it is revoked.
     pub fn forget_batches(&self, certificate: &Issuance) {
-        let keys = self.exchange_keys();
-        for key in keys.filter(|key| key.chain.contains(certificate)) {
+        let asked_for = self.keys.values().filter_map(|slot| slot.key.get());
+        for key in asked_for.filter(|key| key.chain.contains(certificate)) {
             key.batches.forget();
         }
     }

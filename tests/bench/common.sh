@@ -23,7 +23,7 @@ installed() {
         fail "$1 cannot be installed"
 }
 
-# world NAME: builds the programs and makes everything that lies on the disk.
+# world NAME [OPTION]: builds the programs and makes everything that lies on the disk.
 world() {
     local binaries=${CARGO_TARGET_DIR:-$root/target}/release
     (cd "$root" && cargo build --quiet --release --locked --package bridge-node --package bridge-tests \
@@ -37,7 +37,7 @@ world() {
     case $(stat --file-system --format %T "$folder") in
         tmpfs | ramfs) fail "$folder is in memory, where a journal costs nothing: set TMPDIR to a folder on a disk" ;;
     esac
-    "$bench" setup "$folder"
+    "$bench" setup "$folder" "${@:2}"
     # shellcheck source=/dev/null
     . "$folder/bench.env"
     as_caller=(--field "X-Road-Client:$CLIENT" --field "Bridge-Api-Key:$API_KEY"

@@ -97,7 +97,7 @@ fn a_tuned_node_is_noticed() {
 
 #[test]
 fn the_contract_says_only_what_has_no_default() {
-    let text = texts::contract();
+    let text = texts::contract(false);
     bridge_core::contract::load(text.as_bytes()).expect("the whole contract is valid");
     let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     for pointer in ["/contract", "/contract/endpoints/0"] {

@@ -14,7 +14,7 @@ mod upstream;
 use options::Options;
 
 const USAGE: &str = "\
-usage: bridge-bench setup FOLDER
+usage: bridge-bench setup FOLDER [--plain]
        bridge-bench upstream ADDRESS
        bridge-bench wait ADDRESS [TARGET]
        bridge-bench load ADDRESS TARGET [--seconds N] [--connections N] [--rate N] [--field NAME:VALUE]...
@@ -23,7 +23,8 @@ usage: bridge-bench setup FOLDER
        bridge-bench token SETTINGS PER_SECOND
 
 setup     makes authority, keys, directory, contract and settings of two nodes, the certificates of
-          the proxies, and FOLDER/bench.env with every address
+          the proxies, and FOLDER/bench.env with every address; with --plain the contract
+          demands a signature of its own for each message
 upstream  answers every request with 200 and the same JSON text until it is killed
 wait      waits until ADDRESS accepts a connection and, if TARGET is given, answers it with 200
 load      asks for TARGET over kept connections, each waiting for its answer, and prints the figures;
@@ -55,7 +56,7 @@ fn main() -> ExitCode {
 fn run() -> Result<(), Failure> {
     match Options::parse(std::env::args().skip(1))? {
         Options::Help => say(USAGE),
-        Options::Setup { folder } => setup::create(&folder)?,
+        Options::Setup { folder, plain } => setup::create(&folder, plain)?,
         Options::Upstream { address } => runtime()?.block_on(upstream::serve(address))?,
         Options::Wait { address, target } => {
             runtime()?.block_on(client::wait(address, target.as_deref()))?;

@@ -15,6 +15,8 @@ pub(crate) enum Options {
     Help,
     Setup {
         folder: PathBuf,
+        /// The contract demands a signature of its own for each message.
+        plain: bool,
     },
     Upstream {
         address: SocketAddr,
@@ -55,12 +57,14 @@ const DEFAULT_DURATION: Duration = Duration::from_secs(5);
 // === impl Options ===
 
 impl Options {
-    pub(crate) fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Failure> {
+    pub(crate) fn parse(words: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut words = words.peekable();
         let mut next = |what: &str| words.next().ok_or(format!("{what} is missing\n{USAGE}"));
         let options = match next("the command")?.as_str() {
             "--help" | "-h" => Self::Help,
             "setup" => Self::Setup {
                 folder: next("FOLDER")?.into(),
+                plain: words.next_if(|word| word == "--plain").is_some(),
             },
             "upstream" => Self::Upstream {
                 address: next("ADDRESS")?.parse()?,

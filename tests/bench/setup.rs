@@ -10,8 +10,10 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{
     Authority, Order, Profile, Trust, read_pem_certificates, write_key_file, write_secret_file,
 };
+use bridge_core::contract::{Action, Agreement, Statement, load};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_directory::{Directory, ExchangeKey, Member, Node, Publisher, Subsystem};
+use bridge_node::contracts::sealer;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::Ed25519KeyPair;
 
@@ -45,7 +47,7 @@ const PROXIES: [&str; 3] = ["nginx", "haproxy", "caddy"];
 const DAY_S: u64 = 86_400;
 
 /// Makes everything in a folder.
-pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
+pub(crate) fn create(folder: &Path, plain: bool) -> Result<(), Failure> {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
     let addresses = Addresses::find()?;
     let issuer = Issuer {
@@ -79,8 +81,11 @@ pub(crate) fn create(folder: &Path) -> Result<(), Failure> {
         verifier_keys.push((party.folder, journal.clone()));
         let node = listed_node(party, addresses.peer, &keys, &trust, journal, now_s)?;
         directory.members.push(party.member(node)?);
-        let contract = folder.join(party.folder).join("contracts/benchmark.json");
-        write(&contract, &texts::contract())?;
+    }
+    let contract = signed_contract(&texts::contract(plain), folder, &trust, now_s)?;
+    for party in [CONSUMER, PROVIDER] {
+        let place = folder.join(party.folder).join("contracts/benchmark.json");
+        write(&place, &contract)?;
     }
     let (keys, public) = (folder.join("directory-keys"), folder.join("directory"));
     let publisher = Publisher::create(&keys, &public, now_s)?;
@@ -169,6 +174,8 @@ fn make_keys(party: &Party, issuer: &Issuer, folder: &Path) -> Result<String, Fa
     let name = || party.node().map(|node| Some(CertificateName::Node(node)));
     issuer.issue(Profile::Tls, name()?, &[], folder, "tls")?;
     issuer.issue(Profile::Exchange, name()?, &[], folder, "exchange")?;
+    let member = CertificateName::Member(party.member_id()?);
+    issuer.issue(Profile::Seal, Some(member), &[], folder, "seal")?;
     write_secret_file(&folder.join("evidence.key"), &random()?)?;
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
         .map_err(|_unspecified| "no random numbers")?;
@@ -183,6 +190,30 @@ fn random() -> Result<[u8; 32], Failure> {
         .fill(&mut bytes)
         .map_err(|_unspecified| "no random numbers")?;
     Ok(bytes)
+}
+
+/// Has both members sign the contract.
+fn signed_contract(
+    text: &str,
+    folder: &Path,
+    trust: &Trust,
+    now_s: u64,
+) -> Result<String, Failure> {
+    let contract = load(text.as_bytes()).map_err(|faults| format!("{faults:?}"))?;
+    let mut agreement = Agreement::new(contract);
+    for (action, party) in [(Action::Proposed, PROVIDER), (Action::Accepted, CONSUMER)] {
+        let keys = folder.join(party.folder).join("keys");
+        let signed = sealer(&keys.join("seal.pem"), &keys.join("seal.key"))?.sign(Statement {
+            action,
+            contract: agreement.contract().reference().to_owned(),
+            member: party.member_id()?,
+            time_s: now_s,
+            reason: None,
+        })?;
+        let added = agreement.add(signed, trust, now_s);
+        added.map_err(|fault| fault.to_string())?;
+    }
+    Ok(String::from_utf8(agreement.write())?)
 }
 
 // === Directory ===

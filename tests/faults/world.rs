@@ -69,7 +69,7 @@ impl World {
         let world = Self {
             consumer: end("consumer", "HEALTH_CONSUMER", "VKEY_CONSUMER")?,
             provider: end("provider", "HEALTH_PROVIDER", "VKEY_PROVIDER")?,
-            plain: value("NODE_CONSUMER")?.parse()?,
+            plain: value("NODES_CONSUMER")?.parse()?,
             target: value("TARGET")?.to_owned(),
             fields,
         };

@@ -296,11 +296,11 @@ impl Station {
         let written = self.open.file.write_at(&self.batch.bytes, self.open.end);
         // crash here: pieces of one batch that nobody was told of; the next start cuts them off, or finds
         // them complete and keeps them.
-        written.map_err(|source| self.failed("writing a batch", source))?;
+        written.map_err(|e| JournalError::disk("writing a batch", &self.open.path())(e))?;
         let synced = self.open.file.sync();
         // crash here: the batch is in the journal, and those who sent it don't know; exchanges in it
         // without an end are reported as unfinished by the next start.
-        synced.map_err(|source| self.failed("making a batch durable", source))?;
+        synced.map_err(|e| JournalError::disk("making a batch durable", &self.open.path())(e))?;
         let (bytes, syncing) = (self.batch.bytes.len() as u64, began.elapsed());
         self.last_commit = commit.hash();
         self.open.end += bytes;
@@ -334,11 +334,6 @@ impl Station {
             answer(reply, Ok(receipt));
         }
         Ok(())
-    }
-
-    /// Says what failed at the open segment.
-    fn failed(&self, doing: &'static str, source: std::io::Error) -> JournalError {
-        JournalError::disk(doing, &self.open.path())(source)
     }
 
     /// Returns how many bytes the batch may have before its commit.

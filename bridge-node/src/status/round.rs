@@ -72,7 +72,7 @@ pub async fn read_all(node: &Arc<Node>) {
     tell(node, statuses).await;
 }
 
-/// The certificates in use: this node's own, and the exchange keys that messages named. Those of connections are known when
+/// The certificates in use: this node's own, and all exchange keys of the directory. Those of connections are known when
 /// they are shown.
 fn want_all(node: &Node, statuses: &Statuses) {
     for own in &node.certificates {

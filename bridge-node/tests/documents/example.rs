@@ -27,6 +27,7 @@ fn example_folder() -> tempfile::TempDir {
     for name in [
         "trust/anchors.pem",
         "trust/foreign.toml",
+        "trust/issuing.pem",
         "trust/root.json",
         "trust/time.pem",
         "population.db",

@@ -47,7 +47,7 @@ impl Party {
              [directory]\nroot = \"../trust/root.json\"\nsource = \"../directory\"\n\n\
              [peer]\nlisten = \"{peer}\"\n\n\
              [admin]\nhealth_listen = \"{health}\"\n\n\
-             [contracts]\nfolder = \"contracts\"\nsignatures = \"optional\"\n"
+             [contracts]\nfolder = \"contracts\"\n"
         )
     }
 }
@@ -74,10 +74,10 @@ pub(crate) fn provider(addresses: &NodeAddresses, upstream: SocketAddr) -> Strin
     )
 }
 
-/// The contract between both, at both nodes.
-pub(crate) fn contract() -> String {
+/// The contract between both, as it is signed; `plain` demands a signature of its own for each message.
+pub(crate) fn contract(plain: bool) -> String {
     let (client, provider) = (CONSUMER.path(), PROVIDER.path());
-    let contract = serde_json::json!({
+    let mut contract = serde_json::json!({
         "contract": {
             "version": 1,
             "id": "benchmark",
@@ -102,6 +102,9 @@ pub(crate) fn contract() -> String {
         },
         "signatures": []
     });
+    if plain && let Some(terms) = contract.get_mut("contract") {
+        terms["plain_signatures"] = true.into();
+    }
     format!("{contract:#}\n")
 }
 
