@@ -68,6 +68,8 @@ struct Fate {
 struct Watched {
     inner: Body,
     fate: Fate,
+    /// The connection had a moment for something else since the last piece.
+    rested: bool,
 }
 
 // === impl Connection ===
@@ -208,6 +210,7 @@ impl Outgoing {
             Watched {
                 inner,
                 fate: watched,
+                rested: true,
             }
             .boxed_unsync()
         });
@@ -256,7 +259,14 @@ impl http_body::Body for Watched {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
-        match ready!(Pin::new(&mut self.inner).poll_frame(context)) {
+        // While a body has pieces and the other side takes them, nobody looks for an answer. One that comes early, before the
+        // other side closes, would be lost to the error of writing on; so what has arrived is looked at between two pieces.
+        if !std::mem::replace(&mut self.rested, true) {
+            return pin!(tokio::task::yield_now()).poll(context).map(|()| None);
+        }
+        let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
+        self.rested = false;
+        match frame {
             Some(Err(error)) => {
                 *self.fate.fault() = Some(error);
                 Poll::Ready(Some(Err(BodyError::cut())))
@@ -271,5 +281,68 @@ impl http_body::Body for Watched {
 
     fn size_hint(&self) -> SizeHint {
         self.inner.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::os::unix::net::UnixStream;
+
+    use http::StatusCode;
+    use http_body_util::BodyExt as _;
+
+    use super::*;
+
+    /// A body that always has another piece.
+    struct Endless;
+
+    impl http_body::Body for Endless {
+        type Data = Bytes;
+        type Error = BodyError;
+
+        fn poll_frame(
+            self: Pin<&mut Self>,
+            _context: &mut Context<'_>,
+        ) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+            let piece = Bytes::from_static(&[b'a'; 4096]);
+            Poll::Ready(Some(Ok(Frame::data(piece))))
+        }
+    }
+
+    /// Answers when the head has come, takes a little more, and closes.
+    fn refuse(mut stream: UnixStream) {
+        let mut piece = vec![0; 65_536];
+        assert!(stream.read(&mut piece).unwrap() > 0);
+        stream
+            .write_all(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+            .unwrap();
+        let mut taken = 0;
+        while taken < 1 << 20 {
+            match stream.read(&mut piece) {
+                Ok(0) | Err(_) => return,
+                Ok(length) => taken += length,
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn an_early_answer_is_heard_however_fast_the_body_comes() {
+        for round in 0..20 {
+            let (near, far) = UnixStream::pair().unwrap();
+            near.set_nonblocking(true).unwrap();
+            let other = tokio::task::spawn_blocking(|| refuse(far));
+            let stream = tokio::net::UnixStream::from_std(near).unwrap();
+            let mut connection = Connection::over(stream).await.unwrap();
+            let request = Request::post("/").body(Endless.boxed_unsync()).unwrap();
+            let until = Until::after(Duration::from_mins(1));
+            let answer = connection
+                .send(Outgoing::new(request), Duration::from_mins(1), &until)
+                .await;
+            let answer = answer.unwrap_or_else(|error| panic!("round {round}: {error:?}"));
+            assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
+            drop((answer, connection));
+            other.await.unwrap();
+        }
     }
 }
