@@ -11,10 +11,12 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_signature::{
-    Algorithm, Component, Message, Params, RequestView, VerifyingKey, parse_signature,
+    Algorithm, Component, Message, Params, RequestView, VerifyingKey, content_digest_of,
+    parse_content_digest, parse_signature,
 };
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -162,6 +164,24 @@ async fn answer(node: &Arc<Node>, request: Request<Incoming>) -> Response<Outgoi
         }
     };
     reply.into_response()
+}
+
+/// The body that an officer signed, or what is answered instead; `what` names it.
+async fn signed_body(
+    fields: &HeaderMap,
+    body: Incoming,
+    (most, what): (usize, &str),
+) -> Result<Bytes, Reply> {
+    let Ok(body) = Limited::new(body, most).collect().await else {
+        let error = format!("the {what} is too long");
+        return Err(reply(413, &json!({ "error": error })));
+    };
+    let body = body.to_bytes();
+    if parse_content_digest(fields).ok() == Some(content_digest_of(&body)) {
+        return Ok(body);
+    }
+    let error = "the body is not the one that was signed";
+    Err(reply(400, &json!({ "error": error })))
 }
 
 fn officer<'a>(

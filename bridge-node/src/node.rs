@@ -43,6 +43,7 @@ use crate::watch::{View, Watch};
 use crate::witness::Witness;
 
 mod admission;
+mod leaves;
 mod opening;
 mod parts;
 
@@ -273,29 +274,6 @@ impl Node {
         Ok(())
     }
 
-    /// Writes a leaf if the operator's word about the clock was needed at this start.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordError`] if the journal refuses.
-    pub async fn tell_clock(&self) -> Result<(), RecordError> {
-        let Some(ahead_ms) = self.overruled_ms else {
-            return Ok(());
-        };
-        tracing::warn!(
-            ahead_ms,
-            "the newest leaf is of a later time; the operator vouches for the clock"
-        );
-        let mut leaf = Leaf::new(Kind::State, self.clock.now());
-        let seconds = (ahead_ms / 1000).to_string();
-        leaf.facts
-            .insert("clock_behind_seconds".to_owned(), seconds);
-        self.journal
-            .record(Entry::of(leaf))
-            .await
-            .map(|_receipt| ())
-    }
-
     async fn interrupt(&self, id: Uuid, side: Side, started: &Leaf) -> Result<(), RecordError> {
         let mut leaf = Leaf::new(Kind::Interrupted, self.clock.now());
         leaf.request_id = Some(id);
@@ -309,24 +287,6 @@ impl Node {
             .record(Entry::of(leaf))
             .await
             .map(|_receipt| ())
-    }
-
-    /// Writes one leaf about the refusals that left none since the last time, if there were any.
-    pub async fn sum_refusals(&self) {
-        let sums = self.refusals.take();
-        if sums.is_empty() {
-            return;
-        }
-        let mut leaf = Leaf::new(Kind::State, self.clock.now());
-        leaf.facts = sums.facts();
-        match self.journal.record(Entry::of(leaf)).await {
-            Ok(receipt) => self.clock.not_before(receipt.time),
-            Err(error) => {
-                // The journal may be the very reason of the refusals: they are told when it recovers.
-                self.refusals.give_back(sums);
-                tracing::warn!(error = %crate::chain(&error), "refusals are not yet counted");
-            }
-        }
     }
 
     /// Begins a new minute of log lines.

@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bridge_core::leaf::{Kind, UnixMillis};
 use bridge_node::status::{Statuses, read_all};
 use bridge_tests::agency::Agency;
+use bridge_tests::claims::{facts, metric, reached};
 use bridge_tests::status_authority::StatusAuthority;
 use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{PATH, World, usual};
@@ -50,28 +50,6 @@ async fn revoked(agency: &Agency, count: usize) {
         statuses(agency).revoked_in_use() == count
     })
     .await;
-}
-
-/// The values of a fact in `state` leaves.
-fn facts(agency: &Agency, name: &str) -> Vec<String> {
-    let journal = &agency.live().node.journal;
-    let leaves = journal.leaves_since(UnixMillis(0)).unwrap();
-    leaves
-        .iter()
-        .filter(|(_, leaf)| leaf.kind == Kind::State)
-        .filter_map(|(_, leaf)| leaf.facts.get(name).cloned())
-        .collect()
-}
-
-async fn metric(agency: &Agency, name: &str) -> u64 {
-    let answer = agency.health("/metrics").await.unwrap();
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("{name} is not told"))
-        .parse()
-        .unwrap()
 }
 
 #[tokio::test]
@@ -319,7 +297,7 @@ async fn s42_hostile_lists_change_nothing() {
     }
     authority.publish(Some(vec![0; 5 * 1024 * 1024].into()));
     wait_until("what is too long is left", async || {
-        bridge_tests::claims::reached(&world.consumer, "status_bytes").await > 0
+        reached(&world.consumer, "status_bytes").await > 0
     })
     .await;
     world.consumer.get(PATH).send().await.answered(200);

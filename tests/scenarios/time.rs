@@ -3,10 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use bridge_core::leaf::{Kind, UnixMillis};
+use bridge_core::leaf::UnixMillis;
 use bridge_node::stamping::{Stamping, stamp};
 use bridge_tests::agency::Agency;
-use bridge_tests::claims;
+use bridge_tests::claims::{self, told};
 use bridge_tests::time_authority::{Does, POLICY, REPLY, TimeAuthority};
 use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{PATH, World, usual};
@@ -75,25 +75,13 @@ async fn ready(agency: &Agency) -> (u16, String, String) {
 }
 
 async fn metric(agency: &Agency, name: &str) -> f64 {
-    let answer = agency.health("/metrics").await.unwrap();
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("{name} is not told"))
-        .parse()
-        .unwrap()
+    told(agency, name).await.parse().unwrap()
 }
 
-/// The values of a fact in `state` leaves.
-fn facts(agency: &Agency, name: &str) -> Vec<u64> {
-    let journal = &agency.live().node.journal;
-    let leaves = journal.leaves_since(UnixMillis(0)).unwrap();
-    leaves
-        .iter()
-        .filter(|(_, leaf)| leaf.kind == Kind::State)
-        .filter_map(|(_, leaf)| leaf.facts.get(name)?.parse().ok())
-        .collect()
+/// The seconds that a fact of `state` leaves tells.
+fn seconds(agency: &Agency, fact: &str) -> Vec<u64> {
+    let facts = claims::facts(agency, fact);
+    facts.iter().map(|text| text.parse().unwrap()).collect()
 }
 
 fn stamps(agency: &Agency) -> Vec<PathBuf> {
@@ -272,7 +260,7 @@ async fn s54_without_a_stamp_for_too_long_nothing_is_exchanged_and_it_recovers_b
     })
     .await;
     // Nothing new had been logged: the newest checkpoint was stamped again.
-    let gaps = facts(&world.consumer, "without_time_stamp_seconds");
+    let gaps = seconds(&world.consumer, "without_time_stamp_seconds");
     assert!(matches!(gaps[..], [gap, ..] if gap >= 2), "{gaps:?}");
     assert!(world.consumer.live().node.journal.head().size > leaves);
     assert_eq!(ready(&world.consumer).await.1, "[]");
@@ -362,7 +350,7 @@ async fn a_clock_off_by_a_minute_stops_exchanges_until_it_is_right() {
     consumer.set_clock(0);
     stamp(&consumer.live().node).await;
     consumer.get(PATH).send().await.answered(200);
-    let off = facts(consumer, "clock_off_seconds");
+    let off = seconds(consumer, "clock_off_seconds");
     assert!(
         matches!(off[..], [off] if (110..=125).contains(&off)),
         "{off:?}"

@@ -8,7 +8,7 @@ use bridge_journal::{Verifier, Witness, WitnessKey};
 use bridge_node::witness::{Submission, origin_hash};
 use bridge_tests::agency::Agency;
 use bridge_tests::answer::Answer;
-use bridge_tests::claims;
+use bridge_tests::claims::{self, metric};
 use bridge_tests::outside_witness::SecureWitness;
 use bridge_tests::process::program;
 use bridge_tests::puppet::{Puppet, Sent};
@@ -57,18 +57,6 @@ async fn submit(from: &Agency, to: &Agency, body: impl Into<Bytes>) -> Answer {
 fn cosigned_size(agency: &Agency) -> u64 {
     let cosigned = agency.live().node.journal.cosigned();
     cosigned.map_or(0, |(checkpoint, _)| checkpoint.size)
-}
-
-/// A value of `/metrics` without labels.
-async fn metric(agency: &Agency, name: &str) -> u64 {
-    let answer = agency.health("/metrics").await.unwrap();
-    let text = String::from_utf8(answer.body.to_vec()).unwrap();
-    let line = text
-        .lines()
-        .find_map(|line| line.strip_prefix(&format!("{name} ")));
-    line.unwrap_or_else(|| panic!("{name} is not there"))
-        .parse()
-        .unwrap()
 }
 
 /// A note of an agency's log with any root, signed with its key: what a holder of the key can make.

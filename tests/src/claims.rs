@@ -1,6 +1,6 @@
 //! What must hold of an exchange in the journals of both ends.
 
-use bridge_core::leaf::{Kind, Leaf, Side};
+use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_journal::{Filter, Shown};
 use bridge_node::cosigning::round;
 use uuid::Uuid;
@@ -144,15 +144,41 @@ pub fn verifies_folder(agency: &Agency, folder: &str, vkey: &str) {
     });
 }
 
-/// How often a node says that it reached this limit of its settings.
-pub async fn reached(agency: &Agency, limit: &str) -> u64 {
+/// What `/metrics` tells of a series, its labels as they are written.
+///
+/// # Panics
+///
+/// If it tells nothing.
+pub async fn told(agency: &Agency, series: &str) -> String {
     let answer = agency.health("/metrics").await.unwrap();
     let text = String::from_utf8(answer.body.to_vec()).unwrap();
-    let series = format!("bridge_limit_reached_total{{limit=\"{limit}\"}} ");
-    let line = text.lines().find_map(|line| line.strip_prefix(&series));
-    line.unwrap_or_else(|| panic!("{limit} is not counted"))
-        .parse()
-        .unwrap()
+    let mut lines = text.lines();
+    let value = lines.find_map(|line| line.strip_prefix(series)?.strip_prefix(' '));
+    value
+        .unwrap_or_else(|| panic!("{series} is not told"))
+        .to_owned()
+}
+
+/// As [`told`], a whole number.
+pub async fn metric(agency: &Agency, series: &str) -> u64 {
+    told(agency, series).await.parse().unwrap()
+}
+
+/// How often a node says that it reached this limit of its settings.
+pub async fn reached(agency: &Agency, limit: &str) -> u64 {
+    let series = format!("bridge_limit_reached_total{{limit=\"{limit}\"}}");
+    metric(agency, &series).await
+}
+
+/// The values of a fact in the `state` leaves of a node.
+pub fn facts(agency: &Agency, name: &str) -> Vec<String> {
+    let journal = &agency.live().node.journal;
+    let leaves = journal.leaves_since(UnixMillis(0)).unwrap();
+    leaves
+        .iter()
+        .filter(|(_, leaf)| leaf.kind == Kind::State)
+        .filter_map(|(_, leaf)| leaf.facts.get(name).cloned())
+        .collect()
 }
 
 /// Waits until all that the node has journaled is under a checkpoint, and has it cosigned.

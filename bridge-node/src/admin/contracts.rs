@@ -3,13 +3,11 @@
 use std::sync::Arc;
 
 use bridge_core::contract::{Agreement, SIGNED_LIMIT_BYTES};
-use bridge_signature::{content_digest_of, parse_content_digest};
 use http::HeaderMap;
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
-use super::{Signed, reply};
+use super::{Signed, reply, signed_body};
 use crate::contracts::{Bringer, TakeError, take};
 use crate::exchange::Reply;
 use crate::node::Node;
@@ -21,14 +19,10 @@ pub(super) async fn give(
     fields: &HeaderMap,
     body: Incoming,
 ) -> Reply {
-    let Ok(body) = Limited::new(body, SIGNED_LIMIT_BYTES).collect().await else {
-        return reply(413, &json!({ "error": "the contract file is too long" }));
+    let body = match signed_body(fields, body, (SIGNED_LIMIT_BYTES, "contract file")).await {
+        Ok(body) => body,
+        Err(reply) => return reply,
     };
-    let body = body.to_bytes();
-    if parse_content_digest(fields).ok() != Some(content_digest_of(&body)) {
-        let error = "the body is not the one that was signed";
-        return reply(400, &json!({ "error": error }));
-    }
     let read = Agreement::read(&body, node.trust.as_ref(), node.clock.now_s());
     let agreement = match read {
         Ok(agreement) => agreement,

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use bridge_core::leaf::UnixMillis;
-use bridge_signature::{content_digest_of, parse_content_digest};
 use bytes::Bytes;
 use http::HeaderMap;
-use http_body_util::{BodyExt as _, Limited};
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 use time::OffsetDateTime;
 
-use super::{Signed, reply};
+use super::{Signed, reply, signed_body};
 use crate::exchange::Reply;
 use crate::node::Node;
 use crate::orders::{Change, Order, OrderError, Proof, Target, both_clocks};
@@ -26,16 +24,10 @@ pub(super) async fn give(
     fields: &HeaderMap,
     body: Incoming,
 ) -> Reply {
-    let Ok(body) = Limited::new(body, ORDER_BYTES).collect().await else {
-        return reply(413, &json!({ "error": "the order is too long" }));
+    let body = match signed_body(fields, body, (ORDER_BYTES, "order")).await {
+        Ok(body) => body,
+        Err(reply) => return reply,
     };
-    let body = body.to_bytes();
-    if parse_content_digest(fields).ok() != Some(content_digest_of(&body)) {
-        return reply(
-            400,
-            &json!({ "error": "the body is not the one that was signed" }),
-        );
-    }
     let order = match Order::parse(&body) {
         Ok(order) => order,
         Err(fault) => return reply(400, &json!({ "error": fault.to_string() })),

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bridge_certs::{Stamp, StampError};
-use bridge_core::leaf::{Kind, Leaf, UnixMillis};
-use bridge_journal::{CHECKPOINT_EVERY, Entry, imprint};
+use bridge_core::leaf::UnixMillis;
+use bridge_journal::{CHECKPOINT_EVERY, imprint};
 use bytes::Bytes;
 
 use super::authority::{Unstamped, millis};
@@ -60,7 +60,7 @@ async fn checkpoint(node: &Node) -> Option<Bytes> {
     }
     if node.journal.head().size == 0 {
         let begins = ("time_stamping".to_owned(), "begins".to_owned());
-        record(node, BTreeMap::from([begins])).await;
+        node.record_state(BTreeMap::from([begins])).await;
     }
     tokio::time::sleep(CHECKPOINT_EVERY + WRITING).await;
     node.journal.checkpoint()
@@ -86,7 +86,10 @@ async fn round(node: &Arc<Node>, stamping: &Stamping, checkpoint: &Bytes, imprin
         authority.note(None);
         if let Some(size) = kept(node, checkpoint, answer).await {
             // The leaf comes first: what begins after it is after the gap.
-            record(node, stamping.ended(node.clock.now())).await;
+            let ended = stamping.ended(node.clock.now());
+            if !ended.is_empty() {
+                node.record_state(ended).await;
+            }
             stamping.stamped(&stamp, size);
         }
         return;
@@ -121,22 +124,6 @@ async fn kept(node: &Arc<Node>, checkpoint: &Bytes, answer: Bytes) -> Option<u64
     };
     tracing::error!(code = "time_stamp_not_kept", %error, "a time-stamp cannot be kept");
     None
-}
-
-/// Records what must stay known, by a `state` leaf.
-async fn record(node: &Node, facts: BTreeMap<String, String>) {
-    if facts.is_empty() {
-        return;
-    }
-    let mut leaf = Leaf::new(Kind::State, node.clock.now());
-    leaf.facts = facts;
-    match node.journal.record(Entry::of(leaf)).await {
-        Ok(receipt) => node.clock.not_before(receipt.time),
-        Err(error) => {
-            let error = crate::chain(&error);
-            tracing::error!(%error, "the journal does not take a `state` leaf");
-        }
-    }
 }
 
 // === impl Stamping ===

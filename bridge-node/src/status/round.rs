@@ -6,8 +6,6 @@ use std::sync::atomic::Ordering;
 
 use bridge_certs::Issuance;
 use bridge_certs::status::Answer;
-use bridge_core::leaf::{Kind, Leaf};
-use bridge_journal::Entry;
 use tokio::task::JoinSet;
 
 use super::authority::{Authority, Fault};
@@ -227,11 +225,8 @@ async fn tell(node: &Node, statuses: &Statuses) {
             ("serial", serial),
             ("since", since),
         ];
-        record(
-            node,
-            facts.map(|(name, value)| (name.to_owned(), value)).into(),
-        )
-        .await;
+        let facts = facts.map(|(name, value)| (name.to_owned(), value));
+        node.record_state(facts.into()).await;
     }
     for authority in &statuses.authorities {
         let why = statuses.fault_of(authority, now_s);
@@ -249,22 +244,9 @@ async fn tell(node: &Node, statuses: &Statuses) {
                 );
                 let seconds = now_s.saturating_sub(since_s).to_string();
                 let fact = ("without_certificate_status_seconds".to_owned(), seconds);
-                record(node, BTreeMap::from([fact])).await;
+                node.record_state(BTreeMap::from([fact])).await;
             }
             (Some(_), Some(_)) | (None, None) => {}
-        }
-    }
-}
-
-/// Records what must stay known, by a `state` leaf.
-async fn record(node: &Node, facts: BTreeMap<String, String>) {
-    let mut leaf = Leaf::new(Kind::State, node.clock.now());
-    leaf.facts = facts;
-    match node.journal.record(Entry::of(leaf)).await {
-        Ok(receipt) => node.clock.not_before(receipt.time),
-        Err(error) => {
-            let error = crate::chain(&error);
-            tracing::error!(%error, "the journal does not take a `state` leaf");
         }
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! Standard: C2SP tlog-witness.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bridge_core::identity::NodeId;
-use bridge_core::leaf::{Kind, Leaf, Side};
+use bridge_core::leaf::Side;
 use bridge_core::refusal::{NodeFault, Refusal};
-use bridge_journal::{Entry, Verifier, note_text, origin_of};
+use bridge_journal::{Verifier, note_text, origin_of};
 use bytes::Bytes;
 use http::{Method, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -208,16 +209,13 @@ fn watched(
 async fn tell(node: &Node, owner: &NodeId, fork: &Fork) {
     tracing::error!(code = "witness_fork", log = %owner, "a log has signed two heads that cannot be of one tree; both are kept");
     let origin = fork.vkey.split('+').next().unwrap_or_default();
-    let mut leaf = Leaf::new(Kind::State, node.clock.now());
-    leaf.facts.insert("fork".to_owned(), origin.to_owned());
+    let mut facts = BTreeMap::from([("fork".to_owned(), origin.to_owned())]);
     for (name, note) in [("fork_held", &fork.held), ("fork_offered", &fork.offered)] {
         let lines = note_text(note).unwrap_or_default().lines().skip(1);
         let head: Vec<&str> = lines.take(2).collect();
-        leaf.facts.insert(name.to_owned(), head.join(" "));
+        facts.insert(name.to_owned(), head.join(" "));
     }
-    if let Err(error) = node.journal.record(Entry::of(leaf)).await {
-        tracing::error!(error = %crate::chain(&error), "the fork has no leaf");
-    }
+    node.record_state(facts).await;
 }
 
 fn text(status: u16, media_type: &'static str, text: String) -> Reply {
