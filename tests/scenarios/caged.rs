@@ -576,7 +576,7 @@ async fn a_program_that_hangs_or_ends_is_started_again() {
 }
 
 #[tokio::test]
-async fn a_program_that_keeps_more_than_it_may_is_ended_until_there_is_room() {
+async fn a_program_that_keeps_more_than_it_may_is_killed_at_once_and_away_until_there_is_room() {
     let place = tempfile::tempdir().unwrap();
     let settings = format!(
         "data = \"{}\"\ncage = {{ data_mib = 8, data_free_mib = 0 }}",
@@ -597,9 +597,12 @@ async fn a_program_that_keeps_more_than_it_may_is_ended_until_there_is_room() {
     let told = String::from_utf8_lossy(&ready.body);
     assert!(ready.status == 503 && told.contains(excess), "{told}");
     stage.ask(PATH).await.answered(200);
+    let last_word = place.path().join("last-word");
+    assert!(!last_word.exists(), "it was told to finish");
     fs::remove_file(place.path().join("hoard")).unwrap();
     stage.serves().await;
     stage.close().await;
+    assert!(last_word.exists(), "as it is otherwise");
 }
 
 #[tokio::test]

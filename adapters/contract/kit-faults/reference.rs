@@ -91,11 +91,7 @@ impl Adapter for Reference {
         until.bound(tokio::task::yield_now()).await?;
         let code = call.service.code().to_owned();
         let endpoints = self.package.openapi.endpoints(&code);
-        let fitting = || {
-            endpoints
-                .iter()
-                .filter(|own| own.path.matches(&call.segments).is_some())
-        };
+        let fitting = || endpoints.iter().filter(|own| own.path.fits(&call.segments));
         let closest = fitting()
             .map(|own| &own.path)
             .min_by_key(|path| path.precedence());

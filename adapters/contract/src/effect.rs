@@ -46,9 +46,7 @@ impl Effect {
     /// What a call with this method and these decoded path segments leaves behind: what the endpoint with the closest
     /// path says, else what the method means.
     pub fn of_call(endpoints: &[Endpoint], method: &Method, segments: &[String]) -> Self {
-        let matching = endpoints
-            .iter()
-            .filter(|own| own.path.matches(segments).is_some());
+        let matching = endpoints.iter().filter(|own| own.path.fits(segments));
         // The path is chosen first and its methods then, as the checker does.
         let closest = matching.clone().min_by_key(|own| own.path.precedence());
         closest

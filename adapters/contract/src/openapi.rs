@@ -219,7 +219,7 @@ impl Checker {
         for operation in self.operations.iter().filter(|o| o.service == service) {
             let closer =
                 best.is_none_or(|best| operation.template.precedence() < best.precedence());
-            if closer && operation.template.matches(segments).is_some() {
+            if closer && operation.template.fits(segments) {
                 best = Some(&operation.template);
             }
         }

@@ -20,7 +20,7 @@ pub(crate) fn pick<'a>(config: &'a Config, call: &Call) -> Result<&'a Operation,
         .operations
         .iter()
         .filter(|own| own.service == call.service.code())
-        .filter(|own| own.template.matches(&call.segments).is_some());
+        .filter(|own| own.template.fits(&call.segments));
     let best = own.min_by_key(|own| own.template.precedence());
     let best = best.ok_or(AdapterError::NotFound)?;
     if call.method != Method::GET {

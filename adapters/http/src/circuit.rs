@@ -2,7 +2,8 @@
 //!
 //! Callers then learn at once what they would have waited for, and the registry is not hammered while
 //! it gets up. After a pause one call is let through; what becomes of it decides for all. What one client
-//! meets alone may lie in its requests and says nothing about the registry, unless it cannot be reached.
+//! meets alone may lie in its requests and says nothing about the registry, unless it cannot be reached:
+//! so it neither opens the circuit nor keeps it open.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -113,6 +114,17 @@ impl Circuit {
         };
     }
 
+    fn close(&self, state: &mut State, run: Run) {
+        if !matches!(*state, State::Closed(_)) {
+            tracing::info!(
+                code = "registry_circuit_closed",
+                registry = self.registry,
+                "the registry is asked again"
+            );
+        }
+        *state = State::Closed(run);
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -130,14 +142,7 @@ impl Passed<'_> {
 
     fn works(&mut self) {
         let mut state = self.circuit.state();
-        if !matches!(*state, State::Closed(_)) {
-            tracing::info!(
-                code = "registry_circuit_closed",
-                registry = self.circuit.registry,
-                "the registry answers again"
-            );
-        }
-        *state = State::Closed(Run::default());
+        self.circuit.close(&mut state, Run::default());
         self.probe = false;
     }
 
@@ -158,7 +163,16 @@ impl Passed<'_> {
                     circuit.open(&mut state);
                 }
             }
-            State::Probing if self.probe => circuit.open(&mut state),
+            State::Probing if self.probe && is_away(error) => circuit.open(&mut state),
+            // The next failure of another client opens it again, and no one client can hold it open.
+            State::Probing if self.probe => {
+                let run = Run {
+                    failures: circuit.config.failures,
+                    first: Some(self.client.clone()),
+                    is_for_all: false,
+                };
+                circuit.close(&mut state, run);
+            }
             // A call from before: what it met is known already.
             State::Probing | State::Open { .. } => {}
         }
@@ -181,9 +195,13 @@ impl Run {
     fn add(&mut self, client: &SubsystemId, error: &AdapterError) {
         self.failures = self.failures.saturating_add(1);
         let first = self.first.get_or_insert_with(|| client.clone());
-        let unreachable = matches!(error, AdapterError::Unreachable { .. });
-        self.is_for_all |= unreachable || first != client;
+        self.is_for_all |= is_away(error) || first != client;
     }
+}
+
+/// Whether nobody can have a part in an error but the registry.
+fn is_away(error: &AdapterError) -> bool {
+    matches!(error, AdapterError::Unreachable { .. })
 }
 
 impl Drop for Passed<'_> {
@@ -302,5 +320,24 @@ mod tests {
             circuit.pass(client).unwrap().note(&cut());
         }
         assert!(circuit.trouble().is_some(), "two clients met the same");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_requests_of_one_client_keep_it_open_for_nobody() {
+        let cut = || Err::<(), _>(AdapterError::Cut { source: None });
+        let circuit = circuit();
+        for client in [&TAX, &TAX, &BANK] {
+            circuit.pass(client).unwrap().note(&cut());
+        }
+        tokio::time::advance(PAUSE).await;
+        circuit.pass(&TAX).unwrap().note(&cut());
+        circuit.pass(&TAX).unwrap().note(&cut());
+        circuit.pass(&BANK).unwrap().note(&cut());
+        assert!(circuit.pass(&BANK).is_err(), "the second client's opens it");
+        tokio::time::advance(PAUSE).await;
+        circuit.pass(&TAX).unwrap().note(&cut());
+        circuit.pass(&BANK).unwrap().note(&Ok(()));
+        circuit.pass(&BANK).unwrap().note(&cut());
+        assert_eq!(circuit.trouble(), None, "counting begins anew");
     }
 }

@@ -62,7 +62,7 @@ impl AnswersFor {
         // A HEAD has no body that could name anybody.
         self.service == call.service.code()
             && self.method == call.method
-            && self.path.matches(&call.segments).is_some()
+            && self.path.fits(&call.segments)
     }
 
     /// Takes the name out of a call. The body is read for it and put back.

@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use rustix::process::Signal;
 use serde::{Deserialize, Serialize};
 
 mod entry;
@@ -34,6 +35,8 @@ pub const DATA_FOLDER: &str = "/run/data";
 pub const SOCKET_NAME: &str = "adapter.sock";
 /// The exit code of a cage that would give less than is demanded.
 pub const NOT_CAGED: u8 = 78;
+/// Has a cage kill its program, with no time to finish anything.
+pub const AT_ONCE: Signal = Signal::QUIT;
 /// Users of programs: a range that distributions leave to services without an account.
 pub const USERS: std::ops::Range<u32> = 61_184..65_520;
 

@@ -1,19 +1,28 @@
 //! What a program may keep on the disk. The kernel bounds each file and no file system the sum of them for a folder alone, so
 //! the folder is weighed while the program runs; one that takes more is ended, which also frees files that have no name any more.
 
-use std::fs::{self, Metadata};
+use std::ffi::CStr;
 use std::io;
-use std::os::unix::fs::MetadataExt as _;
+use std::os::fd::BorrowedFd;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, fstatvfs, open, openat, statat};
+use rustix::io::Errno;
+
 use crate::cage::CageSettings;
+use crate::limits::DATA_LEVELS;
 
 /// How often the folder is weighed.
 const EVERY: Duration = Duration::from_secs(1);
 /// The unit of `st_blocks`. Standard: POSIX.1-2024 §sys_stat.h.
 const BLOCK_BYTES: u64 = 512;
 const MIB: u64 = 1024 * 1024;
+/// A folder itself, to read its list; never what a link leads to.
+const FOLDER: OFlags = OFlags::RDONLY
+    .union(OFlags::DIRECTORY)
+    .union(OFlags::NOFOLLOW)
+    .union(OFlags::CLOEXEC);
 
 /// A folder that stays, and its bounds.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,72 +67,91 @@ impl Data {
         }
     }
 
+    /// By descriptors, from folder to folder: whatever the program puts in a folder's place meanwhile, nothing outside is looked
+    /// at. It costs a look at each file that there may be, and a descriptor for each level.
     fn weigh(&self) -> io::Result<Option<String>> {
-        let Some(disk) = unless_gone(rustix::fs::statvfs(&self.folder).map_err(io::Error::from))?
-        else {
+        let Some(root) = unless_gone(open(&self.folder, FOLDER, Mode::empty()))? else {
             return Ok(None);
         };
+        let disk = fstatvfs(&root)?;
         if disk.f_bavail.saturating_mul(disk.f_frsize) < self.free_bytes {
             return Ok(Some(format!(
-                "the disk of its data folder has less than {} MiB free: make room, or lower cage.data_free_mib",
+                "the disk that its data folder lies on has less than {} MiB free, whoever took it: make room, or lower cage.data_free_mib",
                 self.free_bytes / MIB
             )));
         }
         let (mut bytes, mut files) = (0_u64, 0_u64);
-        let mut folders = vec![self.folder.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in unless_gone(fs::read_dir(&folder))?.into_iter().flatten() {
-                let entry = entry?;
-                let Some(found) = unless_gone(entry.metadata())? else {
-                    continue;
-                };
-                files = files.saturating_add(1);
-                bytes = bytes.saturating_add(size(&found));
-                if found.is_dir() {
-                    folders.push(entry.path());
-                }
-                // Not to its end: the program decides how long that would take.
-                if let Some(excess) = self.judge(bytes, files) {
-                    return Ok(Some(excess));
-                }
+        let mut open = vec![Dir::new(root)?];
+        while let Some(folder) = open.last_mut() {
+            let Some(entry) = folder.read() else {
+                open.pop();
+                continue;
+            };
+            let entry = entry?;
+            if matches!(entry.file_name().to_bytes(), b"." | b"..") {
+                continue;
+            }
+            let (found, inner) = look(folder.fd()?, entry.file_name())?;
+            files = files.saturating_add(1);
+            bytes = bytes.saturating_add(found);
+            open.extend(inner);
+            // Not to its end: the program decides how long that would take.
+            if let Some(excess) = self.judge(bytes, files, open.len()) {
+                return Ok(Some(excess));
             }
         }
         Ok(None)
     }
 
-    fn judge(&self, bytes: u64, files: u64) -> Option<String> {
+    fn judge(&self, bytes: u64, files: u64, levels: usize) -> Option<String> {
         if bytes > self.bytes {
             return Some(format!(
                 "its data folder holds more than {} MiB: make room, or raise cage.data_mib",
                 self.bytes / MIB
             ));
         }
-        (files > self.files).then(|| {
-            format!(
+        if files > self.files {
+            return Some(format!(
                 "its data folder holds more than {} files: remove some, or raise cage.data_files",
                 self.files
-            )
-        })
+            ));
+        }
+        (levels > DATA_LEVELS)
+            .then(|| format!("its data folder has folders more than {DATA_LEVELS} deep"))
     }
 }
 
-/// What the disk spends on a file, whatever length it claims.
-fn size(file: &Metadata) -> u64 {
-    file.blocks().saturating_mul(BLOCK_BYTES)
+/// What the disk spends on a file, whatever length it claims; and a folder itself, to look into.
+fn look(folder: BorrowedFd<'_>, name: &CStr) -> io::Result<(u64, Option<Dir>)> {
+    let Some(found) = unless_gone(statat(folder, name, AtFlags::SYMLINK_NOFOLLOW))? else {
+        return Ok((0, None));
+    };
+    let bytes = u64::try_from(found.st_blocks)
+        .unwrap_or(0)
+        .saturating_mul(BLOCK_BYTES);
+    if FileType::from_raw_mode(found.st_mode) != FileType::Directory {
+        return Ok((bytes, None));
+    }
+    let inner = unless_gone(openat(folder, name, FOLDER, Mode::empty()))?;
+    Ok((bytes, inner.map(Dir::new).transpose()?))
 }
 
-/// The program works in the folder meanwhile: what is gone weighs nothing.
-fn unless_gone<T>(result: io::Result<T>) -> io::Result<Option<T>> {
+/// The program works in the folder meanwhile: what is gone, or no folder any more, is weighed the next time.
+fn unless_gone<T>(result: Result<T, Errno>) -> io::Result<Option<T>> {
     match result {
         Ok(found) => Ok(Some(found)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
+        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+        Err(error) => Err(error.into()),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use rustix::fs::{CWD, RenameFlags, renameat_with};
 
     use super::*;
 
@@ -168,5 +196,46 @@ mod tests {
         };
         let told = all.exceeded().await;
         assert!(told.contains("data_free_mib"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_becomes_a_link_while_it_is_weighed_leads_nowhere() {
+        let place = tempfile::tempdir().unwrap();
+        let path = |name: &str| place.path().join(name);
+        for folder in ["outside", "data/inner"] {
+            fs::create_dir_all(path(folder)).unwrap();
+        }
+        // One file in itself too much: whoever weighs it has been outside.
+        fs::write(path("outside/large"), vec![7; 3 << 20]).unwrap();
+        symlink(path("outside"), path("link")).unwrap();
+        let over = AtomicBool::new(false);
+        let data = data(path("data"));
+        let swap = || {
+            while !over.load(Ordering::Relaxed) {
+                let (link, inner) = (path("link"), path("data/inner"));
+                renameat_with(CWD, link, CWD, inner, RenameFlags::EXCHANGE).unwrap();
+            }
+        };
+        std::thread::scope(|threads| {
+            threads.spawn(swap);
+            let told: Vec<_> = (0..20_000).map(|_| data.weigh().unwrap()).collect();
+            over.store(true, Ordering::Relaxed);
+            assert!(told.iter().all(Option::is_none));
+        });
+    }
+
+    #[tokio::test]
+    async fn folders_that_are_too_deep_are_too_much() {
+        let place = tempfile::tempdir().unwrap();
+        let data = Data {
+            files: 1000,
+            ..data(place.path().to_owned())
+        };
+        let inner = |levels| place.path().join("a/".repeat(levels));
+        fs::create_dir_all(inner(DATA_LEVELS - 1)).unwrap();
+        assert_eq!(data.excess().await, None);
+        fs::create_dir_all(inner(DATA_LEVELS)).unwrap();
+        let told = data.excess().await.unwrap();
+        assert!(told.contains("deep"), "{told}");
     }
 }

@@ -26,6 +26,8 @@ pub const WATCH_EVERY: Duration = Duration::from_secs(5);
 pub const WATCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// After so many questions without an answer a program counts as hung.
 pub const WATCH_MISSES: u32 = 3;
+/// How deep folders may lie in what a program keeps: each level is an open file of the node's while it is weighed.
+pub const DATA_LEVELS: usize = 64;
 /// The most bytes that a program may say of itself.
 pub const DESCRIPTION_LIMIT_BYTES: usize = 1024 * 1024;
 /// The most bytes of a line; the rest of it is left out.

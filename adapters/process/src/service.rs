@@ -42,7 +42,7 @@ impl ProcessAdapter {
             .filter(|service| service.code == call.service.code())
             .flat_map(|service| &service.endpoints)
             .map(|endpoint| &endpoint.path)
-            .filter(|path| path.matches(&call.segments).is_some());
+            .filter(|path| path.fits(&call.segments));
         let closest = paths.min_by_key(|path| path.precedence())?;
         let mut rules = self.answers_for.iter();
         rules.find(|rule| rule.is_about(call) && rule.path == *closest)

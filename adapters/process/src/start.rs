@@ -14,7 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-use crate::cage::{self, CageSettings, NOT_CAGED, Part, Report, SOCKET_NAME};
+use crate::cage::{self, AT_ONCE, CageSettings, NOT_CAGED, Part, Report, SOCKET_NAME};
 use crate::config::ProcessConfig;
 use crate::connections::{Connections, Door};
 use crate::{output, relay};
@@ -109,12 +109,21 @@ impl Program {
     }
 
     /// Has it finish what is under way, and ends it with all its processes when it does not.
-    pub(crate) async fn end(mut self, drain: Duration) {
+    pub(crate) async fn end(self, drain: Duration) {
+        self.leave(Signal::TERM, drain).await;
+    }
+
+    /// Ends it with all its processes, whatever is under way.
+    pub(crate) async fn kill(self) {
+        self.leave(AT_ONCE, Duration::ZERO).await;
+    }
+
+    async fn leave(mut self, signal: Signal, time: Duration) {
         let pid = self.child.id().and_then(|pid| i32::try_from(pid).ok());
         if let Some(pid) = pid.and_then(Pid::from_raw) {
-            let _gone = kill_process(pid, Signal::TERM);
+            let _gone = kill_process(pid, signal);
         }
-        let time = drain.saturating_add(CAGE_TIME);
+        let time = time.saturating_add(CAGE_TIME);
         if tokio::time::timeout(time, self.child.wait()).await.is_err() {
             // A cage that is killed takes all that is in it along.
             if let Err(error) = self.child.kill().await {

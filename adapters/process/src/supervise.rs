@@ -188,17 +188,25 @@ impl Life {
             Err(error) => return Some((chain(&error), false)),
         };
         let connections = Arc::clone(&program.connections);
-        let mut served = false;
+        let (mut served, mut at_once) = (false, false);
         let over = tokio::select! {
             () = self.stop.cancelled() => None,
             reason = program.ended() => Some(reason),
             reason = self.watched(&connections, &mut served) => Some(reason),
-            reason = exceeded(data.as_ref()) => Some(reason),
+            reason = exceeded(data.as_ref()) => {
+                // What it finished would be kept on top.
+                at_once = true;
+                Some(reason)
+            }
         };
         // First no new calls, then the end.
         let next = over.clone().unwrap_or_else(|| "it is draining".to_owned());
         self.state.send_replace(State::Down(next));
-        program.end(self.config.drain_timeout).await;
+        if at_once {
+            program.kill().await;
+        } else {
+            program.end(self.config.drain_timeout).await;
+        }
         over.map(|reason| (reason, served))
     }
 

@@ -12,7 +12,7 @@ pub const WAITING: u64 = 256;
 pub const WAIT: Duration = Duration::from_secs(5);
 /// The most rows that one statement may answer with.
 pub const ROWS: u64 = 10_000;
-/// The most bytes of an answer: twice what a node keeps as evidence by default.
+/// The most bytes of an answer, and of a row from PostgreSQL, also of one that is sent while it is read: twice what a node keeps as evidence by default.
 pub const ANSWER_BYTES: u64 = 2 * 1024 * 1024;
 /// The most bytes of an answer that is sent while it is read: far above what a node passes on by default, and still an end.
 pub const STREAM_BYTES: u64 = 16 * 1024 * 1024 * 1024;
@@ -38,7 +38,7 @@ pub struct SqlLimits {
     pub wait: Duration,
     /// The most rows of one statement.
     pub rows: u64,
-    /// The most bytes of an answer.
+    /// The most bytes of an answer, and of a row from PostgreSQL.
     pub answer_bytes: u64,
     /// The most bytes of an answer that is sent while it is read.
     pub stream_bytes: u64,

@@ -1,6 +1,7 @@
 //! PostgreSQL: prepared statements on connections that are kept.
 
 pub(crate) mod address;
+mod bounded;
 mod link;
 pub(crate) mod look;
 pub(crate) mod pool;

@@ -15,7 +15,7 @@ pub(super) fn twins() -> Vec<Twin> {
     vec![
         twin::<Corrects>(
             "repeat.same-values",
-            "corrects a value after its second answer, and then back",
+            "corrects a value after its first answer",
         ),
         twin::<Unordered>("repeat.same-order", "asks without ORDER BY"),
         twin::<Respaced>(
@@ -65,8 +65,8 @@ impl Faulty for Corrects {
     async fn call(&self, call: Call) -> Result<Answer, AdapterError> {
         balance(&self.sound, call, |text| {
             match self.answers.fetch_add(1, SeqCst) {
-                2 => text.replace("1500", "1501"),
-                _ => text,
+                0 => text,
+                _ => text.replace("1500", "1501"),
             }
         })
         .await

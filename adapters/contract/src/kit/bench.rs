@@ -36,6 +36,8 @@ pub(super) struct Taken {
     pub(super) probe: Probe,
     pub(super) expected: Expected,
     pub(super) ended: Ended,
+    /// What a call that reads ended with right after, before any other step.
+    pub(super) again: Option<Ended>,
     /// What it is answered since a later step changed what it reads.
     settled: Option<Seen>,
 }
@@ -74,11 +76,16 @@ impl Bench {
                 continue;
             };
             let ended = bench.ask(&step.probe).await;
+            let again = match bench.effect(&step.probe) {
+                Effect::Reads => Some(bench.ask(&step.probe).await),
+                Effect::Unknown | Effect::Stored => None,
+            };
             bench.taken.push(Taken {
                 title: step.title,
                 probe: step.probe,
                 expected,
                 ended,
+                again,
                 settled: None,
             });
         }
@@ -134,14 +141,9 @@ impl Bench {
 
     /// The scenario's calls that are answered with 2xx.
     pub(super) fn answered(&self) -> impl Iterator<Item = Good<'_>> {
-        self.taken.iter().filter_map(|taken| {
-            let seen = taken.settled.as_ref().or(taken.ended.as_ref().ok())?;
-            seen.status.is_success().then_some(Good {
-                title: &taken.title,
-                probe: &taken.probe,
-                seen,
-            })
-        })
+        self.taken
+            .iter()
+            .filter_map(|taken| taken.with(taken.settled.as_ref().or(taken.ended.as_ref().ok())?))
     }
 
     /// All answers to the scenario's calls, whatever their status.
@@ -242,9 +244,7 @@ impl Bench {
     pub(super) fn endpoint(&self, probe: &Probe) -> Option<Template> {
         let segments = probe.segments();
         let endpoints = self.subject.openapi.endpoints(probe.service.code());
-        let matching = endpoints
-            .into_iter()
-            .filter(|own| own.path.matches(&segments).is_some());
+        let matching = endpoints.into_iter().filter(|own| own.path.fits(&segments));
         matching
             .min_by_key(|own| own.path.precedence())
             .map(|own| own.path)
@@ -299,6 +299,19 @@ impl Bench {
 }
 
 impl Taken {
+    /// The call with its first answer, if that is 2xx.
+    pub(super) fn good(&self) -> Option<Good<'_>> {
+        self.with(self.ended.as_ref().ok()?)
+    }
+
+    fn with<'a>(&'a self, seen: &'a Seen) -> Option<Good<'a>> {
+        seen.status.is_success().then_some(Good {
+            title: &self.title,
+            probe: &self.probe,
+            seen,
+        })
+    }
+
     /// Whether the call ended in a panic or was overdue: told by its own checks.
     pub(super) fn crashed(&self) -> bool {
         matches!(self.ended, Err(Failure::Overdue | Failure::Panicked))

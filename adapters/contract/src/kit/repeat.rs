@@ -56,6 +56,12 @@ pub(super) const CHECKS: &[Check] = &[
 
 async fn same_values(bench: &Bench) -> Judged {
     let mut tried = false;
+    // Before other steps, whose effects may change what is read, and after them.
+    for taken in &bench.taken {
+        if let (Some(first), Some(again)) = (taken.good(), &taken.again) {
+            must_repeat(again, first)?;
+        }
+    }
     for good in bench.reading() {
         tried = true;
         must_repeat(&bench.ask(good.probe).await, good)?;

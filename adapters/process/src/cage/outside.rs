@@ -1,5 +1,5 @@
 //! The outer half of a cage: it has the node's rights, makes control groups and namespaces, starts the inner half in them,
-//! and sees to its end: when the program ends, when it is told to by SIGTERM, or when the node is no more.
+//! and sees to its end: when the program ends, when it is told to by SIGTERM, or at once by SIGQUIT, or when the node is no more.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::os::fd::{AsFd as _, OwnedFd, RawFd};
@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::groups::{self, Groups};
 use super::inside::Inside;
-use super::{CageError, CageSettings, Report};
+use super::{AT_ONCE, CageError, CageSettings, Report};
 
 /// How the report is told on standard output.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,6 +153,7 @@ async fn end(child: &Child, drain: Duration) -> Result<u8, CageError> {
     let mut ended = signal(SignalKind::child()).map_err(failed)?;
     let mut term = signal(SignalKind::terminate()).map_err(failed)?;
     let mut int = signal(SignalKind::interrupt()).map_err(failed)?;
+    let mut quit = signal(SignalKind::from_raw(AT_ONCE.as_raw())).map_err(failed)?;
     let (mut ending, mut kill_at): (bool, Option<Instant>) = (false, None);
     let node = node_gone();
     tokio::pin!(node);
@@ -172,6 +173,11 @@ async fn end(child: &Child, drain: Duration) -> Result<u8, CageError> {
                 // The first of a process namespace takes all others with it.
                 let _gone = kill_process(pid, Signal::KILL);
                 kill_at = None;
+                continue;
+            }
+            _ = quit.recv() => {
+                ending = true;
+                kill_at = Some(Instant::now());
                 continue;
             }
             // Once only: the node does not come back.

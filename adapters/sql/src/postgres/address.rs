@@ -1,6 +1,7 @@
 //! Where a PostgreSQL server is, and as which role it is used.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use bridge_adapter::Fault;
@@ -11,6 +12,8 @@ use super::tls::Tls;
 
 /// How a text in the settings begins that names a PostgreSQL server and not a file.
 pub const SCHEME: &str = "postgresql://";
+/// Where a server listens that is not told otherwise.
+const PORT: u16 = 5432;
 /// How long the making of a connection may take.
 const CONNECT: Duration = Duration::from_secs(3);
 /// After how long without traffic the system asks whether the server is still there.
@@ -89,6 +92,15 @@ impl Address {
             .connect_timeout(CONNECT)
             .keepalives_idle(KEEPALIVE);
         Ok(Self { config, tls })
+    }
+
+    /// The server's socket, if it is reached by one.
+    pub(super) fn socket(&self) -> Option<PathBuf> {
+        let port = self.config.get_ports().first().copied().unwrap_or(PORT);
+        match self.config.get_hosts() {
+            [Host::Unix(folder)] => Some(folder.join(format!(".s.PGSQL.{port}"))),
+            _ => None,
+        }
     }
 }
 

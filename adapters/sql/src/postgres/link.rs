@@ -5,12 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_adapter::{AdapterError, Effect};
+use tokio::net::UnixStream;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, Sleep, sleep_until};
-use tokio_postgres::{Client, Config, Error, Statement as Prepared};
+use tokio_postgres::{Client, Config, Error, NoTls, Statement as Prepared};
 
 use super::address::Address;
+use super::bounded::Bound;
 use super::text::Text;
 use crate::config::Statement;
 
@@ -19,11 +21,15 @@ const FAREWELL: Duration = Duration::from_secs(5);
 /// How long the server keeps a transaction in which nothing happens: its caller is gone.
 const IDLE_IN_TRANSACTION_MS: u32 = 30_000;
 
+/// Why something was not done over a connection.
+type Failure = Box<dyn std::error::Error + Send + Sync>;
+
 /// A connection.
 #[derive(Debug)]
 pub(super) struct Link {
     pub(super) client: Client,
     driver: JoinHandle<()>,
+    pub(super) bound: Bound,
     ready: Vec<Option<Arc<Ready>>>,
     /// Kept from call to call: to set a timer later costs nothing, a new one costs a wake-up of the runtime.
     pub(super) clock: Option<Pin<Box<Sleep>>>,
@@ -55,19 +61,25 @@ pub(super) fn config(address: &Address, effect: Effect, statement_time: Duration
 
 impl Link {
     /// Connects.
-    pub(super) async fn open(address: &Address, config: &Config) -> Result<Self, Error> {
-        let (client, connection) = config.connect(address.tls.clone()).await?;
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                // Calls that are affected learn it themselves.
-                tracing::debug!(code = ?error.code(), "a connection to the registry ended");
-            }
-        });
-        let ready = Vec::new();
+    pub(super) async fn open(
+        address: &Address,
+        config: &Config,
+        limit_bytes: u64,
+    ) -> Result<Self, Failure> {
+        let bound = Bound::of(limit_bytes);
+        let (client, driver) = if let Some(socket) = address.socket() {
+            let stream = bound.over(UnixStream::connect(socket).await?);
+            let (client, connection) = config.connect_raw(stream, NoTls).await?;
+            (client, tokio::spawn(driven(connection)))
+        } else {
+            let (client, connection) = config.connect(address.tls.bounded(&bound)).await?;
+            (client, tokio::spawn(driven(connection)))
+        };
         Ok(Self {
             client,
             driver,
-            ready,
+            bound,
+            ready: Vec::new(),
             clock: None,
         })
     }
@@ -121,9 +133,9 @@ impl Link {
         } = self;
         let stopped = async {
             if !client.is_closed()
-                && let Err(error) = client.cancel_token().cancel_query(address.tls).await
+                && let Err(error) = cancel(&client, &address).await
             {
-                tracing::debug!(code = ?error.code(), "a statement could not be cancelled");
+                tracing::debug!(%error, "a statement could not be cancelled");
             }
             drop(client);
             (&mut driver).await
@@ -135,9 +147,29 @@ impl Link {
     }
 }
 
+/// Carries what is asked and answered on a connection, to its end.
+async fn driven(connection: impl Future<Output = Result<(), Error>>) {
+    if let Err(error) = connection.await {
+        // Calls that are affected learn it themselves.
+        tracing::debug!(code = ?error.code(), "a connection to the registry ended");
+    }
+}
+
+/// Stops what the server does on a connection.
+async fn cancel(client: &Client, address: &Address) -> Result<(), Failure> {
+    let token = client.cancel_token();
+    match address.socket() {
+        Some(socket) => {
+            let stream = UnixStream::connect(socket).await?;
+            Ok(token.cancel_query_raw(stream, NoTls).await?)
+        }
+        None => Ok(token.cancel_query(address.tls.clone()).await?),
+    }
+}
+
 /// Why there is no connection. The server's words name the role and the database, no value.
-pub(super) fn unreachable(error: Error) -> AdapterError {
+pub(super) fn unreachable(error: impl Into<Failure>) -> AdapterError {
     AdapterError::Unreachable {
-        source: Some(Box::new(error)),
+        source: Some(error.into()),
     }
 }

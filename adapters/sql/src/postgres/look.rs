@@ -1,9 +1,9 @@
 //! What PostgreSQL says of the statements of a manifest.
 
+use std::error::Error;
 use std::time::Duration;
 
 use bridge_adapter::Effect;
-use tokio_postgres::Error;
 
 use super::address::Address;
 use super::link::{self, Link};
@@ -11,6 +11,7 @@ use super::text::Text;
 use super::value;
 use crate::check::{Looked, Seen, SeenColumn, Unprepared};
 use crate::config::Statement;
+use crate::limits::ANSWER_BYTES;
 
 /// How long the look at a whole package may take.
 const TIME: Duration = Duration::from_secs(30);
@@ -46,9 +47,9 @@ async fn ask(
     statements: &[(Text, &Statement)],
 ) -> Result<Looked, String> {
     let config = link::config(address, effect, TIME);
-    let mut link = Link::open(address, &config)
+    let mut link = Link::open(address, &config, ANSWER_BYTES)
         .await
-        .map_err(|error| told(&error))?;
+        .map_err(|error| told(&*error))?;
     let mut looked = Looked::new();
     for (text, statement) in statements {
         looked.insert(statement.id, prepare(&mut link, text, statement).await);
@@ -89,11 +90,12 @@ async fn prepare(link: &mut Link, text: &Text, statement: &Statement) -> Result<
 }
 
 /// What the server says, or what kept it from saying anything. Only at start, of statements and roles.
-fn told(error: &Error) -> String {
-    if let Some(said) = error.as_db_error() {
+fn told(error: &(dyn Error + 'static)) -> String {
+    let of_driver = error.downcast_ref::<tokio_postgres::Error>();
+    if let Some(said) = of_driver.and_then(|error| error.as_db_error()) {
         let hint = said.hint().map(|hint| format!(" ({hint})"));
         return format!("{}{}", said.message(), hint.unwrap_or_default());
     }
-    let cause = std::error::Error::source(error);
+    let cause = error.source();
     cause.map_or_else(|| error.to_string(), |cause| format!("{error}: {cause}"))
 }

@@ -25,6 +25,7 @@ pub(crate) struct Pool {
     config: Config,
     texts: Vec<Text>,
     statement_time: Duration,
+    answer_bytes: u64,
     idle: Mutex<Vec<Link>>,
     places: Places,
 }
@@ -41,6 +42,7 @@ impl Pool {
             config: link::config(address, effect, limits.statement_time),
             texts,
             statement_time: limits.statement_time,
+            answer_bytes: limits.answer_bytes,
             idle: Mutex::default(),
             places: Places::new(limits.connections, limits),
         }
@@ -133,7 +135,8 @@ impl Loan {
         let link = if let Some(link) = self.link.take() {
             link
         } else {
-            let opened = Link::open(&self.pool.address, &self.pool.config);
+            let pool = &self.pool;
+            let opened = Link::open(&pool.address, &pool.config, pool.answer_bytes);
             until.bound(opened).await?.map_err(link::unreachable)?
         };
         Ok(self.link.insert(link))

@@ -3,7 +3,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
-use bridge_adapter::AdapterError;
+use bridge_adapter::{AdapterError, Limit};
 use futures_core::Stream as _;
 use tokio::time::Instant;
 use tokio_postgres::error::SqlState;
@@ -67,6 +67,10 @@ impl<'a> Lent<'a> {
             }
             Err(error) => error,
         };
+        if self.link.bound.is_exceeded() {
+            let limit = Limit::AnswerBytes(self.link.bound.limit_bytes);
+            return Err(AdapterError::TooLarge { limit }.into());
+        }
         if error.code().is_some_and(|code| !is_end(code)) {
             self.asking = false;
             self.answered = true;

@@ -13,14 +13,23 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
 use tokio_rustls::{TlsConnector, client};
 
+use super::bounded::{Bound, Bounded};
+
 /// What the driver speaks TLS with, if it does.
 #[derive(Clone)]
-pub(crate) struct Tls(Option<Arc<ClientConfig>>);
+pub(crate) struct Tls {
+    config: Option<Arc<ClientConfig>>,
+    bound: Bound,
+}
 
 impl Tls {
     /// No TLS: for sockets.
     pub(crate) fn none() -> Self {
-        Self(None)
+        let bound = Bound::of(u64::MAX);
+        Self {
+            config: None,
+            bound,
+        }
     }
 
     /// TLS under the authority with this certificate, in DER.
@@ -33,12 +42,22 @@ impl Tls {
             .with_no_client_auth();
         // A resumed session would skip the look at the certificate.
         config.resumption = Resumption::disabled();
-        Ok(Self(Some(Arc::new(config))))
+        let config = Some(Arc::new(config));
+        Ok(Self {
+            config,
+            ..Self::none()
+        })
+    }
+
+    /// The same for a connection whose messages are bounded.
+    pub(super) fn bounded(&self, bound: &Bound) -> Self {
+        let (config, bound) = (self.config.clone(), bound.clone());
+        Self { config, bound }
     }
 
     /// Whether there is TLS.
     pub(crate) fn is_some(&self) -> bool {
-        self.0.is_some()
+        self.config.is_some()
     }
 }
 
@@ -46,10 +65,11 @@ impl Tls {
 pub(crate) struct Connect {
     config: Option<Arc<ClientConfig>>,
     name: Option<ServerName<'static>>,
+    bound: Bound,
 }
 
 /// A connection with TLS.
-pub(crate) struct Stream<S>(client::TlsStream<S>);
+pub(crate) struct Stream<S>(Bounded<client::TlsStream<S>>);
 
 type Connecting<S> = Pin<Box<dyn Future<Output = io::Result<Stream<S>>> + Send>>;
 
@@ -59,12 +79,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> MakeTlsConnect<S> for T
     type Error = io::Error;
 
     fn make_tls_connect(&mut self, host: &str) -> io::Result<Connect> {
-        let name = match &self.0 {
+        let name = match &self.config {
             Some(_) => Some(ServerName::try_from(host.to_owned()).map_err(io::Error::other)?),
             None => None,
         };
-        let config = self.0.clone();
-        Ok(Connect { config, name })
+        let (config, bound) = (self.config.clone(), self.bound.clone());
+        Ok(Connect {
+            config,
+            name,
+            bound,
+        })
     }
 }
 
@@ -79,7 +103,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> TlsConnect<S> for Conne
                 return Err(io::Error::other("a socket is reached without TLS"));
             };
             let connector = TlsConnector::from(config);
-            connector.connect(name, stream).await.map(Stream)
+            let stream = connector.connect(name, stream).await?;
+            Ok(Stream(self.bound.over(stream)))
         })
     }
 }

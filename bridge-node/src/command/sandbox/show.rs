@@ -72,7 +72,7 @@ impl Show {
         let endpoints = self.openapi.endpoints(service);
         let mut fitting: Vec<_> = endpoints
             .iter()
-            .filter(|endpoint| endpoint.path.matches(rest).is_some())
+            .filter(|endpoint| endpoint.path.fits(rest))
             .collect();
         fitting.sort_by_key(|endpoint| endpoint.path.precedence());
         match fitting.first() {
