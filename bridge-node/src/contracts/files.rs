@@ -75,11 +75,11 @@ impl Files {
             return;
         }
         let contract = agreement.contract();
-        if self.unsigned.iter().any(|one| one.id() == contract.id()) {
+        if self.unsigned.iter().any(|one| one.is_version_of(contract)) {
             faults.push(Fault::new(
                 path.display().to_string(),
                 format!(
-                    "contract id `{}` is used by another file too",
+                    "contract id `{}` is used by another file of the same members too",
                     contract.id()
                 ),
                 "keep one version of an unsigned contract in the folder",

@@ -248,7 +248,7 @@ impl Parts {
     pub fn summary(&self) -> String {
         format!(
             "{} contracts, {} services",
-            Contracts::of(&self.contracts).len(),
+            Contracts::of(&self.contracts).all().count(),
             self.registries.len()
         )
     }

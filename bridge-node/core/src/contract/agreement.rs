@@ -213,17 +213,18 @@ impl Agreement {
         }
         let mut consenting = [self.contract.provider().member(), consumer]
             .into_iter()
-            .filter(|member| self.consents(member));
-        match (self.was_agreed(consumer), consenting.next()) {
-            (true, _) => State::Agreed,
-            (false, Some(by)) => State::Proposed { by: by.clone() },
-            (false, None) => State::Unsigned,
+            .filter(|member| self.consented_at_s(member).is_some());
+        match (self.agreed_at_s(consumer), consenting.next()) {
+            (Some(_), _) => State::Agreed,
+            (None, Some(by)) => State::Proposed { by: by.clone() },
+            (None, None) => State::Unsigned,
         }
     }
 
-    /// Whether provider and consumer have both consented, whatever came after.
-    pub fn was_agreed(&self, consumer: &MemberId) -> bool {
-        self.consents(self.contract.provider().member()) && self.consents(consumer)
+    /// When provider and consumer had both consented, Unix seconds, whatever came after; none if they never have.
+    pub fn agreed_at_s(&self, consumer: &MemberId) -> Option<u64> {
+        let provider = self.consented_at_s(self.contract.provider().member())?;
+        Some(provider.max(self.consented_at_s(consumer)?))
     }
 
     /// Writes the file.
@@ -252,13 +253,11 @@ impl Agreement {
             .filter(move |one| [provider, consumer].contains(&&one.statement.member))
     }
 
-    fn consents(&self, member: &MemberId) -> bool {
-        let consents = |one: &Signed| one.statement.action.consents();
-        let mut own = self
-            .signed
-            .iter()
-            .filter(|one| one.statement.member == *member);
-        own.any(consents)
+    fn consented_at_s(&self, member: &MemberId) -> Option<u64> {
+        let own = self.signed.iter().map(|one| &one.statement);
+        own.filter(|said| said.member == *member && said.action.consents())
+            .map(|said| said.time_s)
+            .min()
     }
 
     /// Nobody accepts or refuses what no other has proposed.
