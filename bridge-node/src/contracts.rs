@@ -20,8 +20,8 @@ mod live;
 
 pub use arrive::{PATH, answer};
 pub use deliver::keep_delivering;
-pub use files::{Files, read, sealer};
-pub use live::{Bringer, Live, SIGNED, TakeError, take};
+pub use files::{Files, kept_folder, read, sealer};
+pub use live::{Bringer, Live, SIGNED, TakeError, read_brought, take};
 
 /// All contracts that count at this node, each within its bounds.
 #[derive(Debug, Default)]
@@ -81,9 +81,6 @@ impl Contracts {
                 contracts.add(contract);
             }
         }
-        for ended in contracts.ended.values_mut() {
-            ended.sort_by_key(|one| Reverse(one.at_s));
-        }
         contracts
     }
 
@@ -100,13 +97,14 @@ impl Contracts {
                 State::Withdrawn { by, at_s } | State::Refused { by, at_s }
                     if agreement.agreed_at_s(&consumer).is_some() =>
                 {
-                    let of_service = self.ended.entry(contract.service().clone());
-                    of_service.or_default().push(Ended {
+                    let of_service = self.ended.entry(contract.service().clone()).or_default();
+                    of_service.push(Ended {
                         contract: Arc::clone(contract),
                         consumer,
                         by,
                         at_s,
                     });
+                    of_service.sort_by_key(|one| Reverse(one.at_s));
                 }
                 // What was never agreed allowed nothing, so nothing has ended.
                 State::Unsigned

@@ -25,7 +25,7 @@ pub use agreement::{Agreement, SealedBy, Seals, Signed, State};
 pub(crate) use document::READING_METHODS;
 pub use document::{CONTRACT_LIMIT_BYTES, METHODS, SIGNED_LIMIT_BYTES, load};
 pub use fault::{ContractFault, Fault};
-pub use statement::{Action, Statement, StatementFault};
+pub use statement::{Action, SEAL_LIMIT_BYTES, Statement, StatementFault};
 
 use hours::Hours;
 use locator::Locator;

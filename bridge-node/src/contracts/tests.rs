@@ -218,6 +218,29 @@ fn a_renewal_takes_over_at_its_start() {
 }
 
 #[test]
+fn what_cannot_be_listed_stops_the_load_and_what_was_never_there_does_not() {
+    let world = World::new();
+    let kept = world.folder.path().join("data/contracts");
+    assert!(world.files("").is_ok() && !kept.exists());
+    // Neither a folder nor absent: whatever it held is not known.
+    std::fs::write(&kept, "").unwrap();
+    let faults = world.files("").unwrap_err();
+    assert_eq!(faults.len(), 1);
+    assert!(
+        faults[0].contains("data/contracts: cannot be read: "),
+        "{faults:?}"
+    );
+    std::fs::remove_file(&kept).unwrap();
+    // A link to itself: it may be there, and cannot be followed.
+    std::os::unix::fs::symlink(&kept, &kept).unwrap();
+    let faults = world.files("").unwrap_err();
+    assert!(
+        faults[0].contains("data/contracts: cannot be read: "),
+        "{faults:?}"
+    );
+}
+
+#[test]
 fn one_seal_that_does_not_hold_stops_the_load() {
     let world = World::new();
     let strangers = World::new();

@@ -254,7 +254,7 @@ impl Parts {
     }
 }
 
-fn read_trust(settings: &Settings) -> Result<Trust, String> {
+pub(crate) fn read_trust(settings: &Settings) -> Result<Trust, String> {
     let path = &settings.anchors;
     let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let trust =

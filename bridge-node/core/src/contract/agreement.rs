@@ -10,15 +10,20 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::contract::document::read_signed;
+use crate::contract::document::{SIGNATURES_LIMIT, SIGNED_LIMIT_BYTES, read_signed};
 use crate::contract::fault::{ContractFault, Fault};
-use crate::contract::statement::{Action, Statement, StatementFault};
+use crate::contract::statement::{
+    Action, SEAL_LIMIT_BYTES, SEAL_TOO_LONG, Statement, StatementFault,
+};
 use crate::contract::{Contract, Party};
 use crate::identity::MemberId;
 use crate::json::write_string;
 
 /// How far a signer's clock may be ahead of the reader's, seconds: as far as a node's may be wrong.
 const AHEAD_S: u64 = 60;
+
+/// A signature with the longest seal and the longest reason takes less, bytes of a file.
+const LONGEST_WORD_BYTES: usize = 32 * 1024;
 
 /// Checks seals: certificates and signatures are not this package's.
 pub trait Seals {
@@ -227,6 +232,20 @@ impl Agreement {
         Some(provider.max(self.consented_at_s(consumer)?))
     }
 
+    /// Whether the file, as [`Agreement::write`] has it, can be read again, and has room for what the provider has not said
+    /// yet: no crowd of a group's members keeps it from withdrawing.
+    pub fn has_room(&self) -> bool {
+        let provider = self.contract.provider().member();
+        let unsaid = Action::ALL
+            .into_iter()
+            .filter(|action| !self.has(provider, *action))
+            .count();
+        let bytes = unsaid
+            .saturating_mul(LONGEST_WORD_BYTES)
+            .saturating_add(self.write().len());
+        bytes <= SIGNED_LIMIT_BYTES && self.signed.len().saturating_add(unsaid) <= SIGNATURES_LIMIT
+    }
+
     /// Writes the file.
     pub fn write(&self) -> Vec<u8> {
         let mut out = b"{\"contract\":".to_vec();
@@ -282,6 +301,9 @@ impl Agreement {
             return Err(StatementFault::OtherContract(statement.contract.clone()));
         }
         self.may_say(statement)?;
+        if signed.seal.len() > SEAL_LIMIT_BYTES {
+            return Err(SEAL_TOO_LONG);
+        }
         if self.has(&statement.member, statement.action) {
             let (member, action) = (statement.member.clone(), statement.action);
             return Err(StatementFault::Repeated(member, action));
