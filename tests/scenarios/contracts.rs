@@ -508,3 +508,29 @@ async fn what_was_signed_is_in_a_backup_and_counts_after_it_is_restored() {
     let gone = State::Withdrawn { by, at_s };
     assert_eq!(state(&world.provider, &world, &contract), Some(gone));
 }
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_not_in_force_and_is_taken_when_it_is_brought_again() {
+    let world = World::with().start().await;
+    let mut contract = draft(&usual());
+    sign(&world.provider, &mut contract, Action::Proposed);
+    let folder = world.provider.folder.join("data/contracts");
+    fs::write(&folder, "not a folder").unwrap();
+    let file = world.provider.folder.join("signed.json");
+    fs::write(&file, contract.write()).unwrap();
+    let words = ["contract", "send", "signed.json"];
+    let said = world.provider.officer(&words).await;
+    assert!(
+        said.code == 1 && said.err.contains("it cannot be kept"),
+        "{}",
+        said.err
+    );
+    assert_eq!(state(&world.provider, &world, &contract), None);
+    fs::remove_file(&folder).unwrap();
+    let told = give(&world.provider, &contract).await;
+    assert!(told.contains("proposed by AZ/GOV/1001"), "{told}");
+    let by = world.provider.member.clone();
+    let proposed = Some(State::Proposed { by });
+    assert_eq!(state(&world.provider, &world, &contract), proposed);
+    assert_eq!(signed_leaves(&world.provider).len(), 2);
+}

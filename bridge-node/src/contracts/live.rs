@@ -64,7 +64,7 @@ pub enum TakeError {
     /// The journal did not take the leaf: nothing changed.
     #[error("the journal did not take it")]
     Record(#[from] bridge_journal::RecordError),
-    /// The file cannot be kept: nothing changed.
+    /// The file cannot be kept: nothing else is in force. Its statements have leaves, and get others when it is brought again.
     #[error("it cannot be kept")]
     Keep(#[from] std::io::Error),
     /// The program is at fault.
@@ -181,8 +181,10 @@ async fn take_in_turn(
         return Err(TakeError::TooLong);
     }
     let body = Bytes::from(merged.write());
+    // The file as it is now stands behind the first of its new statements; each has its own words and seal.
+    let mut evidence = Some(body.clone());
     for one in &new {
-        record(node, one, bringer, &body).await?;
+        record(node, one, bringer, evidence.take()).await?;
     }
     let (folder, name) = (
         live.folder.clone(),
@@ -227,7 +229,7 @@ async fn record(
     node: &Node,
     one: &Signed,
     bringer: &Bringer,
-    body: &Bytes,
+    file: Option<Bytes>,
 ) -> Result<(), TakeError> {
     let statement = &one.statement;
     let mut leaf = Leaf::new(Kind::Administration, node.clock.now());
@@ -250,7 +252,7 @@ async fn record(
     let entry = Entry {
         base: Some(statement.write()),
         signature: Some(one.seal.clone()),
-        body: Some(body.clone()),
+        body: file,
         mode: EvidenceMode::Full,
         ..Entry::of(leaf)
     };
