@@ -33,6 +33,7 @@ pub mod orders;
 pub mod pace;
 pub mod payload;
 pub mod peers;
+pub mod per_minute;
 pub mod probe;
 pub mod receipts;
 pub mod refusals;

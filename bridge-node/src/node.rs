@@ -47,6 +47,7 @@ mod leaves;
 mod opening;
 mod parts;
 
+pub(crate) use parts::read_trust;
 pub use parts::{OwnCertificate, Parts, Vouched};
 
 pub(crate) use opening::open_watch;
@@ -291,8 +292,8 @@ impl Node {
 
     /// Begins a new minute of log lines.
     pub fn refill_log_lines(&self) {
-        self.witness.refill();
-        self.agreements.refill();
+        self.witness.submitted.refill();
+        self.agreements.brought.refill();
         for lines in [&*self.house.stranger_lines, &self.fault_lines] {
             if lines.refill() {
                 self.house.metrics.reached(Limit::LogLinesPerMinute);
