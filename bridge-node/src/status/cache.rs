@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use bridge_certs::Moment;
+use bridge_directory::metadata::{hex, unhex};
 
 use crate::witness::replace;
 
@@ -22,7 +22,7 @@ impl Cache {
     pub(super) fn of(folder: &Path, key: &[u8; 32]) -> Self {
         Self {
             folder: folder.to_owned(),
-            stem: hexadecimal(key),
+            stem: hex(key),
         }
     }
 
@@ -42,9 +42,9 @@ impl Cache {
             .filter_map(|entry| entry.file_name().into_string().ok());
         let kept = names.filter_map(|name| {
             let serial = name.strip_prefix(&begin)?.strip_suffix(".ocsp")?;
-            Some((bytes(serial)?, self.read(&name)?))
+            Some((unhex(serial)?, self.read(&name)?))
         });
-        kept.take(super::WANTED_LIMIT).collect()
+        kept.take(super::wanted::LIMIT).collect()
     }
 
     pub(super) fn keep_list(&self, der: &[u8]) {
@@ -52,7 +52,23 @@ impl Cache {
     }
 
     pub(super) fn keep_answer(&self, serial: &[u8], der: &[u8]) {
-        self.keep(&format!("{}-{}.ocsp", self.stem, hexadecimal(serial)), der);
+        self.keep(&self.answer_name(serial), der);
+    }
+
+    /// Removes the answers about these certificates. One that stays is judged at the next start as it would be now.
+    pub(super) fn drop_answers(&self, serials: &[Vec<u8>]) {
+        for serial in serials {
+            let path = self.folder.join(self.answer_name(serial));
+            if let Err(error) = fs::remove_file(path)
+                && error.kind() != ErrorKind::NotFound
+            {
+                tracing::debug!(%error, "a kept status cannot be removed");
+            }
+        }
+    }
+
+    fn answer_name(&self, serial: &[u8]) -> String {
+        format!("{}-{}.ocsp", self.stem, hex(serial))
     }
 
     fn read(&self, name: &str) -> Option<Vec<u8>> {
@@ -89,22 +105,4 @@ pub(super) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
         return Err("longer than limits.status_bytes".to_owned());
     }
     Ok(bytes)
-}
-
-/// A time for the log.
-pub(super) fn moment(at_s: u64) -> String {
-    Moment(at_s).to_string()
-}
-
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
-}
-
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    pairs.map(byte).collect()
 }
