@@ -322,3 +322,24 @@ async fn s42_hostile_lists_change_nothing() {
     .await;
     world.consumer.get(PATH).send().await.answered(200);
 }
+
+#[tokio::test]
+async fn certificates_that_end_soon_are_alarms_in_ready_and_stop_nothing() {
+    let world = World::usual().await;
+    let alarms = async || {
+        let ready = world.consumer.health("/ready").await.unwrap().json();
+        ready["alarms"].to_string()
+    };
+    assert_eq!(alarms().await, "null", "they are valid for 300 days");
+    for (left, days) in [(29, 30), (13, 14), (6, 7)] {
+        world.consumer.set_clock(now_s() + (300 - left) * 86_400);
+        let told = alarms().await;
+        for usage in ["tls", "exchange"] {
+            let begin = format!("the {usage} certificate of this node ends at ");
+            assert!(told.contains(&begin), "{told}");
+        }
+        assert!(told.contains(&format!("within {days} days")), "{told}");
+    }
+    world.consumer.set_clock(0);
+    world.consumer.get(PATH).send().await.answered(200);
+}

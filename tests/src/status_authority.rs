@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge_certs::{Authority, Profile, read_pem_certificates};
+use bridge_directory::metadata::unhex;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
@@ -149,9 +150,7 @@ impl StatusAuthority {
 
     /// How often a responder was asked about the certificate in a PEM file.
     pub fn asked_about(&self, path: &Path) -> usize {
-        let digits = serial_of(path);
-        let digit = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).unwrap();
-        let serial: Vec<u8> = (0..digits.len()).step_by(2).map(digit).collect();
+        let serial = unhex(&serial_of(path)).unwrap();
         let questions = &self.state().questions;
         let about = questions.iter().filter(|question| {
             let mut windows = question.windows(serial.len());

@@ -45,9 +45,9 @@ pub enum CrlSource {
 }
 
 /// A revocation is in force within a minute of its publication, whatever this is set to.
-const EVERY_S: Number = ("every_seconds", (1, 20, 50));
+pub(super) const EVERY_S: Number = ("every_seconds", (1, 20, 50));
 /// A day: no list counts longer, whatever it says of itself.
-const TOLERATED_AGE_S: Number = ("tolerated_age_seconds", (1, 86_400, 86_400));
+pub(super) const TOLERATED_AGE_S: Number = ("tolerated_age_seconds", (1, 86_400, 86_400));
 const FORM: &str =
     "write http://HOST[:PORT][/PATH]: what is read is signed, so https would add nothing";
 
