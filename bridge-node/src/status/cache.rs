@@ -106,3 +106,37 @@ pub(super) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     }
     Ok(bytes)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_is_read_from_a_file_of_at_most_the_limit_and_from_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nodes.crl");
+        assert!(read_file(&path, 4).unwrap_err().contains("No such file"));
+        assert_eq!(read_file(folder.path(), 4).unwrap_err(), "not a file");
+        fs::write(&path, [7; 4]).unwrap();
+        assert_eq!(read_file(&path, 4).unwrap(), [7; 4]);
+        fs::write(&path, [7; 5]).unwrap();
+        let why = read_file(&path, 4).unwrap_err();
+        assert_eq!(why, "longer than limits.status_bytes");
+    }
+
+    #[test]
+    fn what_is_kept_is_there_again_and_what_is_dropped_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let [cache, other] = [[1; 32], [2; 32]].map(|key| Cache::of(folder.path(), &key));
+        assert_eq!((cache.list(), cache.answers().len()), (None, 0));
+        cache.keep_list(b"list");
+        for serial in [&[1][..], &[0, 0x80]] {
+            cache.keep_answer(serial, b"answer");
+        }
+        other.keep_answer(&[1], b"other");
+        cache.drop_answers(&[vec![1], vec![9]]);
+        assert_eq!(cache.list().as_deref(), Some(&b"list"[..]));
+        assert_eq!(cache.answers(), [(vec![0, 0x80], b"answer".to_vec())]);
+        assert_eq!(other.answers(), [(vec![1], b"other".to_vec())]);
+    }
+}
