@@ -21,6 +21,7 @@ pub mod dossier;
 pub mod effects;
 pub mod epochs;
 pub mod exchange;
+pub mod expiry;
 pub mod fetch;
 pub mod framing;
 pub mod gate;

@@ -338,19 +338,29 @@ impl Node {
     ///
     /// [`PeerFault::KeyUnknown`], [`PeerFault::KeyNotValid`], [`PeerFault::KeyRevoked`], or that its status is not known.
     pub fn peer_of(&self, connection: &Connection, view: &View) -> Result<NodeId, Refusal> {
+        let (node, checked) = self
+            .pinned(connection, view)
+            .map_err(Refusal::PeerRequest)?;
+        if let Some(status) = &self.status {
+            let usable = status.check(&checked.chain, self.clock.now_s());
+            usable.map_err(|unusable| unusable.refusal(Refusal::PeerRequest))?;
+        }
+        Ok(node)
+    }
+
+    /// As [`Node::peer_of`], whatever the status of its certificate.
+    fn pinned<'a>(
+        &self,
+        connection: &'a Connection,
+        view: &View,
+    ) -> Result<(NodeId, &'a Checked), PeerFault> {
         let now_s = self.clock.now_s();
         let checked = self
             .judged(connection)
             .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
-            .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
-        let node = view
-            .tls_belongs(checked)
-            .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))?;
-        if let Some(status) = &self.status {
-            let usable = status.check(&checked.chain, now_s);
-            usable.map_err(|unusable| unusable.refusal(Refusal::PeerRequest))?;
-        }
-        Ok(node)
+            .ok_or(PeerFault::KeyNotValid)?;
+        let node = view.tls_belongs(checked).ok_or(PeerFault::KeyUnknown)?;
+        Ok((node, checked))
     }
 }
 
