@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use crate::shell::{Said, run, words};
+use crate::world::World;
 
 /// The guide's commands, in its order.
 pub(crate) const COMMANDS: [&str; 15] = [
@@ -66,6 +67,9 @@ fn carry_out(folder: &Path, change: &str) -> String {
     .good();
     told
 }
+
+/// Finds the leaves of publications.
+const PUBLISHED: &[&str] = &["--outcome", "directory-published"];
 
 /// The directory that is published now.
 fn published(folder: &Path) -> serde_json::Value {
@@ -282,7 +286,8 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     fs::write(&other, "another passphrase of mine\n").unwrap();
     fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
     let line = "directory sign next.proposal --public public --officer officer-2 --passphrase-file other --yes";
-    refused(&say(here, line), "the passphrase does not open this key");
+    let why = "officer-2/officer.key: the passphrase does not open this key\nhint: try the passphrase again";
+    refused(&say(here, line), why);
     say(
         here,
         "directory sign next.proposal --officer officer-2 --passphrase-file passphrase --yes",
@@ -291,4 +296,146 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     propose(here, "member remove AZ/GOV/9999").bad(1, &["AZ/GOV/9999 is not in the directory"]);
     propose(here, "member add AZ/GOV/1001 --name Twice")
         .bad(1, &["AZ/GOV/1001 is a member already"]);
+}
+
+#[test]
+fn a_missing_file_is_named_with_what_belongs_there() {
+    let (folder, _) = world();
+    let here = folder.path();
+    fs::create_dir(here.join("empty")).unwrap();
+    propose(here, "renew").good();
+    for (line, named, remedy) in [
+        (
+            "review gone.proposal --public public",
+            "gone.proposal: No such file",
+            "a proposal is a file that `directory init` or `directory propose` wrote",
+        ),
+        (
+            "status --public gone",
+            "gone is no folder",
+            "what `directory publish` wrote",
+        ),
+        (
+            "review next.proposal --public empty",
+            "1.root.json is missing",
+            "--public",
+        ),
+        (
+            "refresh --keys online --public empty",
+            "1.root.json is missing",
+            "--keys and --public",
+        ),
+        (
+            "init other.proposal --instance AZ --officer gone.json --threshold 2 --online online",
+            "gone.json: No such file",
+            "officer.json is made by `directory key`",
+        ),
+        (
+            "sign next.proposal --public public --officer officer-2 --passphrase-file gone --yes",
+            "passphrase",
+            "",
+        ),
+    ] {
+        let said = say(here, &format!("directory {line}"));
+        assert_eq!(said.code, 1, "{line}: {said:?}");
+        assert!(said.err.contains(named), "{line}: {said:?}");
+        assert!(said.err.contains(remedy), "{line}: {said:?}");
+    }
+    fs::remove_file(here.join("officer-2/officer.key")).unwrap();
+    refused(
+        &sign(here, "next.proposal", 2),
+        "officer-2/officer.key: No such file or directory (os error 2)\nhint: --officer is the folder that `directory key` made",
+    );
+}
+
+#[test]
+fn signing_twice_says_so_and_changes_nothing_and_each_signature_tells_what_comes_next() {
+    let (folder, _) = world();
+    let here = folder.path();
+    propose(here, "renew --root").good();
+    let told = sign(here, "next.proposal", 1).good();
+    assert!(
+        told.contains("first-officer signed root and targets in next.proposal\n")
+            && told.ends_with("next: have the others sign it with `directory sign`\n"),
+        "{told}"
+    );
+    let once = fs::read(here.join("next.proposal")).unwrap();
+    let told = sign(here, "next.proposal", 1).good();
+    assert!(
+        told.ends_with("first-officer has signed next.proposal already\n"),
+        "{told}"
+    );
+    assert_eq!(fs::read(here.join("next.proposal")).unwrap(), once);
+    let told = sign(here, "next.proposal", 2).good();
+    assert!(
+        told.ends_with("next: publish it with `directory publish`\n"),
+        "{told}"
+    );
+}
+
+#[test]
+fn a_proposal_that_has_run_out_is_not_signed_and_the_remedy_is_told() {
+    let (folder, _) = world();
+    let here = folder.path();
+    propose(here, "renew").good();
+    let file = here.join("next.proposal");
+    let mut proposal: serde_json::Value =
+        serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    proposal["targets"]["signed"]["expires"] = "2020-01-01T00:00:00Z".into();
+    fs::write(&file, proposal.to_string()).unwrap();
+    sign(here, "next.proposal", 1).bad(
+        1,
+        &[
+            "the targets metadata ends at 2020-01-01T00:00:00Z",
+            "propose it anew",
+        ],
+    );
+}
+
+/// The authority's node journals what is published before it goes out; without its word nothing does.
+#[test]
+fn a_publication_is_a_leaf_of_the_authoritys_journal_before_it_goes_out() {
+    let (folder, _) = world();
+    let here = folder.path();
+    let agencies = World::new();
+    let authority = agencies.population();
+    let at = authority.folder.display();
+    propose(here, "member add AZ/GOV/2001 --name Tax").good();
+    sign(here, "next.proposal", 1).good();
+    let publish = format!(
+        "directory publish next.proposal --public public --keys online --socket {at}/data/admin.sock --officer officer --officer-key {at}/officer.key"
+    );
+    let node = authority.start();
+    // What too few have signed is told to nobody.
+    say(here, &publish).bad(1, &["1 of 2 signatures"]);
+    assert_eq!(authority.search(PUBLISHED), Vec::<serde_json::Value>::new());
+    sign(here, "next.proposal", 2).good();
+    let told = say(here, &publish).good();
+    let leaves = authority.search(PUBLISHED);
+    assert_eq!(leaves.len(), 1, "{leaves:?}");
+    let facts = &leaves[0]["facts"];
+    let (root, targets) = (&facts["root"], &facts["targets"]);
+    assert_eq!((root, targets), (&"1".into(), &"3".into()), "{facts}");
+    assert_eq!(facts["officer"], "officer");
+    let directory = facts["directory"].as_str().unwrap();
+    let file = format!("public/targets/{directory}.directory.json");
+    assert!(here.join(file).exists(), "{directory}");
+    assert_eq!(published(here)["members"][1]["id"], "AZ/GOV/2001");
+    assert!(
+        told.starts_with("journaled as leaf ") && told.contains("\npublished root 1, targets 3"),
+        "{told}"
+    );
+    node.stop();
+
+    propose(here, "member remove AZ/GOV/2001").good();
+    sign(here, "next.proposal", 1).good();
+    sign(here, "next.proposal", 2).good();
+    let before = say(here, "directory status --public public").good();
+    say(here, &publish).bad(1, &["is the node running"]);
+    assert_eq!(
+        say(here, "directory status --public public").good(),
+        before,
+        "what is not journaled is not published"
+    );
+    authority.verify().good();
 }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use bridge_core::identity::MemberId;
-use bridge_directory::ceremony::{Base, Officer, Proposal, RoleChange, Roster, publish};
+use bridge_directory::ceremony::{Base, Officer, Proposal, Publication, RoleChange, Roster};
 use bridge_directory::metadata::{Key, Role};
 use bridge_directory::{Directory, Group, Member, Publisher, Subsystem};
 
@@ -51,7 +51,7 @@ fn ceremony(folder: &Path, now: u64) -> Result<(), Box<dyn std::error::Error>> {
             let reviewed = proposal.review(base, now)?;
             officer.sign(&mut proposal, &reviewed)?;
         }
-        publish(&proposal, &public, &online, now)
+        Publication::prepare(&proposal, &public, &online, now)?.write()
     };
     carry_out(Proposal::first("AZ", &roster, now)?, None)?;
     std::fs::copy(

@@ -5,6 +5,7 @@
 //! - a [`Base`] is what is published, verified from the root that its reader trusts;
 //! - a [`Proposal`] is a file that travels: the new metadata of the offline roles, the directory, and the signatures so far;
 //! - a [`Reviewed`] proposal was held against a base: its changes, and who has still to sign;
+//! - a [`Publication`] is what enough of them signed, ready to be written;
 //! - an [`Officer`] holds a key of the offline roles, kept under a passphrase.
 //!
 //! A proposal holds for one base only. Nothing in it is believed: who signs holds it against a base of his own.
@@ -28,7 +29,7 @@ pub use base::{Base, Standing};
 pub use change::{Change, Kind, What, changes};
 pub use officer::{Officer, OfficerError, PASSPHRASE_BYTES};
 pub use propose::{RoleChange, Roster};
-pub use publish::publish;
+pub use publish::Publication;
 pub use review::{Reviewed, RoleDifference, Signatures};
 
 /// The largest proposal that is read, in bytes: a directory, escaped, and metadata.

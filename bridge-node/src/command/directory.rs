@@ -12,6 +12,7 @@ use crate::clock::Clock;
 mod dev;
 mod officer;
 mod propose;
+mod publish;
 mod show;
 mod words;
 
@@ -62,19 +63,9 @@ pub(super) enum Command {
     },
     /// Publish what enough officers have signed.
     #[command(
-        after_help = "Example:\n  bridge-node directory publish add.proposal --public public --keys online\n\nSeveral copies of one proposal, signed in different places, are joined."
+        after_help = "Example:\n  bridge-node directory publish add.proposal --public public --keys online\n  bridge-node directory publish add.proposal --public public --keys online --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nSeveral copies of one proposal, signed in different places, are joined. With --socket, the authority's node journals the\npublication first; if it does not, nothing is published."
     )]
-    Publish {
-        /// Copies of one proposal.
-        #[arg(required = true)]
-        proposals: Vec<PathBuf>,
-        /// Folder that a web server may serve.
-        #[arg(long)]
-        public: PathBuf,
-        /// Folder of the online keys.
-        #[arg(long)]
-        keys: PathBuf,
-    },
+    Publish(publish::Options),
     /// Sign a new time-stamp: the directory stays valid for another 24 h. For a timer, every hour.
     #[command(
         after_help = "Example:\n  bridge-node directory refresh --keys online --public public"
@@ -104,17 +95,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Review(options) => officer::review(&options, now_s),
         Command::Sign(options) => officer::sign(&options, now_s),
         Command::Status { proposals, public } => show::status(&proposals, &public, now_s),
-        Command::Publish {
-            proposals,
-            public,
-            keys,
-        } => {
-            let proposal = joined(&proposals)?;
-            let standing = ceremony::publish(&proposal, &public, &keys, now_s);
-            let standing = standing.map_err(|error| refused(&error))?;
-            say(format_args!("published {standing}"));
-            Ok(())
-        }
+        Command::Publish(options) => publish::publish(&options, now_s),
         Command::Refresh { keys, public } => {
             let publisher = Publisher::open(&keys, &public).map_err(|error| failed(&error))?;
             let version = publisher.refresh_timestamp(now_s);
@@ -166,7 +147,11 @@ fn refused(error: &CeremonyError) -> Failure {
 }
 
 fn read_proposal(path: &Path) -> Result<Proposal, Failure> {
-    let bytes = read(path, ceremony::PROPOSAL_LIMIT_BYTES)?;
+    let bytes = read(
+        path,
+        ceremony::PROPOSAL_LIMIT_BYTES,
+        "a proposal is a file that `directory init` or `directory propose` wrote",
+    )?;
     Proposal::parse(&bytes)
         .map_err(|error| Failure::Failed(format!("{}: {}", path.display(), crate::chain(&error))))
 }
@@ -186,10 +171,12 @@ fn read_base(public: &Path, trusted: Option<&[u8]>) -> Result<Base, Failure> {
     Base::read(public, trusted).map_err(|error| refused(&error))
 }
 
-/// Reads a file that may hold so many bytes at most.
-fn read(path: &Path, limit: usize) -> Result<Vec<u8>, Failure> {
+/// Reads a file that may hold so many bytes at most; `what` says what belongs there.
+fn read(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {
     use std::io::Read as _;
-    let failed = |error| Failure::failed(&path.display().to_string(), &error);
+    let failed = |error: std::io::Error| {
+        Failure::Failed(hint(&format!("{}: {error}", path.display()), what))
+    };
     let most = u64::try_from(limit).unwrap_or(u64::MAX);
     let mut bytes = Vec::new();
     let file = std::fs::File::open(path).map_err(failed)?;

@@ -143,7 +143,8 @@ impl Officer {
         &self.key
     }
 
-    /// Signs what a review has shown, wherever this key has a part.
+    /// Signs what a review has shown, wherever this key has a part and has not signed. Returns the roles it signed: none if it has
+    /// signed all of its part before.
     ///
     /// # Errors
     ///
@@ -155,24 +156,29 @@ impl Officer {
     ) -> Result<Vec<Role>, CeremonyError> {
         let id = self.key.id().unwrap_or_default();
         let name = self.key.name();
+        let parts: Vec<_> = reviewed
+            .signatures
+            .iter()
+            .filter(|one| one.ids.contains(&id))
+            .collect();
+        if parts.is_empty() {
+            return Err(CeremonyError::NotAnOfficer { name });
+        }
         let mut signed = Vec::new();
         let files = [
             (Role::Root, proposal.root.as_mut()),
             (Role::Targets, Some(&mut proposal.targets)),
         ];
         for (role, file) in files {
-            let mut asked = reviewed.signatures.iter();
-            let is_asked = asked.any(|one| one.role == role && one.ids.contains(&id));
-            let Some(file) = file.filter(|_| is_asked) else {
+            let mut of_role = parts.iter().filter(|one| one.role == role);
+            let lacks_it = of_role.any(|one| !one.good_ids.contains(&id));
+            let Some(file) = file.filter(|_| lacks_it) else {
                 continue;
             };
             let bytes = canonical(&signed_of(file)).map_err(PublishError::Canonical)?;
             let sig = hex(self.pair.sign(&bytes).as_ref());
             put_signature(file, json!({ "keyid": id, "sig": sig }));
             signed.push(role);
-        }
-        if signed.is_empty() {
-            return Err(CeremonyError::NotAnOfficer { name });
         }
         Ok(signed)
     }

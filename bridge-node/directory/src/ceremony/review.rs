@@ -57,6 +57,8 @@ pub struct Signatures {
     /// How many must.
     pub threshold: u32,
     pub(super) ids: BTreeSet<String>,
+    /// Of these, who has signed.
+    pub(super) good_ids: BTreeSet<String>,
 }
 
 impl Signatures {
@@ -312,6 +314,7 @@ fn signatures_by(root: &Root, role: Role, by_former: bool, envelope: &Envelope) 
     Signatures {
         role,
         by_former,
+        good_ids: good.iter().map(|id| (*id).clone()).collect(),
         good: names(good),
         missing: names(missing),
         threshold: keys.threshold,

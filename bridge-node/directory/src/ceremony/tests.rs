@@ -114,7 +114,7 @@ impl World {
     }
 
     fn publish(&self, proposal: &Proposal, now_s: u64) -> Result<Standing, CeremonyError> {
-        publish(proposal, &self.public(), &self.online(), now_s)
+        Publication::prepare(proposal, &self.public(), &self.online(), now_s)?.write()
     }
 
     /// What a client reads, beginning with the first root.

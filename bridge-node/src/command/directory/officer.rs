@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bridge_certs::read_password_file;
 use bridge_directory::Publisher;
-use bridge_directory::ceremony::{Base, Officer, Proposal, Reviewed, Standing};
+use bridge_directory::ceremony::{Base, Officer, OfficerError, Proposal, Reviewed, Standing};
 use clap::Args;
 use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
@@ -23,6 +23,7 @@ const PUBLIC_KEY: &str = "officer.json";
 /// The root that the officer trusts, and the versions that were seen.
 const ROOT: &str = "root.json";
 const SEEN: &str = "seen.json";
+const TRUSTED: &str = "what an officer has seen and trusts lies in the officer's folder";
 
 #[derive(Debug, Args)]
 pub(in crate::command) struct KeyOptions {
@@ -159,13 +160,22 @@ pub(super) fn sign(options: &SignOptions, now_s: u64) -> Result<(), Failure> {
     }
     let passphrase = passphrase(passphrase_file.as_deref())?;
     let key = folder.join(KEY);
-    let officer = Officer::open(&read(&key, FILE_LIMIT)?, &passphrase)
-        .map_err(|error| Failure::failed(&key.display().to_string(), &error))?;
+    let file = read(
+        &key,
+        FILE_LIMIT,
+        "--officer is the folder that `directory key` made",
+    )?;
+    let officer = Officer::open(&file, &passphrase).map_err(|error| unopened(&key, &error))?;
     let roles = officer
         .sign(&mut proposal, &reviewed)
         .map_err(|error| refused(&error))?;
+    let name = officer.key().name();
+    if roles.is_empty() {
+        say(format_args!("{name} has signed {} already", path.display()));
+        return Ok(());
+    }
     // Remembered before the signature goes out: what was signed on is what nobody may go behind.
-    match base {
+    match &base {
         Some(base) => {
             write(&folder.join(ROOT), base.root_file())?;
             write(
@@ -180,13 +190,23 @@ pub(super) fn sign(options: &SignOptions, now_s: u64) -> Result<(), Failure> {
     }
     write(path, &proposal.to_bytes())?;
     let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
-    say(format_args!(
-        "{} signed {} in {}",
-        officer.key().name(),
-        roles.join(" and "),
-        path.display()
-    ));
+    let roles = roles.join(" and ");
+    say(format_args!("{name} signed {roles} in {}", path.display()));
+    let signed = proposal.review(base.as_ref(), now_s);
+    let signed = signed.map_err(|error| refused(&error))?;
+    show::next(&signed, *language);
     Ok(())
+}
+
+/// What to do about a key that does not open.
+fn unopened(key: &Path, error: &OfficerError) -> Failure {
+    let what = format!("{}: {error}", key.display());
+    let remedy = if matches!(error, OfficerError::Passphrase) {
+        "try the passphrase again; if it is lost, the other officers replace this key by `propose … roles`"
+    } else {
+        "--officer is the folder that `directory key` made"
+    };
+    Failure::Failed(hint(&what, remedy))
 }
 
 /// Holds a proposal against the published folder, as an officer trusts it.
@@ -199,7 +219,9 @@ fn held(
     let root = officer
         .map(|folder| folder.join(ROOT))
         .filter(|root| root.exists());
-    let root = root.map(|root| read(&root, FILE_LIMIT)).transpose()?;
+    let root = root
+        .map(|root| read(&root, FILE_LIMIT, TRUSTED))
+        .transpose()?;
     let base = match public {
         Some(public) => {
             if officer.is_some() && root.is_none() {
@@ -213,7 +235,7 @@ fn held(
                 .map(|folder| folder.join(SEEN))
                 .filter(|seen| seen.exists())
             {
-                let seen: Standing = serde_json::from_slice(&read(&seen, FILE_LIMIT)?)
+                let seen: Standing = serde_json::from_slice(&read(&seen, FILE_LIMIT, TRUSTED)?)
                     .map_err(|error| Failure::failed(&seen.display().to_string(), &error))?;
                 base.check_not_older(&seen)
                     .map_err(|error| refused(&error))?;

@@ -13,6 +13,8 @@ mod edit;
 
 /// The largest file of a key or record, in bytes.
 const FILE_LIMIT: usize = 1024 * 1024;
+/// What a file that is named on the command line should be.
+const MADE: &str = "officer.json is made by `directory key`, snapshot.json and timestamp.json by `directory online-keys`, records and directories by hand";
 const DIRECTORY_LIMIT: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Args)]
@@ -253,6 +255,6 @@ impl RoleOptions {
 }
 
 fn json<T: serde::de::DeserializeOwned>(path: &Path, limit: usize) -> Result<T, Failure> {
-    serde_json::from_slice(&read(path, limit)?)
+    serde_json::from_slice(&read(path, limit, MADE)?)
         .map_err(|error| Failure::failed(&path.display().to_string(), &error))
 }

@@ -7,7 +7,7 @@ use bridge_directory::ceremony::Reviewed;
 use bridge_directory::metadata::Role;
 
 use super::words::Language;
-use super::{Failure, joined, read_base, refused, say};
+use super::{Failure, hint, joined, read_base, refused, say};
 
 const DAY_S: u64 = 86_400;
 
@@ -42,8 +42,31 @@ pub(super) fn signatures(reviewed: &Reviewed, language: Language) {
     }
 }
 
+/// Tells what comes after a signature.
+pub(super) fn next(reviewed: &Reviewed, language: Language) {
+    signatures(reviewed, language);
+    say(if reviewed.check_signatures().is_ok() {
+        language.pick(
+            "next: publish it with `directory publish`",
+            "növbəti addım: `directory publish` ilə yayımlayın",
+        )
+    } else {
+        language.pick(
+            "next: have the others sign it with `directory sign`",
+            "növbəti addım: qalan açarlarla `directory sign` əmrini icra edin",
+        )
+    });
+}
+
 /// Tells when what is published ends, and what proposals lack.
 pub(super) fn status(proposals: &[PathBuf], public: &Path, now_s: u64) -> Result<(), Failure> {
+    if !public.is_dir() {
+        let what = format!("{} is no folder", public.display());
+        return Err(Failure::Failed(hint(
+            &what,
+            "--public is a copy of what `directory publish` wrote",
+        )));
+    }
     let base = public.join("metadata/1.root.json").exists();
     let base = base.then(|| read_base(public, None)).transpose()?;
     match &base {

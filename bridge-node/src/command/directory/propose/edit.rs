@@ -148,8 +148,12 @@ struct Certificates<'a> {
 
 impl<'a> Certificates<'a> {
     fn of(node: &'a NodeId, anchors: &Path, now_s: u64) -> Result<Self, Failure> {
-        let trust = Trust::from_pem(&read(anchors, FILE_LIMIT)?)
-            .map_err(|error| Failure::failed(&anchors.display().to_string(), &error))?;
+        let trust = Trust::from_pem(&read(
+            anchors,
+            FILE_LIMIT,
+            "--anchors is the PEM file of the authority's certificates",
+        )?)
+        .map_err(|error| Failure::failed(&anchors.display().to_string(), &error))?;
         Ok(Self { node, trust, now_s })
     }
 
