@@ -32,6 +32,7 @@ use crate::settings::Officer;
 mod contracts;
 mod orders;
 mod probing;
+mod publications;
 mod reading;
 
 /// The label of an officer's signature.
@@ -153,6 +154,9 @@ async fn answer(node: &Arc<Node>, request: Request<Incoming>) -> Response<Outgoi
         }
         (Ok(signed), &Method::POST) if target == "/contracts" => {
             contracts::give(node, signed, &parts.headers, body).await
+        }
+        (Ok(signed), &Method::POST) if target == "/publications" => {
+            publications::give(node, signed, &parts.headers, body).await
         }
         (Ok(_), _) => no_such_command(),
         (Err(why), _) => {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use bridge_node::command::Cli;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::ceremony;
 use crate::guide;
 use crate::shell::{repository, run, wait_for, words};
 use crate::world::{Agency, World, receipt_file};
@@ -326,6 +327,7 @@ fn every_command_of_every_document_is_known_here() {
         .chain(STOP)
         .chain(MAINTENANCE)
         .chain(PROBE)
+        .chain(ceremony::COMMANDS.map(|command| ("config/README.md", command)))
         .chain(guide::COMMANDS.map(|command| (guide::GUIDE, command)))
         .map(|(document, command)| (document.to_owned(), command.to_owned()))
         .collect();

@@ -44,7 +44,7 @@ fn what_exists_is_refused_and_stays_as_it_is() {
             "officer.key: can't be made: File exists",
         ),
         (
-            "directory create --keys directory/keys --public directory/public",
+            "directory dev create --keys directory/keys --public directory/public",
             "directory/public holds a repository already",
         ),
     ] {
@@ -79,7 +79,7 @@ fn every_secret_that_is_made_is_its_owners_alone() {
     say(here, "key officer officer.key").good();
     say(
         here,
-        "directory create --keys directory/keys --public directory/public",
+        "directory dev create --keys directory/keys --public directory/public",
     )
     .good();
     let mut keys = 0;
@@ -210,10 +210,10 @@ fn wrong_orders_are_told_with_what_would_be_right() {
     say(here, "directory refresh --keys nowhere --public nowhere")
         .bad(1, &["directory: ", "hint: --keys and --public are"]);
     fs::write(here.join("wrong.json"), "{").unwrap();
-    say(here, "directory create --keys d/keys --public d/public").good();
+    say(here, "directory dev create --keys d/keys --public d/public").good();
     say(
         here,
-        "directory publish --keys d/keys --public d/public wrong.json",
+        "directory dev publish --keys d/keys --public d/public wrong.json",
     )
     .bad(1, &["wrong.json: ", "EOF", "hint: "]);
     say(here, "contract check wrong.json nowhere.json").bad(

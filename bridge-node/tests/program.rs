@@ -9,6 +9,7 @@
 )]
 
 mod audit;
+mod ceremony;
 mod contracts;
 mod demo;
 mod documents;

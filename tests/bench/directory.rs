@@ -122,6 +122,7 @@ fn member(
         name: format!("Agency {number}"),
         subsystems: vec![subsystem("SYSTEM"), subsystem("ARCHIVE")],
         nodes: vec![node],
+        suspended: false,
         id,
     })
 }

@@ -237,6 +237,7 @@ impl Party {
             name: self.folder.to_owned(),
             subsystems: vec![subsystem],
             nodes: vec![node],
+            suspended: false,
         })
     }
 }

@@ -150,6 +150,7 @@ impl Agency {
                     name: format!("Subsystem {}", subsystem.code()),
                 }],
                 nodes: Vec::new(),
+                suspended: false,
             },
             api_key: URL_SAFE_NO_PAD.encode(random()),
             running: None,

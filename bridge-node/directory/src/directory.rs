@@ -42,6 +42,9 @@ pub struct Member {
     pub subsystems: Vec<Subsystem>,
     /// Its nodes, none twice. A member without nodes is listed but can't be called.
     pub nodes: Vec<Node>,
+    /// Whether officers have suspended it: it stays listed, and its nodes and keys count for nothing.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspended: bool,
 }
 
 /// A subsystem of a member.

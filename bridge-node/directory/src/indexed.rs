@@ -76,7 +76,9 @@ impl Indexed {
                 self.subsystems.entry(id).or_insert((at, subsystem_at));
             }
         }
-        for (node_at, node) in member.nodes.iter().enumerate() {
+        // A suspended member's nodes are nobody's: no route leads to them, and no key of theirs is known.
+        let nodes = member.nodes.iter().filter(|_| !member.suspended);
+        for (node_at, node) in nodes.enumerate() {
             self.add_node((at, node_at), &member.id, node);
         }
     }
@@ -113,9 +115,10 @@ impl Indexed {
         self.directory.members.get(*member)?.subsystems.get(*at)
     }
 
-    /// Returns the nodes of a member; none if it is not listed.
+    /// Returns the nodes of a member; none if it is not listed, or suspended.
     pub fn nodes_of(&self, id: &MemberId) -> &[Node] {
-        self.member(id).map_or(&[], |member| &member.nodes)
+        let member = self.member(id).filter(|member| !member.suspended);
+        member.map_or(&[], |member| &member.nodes)
     }
 
     /// Returns a node.

@@ -236,19 +236,12 @@ impl Envelope {
     pub fn verify(&self, root: &Root) -> Result<(), MetadataError> {
         let role_keys = root.keys_of(self.role);
         // Counted by key, not by key id: two ids of one key are one officer.
-        let good: BTreeSet<_> = self
-            .signatures
+        let good: BTreeSet<_> = role_keys
+            .key_ids
             .iter()
-            .filter(|signature| role_keys.key_ids.contains(&signature.keyid))
-            .filter_map(|signature| {
-                let key = root.key(&signature.keyid)?.ed25519()?;
-                let signature = unhex(&signature.sig)?;
-                let verifier = UnparsedPublicKey::new(&ED25519, key);
-                verifier
-                    .verify(&self.canonical, &signature)
-                    .is_ok()
-                    .then_some(key)
-            })
+            .filter_map(|key_id| Some((key_id, root.key(key_id)?)))
+            .filter(|(key_id, key)| self.is_signed_by(key_id, key))
+            .filter_map(|(_, key)| key.ed25519())
             .collect();
         if good.len() < usize::try_from(role_keys.threshold).unwrap_or(usize::MAX) {
             return Err(MetadataError::TooFewSignatures {
@@ -258,6 +251,18 @@ impl Envelope {
             });
         }
         Ok(())
+    }
+
+    /// Tells whether a key signed this under its id.
+    pub(crate) fn is_signed_by(&self, key_id: &str, key: &Key) -> bool {
+        let signature = self.signatures.iter().find(|one| one.keyid == key_id);
+        let signature = signature.and_then(|one| unhex(&one.sig));
+        signature
+            .zip(key.ed25519())
+            .is_some_and(|(signature, key)| {
+                let verifier = UnparsedPublicKey::new(&ED25519, key);
+                verifier.verify(&self.canonical, &signature).is_ok()
+            })
     }
 
     /// Reads the signed part as its role's. Call [`Envelope::verify`] before believing it.

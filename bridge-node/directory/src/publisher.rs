@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{
-    FileInfo, Map, Part, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets,
+    FileInfo, Key, Map, Part, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets,
     Timestamp, hex, sha256,
 };
 use crate::moment::Moment;
@@ -17,8 +17,8 @@ use crate::store::Store;
 use crate::verified::Verified;
 
 mod error;
-mod keys;
-mod repository;
+pub(crate) mod keys;
+pub(crate) mod repository;
 
 pub use error::PublishError;
 use keys::KeyFolder;
@@ -146,6 +146,21 @@ impl Publisher {
         self.publish_bytes(&root.part, &bytes, now_s)
     }
 
+    /// Makes a key for each online role, and returns them as a root lists them.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError`] about the folder of keys.
+    pub fn online_keys(keys: &Path) -> Result<Vec<(Role, Key)>, PublishError> {
+        let folder = KeyFolder::open(keys)?;
+        let mut listed = Vec::new();
+        for role in [Role::Snapshot, Role::Timestamp] {
+            let made = folder.make(role, 1)?;
+            listed.extend(made.iter().map(|key| (role, key.listed())));
+        }
+        Ok(listed)
+    }
+
     /// Signs a new timestamp, and a new snapshot when the old one is past half its life. Returns the timestamp's version.
     ///
     /// # Errors
@@ -207,8 +222,8 @@ impl Publisher {
         let new: Root = parsed(signed.clone())?;
         self.write_root(&signed, version, &[&old.part, &new])?;
         // Crash here: the old keys lie there still, unused; what follows is done by the next publication.
-        if let Some(bytes) = self.repository.published(&old.part)? {
-            self.publish_bytes(&new, &bytes, now_s)?;
+        if let Some(published) = self.repository.published(&old.part)? {
+            self.publish_bytes(&new, &published.bytes, now_s)?;
         }
         self.keys.remove(role, &gone)?;
         Ok(version)
@@ -308,7 +323,7 @@ impl Publisher {
 }
 
 /// Returns the next version. The last one is never reached by counting.
-const fn after(version: u64) -> u64 {
+pub(crate) const fn after(version: u64) -> u64 {
     version.saturating_add(1)
 }
 
@@ -316,13 +331,13 @@ fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, PublishErro
     serde_json::from_value(value).map_err(PublishError::OwnRoot)
 }
 
-fn root_part(version: u64, now_s: u64, keys: &Value, roles: &Value) -> Value {
+pub(crate) fn root_part(version: u64, now_s: u64, keys: &Value, roles: &Value) -> Value {
     let part = common::<Root>(version, now_s, ROOT_LIFE_S);
     let part = with(with(part, "keys", keys.clone()), "roles", roles.clone());
     with(part, "consistent_snapshot", json!(true))
 }
 
-fn common<T: Part>(version: u64, now_s: u64, life_s: u64) -> Value {
+pub(crate) fn common<T: Part>(version: u64, now_s: u64, life_s: u64) -> Value {
     json!({
         "_type": T::ROLE,
         "spec_version": SPECIFICATION,
@@ -331,7 +346,7 @@ fn common<T: Part>(version: u64, now_s: u64, life_s: u64) -> Value {
     })
 }
 
-fn with(mut part: Value, name: &str, value: Value) -> Value {
+pub(crate) fn with(mut part: Value, name: &str, value: Value) -> Value {
     if let Value::Object(fields) = &mut part {
         fields.insert(name.to_owned(), value);
     }

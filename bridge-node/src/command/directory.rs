@@ -1,107 +1,211 @@
-//! `directory`: publishes a signed directory as static files. Development: the keys of all roles lie on this machine.
+//! `directory`: the officers' ceremony, offline and m of n, and the publication of what they signed as static files.
 
 use std::path::{Path, PathBuf};
 
-use bridge_directory::{Directory, PublishError, Publisher};
+use bridge_directory::ceremony::{self, Base, CeremonyError, Proposal};
+use bridge_directory::{PublishError, Publisher};
 use clap::Subcommand;
 
 use super::{Failure, hint, say};
 use crate::clock::Clock;
 
+mod dev;
+mod officer;
+mod propose;
+mod publish;
+mod show;
+mod words;
+
 /// Commands about the directory.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Make the keys of the four roles in KEYS and an empty repository in PUBLIC.
+    /// Make an officer's key in FOLDER, closed by a passphrase: officer.key stays there, officer.json is for the others.
     #[command(
-        after_help = "Example:\n  bridge-node directory create --keys directory/keys --public directory/public"
+        after_help = "Example:\n  bridge-node directory key officer-1 --name first-officer --passphrase-file passphrase\n\nThe name is published with the key: an office, not a person. Without --passphrase-file the terminal is asked."
     )]
-    Create {
-        /// Folder for the role keys.
-        #[arg(long)]
-        keys: PathBuf,
-        /// Folder that a web server may serve.
+    Key(officer::KeyOptions),
+    /// Make the keys of snapshot and timestamp in FOLDER, for the machine that publishes.
+    #[command(
+        after_help = "Example:\n  bridge-node directory online-keys online\n\nonline/snapshot.json and online/timestamp.json are for `directory init`."
+    )]
+    OnlineKeys {
+        /// The folder to make them in.
+        folder: PathBuf,
+    },
+    /// Propose the first root and an empty directory.
+    #[command(
+        after_help = "Example:\n  bridge-node directory init first.proposal --instance AZ --officer officer-1/officer.json --officer officer-2/officer.json --officer officer-3/officer.json --threshold 2 --online online"
+    )]
+    Init(propose::InitOptions),
+    /// Propose a change of what is published.
+    #[command(
+        after_help = "Examples:\n  bridge-node directory propose add.proposal --public public member add AZ/GOV/1001 --name \"Population register\"\n  bridge-node directory propose renew.proposal --public public renew"
+    )]
+    Propose(propose::Options),
+    /// Tell in words what a proposal changes, and who has to sign.
+    #[command(
+        after_help = "Example:\n  bridge-node directory review add.proposal --public public --officer officer-1 --language az\n\nWith --officer, PUBLIC must begin with the root that this officer trusts, and be no older than what was seen before."
+    )]
+    Review(officer::ReviewOptions),
+    /// Review a proposal, and sign it with an officer's key.
+    #[command(
+        after_help = "Example:\n  bridge-node directory sign add.proposal --public public --officer officer-1 --passphrase-file passphrase --yes\n\nA new officer's folder needs root.json, a published root handed over by a colleague. The first proposal of all needs no --public."
+    )]
+    Sign(officer::SignOptions),
+    /// Tell when what is published ends, and who has signed proposals.
+    #[command(after_help = "Example:\n  bridge-node directory status add.proposal --public public")]
+    Status {
+        /// Copies of one proposal, signed in different places.
+        proposals: Vec<PathBuf>,
+        /// The published folder.
         #[arg(long)]
         public: PathBuf,
     },
-    /// Sign and publish a directory file.
+    /// Publish what enough officers have signed.
     #[command(
-        after_help = "Example:\n  bridge-node directory publish --keys directory/keys --public directory/public directory.json"
+        after_help = "Example:\n  bridge-node directory publish add.proposal --public public --keys online\n  bridge-node directory publish add.proposal --public public --keys online --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nSeveral copies of one proposal, signed in different places, are joined. With --socket, the authority's node journals the\npublication first; if it does not, nothing is published."
     )]
-    Publish {
-        /// Folder of the role keys.
-        #[arg(long)]
-        keys: PathBuf,
-        /// Folder that a web server may serve.
-        #[arg(long)]
-        public: PathBuf,
-        /// The directory as JSON.
-        file: PathBuf,
-    },
-    /// Sign a new time-stamp: the directory stays valid for another 24 h.
+    Publish(publish::Options),
+    /// Sign a new time-stamp: the directory stays valid for another 24 h. For a timer, every hour.
     #[command(
-        after_help = "Example:\n  bridge-node directory refresh --keys directory/keys --public directory/public"
+        after_help = "Example:\n  bridge-node directory refresh --keys online --public public"
     )]
     Refresh {
-        /// Folder of the role keys.
+        /// Folder of the online keys.
         #[arg(long)]
         keys: PathBuf,
         /// Folder that a web server may serve.
         #[arg(long)]
         public: PathBuf,
+    },
+    /// Publish without a ceremony, for development: all role keys in one folder.
+    Dev {
+        #[command(subcommand)]
+        command: dev::Command,
     },
 }
 
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     let now_s = Clock::default().now_s();
-    let failed = |error: PublishError| {
-        let what = format!("directory: {}", crate::chain(&error));
-        let remedy = if matches!(error, PublishError::Exists { .. }) {
-            "change it with `directory publish` or `refresh`, or give new folders"
-        } else if matches!(
-            error,
-            PublishError::TooFewKeys { .. } | PublishError::Gone { .. } | PublishError::Io { .. }
-        ) {
-            "--keys and --public are the folders that `directory create` made"
-        } else {
-            return Failure::Failed(what);
-        };
-        Failure::Failed(hint(&what, remedy))
-    };
     match command {
-        Command::Create { keys, public } => {
-            Publisher::create(&keys, &public, now_s).map_err(failed)?;
-            let root = public.join("metadata/1.root.json");
-            say(format_args!(
-                "made {}; nodes pin {}",
-                public.display(),
-                root.display()
-            ));
-        }
-        Command::Publish { keys, public, file } => {
-            let directory = read(&file)?;
-            let publisher = Publisher::open(&keys, &public).map_err(failed)?;
-            let version = publisher.publish(&directory, now_s).map_err(failed)?;
-            say(format_args!(
-                "published version {version}: {} members",
-                directory.members.len()
-            ));
-        }
+        Command::Key(options) => officer::key(&options),
+        Command::OnlineKeys { folder } => officer::online_keys(&folder),
+        Command::Init(options) => propose::init(&options, now_s),
+        Command::Propose(options) => propose::propose(options, now_s),
+        Command::Review(options) => officer::review(&options, now_s),
+        Command::Sign(options) => officer::sign(&options, now_s),
+        Command::Status { proposals, public } => show::status(&proposals, &public, now_s),
+        Command::Publish(options) => publish::publish(&options, now_s),
         Command::Refresh { keys, public } => {
-            let publisher = Publisher::open(&keys, &public).map_err(failed)?;
-            publisher.refresh_timestamp(now_s).map_err(failed)?;
+            let publisher = Publisher::open(&keys, &public).map_err(|error| failed(&error))?;
+            let version = publisher.refresh_timestamp(now_s);
+            version.map_err(|error| failed(&error))?;
             say("refreshed");
+            Ok(())
         }
+        Command::Dev { command } => dev::run(command),
     }
-    Ok(())
 }
 
-fn read(file: &Path) -> Result<Directory, Failure> {
-    let bytes = std::fs::read(file)
-        .map_err(|error| Failure::failed(&file.display().to_string(), &error))?;
-    Directory::parse(&bytes).map_err(|error| {
-        Failure::Failed(hint(
-            &format!("{}: {}", file.display(), crate::chain(&error)),
-            "`bridge-node demo --once --dir DIR` writes an example, DIR/directory/directory.json",
-        ))
-    })
+/// A fault of keys or published files.
+fn failed(error: &PublishError) -> Failure {
+    let what = format!("directory: {}", crate::chain(error));
+    let remedy = if matches!(error, PublishError::Exists { .. }) {
+        "change it with `directory dev publish` or `refresh`, or give new folders"
+    } else if matches!(
+        error,
+        PublishError::TooFewKeys { .. } | PublishError::Gone { .. } | PublishError::Io { .. }
+    ) {
+        "--keys and --public are the folders of the online keys and of what is published"
+    } else {
+        return Failure::Failed(what);
+    };
+    Failure::Failed(hint(&what, remedy))
+}
+
+/// What the rules of the ceremony refuse.
+fn refused(error: &CeremonyError) -> Failure {
+    if let CeremonyError::Publish(error) = error {
+        return failed(error);
+    }
+    let what = format!("proposal: {}", crate::chain(error));
+    let remedy = if matches!(error, CeremonyError::OtherBase { .. }) {
+        "propose the change anew on what is published now"
+    } else if matches!(error, CeremonyError::TooFew { .. }) {
+        "have them sign it with `directory sign`; copies signed apart are given together"
+    } else if matches!(error, CeremonyError::Lifetime { .. }) {
+        "look at the clocks of both machines, or propose it anew"
+    } else if matches!(
+        error,
+        CeremonyError::OtherRoot | CeremonyError::OlderBase { .. }
+    ) {
+        "sign nothing: get the published files again, from another place, and compare"
+    } else {
+        return Failure::Failed(what);
+    };
+    Failure::Failed(hint(&what, remedy))
+}
+
+fn read_proposal(path: &Path) -> Result<Proposal, Failure> {
+    let bytes = read(
+        path,
+        ceremony::PROPOSAL_LIMIT_BYTES,
+        "a proposal is a file that `directory init` or `directory propose` wrote",
+    )?;
+    Proposal::parse(&bytes)
+        .map_err(|error| Failure::Failed(format!("{}: {}", path.display(), crate::chain(&error))))
+}
+
+/// Joins copies of one proposal.
+fn joined(paths: &[PathBuf]) -> Result<Proposal, Failure> {
+    let mut proposals = paths.iter().map(|path| read_proposal(path));
+    let missing = || Failure::Usage("which proposal?".to_owned());
+    let mut proposal = proposals.next().ok_or_else(missing)??;
+    for copy in proposals {
+        proposal.join(&copy?).map_err(|error| refused(&error))?;
+    }
+    Ok(proposal)
+}
+
+fn read_base(public: &Path, trusted: Option<&[u8]>) -> Result<Base, Failure> {
+    Base::read(public, trusted).map_err(|error| refused(&error))
+}
+
+/// Reads a file that may hold so many bytes at most; `what` says what belongs there.
+fn read(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {
+    use std::io::Read as _;
+    let failed = |error: std::io::Error| {
+        Failure::Failed(hint(&format!("{}: {error}", path.display()), what))
+    };
+    let most = u64::try_from(limit).unwrap_or(u64::MAX);
+    let mut bytes = Vec::new();
+    let file = std::fs::File::open(path).map_err(failed)?;
+    file.take(most.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    if bytes.len() > limit {
+        return Err(Failure::Failed(format!(
+            "{}: more than {limit} bytes",
+            path.display()
+        )));
+    }
+    Ok(bytes)
+}
+
+/// Replaces a file, whole.
+fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    use std::io::Write as _;
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    let write = || {
+        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+        file.write_all(bytes)?;
+        file.as_file().sync_all()?;
+        // Crash here: the old file stands, and a half one of another name beside it.
+        file.persist(path).map_err(|error| error.error)
+    };
+    write()
+        .map(drop)
+        .map_err(|error| Failure::failed(&path.display().to_string(), &error))
 }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use bridge_certs::read_key_file;
+use bridge_directory::ceremony::Standing;
 use bridge_signature::{
     Algorithm, FileSigner, Message, RequestView, Signer as _, content_digest_field,
     content_digest_of, signature_base, signature_fields,
@@ -75,6 +76,16 @@ impl Access {
     /// As [`Access::ask`].
     pub(super) fn contract(&self, file: Vec<u8>) -> Result<Value, Failure> {
         self.send("/contracts", Some(Bytes::from(file)))
+    }
+
+    /// Has the running node journal what is about to be published, and returns its JSON answer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Access::ask`].
+    pub(super) fn publication(&self, standing: &Standing) -> Result<Value, Failure> {
+        let body = serde_json::json!(standing).to_string();
+        self.send("/publications", Some(Bytes::from(body)))
     }
 
     fn send(&self, target: &str, body: Option<Bytes>) -> Result<Value, Failure> {

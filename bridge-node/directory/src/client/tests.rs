@@ -11,6 +11,7 @@ use crate::metadata::{Key, MetadataSigner, hex, sha256, sign};
 use crate::source::{FetchError, FolderSource};
 use crate::store::StoreError;
 
+mod attack_list;
 mod attacks;
 mod restarts;
 

@@ -85,6 +85,7 @@ impl Directory {
             name,
             subsystems,
             nodes,
+            suspended: _,
         } = member;
         if id.instance() != self.instance {
             return Err(DirectoryFault::OtherInstance {

@@ -27,6 +27,7 @@ pub(crate) fn sample() -> Directory {
             name: "Population".into(),
         }],
         nodes,
+        suspended: false,
     };
     let members = vec![member("1001", vec![node]), member("10/02", vec![])];
     let all = members

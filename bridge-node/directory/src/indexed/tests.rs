@@ -51,6 +51,36 @@ fn a_witness_is_found_by_its_name_and_by_whom_it_watches() {
     assert_eq!(directory.witnessed_by("node1.example/w").count(), 0);
 }
 
+#[test]
+fn a_suspended_member_is_listed_and_its_nodes_and_keys_are_not_found() {
+    let mut directory = witnessed(2, 0);
+    directory.members[0].nodes[0].witness = Some(vkey("node1.example/w"));
+    let member = directory.members[0].clone();
+    let key_id = member.nodes[0].exchange[0].key_id().unwrap();
+    let id = member.id.node("NODE1").unwrap();
+    let found = |directory: &Directory| {
+        let indexed = Indexed::new(directory.clone());
+        [
+            indexed.node(&id).is_some(),
+            !indexed.nodes_of(&member.id).is_empty(),
+            indexed.exchange_key(&key_id).is_some(),
+            indexed.exchange_key_ids().next().is_some(),
+            indexed
+                .node_of_log("bus.example/AZ/GOV/1001/NODE1/1")
+                .is_some(),
+            indexed.witness("node1.example/w").is_some(),
+            indexed.witnessed_by("a.example/w").next().is_some(),
+        ]
+    };
+    assert_eq!(found(&directory), [true; 7]);
+    directory.members[0].suspended = true;
+    assert_eq!(found(&directory), [false; 7]);
+    let indexed = Indexed::new(directory);
+    assert!(indexed.member(&member.id).is_some());
+    let subsystem = member.id.subsystem("POPULATION").unwrap();
+    assert!(indexed.subsystem(&subsystem).is_some());
+}
+
 /// A directory of so many members, each with a node, a subsystem and a place in the group of all.
 fn large(members: usize) -> Directory {
     let one = sample();

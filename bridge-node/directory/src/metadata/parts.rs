@@ -32,6 +32,19 @@ impl Key {
         canonical(&self.0).ok().map(|bytes| hex(&sha256(&bytes)))
     }
 
+    /// Adds a field of our own.
+    pub(crate) fn with_field(mut self, name: &str, text: &str) -> Self {
+        if let Value::Object(fields) = &mut self.0 {
+            fields.insert(name.to_owned(), json!(text));
+        }
+        self
+    }
+
+    /// Returns a field of our own.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        self.0.get(name).and_then(Value::as_str)
+    }
+
     /// Returns the raw key if it is an Ed25519 key. Keys of other kinds are listed and never count.
     pub fn ed25519(&self) -> Option<[u8; 32]> {
         let text = |name: &str| self.0.get(name).and_then(Value::as_str);
@@ -83,6 +96,11 @@ impl Root {
             Role::Snapshot => &self.roles.snapshot,
             Role::Timestamp => &self.roles.timestamp,
         }
+    }
+
+    /// Returns all keys by their ids.
+    pub(crate) fn keys(&self) -> &Map<Key> {
+        &self.keys
     }
 
     /// Returns a key by its id.

@@ -21,13 +21,13 @@ const KEY_FILE_LIMIT_BYTES: u64 = 4096;
 
 /// A folder of keys.
 #[derive(Clone, Debug)]
-pub(super) struct KeyFolder {
+pub(crate) struct KeyFolder {
     path: PathBuf,
 }
 
 /// A key of a role.
-pub(super) struct RoleKey {
-    pub(super) key_id: String,
+pub(crate) struct RoleKey {
+    pub(crate) key_id: String,
     pair: Ed25519KeyPair,
 }
 
@@ -46,7 +46,7 @@ impl RoleKey {
     }
 
     /// Returns the public key as root metadata lists it.
-    pub(super) fn listed(&self) -> Key {
+    pub(crate) fn listed(&self) -> Key {
         Key::from_ed25519(self.pair.public_key().as_ref())
     }
 }
@@ -62,19 +62,19 @@ impl MetadataSigner for RoleKey {
 }
 
 impl KeyFolder {
-    pub(super) fn open(path: &Path) -> Result<Self, PublishError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, PublishError> {
         Store::open(path)?;
         Ok(Self {
             path: path.to_path_buf(),
         })
     }
 
-    pub(super) fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Makes new keys of a role beside those that are there.
-    pub(super) fn make(&self, role: Role, count: u32) -> Result<Vec<RoleKey>, PublishError> {
+    pub(crate) fn make(&self, role: Role, count: u32) -> Result<Vec<RoleKey>, PublishError> {
         (0..count).map(|_| self.make_one(role)).collect()
     }
 
@@ -102,7 +102,7 @@ impl KeyFolder {
     }
 
     /// Signs metadata with every key of the role that the roots list and this folder holds.
-    pub(super) fn sign(
+    pub(crate) fn sign(
         &self,
         signed: &Value,
         role: Role,
@@ -140,7 +140,7 @@ impl KeyFolder {
     }
 
     /// Removes keys that no root lists any more.
-    pub(super) fn remove(
+    pub(crate) fn remove(
         &self,
         role: Role,
         key_ids: &BTreeSet<String>,

@@ -5,7 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::{PublishError, after};
-use crate::client::ROOT_LIMIT_BYTES;
+use crate::client::{DIRECTORY_LIMIT_BYTES, ROOT_LIMIT_BYTES};
 use crate::directory::DIRECTORY_FILE;
 use crate::metadata::{
     Envelope, FileInfo, Part, Role, Root, Snapshot, Targets, Timestamp, hex, sha256,
@@ -14,14 +14,23 @@ use crate::source::{Fetch, FolderSource};
 use crate::store::replace;
 use crate::verified::{Verified, first_root, next_root};
 
+/// What a repository shows its readers, verified but for its ends.
+pub(crate) struct Published {
+    pub(crate) timestamp: Verified<Timestamp>,
+    pub(crate) snapshot: Verified<Snapshot>,
+    pub(crate) targets: Verified<Targets>,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digest: [u8; 32],
+}
+
 /// A repository's folder.
 #[derive(Clone, Debug)]
-pub(super) struct Repository {
+pub(crate) struct Repository {
     folder: PathBuf,
 }
 
 impl Repository {
-    pub(super) fn create(path: &Path) -> Result<(), PublishError> {
+    pub(crate) fn create(path: &Path) -> Result<(), PublishError> {
         for folder in [path.join("metadata"), path.join("targets")] {
             let made = DirBuilder::new()
                 .recursive(true)
@@ -35,29 +44,37 @@ impl Repository {
         Ok(())
     }
 
-    pub(super) fn open(path: &Path) -> Self {
+    pub(crate) fn open(path: &Path) -> Self {
         Self {
             folder: path.to_path_buf(),
         }
     }
 
-    pub(super) fn newest_root(&self) -> Result<(String, Verified<Root>), PublishError> {
+    /// Returns the newest root and its text.
+    pub(crate) fn newest_root(&self) -> Result<(String, Verified<Root>), PublishError> {
+        let path = Role::Root.path(Some(1));
+        self.roots()?.pop().ok_or(PublishError::Gone { path })
+    }
+
+    /// Returns every root, each the verified successor of the one before.
+    pub(crate) fn roots(&self) -> Result<Vec<(String, Verified<Root>)>, PublishError> {
         let path = Role::Root.path(Some(1));
         let refused = |path: &str| {
             let path = path.to_owned();
             move |source| PublishError::Metadata { path, source }
         };
-        let mut text = self
+        let text = self
             .read(&path)?
             .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
         let mut root = first_root(&text).map_err(refused(&path))?;
+        let mut roots = vec![(text, root.clone())];
         loop {
             let path = Role::Root.path(Some(after(root.version)));
             let Some(next) = self.read(&path)? else {
-                return Ok((text, root));
+                return Ok(roots);
             };
             root = next_root(&root.part, &next).map_err(refused(&path))?;
-            text = next;
+            roots.push((next, root.clone()));
         }
     }
 
@@ -72,7 +89,7 @@ impl Repository {
     }
 
     /// Returns the newest versions of timestamp, snapshot and targets in the folder; 0 for what was never published.
-    pub(super) fn newest_versions(&self) -> Result<(u64, u64, u64), PublishError> {
+    pub(crate) fn newest_versions(&self) -> Result<(u64, u64, u64), PublishError> {
         let timestamp = match self.read(&Role::Timestamp.path(None))? {
             Some(text) => version(&text)?,
             None => 0,
@@ -93,8 +110,8 @@ impl Repository {
         Ok((timestamp, newest(Role::Snapshot)?, newest(Role::Targets)?))
     }
 
-    /// Returns the directory that is published now, if any.
-    pub(super) fn published(&self, root: &Root) -> Result<Option<Vec<u8>>, PublishError> {
+    /// Returns what is published now, if anything is.
+    pub(crate) fn published(&self, root: &Root) -> Result<Option<Published>, PublishError> {
         let Some(timestamp) = self.newest_timestamp(root)? else {
             return Ok(None);
         };
@@ -113,14 +130,19 @@ impl Repository {
             .get(DIRECTORY_FILE)
             .and_then(FileInfo::sha256);
         let digest = info.ok_or_else(|| gone(DIRECTORY_FILE))?;
-        let path = self
-            .folder
-            .join(format!("targets/{}.{DIRECTORY_FILE}", hex(&digest)));
-        let bytes = fs::read(&path).map_err(|source| PublishError::Io { path, source })?;
-        Ok((sha256(&bytes) == digest).then_some(bytes))
+        let path = format!("targets/{}.{DIRECTORY_FILE}", hex(&digest));
+        let bytes = FolderSource(self.folder.clone()).fetch(&path, DIRECTORY_LIMIT_BYTES)?;
+        let bytes = bytes.filter(|bytes| sha256(bytes) == digest);
+        Ok(Some(Published {
+            bytes: bytes.ok_or_else(|| gone(&path))?,
+            timestamp,
+            snapshot,
+            targets,
+            digest,
+        }))
     }
 
-    pub(super) fn read(&self, path: &str) -> Result<Option<String>, PublishError> {
+    pub(crate) fn read(&self, path: &str) -> Result<Option<String>, PublishError> {
         let source = FolderSource(self.folder.clone());
         let bytes = source.fetch(path, ROOT_LIMIT_BYTES)?;
         let text = bytes.map(String::from_utf8).transpose();
@@ -129,7 +151,7 @@ impl Repository {
         })
     }
 
-    pub(super) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {
+    pub(crate) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {
         Ok(replace(&self.folder.join(path), bytes, PUBLIC)?)
     }
 }

@@ -92,6 +92,7 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         name: agency.name.clone(),
         subsystems: subsystems.collect(),
         nodes: vec![node],
+        suspended: false,
     })
 }
 

@@ -1,0 +1,156 @@
+//! What is published, as an officer or the publishing machine finds it: verified from a root, whatever the time.
+
+use std::fmt;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::CeremonyError;
+use crate::canonical::canonical;
+use crate::directory::Directory;
+use crate::metadata::{Envelope, MetadataError, Role, Root, Targets, hex};
+use crate::moment::Moment;
+use crate::publisher::PublishError;
+use crate::publisher::repository::{Published, Repository};
+use crate::verified::{Verified, first_root};
+
+/// Which versions are published. Officers remember it, so that no older base is ever shown to them as the present one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standing {
+    /// Version of the root.
+    pub root: u64,
+    /// Version of the targets; 0 before the first.
+    pub targets: u64,
+    /// SHA-256 of the directory, in hexadecimal digits; empty before the first.
+    pub directory: String,
+}
+
+/// The published files of the offline roles and what they name.
+#[derive(Debug)]
+pub struct Base {
+    /// The versions.
+    pub standing: Standing,
+    /// The directory.
+    pub directory: Option<Directory>,
+    /// The ends of all roles that have published, in the order of trust.
+    pub ends: Vec<(Role, u64, Moment)>,
+    pub(super) root: Verified<Root>,
+    pub(super) root_text: String,
+    pub(super) targets: Option<Targets>,
+}
+
+impl Base {
+    /// Reads a copy of the published folder. `trusted` is a root file that its reader has from elsewhere, of any version; without it
+    /// the first root in the folder is believed, as on the machine that publishes.
+    ///
+    /// Ends are not looked at: what has expired is what a ceremony renews.
+    ///
+    /// # Errors
+    ///
+    /// [`CeremonyError::OtherRoot`], [`CeremonyError::Directory`], or about the files.
+    pub fn read(folder: &Path, trusted: Option<&[u8]>) -> Result<Self, CeremonyError> {
+        let repository = Repository::open(folder);
+        if let Some(trusted) = trusted {
+            check_root(&repository, trusted)?;
+        }
+        let mut roots = repository.roots()?;
+        let (root_text, root) = roots.pop().ok_or(CeremonyError::OtherRoot)?;
+        let before = roots.pop().map(|(_, before)| before.part);
+        let mut ends = vec![(Role::Root, root.version, root.expires)];
+        let mut base = Self {
+            standing: Standing {
+                root: root.version,
+                targets: 0,
+                directory: String::new(),
+            },
+            directory: None,
+            ends: Vec::new(),
+            root_text,
+            targets: None,
+            root,
+        };
+        // Between a new root and the metadata that follows it, a publication may have been cut short.
+        let published = match (repository.published(&base.root.part), before) {
+            (Err(PublishError::Metadata { .. }), Some(before)) => repository.published(&before)?,
+            (published, _) => published?,
+        };
+        if let Some(published) = published {
+            let Published {
+                timestamp,
+                snapshot,
+                targets,
+                bytes,
+                digest,
+            } = published;
+            ends.push((Role::Timestamp, timestamp.version, timestamp.expires));
+            ends.push((Role::Snapshot, snapshot.version, snapshot.expires));
+            ends.push((Role::Targets, targets.version, targets.expires));
+            base.standing.targets = targets.version;
+            base.standing.directory = hex(&digest);
+            base.directory = Some(Directory::parse(&bytes).map_err(CeremonyError::Directory)?);
+            base.targets = Some(targets.part);
+        }
+        base.ends = ends;
+        Ok(base)
+    }
+
+    /// Refuses a base that is older than what was seen before.
+    ///
+    /// # Errors
+    ///
+    /// [`CeremonyError::OlderBase`]
+    pub fn check_not_older(&self, seen: &Standing) -> Result<(), CeremonyError> {
+        let (ours, theirs) = (&self.standing, seen);
+        let is_other = ours.targets == theirs.targets && ours.directory != theirs.directory;
+        if ours.root < theirs.root || ours.targets < theirs.targets || is_other {
+            return Err(CeremonyError::OlderBase {
+                offered: ours.to_string(),
+                seen: theirs.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns the newest root file: what an officer trusts from now on.
+    pub fn root_file(&self) -> &[u8] {
+        self.root_text.as_bytes()
+    }
+}
+
+impl fmt::Display for Standing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let short: String = self.directory.chars().take(16).collect();
+        write!(f, "root {}, targets {}", self.root, self.targets)?;
+        if short.is_empty() {
+            Ok(())
+        } else {
+            write!(f, ", directory {short}")
+        }
+    }
+}
+
+/// The trusted root must stand in the folder under its version, whoever of its officers have signed which copy.
+fn check_root(repository: &Repository, trusted: &[u8]) -> Result<(), CeremonyError> {
+    let text = std::str::from_utf8(trusted).map_err(|_error| CeremonyError::OtherRoot)?;
+    let refused = |source: MetadataError| CeremonyError::Metadata {
+        role: Role::Root,
+        source,
+    };
+    let trusted = Envelope::read(Role::Root, text.as_bytes()).map_err(refused)?;
+    let version = trusted.common.version;
+    let found = repository.read(&Role::Root.path(Some(version)))?;
+    let found = found.ok_or(CeremonyError::OtherRoot)?;
+    first_root(&found).map_err(refused)?;
+    if signed_bytes(text) != signed_bytes(&found) {
+        return Err(CeremonyError::OtherRoot);
+    }
+    Ok(())
+}
+
+/// The bytes of a root that its signatures are made over.
+pub(super) fn signed_bytes(text: &str) -> Option<Vec<u8>> {
+    Envelope::read(Role::Root, text.as_bytes()).ok()?;
+    let file: serde_json::Value = serde_json::from_str(text).ok()?;
+    canonical(file.get("signed")?).ok()
+}

@@ -1,0 +1,316 @@
+//! What an officer does on a machine of their own: make a key, review, sign.
+
+use std::fs::{File, OpenOptions};
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use bridge_certs::read_password_file;
+use bridge_directory::Publisher;
+use bridge_directory::ceremony::{Base, Officer, OfficerError, Proposal, Reviewed, Standing};
+use clap::Args;
+use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+use serde_json::json;
+use zeroize::Zeroizing;
+
+use super::words::Language;
+use super::{Failure, failed, hint, read, read_base, read_proposal, refused, say, show, write};
+
+/// The largest file of an officer's folder, in bytes: the root.
+const FILE_LIMIT: usize = 1024 * 1024;
+const KEY: &str = "officer.key";
+const PUBLIC_KEY: &str = "officer.json";
+/// The root that the officer trusts, and the versions that were seen.
+const ROOT: &str = "root.json";
+const SEEN: &str = "seen.json";
+const TRUSTED: &str = "what an officer has seen and trusts lies in the officer's folder";
+
+#[derive(Debug, Args)]
+pub(in crate::command) struct KeyOptions {
+    /// The officer's folder, on a medium that only the officer has.
+    folder: PathBuf,
+    /// The name that is published with the key.
+    #[arg(long)]
+    name: String,
+    /// A file of mode 0600 with the passphrase.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::command) struct ReviewOptions {
+    /// The proposal.
+    proposal: PathBuf,
+    /// A copy of the published folder.
+    #[arg(long)]
+    public: Option<PathBuf>,
+    /// The officer's folder: whose root is trusted.
+    #[arg(long, value_name = "FOLDER")]
+    officer: Option<PathBuf>,
+    /// The language of the words.
+    #[arg(long, value_enum, default_value_t)]
+    language: Language,
+}
+
+#[derive(Debug, Args)]
+pub(in crate::command) struct SignOptions {
+    /// The proposal; the signature is added to it.
+    proposal: PathBuf,
+    /// A copy of the published folder.
+    #[arg(long)]
+    public: Option<PathBuf>,
+    /// The officer's folder.
+    #[arg(long, value_name = "FOLDER")]
+    officer: PathBuf,
+    /// A file of mode 0600 with the passphrase.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+    /// The language of the words.
+    #[arg(long, value_enum, default_value_t)]
+    language: Language,
+    /// Sign without being asked whether this is what you want.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn key(options: &KeyOptions) -> Result<(), Failure> {
+    let KeyOptions {
+        folder,
+        name,
+        passphrase_file,
+    } = options;
+    let wrong = |error: &dyn std::error::Error| Failure::failed("officer's key", error);
+    std::fs::create_dir_all(folder).map_err(|error| wrong(&error))?;
+    let passphrase = passphrase(passphrase_file.as_deref())?;
+    let (officer, file) = Officer::make(name, &passphrase).map_err(|error| wrong(&error))?;
+    let path = folder.join(KEY);
+    let open = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path);
+    let written = open.and_then(|mut new| new.write_all(&file).and_then(|()| new.sync_all()));
+    written.map_err(|error| {
+        let what = format!("{}: can't be made: {error}", path.display());
+        Failure::Failed(hint(
+            &what,
+            "a key is never overwritten: move the file away, or give another folder",
+        ))
+    })?;
+    let listed = format!("{:#}\n", json!(officer.key()));
+    write(&folder.join(PUBLIC_KEY), listed.as_bytes())?;
+    say(format_args!(
+        "made {}; give {} to who proposes",
+        path.display(),
+        folder.join(PUBLIC_KEY).display()
+    ));
+    say(format_args!(
+        "key {}",
+        officer.key().id().unwrap_or_default()
+    ));
+    Ok(())
+}
+
+pub(super) fn online_keys(folder: &Path) -> Result<(), Failure> {
+    let made = Publisher::online_keys(folder).map_err(|error| failed(&error))?;
+    for (role, key) in made {
+        let path = folder.join(format!("{role}.json"));
+        write(&path, format!("{:#}\n", json!(key)).as_bytes())?;
+        say(format_args!(
+            "made the key of {role}; give {} to who proposes",
+            path.display()
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn review(options: &ReviewOptions, now_s: u64) -> Result<(), Failure> {
+    let ReviewOptions {
+        proposal,
+        public,
+        officer,
+        language,
+    } = options;
+    let proposal = read_proposal(proposal)?;
+    let (reviewed, _) = held(&proposal, public.as_deref(), officer.as_deref(), now_s)?;
+    show::reviewed(&reviewed, *language, now_s);
+    if officer.is_none() {
+        say(language.pick(
+            "Without --officer the first root in PUBLIC is believed.",
+            "--officer verilmədikdə qovluqdakı ilk kök etibarlı sayılır.",
+        ));
+    }
+    Ok(())
+}
+
+pub(super) fn sign(options: &SignOptions, now_s: u64) -> Result<(), Failure> {
+    let SignOptions {
+        proposal: path,
+        public,
+        officer: folder,
+        passphrase_file,
+        language,
+        yes,
+    } = options;
+    let mut proposal = read_proposal(path)?;
+    let (reviewed, base) = held(&proposal, public.as_deref(), Some(folder), now_s)?;
+    show::reviewed(&reviewed, *language, now_s);
+    if !yes && !is_confirmed(*language)? {
+        return Err(Failure::Failed("not signed".to_owned()));
+    }
+    let passphrase = passphrase(passphrase_file.as_deref())?;
+    let key = folder.join(KEY);
+    let file = read(
+        &key,
+        FILE_LIMIT,
+        "--officer is the folder that `directory key` made",
+    )?;
+    let officer = Officer::open(&file, &passphrase).map_err(|error| unopened(&key, &error))?;
+    let roles = officer
+        .sign(&mut proposal, &reviewed)
+        .map_err(|error| refused(&error))?;
+    let name = officer.key().name();
+    if roles.is_empty() {
+        say(format_args!("{name} has signed {} already", path.display()));
+        return Ok(());
+    }
+    // Remembered before the signature goes out: what was signed on is what nobody may go behind.
+    match &base {
+        Some(base) => {
+            write(&folder.join(ROOT), base.root_file())?;
+            write(
+                &folder.join(SEEN),
+                json!(base.standing).to_string().as_bytes(),
+            )?;
+        }
+        None => write(
+            &folder.join(ROOT),
+            &proposal.root_file().unwrap_or_default(),
+        )?,
+    }
+    write(path, &proposal.to_bytes())?;
+    let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
+    let roles = roles.join(" and ");
+    say(format_args!("{name} signed {roles} in {}", path.display()));
+    let signed = proposal.review(base.as_ref(), now_s);
+    let signed = signed.map_err(|error| refused(&error))?;
+    show::next(&signed, *language);
+    Ok(())
+}
+
+/// What to do about a key that does not open.
+fn unopened(key: &Path, error: &OfficerError) -> Failure {
+    let what = format!("{}: {error}", key.display());
+    let remedy = if matches!(error, OfficerError::Passphrase) {
+        "try the passphrase again; if it is lost, the other officers replace this key by `propose … roles`"
+    } else {
+        "--officer is the folder that `directory key` made"
+    };
+    Failure::Failed(hint(&what, remedy))
+}
+
+/// Holds a proposal against the published folder, as an officer trusts it.
+fn held(
+    proposal: &Proposal,
+    public: Option<&Path>,
+    officer: Option<&Path>,
+    now_s: u64,
+) -> Result<(Reviewed, Option<Base>), Failure> {
+    let root = officer
+        .map(|folder| folder.join(ROOT))
+        .filter(|root| root.exists());
+    let root = root
+        .map(|root| read(&root, FILE_LIMIT, TRUSTED))
+        .transpose()?;
+    let base = match public {
+        Some(public) => {
+            if officer.is_some() && root.is_none() {
+                return Err(Failure::Failed(hint(
+                    "this officer trusts no root yet",
+                    "put a published root into the officer's folder as root.json, handed over by a colleague and compared",
+                )));
+            }
+            let base = read_base(public, root.as_deref())?;
+            if let Some(seen) = officer
+                .map(|folder| folder.join(SEEN))
+                .filter(|seen| seen.exists())
+            {
+                let seen: Standing = serde_json::from_slice(&read(&seen, FILE_LIMIT, TRUSTED)?)
+                    .map_err(|error| Failure::failed(&seen.display().to_string(), &error))?;
+                base.check_not_older(&seen)
+                    .map_err(|error| refused(&error))?;
+            }
+            Some(base)
+        }
+        None if proposal.is_first() && (root.is_none() || root == proposal.root_file()) => None,
+        None => {
+            return Err(Failure::Usage(hint(
+                "--public is missing",
+                "give a copy of the published folder: a change is reviewed against it",
+            )));
+        }
+    };
+    let reviewed = proposal
+        .review(base.as_ref(), now_s)
+        .map_err(|error| refused(&error))?;
+    Ok((reviewed, base))
+}
+
+fn is_confirmed(language: Language) -> Result<bool, Failure> {
+    let question = language.pick("Sign this? Type yes: ", "İmzalansın? bəli yazın: ");
+    let answer = ask(question, false)?;
+    Ok(answer.as_slice() == language.pick("yes", "bəli").as_bytes())
+}
+
+fn passphrase(file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    match file {
+        Some(file) => {
+            read_password_file(file).map_err(|error| Failure::failed("passphrase", &error))
+        }
+        None => ask("Passphrase: ", true),
+    }
+}
+
+/// Asks the terminal, not standard input: what is piped in is nobody's word.
+fn ask(question: &str, is_secret: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    let failed = |error: &dyn std::error::Error| {
+        let what = format!("no terminal to ask: {error}");
+        Failure::Failed(hint(
+            &what,
+            "give --passphrase-file, and --yes after a review",
+        ))
+    };
+    let mut terminal = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/tty")
+        .map_err(|error| failed(&error))?;
+    terminal
+        .write_all(question.as_bytes())
+        .map_err(|error| failed(&error))?;
+    let before = tcgetattr(&terminal).map_err(|error| failed(&error))?;
+    if is_secret {
+        let mut quiet = before.clone();
+        quiet.local_modes.remove(LocalModes::ECHO);
+        tcsetattr(&terminal, OptionalActions::Flush, &quiet).map_err(|error| failed(&error))?;
+    }
+    let line = read_line(&terminal);
+    tcsetattr(&terminal, OptionalActions::Now, &before).map_err(|error| failed(&error))?;
+    let line = line.map_err(|error| failed(&error))?;
+    if is_secret {
+        terminal.write_all(b"\n").map_err(|error| failed(&error))?;
+    }
+    Ok(line)
+}
+
+fn read_line(terminal: &File) -> std::io::Result<Zeroizing<Vec<u8>>> {
+    let mut line = Zeroizing::new(Vec::new());
+    BufReader::new(terminal).read_until(b'\n', &mut line)?;
+    while line
+        .last()
+        .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
+    {
+        line.pop();
+    }
+    Ok(line)
+}
