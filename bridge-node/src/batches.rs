@@ -6,7 +6,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bridge_signature::KnownBatches;
 
-/// What is remembered of one key's batches; it goes with the version of the directory in which the key stands.
+/// What is remembered of one key's batches; it goes with the key out of the directory.
 ///
 /// Each key has its own, so that no peer can push out what another's messages need.
 #[derive(Debug)]
@@ -32,11 +32,6 @@ impl Batches {
             seen: Mutex::default(),
             half: (limit / 2).max(1),
         }
-    }
-
-    /// Forgets them all.
-    pub fn forget(&self) {
-        *self.seen() = Seen::default();
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {

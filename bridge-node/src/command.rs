@@ -64,7 +64,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Copy the journals of a node, running or stopped, without any key.
+    /// Copy the journals of a node, running or stopped, and its signed contracts, without any key.
     #[command(after_help = "Example:\n  bridge-node backup backups/today --config node.toml")]
     Backup {
         /// The folder to make.
@@ -73,7 +73,7 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         config: PathBuf,
     },
-    /// Take over the journals of a backup into an empty data folder; the next start begins a new epoch.
+    /// Take over the journals and contracts of a backup into an empty data folder; the next start begins a new epoch.
     #[command(after_help = "Example:\n  bridge-node restore backups/today --config node.toml")]
     Restore {
         /// The backup's folder.

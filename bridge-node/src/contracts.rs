@@ -1,7 +1,8 @@
 //! The contracts of a node: what its files say, and which of it is in force.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use bridge_core::contract::{Agreement, Contract, Party, State};
@@ -19,17 +20,17 @@ mod live;
 
 pub use arrive::{PATH, answer};
 pub use deliver::keep_delivering;
-pub use files::{Files, read, sealer};
-pub use live::{Bringer, Live, SIGNED, TakeError, take};
+pub use files::{Files, kept_folder, read, sealer};
+pub use live::{Bringer, Live, SIGNED, TakeError, read_brought, take};
 
 /// All contracts that count at this node, each within its bounds.
 #[derive(Debug, Default)]
 pub struct Contracts {
     by_service: HashMap<ServiceId, Vec<Arc<Contract>>>,
-    ids: HashSet<String>,
     /// Of signed ones that do not count for everybody at every time, by digest.
     bounds: HashMap<[u8; 32], Bounds>,
-    ended: Vec<Ended>,
+    /// The newest first.
+    ended: HashMap<ServiceId, Vec<Ended>>,
 }
 
 /// For whom a signed contract counts, and when.
@@ -43,14 +44,14 @@ struct Span {
     until: Option<UnixMillis>,
 }
 
-/// A signed contract that one side has withdrawn.
+/// A contract that both have signed, and that one side has ended since.
 #[derive(Debug, Clone)]
 pub struct Ended {
     /// The contract.
     pub contract: Arc<Contract>,
     /// The consuming member for whom it has ended.
     pub consumer: MemberId,
-    /// Who withdrew.
+    /// Who ended it.
     pub by: MemberId,
     /// When, Unix seconds.
     pub at_s: u64,
@@ -61,54 +62,70 @@ pub struct Ended {
 impl Contracts {
     /// Takes from all that files say what counts.
     ///
-    /// A contract that both ends have once signed counts by its signatures alone: no unsigned file brings it back.
+    /// A contract that both ends have once signed counts by its signatures alone: no unsigned file brings it back, nor a
+    /// version that one of them refused.
     pub fn of(files: &Files) -> Self {
         let mut contracts = Self::default();
-        let mut signed = HashSet::new();
+        let mut by_id: HashMap<&str, Vec<&Agreement>> = HashMap::new();
         for agreement in files.agreements.values() {
-            let contract = agreement.contract();
-            let mut bounds = Bounds::new();
-            for consumer in agreement.consumers() {
-                if agreement.was_agreed(&consumer) {
-                    signed.insert(contract.id());
-                }
-                match agreement.state(&consumer) {
-                    State::Agreed => {
-                        let span = span(files, agreement, &consumer);
-                        bounds.insert(consumer, span);
-                    }
-                    State::Withdrawn { by, at_s } => contracts.ended.push(Ended {
-                        contract: Arc::clone(contract),
-                        consumer,
-                        by,
-                        at_s,
-                    }),
-                    State::Unsigned | State::Proposed { .. } | State::Refused { .. } => {}
-                }
-            }
-            if bounds.is_empty() {
-                continue;
-            }
-            contracts.add(contract);
-            let names_one = matches!(contract.consumer(), Party::Subsystem(_));
-            if !names_one || bounds.values().any(Span::is_bounded) {
-                contracts.bounds.insert(contract.digest(), bounds);
-            }
+            let of_id = by_id.entry(agreement.contract().id()).or_default();
+            of_id.push(agreement);
+        }
+        for agreement in files.agreements.values() {
+            let of_id = by_id.get(agreement.contract().id());
+            contracts.add_signed(agreement, of_id.map_or(&[], Vec::as_slice));
         }
         for contract in &files.unsigned {
-            if !signed.contains(contract.id()) {
+            let of_id = by_id.get(contract.id()).map_or(&[][..], Vec::as_slice);
+            if !of_id.iter().any(|one| is_overruled(contract, one)) {
                 contracts.add(contract);
             }
         }
         contracts
     }
 
+    /// Adds a version for those who agree to it; `of_id` are all that have its id.
+    fn add_signed(&mut self, agreement: &Agreement, of_id: &[&Agreement]) {
+        let contract = agreement.contract();
+        let mut bounds = Bounds::new();
+        for consumer in agreement.consumers() {
+            match agreement.state(&consumer) {
+                State::Agreed => {
+                    let span = span(of_id, agreement, &consumer);
+                    bounds.insert(consumer, span);
+                }
+                State::Withdrawn { by, at_s } | State::Refused { by, at_s }
+                    if agreement.agreed_at_s(&consumer).is_some() =>
+                {
+                    let of_service = self.ended.entry(contract.service().clone()).or_default();
+                    of_service.push(Ended {
+                        contract: Arc::clone(contract),
+                        consumer,
+                        by,
+                        at_s,
+                    });
+                    of_service.sort_by_key(|one| Reverse(one.at_s));
+                }
+                // What was never agreed allowed nothing, so nothing has ended.
+                State::Unsigned
+                | State::Proposed { .. }
+                | State::Refused { .. }
+                | State::Withdrawn { .. } => {}
+            }
+        }
+        if bounds.is_empty() {
+            return;
+        }
+        self.add(contract);
+        let names_one = matches!(contract.consumer(), Party::Subsystem(_));
+        if !names_one || bounds.values().any(Span::is_bounded) {
+            self.bounds.insert(contract.digest(), bounds);
+        }
+    }
+
     fn add(&mut self, contract: &Arc<Contract>) {
-        self.ids.insert(contract.id().to_owned());
-        self.by_service
-            .entry(contract.service().clone())
-            .or_default()
-            .push(Arc::clone(contract));
+        let about = self.by_service.entry(contract.service().clone());
+        about.or_default().push(Arc::clone(contract));
     }
 
     /// Contracts about one service that count for a member now.
@@ -137,53 +154,37 @@ impl Contracts {
         }
     }
 
-    /// A contract about a service that a member, or the provider, has withdrawn from.
-    pub fn ended<'a>(
-        &'a self,
-        service: &'a ServiceId,
-        client: &'a SubsystemId,
-        groups: &'a dyn Groups,
-    ) -> Option<&'a Ended> {
-        let mut ended = self.ended.iter().rev();
-        ended.find(|one| {
-            one.contract.service() == service
-                && one.consumer == *client.member()
-                && is_party(&one.contract, client, groups)
-        })
+    /// The contract of a client about a service that was ended last.
+    pub fn ended(
+        &self,
+        service: &ServiceId,
+        client: &SubsystemId,
+        groups: &dyn Groups,
+    ) -> Option<&Ended> {
+        let mut ended = self.ended.get(service)?.iter();
+        ended
+            .find(|one| one.consumer == *client.member() && is_party(&one.contract, client, groups))
     }
 
-    /// The withdrawal of one version, if a member, or the provider, has withdrawn from it.
+    /// How one version ended, if it has.
     pub fn withdrawn(
         &self,
         service: &ServiceId,
         consumer: &MemberId,
         reference: &str,
     ) -> Option<&Ended> {
-        self.ended.iter().find(|one| {
-            one.contract.service() == service
-                && one.consumer == *consumer
-                && one.contract.reference() == reference
-        })
+        let mut ended = self.ended.get(service)?.iter();
+        ended.find(|one| one.consumer == *consumer && one.contract.reference() == reference)
     }
 
     /// Whether there is one with this id.
     pub fn has(&self, id: &str) -> bool {
-        self.ids.contains(id)
+        self.all().any(|one| one.id() == id)
     }
 
     /// All of them, by service, also those that another version has taken over from.
     pub fn all(&self) -> impl Iterator<Item = &Arc<Contract>> {
         self.by_service.values().flatten()
-    }
-
-    /// How many there are.
-    pub fn len(&self) -> usize {
-        self.ids.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.ids.is_empty()
     }
 }
 
@@ -199,27 +200,63 @@ impl Span {
     }
 }
 
-/// When a version counts among those of its id that are agreed: they follow each other by their starts, and by their
-/// digests where they start together.
-fn span(files: &Files, of: &Agreement, consumer: &MemberId) -> Span {
+/// When a version counts among those of its id between the same two members: they follow each other by their starts,
+/// and by their digests where they start together.
+fn span(of_id: &[&Agreement], of: &Agreement, consumer: &MemberId) -> Span {
     let rank = |agreement: &Agreement| {
         let contract = agreement.contract();
         (contract.start(), contract.digest())
     };
     let mut span = Span::default();
-    for other in files.agreements.values() {
-        let is_other = other.contract().id() == of.contract().id() && rank(other) != rank(of);
-        if !is_other || other.state(consumer) != State::Agreed {
-            continue;
-        }
-        if rank(other) < rank(of) {
-            span.from = Some(of.contract().start());
-        } else {
-            let start = other.contract().start();
-            span.until = Some(span.until.map_or(start, |until| until.min(start)));
+    let versions = of_id
+        .iter()
+        .filter(|other| other.contract().is_version_of(of.contract()));
+    for other in versions {
+        let start = other.contract().start();
+        match rank(other).cmp(&rank(of)) {
+            Ordering::Less if other.state(consumer) == State::Agreed => {
+                span.from = Some(of.contract().start());
+            }
+            Ordering::Greater if takes_over(other, consumer) => {
+                span.until = Some(span.until.map_or(start, |until| until.min(start)));
+            }
+            Ordering::Less | Ordering::Equal | Ordering::Greater => {}
         }
     }
     span
+}
+
+/// Whether a version takes over from earlier ones at its start. Once it has, its own end brings none of them back.
+fn takes_over(agreement: &Agreement, consumer: &MemberId) -> bool {
+    let start_s = agreement.contract().start().seconds();
+    match agreement.state(consumer) {
+        State::Agreed => true,
+        State::Withdrawn { at_s, .. } | State::Refused { at_s, .. } => {
+            let agreed_at_s = agreement.agreed_at_s(consumer);
+            agreed_at_s.is_some_and(|agreed_at_s| at_s >= agreed_at_s.max(start_s))
+        }
+        State::Unsigned | State::Proposed { .. } => false,
+    }
+}
+
+/// Whether a file that nobody has signed counts no more: its parties have signed a version of that contract, or one of
+/// them said no to this very version.
+fn is_overruled(unsigned: &Contract, agreement: &Agreement) -> bool {
+    let is_same = agreement.contract().digest() == unsigned.digest();
+    let overrules = |consumer: &MemberId| {
+        let said_no = matches!(
+            agreement.state(consumer),
+            State::Refused { .. } | State::Withdrawn { .. }
+        );
+        agreement.agreed_at_s(consumer).is_some() || (is_same && said_no)
+    };
+    agreement.contract().is_version_of(unsigned)
+        && match unsigned.consumer() {
+            Party::Subsystem(client) => overrules(client.member()),
+            Party::GlobalGroup(_) | Party::LocalGroup(_) => {
+                agreement.consumers().iter().any(overrules)
+            }
+        }
 }
 
 /// Group membership: global groups from the directory, local ones from the settings.

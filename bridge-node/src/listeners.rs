@@ -189,8 +189,7 @@ impl Handler for NodeInterface {
 
     fn party(&self, connection: &Connection) -> Option<String> {
         let view = self.0.watch.view(self.0.clock.now_s()).ok()?;
-        self.0.want_peer(connection, &view);
-        let peer = self.0.peer_of(connection, &view).ok()?;
+        let peer = self.0.known_peer(connection, &view)?;
         Some(peer.member().to_string())
     }
 }

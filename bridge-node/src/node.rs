@@ -47,6 +47,7 @@ mod leaves;
 mod opening;
 mod parts;
 
+pub(crate) use parts::read_trust;
 pub use parts::{OwnCertificate, Parts, Vouched};
 
 pub(crate) use opening::open_watch;
@@ -291,8 +292,8 @@ impl Node {
 
     /// Begins a new minute of log lines.
     pub fn refill_log_lines(&self) {
-        self.witness.refill();
-        self.agreements.refill();
+        self.witness.submitted.refill();
+        self.agreements.brought.refill();
         for lines in [&*self.house.stranger_lines, &self.fault_lines] {
             if lines.refill() {
                 self.house.metrics.reached(Limit::LogLinesPerMinute);
@@ -337,19 +338,29 @@ impl Node {
     ///
     /// [`PeerFault::KeyUnknown`], [`PeerFault::KeyNotValid`], [`PeerFault::KeyRevoked`], or that its status is not known.
     pub fn peer_of(&self, connection: &Connection, view: &View) -> Result<NodeId, Refusal> {
+        let (node, checked) = self
+            .pinned(connection, view)
+            .map_err(Refusal::PeerRequest)?;
+        if let Some(status) = &self.status {
+            let usable = status.check(&checked.chain, self.clock.now_s());
+            usable.map_err(|unusable| unusable.refusal(Refusal::PeerRequest))?;
+        }
+        Ok(node)
+    }
+
+    /// As [`Node::peer_of`], whatever the status of its certificate.
+    fn pinned<'a>(
+        &self,
+        connection: &'a Connection,
+        view: &View,
+    ) -> Result<(NodeId, &'a Checked), PeerFault> {
         let now_s = self.clock.now_s();
         let checked = self
             .judged(connection)
             .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
-            .ok_or(Refusal::PeerRequest(PeerFault::KeyNotValid))?;
-        let node = view
-            .tls_belongs(checked)
-            .ok_or(Refusal::PeerRequest(PeerFault::KeyUnknown))?;
-        if let Some(status) = &self.status {
-            let usable = status.check(&checked.chain, now_s);
-            usable.map_err(|unusable| unusable.refusal(Refusal::PeerRequest))?;
-        }
-        Ok(node)
+            .ok_or(PeerFault::KeyNotValid)?;
+        let node = view.tls_belongs(checked).ok_or(PeerFault::KeyUnknown)?;
+        Ok((node, checked))
     }
 }
 

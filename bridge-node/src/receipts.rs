@@ -23,11 +23,9 @@ mod peer_log;
 pub(crate) use peer_log::{PeerLog, Unread};
 
 pub use alarm::Alarm;
+pub use bridge_journal::PEER_RECEIPT;
 pub use check::keep_checking;
 pub use give::{PATH, give};
-
-/// The fact of a leaf that holds the receipt which the answering node gave.
-pub const PEER_RECEIPT: &str = "peer_receipt";
 
 /// What is known of other nodes' receipts, for metrics and `ready`.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ use crate::command::{Failure, hint};
 use crate::contracts::keep_delivering;
 use crate::cosigning::keep_cosigned;
 use crate::epochs::{Doubt, begin, close, examine, own_statement};
+use crate::expiry::Expiry;
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
 use crate::node::{Node, Parts};
@@ -323,7 +324,9 @@ async fn look_at_registries(node: Arc<Node>) {
 }
 
 async fn keep_count(node: Arc<Node>) {
+    let expiry = Expiry::default();
     loop {
+        expiry.tell(&node.certificates, node.clock.now_s());
         tokio::select! {
             () = node.house.draining.cancelled() => return,
             () = tokio::time::sleep(COUNT_EVERY) => {

@@ -243,21 +243,21 @@ async fn requests<S, H: Handler>(
         .max_buf_size(limits.head_bytes.saturating_add(READ_AHEAD))
         .serve_connection(TokioIo::new(stream), service);
     tokio::pin!(served);
-    let aged = tokio::time::sleep(CONNECTION_AGE);
-    tokio::pin!(aged);
-    let ended = tokio::select! {
-        ended = served.as_mut() => ended,
-        () = cut => {
-            tracing::warn!(%remote, "a connection was closed: the certificate of its other side is revoked");
-            return;
-        }
-        () = last_requests(&house.draining) => {
-            served.as_mut().graceful_shutdown();
-            served.await
-        }
-        () = aged => {
-            served.as_mut().graceful_shutdown();
-            served.await
+    let last = last_request(&house.draining);
+    tokio::pin!(last);
+    let mut is_last = false;
+    let ended = loop {
+        tokio::select! {
+            ended = served.as_mut() => break ended,
+            // However long its last request takes.
+            () = &mut cut => {
+                tracing::warn!(%remote, "a connection was closed: the certificate of its other side is revoked");
+                return;
+            }
+            () = &mut last, if !is_last => {
+                is_last = true;
+                served.as_mut().graceful_shutdown();
+            }
         }
     };
     if let Err(error) = ended {
@@ -278,16 +278,74 @@ fn is_late(error: &hyper::Error) -> bool {
         .is_some_and(|cause| cause.kind() == std::io::ErrorKind::TimedOut)
 }
 
-/// Ends some time after draining began: a request that was on its way is still told why it is refused.
-async fn last_requests(draining: &CancellationToken) {
-    draining.cancelled().await;
-    tokio::time::sleep(LAST_REQUESTS).await;
+/// Ends when a connection takes no request after the one under way: at its age, or some time after draining began, so that
+/// a request that was on its way is still told why it is refused.
+async fn last_request(draining: &CancellationToken) {
+    let drained = async {
+        draining.cancelled().await;
+        tokio::time::sleep(LAST_REQUESTS).await;
+    };
+    // Whichever comes first.
+    drop(tokio::time::timeout(CONNECTION_AGE, drained).await);
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::sync::Notify;
+
     use super::*;
     use crate::tls::ALPN;
+
+    /// Takes one request, answers never, and is cut when it is told.
+    #[derive(Default)]
+    struct Slow {
+        entered: Notify,
+        cut: Notify,
+    }
+
+    impl Handler for Slow {
+        async fn handle(
+            self: Arc<Self>,
+            _connection: Arc<Connection>,
+            _request: Request<Incoming>,
+        ) -> Response<Outgoing> {
+            self.entered.notify_one();
+            std::future::pending().await
+        }
+
+        fn cut(&self, _connection: &Connection) -> impl Future<Output = ()> + Send {
+            self.cut.notified()
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_revoked_peer_is_cut_off_also_while_the_node_drains_and_at_the_connections_age() {
+        for drains in [true, false] {
+            let house = House::new(Limits::default(), Arc::new(LogShare::new("strangers", 1)));
+            let visitor = Arc::new(Lobby::new(1, 1).enter([127, 0, 0, 1].into()));
+            let from = (([127, 0, 0, 1], 0).into(), visitor);
+            let slow = Arc::new(Slow::default());
+            let (mut peer, stream) = tokio::io::duplex(1024);
+            let served = requests(stream, Vec::new(), from, house.clone(), Arc::clone(&slow));
+            let mut served = tokio::spawn(served);
+            peer.write_all(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+                .await
+                .unwrap();
+            slow.entered.notified().await;
+            let wait = if drains {
+                house.draining.cancel();
+                LAST_REQUESTS * 2
+            } else {
+                CONNECTION_AGE * 2
+            };
+            let goes_on = tokio::time::timeout(wait, &mut served).await;
+            assert!(goes_on.is_err(), "the request is still under way");
+            slow.cut.notify_one();
+            let cut = tokio::time::timeout(CONNECTION_AGE, served).await;
+            cut.expect("the connection was cut").unwrap();
+        }
+    }
 
     #[test]
     fn a_demanded_protocol_must_have_been_chosen() {

@@ -16,6 +16,7 @@ mod limits;
 mod parts;
 mod process;
 pub mod raw;
+pub mod staleness;
 mod status;
 mod time;
 mod told;

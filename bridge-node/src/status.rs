@@ -6,26 +6,29 @@
 //!
 //! Standard: RFC 5280 §5. Standard: RFC 6960 §4.
 
-use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use bridge_certs::status::{Answer, Issuer, RevocationList, Status as Told};
+use bridge_certs::status::Issuer;
 use bridge_certs::{Issuance, Moment};
 use bridge_core::refusal::{LinkFault, NodeFault, PeerFault, Refusal};
-use tokio::sync::{Notify, watch};
+use bridge_directory::metadata::hex;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
-use crate::settings::{Settings, Status as Settled};
+use crate::settings::{Settings, Status as Settled, StatusAuthority};
 
 mod authority;
 mod cache;
+mod known;
 mod round;
+mod wanted;
 
 use authority::Authority;
+use known::At;
+use wanted::Wanted;
 
 pub use round::{keep, read_all};
 
@@ -33,37 +36,13 @@ pub use round::{keep, read_all};
 #[derive(Debug)]
 pub struct Statuses {
     told: Box<Settled>,
-    authorities: Vec<Authority>,
-    /// By the key of the authority.
-    snapshot: ArcSwap<HashMap<[u8; 32], Known>>,
-    /// Counts the snapshots, for those who wait for one.
+    authorities: Vec<Arc<Authority>>,
+    /// The keys of authorities whose certificates the settings let pass without a status.
+    unchecked: Vec<[u8; 32]>,
+    /// Counts the news, for those who wait for some.
     changed: watch::Sender<u64>,
     wanted: Mutex<Wanted>,
-    /// Somebody waits for the status of a certificate that nobody has asked about.
-    wake: Notify,
     tally: Tally,
-}
-
-/// What is known of one authority's certificates.
-#[derive(Debug, Clone)]
-struct Known {
-    name: Arc<str>,
-    /// Whether it has a list; if not, only certificates that were asked about have a status.
-    has_list: bool,
-    list: Option<Arc<RevocationList>>,
-    /// By the certificate's number.
-    answers: HashMap<Vec<u8>, Arc<Answer>>,
-}
-
-/// Which certificates are in use, and what the log was told of them.
-#[derive(Debug, Default)]
-struct Wanted {
-    /// Whose they are and what for, for people.
-    uses: HashMap<Issuance, String>,
-    /// Those that are revoked.
-    revoked: HashSet<Issuance>,
-    /// The authorities whose status is too old, and since when, Unix seconds.
-    stale: HashMap<[u8; 32], u64>,
 }
 
 /// How reading sources has ended since the start.
@@ -101,8 +80,6 @@ pub enum Unusable {
 #[error("{0}")]
 pub struct OpenError(String);
 
-/// The most certificates in use that are asked about: some hundred agencies have some hundred.
-const WANTED_LIMIT: usize = 16_384;
 /// How long an exchange waits for the first word about a certificate that was never seen before.
 const FIRST_WORD: Duration = Duration::from_secs(5);
 
@@ -119,27 +96,33 @@ impl Statuses {
             return Ok(None);
         };
         let folder = settings.data_folder.join("status");
-        let mut authorities = Vec::new();
+        let (mut authorities, mut unchecked) = (Vec::<Arc<Authority>>::new(), Vec::new());
         for one in &told.authorities {
             let path = &one.certificate;
-            let failed = |why: String| OpenError(format!("{}: {why}", path.display()));
-            let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
-            let issuer = Issuer::from_pem(&pem).map_err(|error| failed(crate::chain(&error)))?;
-            authorities.push(Authority::open(one, issuer, &folder).map_err(OpenError)?);
+            let issuer = read_issuer(one)?;
+            let key = issuer.spki_sha256();
+            if unchecked.contains(&key) || authorities.iter().any(|known| known.key() == key) {
+                let what = "an authority that another [[status.authorities]] names already";
+                return Err(OpenError(format!("{}: {what}", path.display())));
+            }
+            if one.unchecked {
+                unchecked.push(key);
+            } else {
+                let authority = Authority::open(one, issuer, &folder).map_err(OpenError)?;
+                authorities.push(Arc::new(authority));
+            }
         }
-        let snapshot = authorities.iter().map(|one| (one.key(), one.kept()));
         Ok(Some(Arc::new(Self {
-            snapshot: ArcSwap::from_pointee(snapshot.collect()),
             authorities,
+            unchecked,
             told,
             changed: watch::Sender::default(),
             wanted: Mutex::default(),
-            wake: Notify::new(),
             tally: Tally::default(),
         })))
     }
 
-    /// Whether a certificate and its issuers may be used now. Authorities that the settings do not name have no status.
+    /// Whether a certificate and its issuers may be used now. Of authorities that the settings do not name nothing is known.
     ///
     /// # Errors
     ///
@@ -148,35 +131,49 @@ impl Statuses {
         if let Some(since_s) = self.revoked(chain) {
             return Err(Unusable::Revoked { since_s });
         }
-        let snapshot = self.snapshot.load();
-        let tolerated_s = self.told.tolerated_age.as_secs();
-        chain.iter().try_for_each(|one| {
-            let known = snapshot.get(&one.issuer_spki_sha256);
-            known.map_or(Ok(()), |known| known.check(&one.serial, tolerated_s, now_s))
-        })
+        let at = self.at(now_s);
+        chain
+            .iter()
+            .try_for_each(|one| match self.authority(&one.issuer_spki_sha256) {
+                Some(authority) => authority.known.check(&one.serial, at),
+                None if self.unchecked.contains(&one.issuer_spki_sha256) => Ok(()),
+                None => Err(Unusable::NotKnown {
+                    authority: unnamed(&one.issuer_spki_sha256).into(),
+                    until_s: None,
+                }),
+            })
     }
 
     /// Since when a certificate or one of its issuers is revoked, Unix seconds.
     pub fn revoked(&self, chain: &[Issuance]) -> Option<u64> {
-        let snapshot = self.snapshot.load();
         chain.iter().find_map(|one| {
-            let known = snapshot.get(&one.issuer_spki_sha256)?;
-            known.revoked(&one.serial)
+            let authority = self.authority(&one.issuer_spki_sha256)?;
+            authority.known.revoked(&one.serial)
         })
     }
 
-    /// Has certificates asked about from now on; `whose` says for people what they are.
+    /// Has certificates of a known node asked about from now on; `whose` says for people what they are.
     pub fn want(&self, chain: &[Issuance], whose: impl Fn() -> String) {
-        let snapshot = self.snapshot.load();
         let mut wanted = self.wanted();
         for one in chain {
-            let Some(known) = snapshot.get(&one.issuer_spki_sha256) else {
-                continue;
-            };
-            if wanted.uses.len() < WANTED_LIMIT && !wanted.uses.contains_key(one) {
-                wanted.uses.insert(one.clone(), whose());
-                if !known.has_list && !known.answers.contains_key(&one.serial) {
-                    self.wake.notify_one();
+            let key = one.issuer_spki_sha256;
+            match self.authority(&key) {
+                Some(authority) => {
+                    if wanted.note(one, &whose) && authority.known.waits_for(&one.serial) {
+                        authority.wake.notify_one();
+                    }
+                }
+                None if self.unchecked.contains(&key) => {}
+                None => {
+                    if wanted.note_unnamed(key) {
+                        let (authority, whose) = (unnamed(&key), whose());
+                        tracing::error!(
+                            code = "status_authority_not_named",
+                            authority,
+                            whose,
+                            "no [[status.authorities]] is for the issuer of this certificate: it is not used"
+                        );
+                    }
                 }
             }
         }
@@ -227,42 +224,59 @@ impl Statuses {
 
     /// Whether the first word about one of these is still to come.
     fn waits_for(&self, chain: &[Issuance]) -> bool {
-        let snapshot = self.snapshot.load();
         chain.iter().any(|one| {
-            snapshot
-                .get(&one.issuer_spki_sha256)
-                .is_some_and(|known| !known.has_list && !known.answers.contains_key(&one.serial))
+            let authority = self.authority(&one.issuer_spki_sha256);
+            authority.is_some_and(|authority| authority.known.waits_for(&one.serial))
         })
     }
 
     /// Why the node should get no new work, for people.
     pub fn reasons(&self, now_s: u64) -> Vec<String> {
-        let snapshot = self.snapshot.load();
         let reasons = self.authorities.iter().filter_map(|authority| {
-            let known = snapshot.get(&authority.key())?;
-            let why = known.list_fault(self.told.tolerated_age.as_secs(), now_s)?;
+            let why = self.fault_of(authority, now_s)?;
             Some(format!("{why} ({})", authority.told()))
         });
         reasons.collect()
     }
 
-    /// Each authority's name, until when its list counts (0 without one), and how many certificates stand in it.
-    pub fn lists(&self) -> Vec<(Arc<str>, u64, u64)> {
-        let snapshot = self.snapshot.load();
+    /// Why no word of an authority counts, be it a list or an answer about a certificate in use.
+    fn fault_of(&self, authority: &Authority, now_s: u64) -> Option<Unusable> {
+        let in_use = self.wanted().serials(authority.key());
+        authority.known.fault(&in_use, self.at(now_s))
+    }
+
+    /// Until when the lists of all authorities count, and the answers about certificates in use: the first that ends. 0 if
+    /// there is none, or a list lacks.
+    pub fn until_s(&self) -> [u64; 2] {
         let tolerated_s = self.told.tolerated_age.as_secs();
-        let lists = self.authorities.iter().filter_map(|authority| {
-            let known = snapshot.get(&authority.key())?;
-            let list = known.list.as_ref();
-            let until_s = list.map_or(0, |list| list.window().until_s(tolerated_s));
-            let count = list.map_or(0, |list| list.count() as u64);
-            Some((Arc::clone(&known.name), until_s, count))
+        let authorities = self.authorities.iter();
+        let lists = authorities.clone();
+        let lists = lists.filter_map(|one| one.known.list_until_s(tolerated_s));
+        let answers = authorities.filter_map(|one| {
+            let in_use = self.wanted().serials(one.key());
+            one.known.answers_until_s(&in_use, tolerated_s)
         });
-        lists.collect()
+        [lists.min(), answers.min()].map(|until_s| until_s.unwrap_or(0))
+    }
+
+    /// How many certificates stand in the lists.
+    pub fn listed(&self) -> usize {
+        let lists = self.authorities.iter().filter_map(|one| one.known.list());
+        lists.map(|list| list.count()).sum()
     }
 
     /// How many certificates in use are revoked.
     pub fn revoked_in_use(&self) -> usize {
-        self.wanted().revoked.len()
+        self.wanted().revoked()
+    }
+
+    /// Of how many certificates in use the status is not known now.
+    pub fn unknown_in_use(&self, now_s: u64) -> usize {
+        let is_unknown = |one: &&Issuance| {
+            let checked = self.check(std::slice::from_ref(*one), now_s);
+            matches!(checked, Err(Unusable::NotKnown { .. }))
+        };
+        self.wanted().certificates().filter(is_unknown).count()
     }
 
     /// How reading sources has ended since the start.
@@ -270,83 +284,27 @@ impl Statuses {
         &self.tally
     }
 
-    /// Changes what is known of one authority. If that is news, whatever waits for it looks again: each connection does.
-    fn learn(&self, authority: &Authority, is_news: bool, change: impl Fn(&mut Known)) {
-        self.snapshot.rcu(|old| {
-            let mut new = HashMap::clone(old);
-            if let Some(known) = new.get_mut(&authority.key()) {
-                change(known);
-            }
-            new
-        });
-        if is_news {
-            self.changed
-                .send_modify(|count| *count = count.wrapping_add(1));
+    /// Whatever waits for news looks again: each connection does.
+    fn tell_news(&self) {
+        self.changed
+            .send_modify(|count| *count = count.wrapping_add(1));
+    }
+
+    fn authority(&self, key: &[u8; 32]) -> Option<&Authority> {
+        let mut authorities = self.authorities.iter();
+        let found = authorities.find(|authority| authority.key() == *key);
+        found.map(Arc::as_ref)
+    }
+
+    fn at(&self, now_s: u64) -> At {
+        At {
+            tolerated_s: self.told.tolerated_age.as_secs(),
+            now_s,
         }
     }
 
     fn wanted(&self) -> MutexGuard<'_, Wanted> {
         self.wanted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-// === impl Known ===
-
-impl Known {
-    fn revoked(&self, serial: &[u8]) -> Option<u64> {
-        let listed = self.list.as_ref().map(|list| list.status(serial));
-        let answered = self.answers.get(serial).map(|answer| answer.status());
-        [listed, answered]
-            .into_iter()
-            .flatten()
-            .find_map(|status| match status {
-                Told::Revoked { since_s } => Some(since_s),
-                Told::Good | Told::Unknown => None,
-            })
-    }
-
-    /// Good by a list or an answer that counts, whichever it is, unless the authority says that it does not know it.
-    fn check(&self, serial: &[u8], tolerated_s: u64, now_s: u64) -> Result<(), Unusable> {
-        let not_told = || self.not_known(None);
-        let answer = self.answers.get(serial);
-        if answer.is_some_and(|answer| answer.status() == Told::Unknown) {
-            return Err(not_told());
-        }
-        let list = self.list.as_ref().map(|list| list.window());
-        let windows = [list, answer.map(|answer| answer.window())];
-        let mut windows = windows.into_iter().flatten().peekable();
-        if windows.peek().is_none() {
-            return Err(not_told());
-        }
-        let mut until_s = 0;
-        for window in windows {
-            if window.check(tolerated_s, now_s).is_ok() {
-                return Ok(());
-            }
-            until_s = until_s.max(window.until_s(tolerated_s));
-        }
-        Err(self.not_known(Some(until_s)))
-    }
-
-    fn not_known(&self, until_s: Option<u64>) -> Unusable {
-        Unusable::NotKnown {
-            authority: Arc::clone(&self.name),
-            until_s,
-        }
-    }
-
-    /// What is wrong with the list, if the settings name where it is and nothing has taken its place.
-    fn list_fault(&self, tolerated_s: u64, now_s: u64) -> Option<Unusable> {
-        if !self.has_list {
-            return None;
-        }
-        let Some(list) = &self.list else {
-            return Some(self.not_known(None));
-        };
-        let window = list.window();
-        let fault = window.check(tolerated_s, now_s).err()?;
-        tracing::debug!(error = %fault, "a revocation list does not count any more");
-        Some(self.not_known(Some(window.until_s(tolerated_s))))
     }
 }
 
@@ -377,6 +335,18 @@ impl Unusable {
             }),
         }
     }
+}
+
+fn read_issuer(told: &StatusAuthority) -> Result<Issuer, OpenError> {
+    let path = &told.certificate;
+    let failed = |why: String| OpenError(format!("{}: {why}", path.display()));
+    let pem = fs::read(path).map_err(|error| failed(error.to_string()))?;
+    Issuer::from_pem(&pem).map_err(|error| failed(crate::chain(&error)))
+}
+
+/// What an authority is called of which nothing but the key is known.
+fn unnamed(key: &[u8; 32]) -> String {
+    format!("SHA-256 {}", hex(key))
 }
 
 fn not_known(authority: &str, until_s: Option<u64>) -> String {

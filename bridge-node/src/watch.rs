@@ -1,7 +1,6 @@
 //! The directory in force: refreshed without a restart, refused when it has expired.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -21,7 +20,7 @@ use crate::settings::Limits;
 #[derive(Debug)]
 pub struct View {
     trusted: Arc<Trusted>,
-    keys: HashMap<String, Slot>,
+    keys: HashMap<String, Arc<Slot>>,
     trust: Arc<Trust>,
     adopted_s: u64,
     known_batches: usize,
@@ -44,12 +43,9 @@ pub struct PeerKey {
     not_after: u64,
 }
 
-/// The place of an exchange key: empty until it is asked for.
+/// The place of an exchange key: empty until it is asked for, and then with none in it if it cannot be used.
 #[derive(Debug, Default)]
-struct Slot {
-    key: OnceLock<PeerKey>,
-    is_reported: AtomicBool,
-}
+struct Slot(OnceLock<Option<PeerKey>>);
 
 /// Holds the newest view.
 #[derive(Debug)]
@@ -136,7 +132,13 @@ impl Watch {
     fn adopt(&self, trusted: Arc<Trusted>, now_s: u64) {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let trust = Arc::clone(&self.trust);
-        let view = View::new(trusted, (trust, now_s), self.known_batches);
+        let before = self.current.load_full();
+        let view = View::new(
+            trusted,
+            (trust, now_s),
+            self.known_batches,
+            before.as_deref(),
+        );
         self.current.store(Some(Arc::new(view)));
     }
 
@@ -148,9 +150,23 @@ impl Watch {
 // === impl View ===
 
 impl View {
-    fn new(trusted: Arc<Trusted>, (trust, now_s): (Arc<Trust>, u64), known_batches: usize) -> Self {
+    /// What was read of keys, and which of their batches held, goes on from the version before where the directory says
+    /// the same of them: most versions only renew the date.
+    fn new(
+        trusted: Arc<Trusted>,
+        (trust, now_s): (Arc<Trust>, u64),
+        known_batches: usize,
+        before: Option<&Self>,
+    ) -> Self {
+        // Anchors have dates too, and only reading a key anew looks at them.
+        let (from_s, to_s) = trust.dates();
+        let before = before.filter(|_| (from_s..=to_s).contains(&now_s));
         let ids = trusted.directory.exchange_key_ids();
-        let keys = ids.map(|id| (id.to_owned(), Slot::default())).collect();
+        let keys = ids.map(|id| {
+            let slot = before.and_then(|before| before.same(id, &trusted));
+            (id.to_owned(), slot.unwrap_or_default())
+        });
+        let keys = keys.collect();
         let takers = takers(&trusted).collect();
         Self {
             trusted,
@@ -179,35 +195,34 @@ impl View {
 
     /// The exchange key with this id.
     pub fn exchange_key(&self, key_id: &str) -> Option<&PeerKey> {
-        let slot = self.keys.get(key_id)?;
-        if let Some(key) = slot.key.get() {
-            return Some(key);
-        }
+        let Slot(slot) = &**self.keys.get(key_id)?;
+        slot.get_or_init(|| self.read_key(key_id)).as_ref()
+    }
+
+    fn read_key(&self, key_id: &str) -> Option<PeerKey> {
         let (node, record) = self.directory().exchange_key(key_id)?;
         let at = (&*self.trust, self.adopted_s);
-        match PeerKey::read(&node, record, at, self.known_batches) {
-            Ok(key) => Some(slot.key.get_or_init(|| key)),
-            Err(why) => {
-                // One member's broken key must not cost the others their exchange, nor fill the log.
-                if !slot.is_reported.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(%node, why, "exchange key of the directory is not used");
-                }
-                None
-            }
-        }
+        let read = PeerKey::read(&node, record, at, self.known_batches);
+        // One member's broken key must not cost the others their exchange, nor fill the log.
+        read.inspect_err(|why| {
+            tracing::warn!(%node, why, "exchange key of the directory is not used");
+        })
+        .ok()
+    }
+
+    /// The place of a key of which another version of the directory says the same. What cannot be used is read anew: its
+    /// time may have come.
+    fn same(&self, key_id: &str, other: &Trusted) -> Option<Arc<Slot>> {
+        let slot = self.keys.get(key_id)?;
+        let said = other.directory.exchange_key(key_id);
+        let is_same = said.is_some() && said == self.directory().exchange_key(key_id);
+        let is_unusable = matches!(slot.0.get(), Some(None));
+        (is_same && !is_unusable).then(|| Arc::clone(slot))
     }
 
     /// All exchange keys that can be used. Reads those that nobody has asked for yet: no work for an exchange.
     pub fn exchange_keys(&self) -> impl Iterator<Item = &PeerKey> {
         self.keys.keys().filter_map(|id| self.exchange_key(id))
-    }
-
-    /// Forgets which batches held of the keys with this certificate: it is revoked.
-    pub fn forget_batches(&self, certificate: &Issuance) {
-        let asked_for = self.keys.values().filter_map(|slot| slot.key.get());
-        for key in asked_for.filter(|key| key.chain.contains(certificate)) {
-            key.batches.forget();
-        }
     }
 
     /// Whether a node takes messages of this form.

@@ -11,13 +11,13 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bridge_core::identity::MemberId;
 use bridge_journal::{Checkpoint, Verifier, WitnessKey, note_text};
 use bridge_verify::is_consistent;
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
 use crate::epochs::{Statement, number_of, prefix_of};
+use crate::per_minute::PerMinute;
 
 mod answer;
 mod shelf;
@@ -38,9 +38,8 @@ pub struct Witness {
     forked: Mutex<BTreeSet<String>>,
     /// The latest epoch of each node that was told here, by the origin without its number; read when it is asked for.
     epochs: Mutex<Epochs>,
-    /// Submissions of this minute, by the member that sent them.
-    submitted: Mutex<HashMap<MemberId, u64>>,
-    per_minute: u64,
+    /// Submissions of members.
+    pub submitted: PerMinute,
     cosigned: AtomicU64,
 }
 
@@ -84,8 +83,7 @@ impl Witness {
             logs: Mutex::default(),
             forked: Mutex::new(forked),
             epochs: Mutex::default(),
-            submitted: Mutex::default(),
-            per_minute,
+            submitted: PerMinute::new(per_minute),
             cosigned: AtomicU64::new(0),
         })
     }
@@ -103,19 +101,6 @@ impl Witness {
     /// Cosignatures given since the start.
     pub fn cosigned(&self) -> u64 {
         self.cosigned.load(Ordering::Relaxed)
-    }
-
-    /// Whether one more submission of a member is looked at in this minute.
-    pub fn admits(&self, member: &MemberId) -> bool {
-        let mut submitted = lock(&self.submitted);
-        let count = submitted.entry(member.clone()).or_default();
-        *count = count.saturating_add(1);
-        *count <= self.per_minute
-    }
-
-    /// Begins a new minute.
-    pub fn refill(&self) {
-        lock(&self.submitted).clear();
     }
 
     /// Judges a submission of a log, and keeps what it says if it is cosigned. Returns a fork if it shows one for the

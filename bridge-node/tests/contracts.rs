@@ -245,3 +245,79 @@ fn verifies(signing: &Signing, seal: &Path, content: &[u8]) -> bool {
         .unwrap();
     verified.status.success()
 }
+
+#[test]
+fn a_contract_is_shown_whole_and_one_with_a_group_is_not_passed_over() {
+    let signing = Signing::new();
+    let mut terms: Value = serde_json::from_slice(&signing.bytes()).unwrap();
+    let contract = &mut terms["contract"];
+    contract["plain_signatures"] = json!(true);
+    contract["consumer"] = json!({ "global_group": "taxes" });
+    contract["endpoints"] = json!([
+        {
+            "method": "GET", "path": "/*/at", "query": ["day", "fin"], "semicolons": true,
+            "subjects": [
+                { "in": "path", "segment": 0, "type": "voen" },
+                { "in": "query", "name": "fin", "type": "fin" },
+                { "in": "request", "pointer": "/who/fin", "type": "fin" },
+                { "in": "answer", "pointer": "/children/*/fin", "type": "fin" },
+            ],
+        },
+        { "method": "GET", "path": "/list", "subjects": "none" },
+    ]);
+    contract["read_only"] = json!(true);
+    fs::write(&signing.file, terms.to_string()).unwrap();
+    let list = || {
+        let words = [
+            "contract",
+            "list",
+            "second.json",
+            "--trust",
+            "trust/anchors.pem",
+        ];
+        run(signing.world.path(), &words).good()
+    };
+    assert!(
+        list().contains("global_group:taxes -> AZ/GOV/1001/"),
+        "{}",
+        list()
+    );
+    assert!(list().contains("nobody has signed it\n"), "{}", list());
+    signing.provider("propose").good();
+    let waits = "waits until members of the group accept it, each for itself\n";
+    assert!(list().contains(waits), "{}", list());
+    let english = signing.shown(&[]);
+    for lines in [
+        "  allowed: GET /*/at\n    query names: day, fin\n    data subjects: voen (path segment 0), fin (query name fin), fin (request /who/fin), fin (answer /children/*/fin)\n    the path may hold semicolons\n  allowed: GET /list\n    query names: none\n    data subjects: none\n",
+        "Each query and answer is signed on its own, none in a batch\n",
+        &format!("global_group:taxes: {waits}"),
+    ] {
+        assert!(english.contains(lines), "{lines}: {english}");
+    }
+    let azerbaijani = signing.shown(&["--language", "az"]);
+    assert_eq!(english.lines().count(), azerbaijani.lines().count());
+    assert!(
+        azerbaijani.contains("    məlumat subyektləri: yoxdur\n"),
+        "{azerbaijani}"
+    );
+    signing.consumer("accept").good();
+    assert!(!list().contains("global_group"), "{}", list());
+    assert!(
+        signing
+            .shown(&[])
+            .contains("AZ/GOV/2001: signed by both; in force\n")
+    );
+}
+
+#[test]
+fn a_file_of_authorities_that_is_not_there_is_named_with_what_to_do() {
+    let signing = Signing::new();
+    let words = ["contract", "show", "second.json", "--trust", "c"];
+    run(signing.world.path(), &words).bad(
+        1,
+        &[
+            "--trust c: it cannot be read: No such file or directory",
+            "hint: give the PEM file of the authorities whose seals count",
+        ],
+    );
+}

@@ -123,19 +123,19 @@ pub(crate) fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 /// Writes an integer that is not negative.
 pub(crate) fn write_integer(number: u64) -> Vec<u8> {
-    let bytes = number.to_be_bytes();
-    let mut short: &[u8] = &bytes;
-    while let [0, rest @ ..] = short
-        && rest.first().is_some_and(|next| next & 0x80 == 0)
+    // The zero says that the number is positive, where its first bit would say otherwise.
+    let bytes = [&[0][..], &number.to_be_bytes()].concat();
+    write(INTEGER, &[shortest(&bytes)])
+}
+
+/// The content of an integer that is not negative, as short as can be: one number has one spelling, whoever wrote it.
+pub(crate) fn shortest(mut number: &[u8]) -> &[u8] {
+    while let [0, rest @ ..] = number
+        && rest.first().is_some_and(|next| *next < 0x80)
     {
-        short = rest;
+        number = rest;
     }
-    let sign: &[u8] = if short.first().is_some_and(|first| first & 0x80 != 0) {
-        &[0]
-    } else {
-        &[]
-    };
-    write(INTEGER, &[sign, short])
+    number
 }
 
 /// Writes an object identifier.

@@ -8,6 +8,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use x509_parser::public_key::PublicKey;
 use x509_parser::x509::SubjectPublicKeyInfo;
 
+use crate::asn1::shortest;
 use crate::profile::{KeyFamily, Purpose, Usage};
 
 /// The largest certificate that is looked at, in bytes.
@@ -165,16 +166,6 @@ fn attributes(certificate: &X509Certificate<'_>) -> Vec<(String, String)> {
             ))
         })
         .collect()
-}
-
-/// One number has one spelling, whoever wrote it.
-fn shortest(mut number: &[u8]) -> &[u8] {
-    while let [0, rest @ ..] = number
-        && rest.first().is_some_and(|next| *next < 0x80)
-    {
-        number = rest;
-    }
-    number
 }
 
 /// Dates before 1970 count as 1970: nothing that old is valid or will be.

@@ -56,7 +56,6 @@ pub struct Window {
 /// An authority, as the signer of what is said of its certificates.
 #[derive(Debug)]
 pub struct Issuer {
-    der: Vec<u8>,
     reading: Reading,
     name: Vec<u8>,
     spki_sha256: [u8; 32],
@@ -130,7 +129,6 @@ impl Issuer {
             name: name.unwrap_or_default(),
             reading,
             trust,
-            der,
         })
     }
 
@@ -142,11 +140,6 @@ impl Issuer {
     /// Its name, for people.
     pub fn subject(&self) -> &str {
         &self.reading.subject
-    }
-
-    /// Its certificate.
-    pub fn der(&self) -> &[u8] {
-        &self.der
     }
 
     fn signs_lists(&self) -> bool {

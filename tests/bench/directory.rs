@@ -15,7 +15,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Authority, Order, Profile, Trust};
 use bridge_core::contract::{self, Contract};
-use bridge_core::decision::{Facts, Groups, Usage, Window, decide};
+use bridge_core::decision::{Account, Facts, Groups, Usage, Window, decide};
 use bridge_core::identity::{CertificateName, MemberId, ServiceId, SubsystemId};
 use bridge_core::leaf::UnixMillis;
 use bridge_core::target::{CleanPath, CleanQuery, TargetLimits};
@@ -239,7 +239,7 @@ impl Groups for DirectoryGroups<'_> {
 struct Unused;
 
 impl Usage for Unused {
-    fn used(&self, _: &str, _: Window, _: &SubsystemId, _: UnixMillis) -> u64 {
+    fn used(&self, _: &Account<'_>, _: Window, _: UnixMillis) -> u64 {
         0
     }
 }

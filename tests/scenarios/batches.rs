@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bridge_certs::Profile;
 use bridge_core::envelope::Tag;
 use bridge_core::identity::CertificateName;
-use bridge_signature::KnownBatches;
+use bridge_signature::{KnownBatches as _, Signer as _};
 use bridge_tests::agency::{Agency, exchange_key, issue};
 use bridge_tests::answer::Answer;
 use bridge_tests::claims;
@@ -337,4 +337,37 @@ async fn s48_a_verified_batch_is_remembered_until_the_directory_changes_and_carr
     let refused = wire.ask(fourth).await.unwrap();
     refused.refused(403, "server.serverproxy.signature_verification");
     claims::verifies(&world.provider);
+}
+
+#[tokio::test]
+async fn keys_that_were_read_and_their_batches_outlast_a_directory_that_only_renews_its_date() {
+    let mut world = World::usual().await;
+    world.consumer.get(PATH).send().await.answered(200);
+    let watch = Arc::clone(&world.provider.live().node.watch);
+    let key_id = Puppet::of(&world.consumer).signer.key_id().to_owned();
+    let mark = [7; 32];
+    let before = watch.newest().unwrap();
+    let key = before.exchange_key(&key_id).unwrap();
+    key.batches.learn(mark);
+    world.publish(now_s());
+    world.refresh().await;
+    let renewed = watch.newest().unwrap();
+    assert!(!Arc::ptr_eq(&before, &renewed), "another version");
+    let same = renewed.exchange_key(&key_id).unwrap();
+    assert!(std::ptr::eq(key, same), "the key is not read again");
+    assert!(same.batches.knows(&mark));
+    // The directory says another thing of the key: nothing that was read before counts.
+    let pin = world.consumer.entry.nodes[0].exchange[0].pin.clone();
+    world.consumer.entry.nodes[0].exchange[0].pin =
+        world.provider.entry.nodes[0].exchange[0].pin.clone();
+    world.publish(now_s());
+    world.refresh().await;
+    assert!(watch.newest().unwrap().exchange_key(&key_id).is_none());
+    world.consumer.entry.nodes[0].exchange[0].pin = pin;
+    world.publish(now_s());
+    world.refresh().await;
+    let again = watch.newest().unwrap();
+    let again = again.exchange_key(&key_id).unwrap();
+    assert!(!again.batches.knows(&mark));
+    world.consumer.get(PATH).send().await.answered(200);
 }

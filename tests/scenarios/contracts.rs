@@ -7,15 +7,16 @@ use bridge_certs::{read_key_file, read_pem_certificates};
 use bridge_core::contract::{Action, Agreement, State, Statement, load};
 use bridge_core::leaf::{Kind, Leaf};
 use bridge_journal::Filter;
-use bridge_tests::agency::{Agency, issue};
+use bridge_tests::agency::{Agency, exchange_key, issue};
 use bridge_tests::answer::Answer;
-use bridge_tests::claims::{both_ends_agree, reached};
+use bridge_tests::claims::{both_ends_agree, kinds, reached};
 
 use bridge_tests::puppet::{Puppet, Sent};
 use bridge_tests::terms::Terms;
 use bridge_tests::wait::{now_s, wait_until};
-use bridge_tests::world::{PATH, World, usual};
+use bridge_tests::world::{PATH, World, usual, with_stranger};
 use serde_json::json;
+use tokio::net::{TcpListener, TcpStream};
 
 fn draft(terms: &Terms) -> Agreement {
     Agreement::new(load(&terms.file()).unwrap())
@@ -92,6 +93,22 @@ async fn ask(world: &World) -> Answer {
     world.consumer.get(PATH).send().await
 }
 
+/// Which of the two ends said no: the consumer's own node before it sent anything, or the provider's node.
+fn refused_at(world: &World, refused: &Answer, end: &Agency) {
+    let ends = [&world.consumer, &world.provider].map(|one| kinds(one, refused.request_id()));
+    let is_own = end.member == world.consumer.member;
+    let expected: [&[Kind]; 2] = if is_own {
+        [&[Kind::Refused], &[]]
+    } else {
+        // The refusal is an answer that the provider signed.
+        [
+            &[Kind::RequestSent, Kind::ResponseReceived],
+            &[Kind::Refused],
+        ]
+    };
+    assert_eq!(ends, expected);
+}
+
 #[tokio::test]
 async fn a_contract_goes_from_node_to_node_and_allows_only_while_both_consent() {
     let world = World::with().start().await;
@@ -146,6 +163,7 @@ async fn a_contract_goes_from_node_to_node_and_allows_only_while_both_consent() 
         message.contains("AZ/GOV/2001 withdrew from it at "),
         "{message}"
     );
+    refused_at(&world, &refused, &world.consumer);
     let gone = State::Withdrawn {
         by: world.consumer.member.clone(),
         at_s: contract.signed()[2].statement.time_s,
@@ -159,10 +177,22 @@ async fn what_the_provider_withdraws_is_refused_at_once_whatever_the_consumer_kn
     let mut world = World::with().start().await;
     let mut contract = agreed(&world, &usual()).await;
     ask(&world).await.answered(200);
+    // The provider's node cannot reach the consumer's, which goes on as before.
+    let there = world.consumer.entry.nodes[0].address.clone();
+    let gate = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    world.consumer.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
+    world.publish(now_s());
+    world.refresh().await;
     sign(&world.provider, &mut contract, Action::Withdrawn);
     give(&world.provider, &contract).await;
     let refused = ask(&world).await;
     assert_eq!(refused.status, 403);
+    refused_at(&world, &refused, &world.provider);
+    assert_eq!(
+        state(&world.consumer, &world, &contract),
+        Some(State::Agreed)
+    );
+    world.consumer.entry.nodes[0].address = there;
     assert!(
         refused
             .message()
@@ -280,4 +310,227 @@ async fn a_node_takes_no_contract_from_others_nor_more_than_its_limits() {
     }
     assert_eq!(last, 429);
     assert_eq!(reached(to, "contract_files_per_minute").await, 1);
+}
+
+#[tokio::test]
+async fn an_exchange_that_was_allowed_and_is_not_yet_sent_ends_with_its_contract() {
+    for ending in [Action::Withdrawn, Action::Refused] {
+        let mut world = World::with().start().await;
+        let mut contract = agreed(&world, &usual()).await;
+        let there = world.provider.ports.peer;
+        let gate = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        world.provider.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
+        world.publish(now_s());
+        world.refresh().await;
+        sign(&world.consumer, &mut contract, ending);
+        let ended = async {
+            // A connection is opened for what a contract has allowed.
+            let (mut from, _) = gate.accept().await.unwrap();
+            give(&world.consumer, &contract).await;
+            let mut to = TcpStream::connect(there).await.unwrap();
+            drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
+        };
+        let (refused, ()) = tokio::join!(ask(&world), ended);
+        refused.refused(403, "server.clientproxy.access_denied");
+        assert!(
+            refused
+                .message()
+                .contains("AZ/GOV/2001 withdrew from it at ")
+        );
+        let at = |agency| kinds(agency, refused.request_id());
+        assert_eq!(at(&world.consumer), [Kind::RequestSent, Kind::Refused]);
+        assert_eq!(at(&world.provider), []);
+        assert_eq!(world.registry.seen().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_node_that_answers_nothing_keeps_no_other_node_from_hearing() {
+    let mut world = World::with().start().await;
+    let gate = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    world.stranger.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
+    world.publish(now_s());
+    world.refresh().await;
+    let mut silent = draft(&with_stranger());
+    sign(&world.consumer, &mut silent, Action::Proposed);
+    give(&world.consumer, &silent).await;
+    let (held, _) = gate.accept().await.unwrap();
+    // While that node says nothing, the other one hears what is new to it.
+    let mut contract = draft(&usual());
+    sign(&world.consumer, &mut contract, Action::Proposed);
+    give(&world.consumer, &contract).await;
+    let by = world.consumer.member.clone();
+    arrives(&world.provider, &world, &contract, &State::Proposed { by }).await;
+    let mut first = [0; 16 * 1024];
+    held.readable().await.unwrap();
+    assert!(held.try_read(&mut first).unwrap() > 0, "a greeting");
+    let more = held.try_read(&mut first).unwrap_err();
+    assert_eq!(
+        more.kind(),
+        std::io::ErrorKind::WouldBlock,
+        "it waits still"
+    );
+}
+
+#[tokio::test]
+async fn a_node_starts_on_the_largest_contract_file_that_it_takes() {
+    let mut world = World::with().start().await;
+    let group = usual().with("consumer", json!({ "local_group": "many" }));
+    let mut contract = draft(&group);
+    sign(&world.provider, &mut contract, Action::Proposed);
+    let anchors = fs::read(world.folder.path().join("anchors.pem")).unwrap();
+    let trust = bridge_certs::Trust::from_pem(&anchors).unwrap();
+    // Long seals: certificates that no chain needs travel in them, as many as are looked at.
+    let padding = vec![world.authority.issuing_der().to_vec(); 4];
+    let mut taken = contract.clone();
+    let mut number = 0;
+    let status = loop {
+        let member = format!("AZ/GOV/7{number:03}").parse().unwrap();
+        let stem = world.folder.path().join("crowd");
+        let name = bridge_core::identity::CertificateName::Member(member);
+        let profile = bridge_certs::Profile::Seal;
+        issue(
+            &world.authority,
+            profile,
+            Some(name.clone()),
+            &stem,
+            now_s(),
+        );
+        let mut chain = read_pem_certificates(&stem.with_extension("pem")).unwrap();
+        chain.extend(padding.iter().take(5 - chain.len()).cloned());
+        let key = read_key_file(&stem.with_extension("key")).unwrap();
+        let statement = Statement {
+            action: Action::Accepted,
+            contract: contract.contract().reference().to_owned(),
+            member: name.member().clone(),
+            time_s: now_s(),
+            reason: Some("ə".repeat(500)),
+        };
+        let signed = Sealer::new(&key, chain).unwrap().sign(statement).unwrap();
+        contract.add(signed, &trust, now_s()).unwrap();
+        number += 1;
+        if contract.has_room() {
+            taken = contract.clone();
+            continue;
+        }
+        give(&world.provider, &taken).await;
+        fs::write(world.provider.folder.join("signed.json"), contract.write()).unwrap();
+        let said = world
+            .provider
+            .officer(&["contract", "send", "signed.json"])
+            .await;
+        break said;
+    };
+    assert!(status.code != 0 && status.err.contains("has no room for more signatures"));
+    assert!(taken.write().len() > 512 * 1024, "{}", taken.write().len());
+    // Its provider has room for its last word.
+    sign(&world.provider, &mut taken, Action::Withdrawn);
+    give(&world.provider, &taken).await;
+    world.provider.stop().await;
+    world.provider.start().await;
+    let kept = held(&world.provider, &taken).unwrap();
+    assert_eq!(kept.signed().len(), taken.signed().len());
+}
+
+#[tokio::test]
+async fn a_new_exchange_key_needs_no_approval_and_both_ends_keep_the_digest() {
+    let mut world = World::with().start().await;
+    let contract = agreed(&world, &usual()).await;
+    let before = ask(&world).await;
+    before.answered(200);
+    let signed = [&world.consumer, &world.provider].map(|end| signed_leaves(end).len());
+    let name = bridge_core::identity::CertificateName::Node(world.consumer.node());
+    let stem = world.consumer.folder.join("keys/exchange");
+    let profile = bridge_certs::Profile::Exchange;
+    issue(&world.authority, profile, Some(name), &stem, now_s());
+    let der = world.consumer.certificate("keys/exchange.pem");
+    let next = exchange_key(&world.authority, &der, now_s());
+    let old = std::mem::replace(&mut world.consumer.entry.nodes[0].exchange, vec![next]);
+    assert_ne!(old[0].pin, world.consumer.entry.nodes[0].exchange[0].pin);
+    world.publish(now_s());
+    world.consumer.stop().await;
+    world.consumer.start().await;
+    world.publish(now_s());
+    world.refresh().await;
+    let after = ask(&world).await;
+    after.answered(200);
+    both_ends_agree(&world, &after);
+    for (end, signed) in [&world.consumer, &world.provider].into_iter().zip(signed) {
+        assert_eq!(state(end, &world, &contract), Some(State::Agreed));
+        assert_eq!(signed_leaves(end).len(), signed, "nothing was signed anew");
+        for answer in [&before, &after] {
+            let leaves = bridge_tests::claims::leaves(end, answer.request_id());
+            let reference = Some(contract.contract().reference());
+            assert_eq!(leaves[0].contract.as_deref(), reference);
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_was_signed_is_in_a_backup_and_counts_after_it_is_restored() {
+    let mut world = World::with().start().await;
+    let mut contract = agreed(&world, &usual()).await;
+    sign(&world.provider, &mut contract, Action::Withdrawn);
+    give(&world.provider, &contract).await;
+    let (config, backup) = (world.provider.config(), world.folder.path().join("backup"));
+    let run = |word: &str| {
+        let mut command = std::process::Command::new(bridge_tests::process::program());
+        command.arg(word).arg(&backup).arg("--config").arg(&config);
+        let output = command.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let (code, said) = run("backup");
+    assert!(
+        code == Some(0) && said.contains("1 contract files checked"),
+        "{said}"
+    );
+    world.provider.stop().await;
+    world.consumer.stop().await;
+    fs::remove_dir_all(world.provider.folder.join("data")).unwrap();
+    fs::remove_file(world.provider.folder.join("keys/journal.key")).unwrap();
+    fs::remove_file(world.provider.folder.join("keys/witness.key")).unwrap();
+    // A file that is not what it was is no backup of it.
+    let name = format!("contracts/{}.json", contract.contract().reference());
+    let kept = fs::read(backup.join(&name)).unwrap();
+    fs::write(backup.join(&name), &kept[1..]).unwrap();
+    let (code, said) = run("restore");
+    assert!(code != Some(0) && said.contains(&name), "{said}");
+    fs::write(backup.join(&name), &kept).unwrap();
+    let (code, said) = run("restore");
+    assert!(
+        code == Some(0) && said.contains(" and 1 contract files"),
+        "{said}"
+    );
+    world.provider.start().await;
+    let by = world.provider.member.clone();
+    let at_s = contract.signed()[2].statement.time_s;
+    let gone = State::Withdrawn { by, at_s };
+    assert_eq!(state(&world.provider, &world, &contract), Some(gone));
+}
+
+#[tokio::test]
+async fn what_cannot_be_kept_is_not_in_force_and_is_taken_when_it_is_brought_again() {
+    let world = World::with().start().await;
+    let mut contract = draft(&usual());
+    sign(&world.provider, &mut contract, Action::Proposed);
+    let folder = world.provider.folder.join("data/contracts");
+    fs::write(&folder, "not a folder").unwrap();
+    let file = world.provider.folder.join("signed.json");
+    fs::write(&file, contract.write()).unwrap();
+    let words = ["contract", "send", "signed.json"];
+    let said = world.provider.officer(&words).await;
+    assert!(
+        said.code == 1 && said.err.contains("it cannot be kept"),
+        "{}",
+        said.err
+    );
+    assert_eq!(state(&world.provider, &world, &contract), None);
+    fs::remove_file(&folder).unwrap();
+    let told = give(&world.provider, &contract).await;
+    assert!(told.contains("proposed by AZ/GOV/1001"), "{told}");
+    let by = world.provider.member.clone();
+    let proposed = Some(State::Proposed { by });
+    assert_eq!(state(&world.provider, &world, &contract), proposed);
+    assert_eq!(signed_leaves(&world.provider).len(), 2);
 }

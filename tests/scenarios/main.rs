@@ -50,6 +50,7 @@ mod registries_written;
 mod replays;
 mod rights;
 mod status;
+mod status_sources;
 mod stops;
 mod time;
 mod topology;

@@ -8,17 +8,37 @@ use bridge_tests::agency::Agency;
 use bridge_tests::claims::{facts, metric, reached};
 use bridge_tests::status_authority::StatusAuthority;
 use bridge_tests::wait::{now_s, wait_until};
-use bridge_tests::world::{PATH, World, usual};
+use bridge_tests::world::{PATH, Setup, World, usual};
 
-const NOT_KNOWN: &str = "server.clientproxy.ocsp_failed";
+pub(crate) const NOT_KNOWN: &str = "server.clientproxy.ocsp_failed";
 
 /// A world whose nodes ask about certificates, by list or by responder.
-async fn world(lines: &str, consumer: &[&str], provider: &[&str]) -> (World, StatusAuthority) {
+pub(crate) async fn world(
+    lines: &str,
+    consumer: &[&str],
+    provider: &[&str],
+) -> (World, StatusAuthority) {
+    running(World::with(), lines, consumer, provider).await
+}
+
+/// A world that nobody has started, and who says which of its certificates are revoked.
+pub(crate) async fn made(setup: Setup) -> (World, StatusAuthority) {
     // An idle connection is not closed for its age in a scenario about something else.
-    let setup = World::with().contract(usual()).limit("head_seconds = 120");
-    let mut world = setup.make().await;
-    let agencies = [&*world.consumer, &*world.provider];
+    let setup = setup.contract(usual()).limit("head_seconds = 120");
+    let world = setup.make().await;
+    let agencies = [&*world.consumer, &*world.provider, &*world.stranger];
     let authority = StatusAuthority::start(world.folder.path(), &world.authority, &agencies).await;
+    (world, authority)
+}
+
+/// As [`world`], of more than the usual.
+pub(crate) async fn running(
+    setup: Setup,
+    lines: &str,
+    consumer: &[&str],
+    provider: &[&str],
+) -> (World, StatusAuthority) {
+    let (mut world, authority) = made(setup).await;
     for (agency, by) in [
         (&mut world.consumer, consumer),
         (&mut world.provider, provider),
@@ -36,16 +56,16 @@ async fn world(lines: &str, consumer: &[&str], provider: &[&str]) -> (World, Sta
     (world, authority)
 }
 
-fn statuses(agency: &Agency) -> &Statuses {
+pub(crate) fn statuses(agency: &Agency) -> &Statuses {
     agency.live().node.status.as_deref().unwrap()
 }
 
-async fn ready(agency: &Agency) -> (u16, String) {
+pub(crate) async fn ready(agency: &Agency) -> (u16, String) {
     let ready = agency.health("/ready").await.unwrap();
     (ready.status, ready.json()["reasons"].to_string())
 }
 
-async fn revoked(agency: &Agency, count: usize) {
+pub(crate) async fn revoked(agency: &Agency, count: usize) {
     wait_until("revocations are known", async || {
         statuses(agency).revoked_in_use() == count
     })
@@ -300,5 +320,26 @@ async fn s42_hostile_lists_change_nothing() {
         reached(&world.consumer, "status_bytes").await > 0
     })
     .await;
+    world.consumer.get(PATH).send().await.answered(200);
+}
+
+#[tokio::test]
+async fn certificates_that_end_soon_are_alarms_in_ready_and_stop_nothing() {
+    let world = World::usual().await;
+    let alarms = async || {
+        let ready = world.consumer.health("/ready").await.unwrap().json();
+        ready["alarms"].to_string()
+    };
+    assert_eq!(alarms().await, "null", "they are valid for 300 days");
+    for (left, days) in [(29, 30), (13, 14), (6, 7)] {
+        world.consumer.set_clock(now_s() + (300 - left) * 86_400);
+        let told = alarms().await;
+        for usage in ["tls", "exchange"] {
+            let begin = format!("the {usage} certificate of this node ends at ");
+            assert!(told.contains(&begin), "{told}");
+        }
+        assert!(told.contains(&format!("within {days} days")), "{told}");
+    }
+    world.consumer.set_clock(0);
     world.consumer.get(PATH).send().await.answered(200);
 }

@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Mutex;
 
 use crate::agency::{Agency, Ports};
 use crate::ask::health_of;
@@ -30,22 +31,41 @@ pub fn program() -> PathBuf {
     path
 }
 
-/// Ports that were free a moment ago. Held until all are known, so that they differ.
+/// Ports for nodes that are processes of their own: each is given once, and to nobody else.
+///
+/// The system chooses from 32768 on, for whoever binds port 0 or connects; what it gave back a moment ago may be another test's by the
+/// time that the node binds it. So these lie below, and their owner is whoever holds the lock on the file of that number.
 pub fn reserve_ports() -> Ports {
-    let listeners: Vec<TcpListener> = (0..4)
-        .map(|_| TcpListener::bind(("127.0.0.1", 0)).unwrap())
-        .collect();
-    let free: Vec<SocketAddr> = listeners
-        .iter()
-        .map(|listener| listener.local_addr().unwrap())
-        .collect();
+    let mut given = GIVEN.lock().unwrap();
+    let folder = std::env::temp_dir().join("bridge-tests-ports");
+    std::fs::create_dir_all(&folder).unwrap();
+    let mut next = || {
+        loop {
+            let port = given.last().map_or(FIRST_PORT, |(port, _)| port + 1);
+            assert!(port < SYSTEM_PORTS, "no port below {SYSTEM_PORTS} is left");
+            let lock = File::create(folder.join(port.to_string())).unwrap();
+            let is_ours = lock.try_lock().is_ok();
+            // Kept until the end, also if it is not ours, so that the next search begins behind it.
+            given.push((port, lock));
+            let address = SocketAddr::from(([127, 0, 0, 1], port));
+            if is_ours && TcpListener::bind(address).is_ok() {
+                return address;
+            }
+        }
+    };
     Ports {
-        consumer: free[0],
-        plain: free[1],
-        peer: free[2],
-        health: free[3],
+        consumer: next(),
+        plain: next(),
+        peer: next(),
+        health: next(),
     }
 }
+
+/// Ports tried by this process, each with the file whose lock says whose it is.
+static GIVEN: Mutex<Vec<(u16, File)>> = Mutex::new(Vec::new());
+const FIRST_PORT: u16 = 20_000;
+/// From here on the system chooses (`net.ipv4.ip_local_port_range`).
+const SYSTEM_PORTS: u16 = 32_768;
 
 /// A file that grows from run to run.
 fn append(path: &Path) -> File {

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge_certs::{Authority, Profile, read_pem_certificates};
+use bridge_directory::metadata::unhex;
 use bytes::Bytes;
 use http::{Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
@@ -18,6 +19,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 use crate::agency::{Agency, issue};
 use crate::wait::now_s;
@@ -29,6 +31,7 @@ pub struct StatusAuthority {
     pub address: SocketAddr,
     folder: PathBuf,
     state: Arc<Mutex<State>>,
+    held: Arc<watch::Sender<bool>>,
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +42,10 @@ struct State {
     list: Option<Bytes>,
     silent: bool,
     asked: usize,
+    /// What responders were asked.
+    questions: Vec<Bytes>,
+    /// Questions and readings that have no answer yet.
+    waiting: usize,
 }
 
 // === impl StatusAuthority ===
@@ -73,6 +80,7 @@ impl StatusAuthority {
             address: listener.local_addr().unwrap(),
             folder,
             state: Arc::default(),
+            held: Arc::default(),
         };
         for agency in agencies {
             for name in ["tls", "exchange"] {
@@ -128,6 +136,27 @@ impl StatusAuthority {
     /// Gives these bytes as the list from now on, or signs a new one each time.
     pub fn publish(&self, list: Option<Bytes>) {
         self.state().list = list;
+    }
+
+    /// Keeps everybody waiting, or answers all who wait.
+    pub fn hold(&self, held: bool) {
+        self.held.send_replace(held);
+    }
+
+    /// How many wait for an answer now.
+    pub fn waiting(&self) -> usize {
+        self.state().waiting
+    }
+
+    /// How often a responder was asked about the certificate in a PEM file.
+    pub fn asked_about(&self, path: &Path) -> usize {
+        let serial = unhex(&serial_of(path)).unwrap();
+        let questions = &self.state().questions;
+        let about = questions.iter().filter(|question| {
+            let mut windows = question.windows(serial.len());
+            windows.any(|window| window == serial)
+        });
+        about.count()
     }
 
     /// How often anything was asked for.
@@ -197,8 +226,17 @@ impl StatusAuthority {
         let (silent, list) = {
             let mut state = self.state();
             state.asked += 1;
+            state.waiting += 1;
+            if !is_list {
+                state.questions.push(question.clone());
+            }
             (state.silent, state.list.clone())
         };
+        let mut held = self.held.subscribe();
+        // Whoever asked may leave while it waits; then this is dropped, and it waits no more.
+        let waiting = Waiting(Arc::clone(&self.state));
+        held.wait_for(|held| !held).await.unwrap();
+        drop(waiting);
         let response = Response::builder().header("content-type", kind);
         if silent {
             return response.status(503).body(Full::default()).unwrap();
@@ -213,17 +251,33 @@ impl StatusAuthority {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
-/// The number of a certificate, as OpenSSL's index has it.
+/// Somebody who has no answer yet.
+struct Waiting(Arc<Mutex<State>>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        lock(&self.0).waiting -= 1;
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn serial(agency: &Agency, name: &str) -> String {
-    let path = agency.folder.join(format!("keys/{name}.pem"));
-    assert!(!read_pem_certificates(&path).unwrap().is_empty());
+    serial_of(&agency.folder.join(format!("keys/{name}.pem")))
+}
+
+/// The number of a certificate, as OpenSSL's index has it.
+fn serial_of(path: &Path) -> String {
+    assert!(!read_pem_certificates(path).unwrap().is_empty());
     let run = Command::new("openssl")
         .args(["x509", "-noout", "-serial", "-in"])
-        .arg(&path)
+        .arg(path)
         .output()
         .unwrap();
     let said = String::from_utf8(run.stdout).unwrap();

@@ -25,7 +25,7 @@ pub use agreement::{Agreement, SealedBy, Seals, Signed, State};
 pub(crate) use document::READING_METHODS;
 pub use document::{CONTRACT_LIMIT_BYTES, METHODS, SIGNED_LIMIT_BYTES, load};
 pub use fault::{ContractFault, Fault};
-pub use statement::{Action, Statement, StatementFault};
+pub use statement::{Action, SEAL_LIMIT_BYTES, Statement, StatementFault};
 
 use hours::Hours;
 use locator::Locator;
@@ -106,10 +106,19 @@ pub struct Quota {
 }
 
 impl Contract {
-    /// Returns the id. Quotas are counted by it, so whoever loads several contracts refuses a second one of
-    /// the same id.
+    /// Returns the id. Its two members share it: others may use the same one for their own contracts.
     pub fn id(&self) -> &str {
         &self.id
+    }
+
+    /// Tells whether both may be versions of one contract: the same id between the same two members. Who is in a group
+    /// is not known here, so a group's contract may be with anybody.
+    pub fn is_version_of(&self, other: &Self) -> bool {
+        let is_pair = match (&self.consumer, &other.consumer) {
+            (Party::Subsystem(own), Party::Subsystem(others)) => own.member() == others.member(),
+            _ => true,
+        };
+        self.id == other.id && self.provider.member() == other.provider.member() && is_pair
     }
 
     /// Returns the title people read.

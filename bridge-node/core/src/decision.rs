@@ -16,7 +16,7 @@ mod conditions;
 mod replay;
 mod rules;
 
-pub use crate::quota::{Usage, Window};
+pub use crate::quota::{Account, Usage, Window};
 use conditions::{check_basis, check_hours, check_period, check_purpose, check_quota, name_of};
 pub use replay::{ReplayError, replay};
 use rules::Record;
@@ -175,7 +175,8 @@ fn judge(
     let purpose = check_purpose(contract, facts.purpose).map_err(|rule| denied(contract, rule))?;
     let basis = check_basis(contract, facts.legal_basis).map_err(|rule| denied(contract, rule))?;
     check_hours(contract, now).map_err(|rule| denied(contract, rule))?;
-    let used = |window| usage.used(contract.id(), window, facts.client, now);
+    let account = Account::of(contract, facts.client);
+    let used = |window| usage.used(&account, window, now);
     let (in_hour, in_day) = (used(Window::Hour), used(Window::Day));
     check_quota(contract, in_hour, in_day, now)?;
     let record = Record {

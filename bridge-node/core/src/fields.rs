@@ -12,9 +12,9 @@ mod secrets;
 
 pub use caller::{CallerFields, MAX_CONSENT_BYTES, MAX_TEXT_BYTES, read_caller_fields};
 pub use error::FieldError;
-pub use forward::{answer_to_caller, forwardable_answer, forwardable_request, registry_request};
+pub use forward::{forwardable_answer, forwardable_request, registry_request};
 pub use hash::request_hash;
-pub use secrets::{SECRET_FIELDS, SECRETS, check_secrets, secrets_field};
+pub use secrets::{SECRETS, check_secrets, secrets_field};
 
 /// The most fields of one message.
 pub const MAX_FIELDS: usize = 100;

@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use crate::identity::SubsystemId;
+use crate::contract::Contract;
+use crate::identity::{MemberId, SubsystemId};
 use crate::leaf::{Kind, Leaf, Side, UnixMillis};
 
 /// A calendar window in UTC in which exchanges are counted.
@@ -14,33 +15,59 @@ pub enum Window {
     Day,
 }
 
-/// Knows how much of a quota is used.
-pub trait Usage {
-    /// Returns how many exchanges the client has had under the contract in the window that holds `now`.
-    fn used(&self, contract_id: &str, window: Window, client: &SubsystemId, now: UnixMillis)
-    -> u64;
+/// Whose exchanges are counted together: those of one client under the versions of one contract.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Account<'a> {
+    /// The providing member: others may use the same id for their own contracts.
+    pub provider: &'a MemberId,
+    /// The contract, without its digest.
+    pub contract_id: &'a str,
+    /// Who asks.
+    pub client: &'a SubsystemId,
 }
 
-/// Counts allowed exchanges of one side of a node, by contract and consuming subsystem.
+impl<'a> Account<'a> {
+    /// Where exchanges of a client under a contract are counted.
+    pub fn of(contract: &'a Contract, client: &'a SubsystemId) -> Self {
+        Self {
+            provider: contract.provider().member(),
+            contract_id: contract.id(),
+            client,
+        }
+    }
+}
+
+/// Knows how much of a quota is used.
+pub trait Usage {
+    /// Returns how many exchanges there were in the window that holds `now`.
+    fn used(&self, account: &Account<'_>, window: Window, now: UnixMillis) -> u64;
+}
+
+/// Counts allowed exchanges of one side of a node, by provider, contract and consuming subsystem.
 ///
 /// A decision and its [`count`](Self::count) belong under one lock, or requests that arrive together pass
 /// a quota together. The counts are rebuilt at start from the journal's leaves of the last day.
 ///
 /// ```
 /// use bridge_core::leaf::{Side, UnixMillis};
-/// use bridge_core::quota::{Counters, Usage, Window};
+/// use bridge_core::quota::{Account, Counters, Usage, Window};
 ///
-/// let client = "AZ/GOV/1002/PENSION".parse()?;
+/// let account = Account {
+///     provider: &"AZ/GOV/1001".parse()?,
+///     contract_id: "population-1",
+///     client: &"AZ/GOV/1002/PENSION".parse()?,
+/// };
 /// let mut counters = Counters::new(Side::Provider);
-/// counters.count("population-1", &client, UnixMillis(0));
-/// assert_eq!(counters.used("population-1", Window::Hour, &client, UnixMillis(3_599_999)), 1);
-/// assert_eq!(counters.used("population-1", Window::Hour, &client, UnixMillis(3_600_000)), 0);
+/// counters.count(&account, UnixMillis(0));
+/// assert_eq!(counters.used(&account, Window::Hour, UnixMillis(3_599_999)), 1);
+/// assert_eq!(counters.used(&account, Window::Hour, UnixMillis(3_600_000)), 0);
 /// # Ok::<(), bridge_core::identity::IdentityError>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Counters {
     side: Side,
-    by_contract: HashMap<String, HashMap<SubsystemId, Tally>>,
+    /// By provider, contract and client.
+    tallies: HashMap<MemberId, HashMap<String, HashMap<SubsystemId, Tally>>>,
 }
 
 /// An allowed exchange that a leaf begins.
@@ -48,10 +75,8 @@ pub struct Counters {
 pub struct Begun<'a> {
     /// The end whose leaf it is.
     pub side: Side,
-    /// The contract, without its digest.
-    pub contract_id: &'a str,
-    /// Who asks.
-    pub client: &'a SubsystemId,
+    /// Where it is counted.
+    pub account: Account<'a>,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -110,12 +135,12 @@ impl<'a> Begun<'a> {
             | Kind::Administration => return None,
         };
         let (contract_id, _) = leaf.contract.as_deref()?.split_once('@')?;
-        let client = leaf.client.as_ref()?;
-        let begun = Self {
-            side,
+        let account = Account {
+            provider: leaf.service.as_ref()?.subsystem().member(),
             contract_id,
-            client,
+            client: leaf.client.as_ref()?,
         };
+        let begun = Self { side, account };
         (leaf.decision == Some(true)).then_some(begun)
     }
 }
@@ -125,20 +150,21 @@ impl Counters {
     pub fn new(side: Side) -> Self {
         Self {
             side,
-            by_contract: HashMap::new(),
+            tallies: HashMap::new(),
         }
     }
 
     /// Counts one allowed exchange.
     ///
     /// A time before the newest counted one counts in the newest window: a clock set back frees no quota.
-    pub fn count(&mut self, contract_id: &str, client: &SubsystemId, at: UnixMillis) {
-        self.add(contract_id, client, at, 1);
+    pub fn count(&mut self, account: &Account<'_>, at: UnixMillis) {
+        self.add(account, at, 1);
     }
 
-    fn add(&mut self, contract_id: &str, client: &SubsystemId, at: UnixMillis, many: u64) {
-        let clients = self.by_contract.entry(contract_id.to_owned()).or_default();
-        let tally = clients.entry(client.clone()).or_default();
+    fn add(&mut self, account: &Account<'_>, at: UnixMillis, many: u64) {
+        let contracts = self.tallies.entry(account.provider.clone()).or_default();
+        let clients = contracts.entry(account.contract_id.to_owned()).or_default();
+        let tally = clients.entry(account.client.clone()).or_default();
         tally.hour.add(Window::Hour.number(at), many);
         tally.day.add(Window::Day.number(at), many);
     }
@@ -146,11 +172,12 @@ impl Counters {
     /// Takes back one [`count`](Self::count) of an exchange that did not begin after all.
     ///
     /// A window that has ended since is left alone.
-    pub fn give_back(&mut self, contract_id: &str, client: &SubsystemId, at: UnixMillis) {
+    pub fn give_back(&mut self, account: &Account<'_>, at: UnixMillis) {
         let tally = self
-            .by_contract
-            .get_mut(contract_id)
-            .and_then(|clients| clients.get_mut(client));
+            .tallies
+            .get_mut(account.provider)
+            .and_then(|contracts| contracts.get_mut(account.contract_id))
+            .and_then(|clients| clients.get_mut(account.client));
         if let Some(tally) = tally {
             tally.hour.take(Window::Hour.number(at));
             tally.day.take(Window::Day.number(at));
@@ -160,23 +187,18 @@ impl Counters {
     /// Counts so many exchanges of one hour that the journal tells of, if they are of this side.
     pub fn count_begun(&mut self, begun: &Begun<'_>, at: UnixMillis, many: u64) {
         if begun.side == self.side {
-            self.add(begun.contract_id, begun.client, at, many);
+            self.add(&begun.account, at, many);
         }
     }
 }
 
 impl Usage for Counters {
-    fn used(
-        &self,
-        contract_id: &str,
-        window: Window,
-        client: &SubsystemId,
-        now: UnixMillis,
-    ) -> u64 {
+    fn used(&self, account: &Account<'_>, window: Window, now: UnixMillis) -> u64 {
         let tally = self
-            .by_contract
-            .get(contract_id)
-            .and_then(|clients| clients.get(client));
+            .tallies
+            .get(account.provider)
+            .and_then(|contracts| contracts.get(account.contract_id))
+            .and_then(|clients| clients.get(account.client));
         let Some(tally) = tally else { return 0 };
         let count = match window {
             Window::Hour => tally.hour,

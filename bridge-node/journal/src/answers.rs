@@ -1,11 +1,14 @@
-//! Answers received a moment ago, kept in memory for who has to look at each of them: no file is read for them.
+//! Receipts of answers received a moment ago, kept in memory for who has to look at each of them: no file is read for them.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 
 use bridge_core::leaf::{Kind, Leaf, UnixMillis};
 use uuid::Uuid;
 
-/// An answer that was received, as its leaf tells of it.
+/// The fact of a leaf that holds the receipt which the answering node gave.
+pub const PEER_RECEIPT: &str = "peer_receipt";
+
+/// An answer that was received with a receipt, as its leaf tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answer {
     /// The leaf's number in the log.
@@ -14,8 +17,8 @@ pub struct Answer {
     pub time: UnixMillis,
     /// The exchange.
     pub request_id: Uuid,
-    /// What else the leaf says.
-    pub facts: BTreeMap<String, String>,
+    /// The receipt which the answering node gave: the leaf's fact [`PEER_RECEIPT`].
+    pub receipt: String,
 }
 
 /// The newest answers: all from some leaf on.
@@ -29,8 +32,8 @@ pub(crate) struct Answers {
 const KEPT: usize = 16_384;
 
 impl Answer {
-    /// The answer that a leaf tells of. Its number is known when it is durable.
-    pub(crate) fn of(leaf: &Leaf) -> Option<Self> {
+    /// The answer that a leaf tells of, if it has a receipt. Its number is known when it is durable.
+    pub fn of(leaf: &Leaf) -> Option<Self> {
         if leaf.kind != Kind::ResponseReceived {
             return None;
         }
@@ -38,7 +41,7 @@ impl Answer {
             index: 0,
             time: leaf.time,
             request_id: leaf.request_id?,
-            facts: leaf.facts.clone(),
+            receipt: leaf.facts.get(PEER_RECEIPT)?.clone(),
         })
     }
 }
@@ -87,7 +90,7 @@ mod tests {
                 index: 0,
                 time: UnixMillis(1),
                 request_id: Uuid::nil(),
-                facts: BTreeMap::new(),
+                receipt: String::new(),
             };
             answers.push(index, answer);
         }

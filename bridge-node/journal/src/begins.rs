@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use bridge_core::identity::SubsystemId;
+use bridge_core::identity::{MemberId, SubsystemId};
 use bridge_core::leaf::{Leaf, Side, UnixMillis};
-use bridge_core::quota::Begun;
+use bridge_core::quota::{Account, Begun};
 
 use crate::error::ReadError;
 use crate::index::partition;
@@ -26,6 +26,7 @@ pub(crate) struct Begins {
 pub(crate) struct Beginning {
     hour: u64,
     side: Side,
+    provider: MemberId,
     contract_id: String,
     client: SubsystemId,
 }
@@ -42,8 +43,9 @@ impl Beginning {
         Some(Self {
             hour: leaf.time.0 / HOUR_MS,
             side: begun.side,
-            contract_id: begun.contract_id.to_owned(),
-            client: begun.client.clone(),
+            provider: begun.account.provider.clone(),
+            contract_id: begun.account.contract_id.to_owned(),
+            client: begun.account.client.clone(),
         })
     }
 }
@@ -60,8 +62,11 @@ impl Begins {
         for (of, count) in self.counts.iter().filter(|(of, _)| of.hour >= since_hour) {
             let begun = Begun {
                 side: of.side,
-                contract_id: &of.contract_id,
-                client: &of.client,
+                account: Account {
+                    provider: &of.provider,
+                    contract_id: &of.contract_id,
+                    client: &of.client,
+                },
             };
             tell(&begun, UnixMillis(of.hour * HOUR_MS), *count);
         }
@@ -75,10 +80,14 @@ impl Begins {
                 Side::Consumer => 'c',
                 Side::Provider => 'p',
             };
-            let (hour, client) = (of.hour, &of.client);
+            let (hour, client, provider) = (of.hour, &of.client, &of.provider);
             // With its escapes no text can pass for a second line. Writing into a String has no way to fail.
             let contract_id = serde_json::Value::from(of.contract_id.as_str());
-            writeln!(text, "{hour} {side} {count} {client} {contract_id}").unwrap_or_default();
+            writeln!(
+                text,
+                "{hour} {side} {count} {client} {provider} {contract_id}"
+            )
+            .unwrap_or_default();
         }
         text.into_bytes()
     }
@@ -87,7 +96,7 @@ impl Begins {
     pub(crate) fn parse(bytes: &[u8]) -> Option<Self> {
         let mut counts = BTreeMap::new();
         for line in std::str::from_utf8(bytes).ok()?.lines() {
-            let mut parts = line.splitn(5, ' ');
+            let mut parts = line.splitn(6, ' ');
             let hour = parts.next()?.parse().ok()?;
             let side = match parts.next()? {
                 "c" => Side::Consumer,
@@ -99,6 +108,7 @@ impl Begins {
             let beginning = Beginning {
                 hour,
                 side,
+                provider: parts.next()?.parse().ok()?,
                 contract_id: serde_json::from_str(parts.next()?).ok()?,
                 client,
             };
@@ -174,6 +184,7 @@ mod tests {
             leaf.decision = Some(true);
             leaf.contract = Some("c\n-1 \"@x".to_owned());
             leaf.client = Some("AZ/GOV/1001/TAX%20OFFICE".parse().unwrap());
+            leaf.service = Some("AZ/GOV/1003/LAND/parcel".parse().unwrap());
             if let Some(beginning) = Beginning::of(&leaf) {
                 begins.count(beginning);
             }
@@ -182,7 +193,12 @@ mod tests {
         assert_eq!(again, begins);
         let mut told = Vec::new();
         again.tell(0, &mut |begun, at, count| {
-            told.push((begun.side, begun.contract_id.to_owned(), at.0, count));
+            told.push((
+                begun.side,
+                begun.account.contract_id.to_owned(),
+                at.0,
+                count,
+            ));
         });
         let contract = || "c\n-1 \"".to_owned();
         assert_eq!(
@@ -194,9 +210,11 @@ mod tests {
         );
         for bad in [
             "x",
-            "1 z 2 AZ/GOV/1001/A \"c\"\n",
-            "1 c 2 AZ \"c\"\n",
-            "1 c 2 AZ/GOV/1001/A c\n",
+            "1 z 2 AZ/GOV/1001/A AZ/GOV/1003 \"c\"\n",
+            "1 c 2 AZ AZ/GOV/1003 \"c\"\n",
+            "1 c 2 AZ/GOV/1001/A AZ/GOV/1003 c\n",
+            // As it was written before providers were told apart: the leaves are read again.
+            "1 c 2 AZ/GOV/1001/A \"c\"\n",
         ] {
             assert_eq!(Begins::parse(bad.as_bytes()), None, "{bad}");
         }

@@ -15,8 +15,8 @@ pub(crate) const WRAPPED_BYTES: usize = NONCE_LEN + 32 + TAG_BYTES;
 /// A key that wraps secrets: of the open segment, of a secrets file, or of the node.
 pub(crate) struct WrapKey {
     bytes: Zeroizing<[u8; 32]>,
-    /// Made once, because each leaf needs it.
-    key: Option<LessSafeKey>,
+    /// Expanded once, because each leaf needs it. The library does not wipe it, as it wipes none of its keys.
+    key: LessSafeKey,
 }
 
 const KEY_LABEL: &[u8] = b"bridge-segment-key-v1";
@@ -30,13 +30,13 @@ impl WrapKey {
         random
             .fill(bytes.as_mut())
             .map_err(|_unspecified| SealError::Seal)?;
-        Ok(Self::new(bytes))
+        Self::new(bytes)
     }
 
     /// Takes the bytes of a key.
-    pub(crate) fn new(bytes: Zeroizing<[u8; 32]>) -> Self {
-        let key = aead_key(&bytes).ok();
-        Self { bytes, key }
+    pub(crate) fn new(bytes: Zeroizing<[u8; 32]>) -> Result<Self, SealError> {
+        let key = aead_key(&bytes)?;
+        Ok(Self { bytes, key })
     }
 
     /// Wraps a record's secret.
@@ -91,7 +91,7 @@ impl WrapKey {
         place: Place<'_>,
     ) -> Result<Self, SealError> {
         let wrapped = after_label(file, KEY_LABEL).ok_or(SealError::Form)?;
-        self.open(wrapped, &bound(KEY_LABEL, place)).map(Self::new)
+        Self::new(self.open(wrapped, &bound(KEY_LABEL, place))?)
     }
 
     /// Writes the front of a `.secrets` file, to be followed by `count` slots under `key`.
@@ -124,7 +124,7 @@ impl WrapKey {
             return Err(SealError::Open);
         }
         let key = self.open(wrapped, &bound(SECRETS_LABEL, place))?;
-        Ok((Self::new(key), count))
+        Ok((Self::new(key)?, count))
     }
 
     fn wrap(
@@ -152,15 +152,11 @@ impl WrapKey {
         text.copy_from_slice(bytes);
         let unique = Nonce::assume_unique_for_key(nonce);
         let made = self
-            .key()?
+            .key
             .seal_in_place_separate_tag(unique, Aad::from(aad), text)
             .map_err(|_unspecified| SealError::Seal)?;
         tag.copy_from_slice(made.as_ref());
         Ok(wrapped)
-    }
-
-    fn key(&self) -> Result<&LessSafeKey, SealError> {
-        self.key.as_ref().ok_or(SealError::Seal)
     }
 
     fn open(&self, wrapped: &[u8], aad: &[u8]) -> Result<Zeroizing<[u8; 32]>, SealError> {
@@ -168,7 +164,7 @@ impl WrapKey {
         let nonce = Nonce::try_assume_unique_for_key(nonce).map_err(|_length| SealError::Form)?;
         let mut text = Zeroizing::new(text.to_vec());
         let plain = self
-            .key()?
+            .key
             .open_in_place(nonce, Aad::from(aad), &mut text)
             .map_err(|_unspecified| SealError::Open)?;
         let mut bytes = Zeroizing::new([0; 32]);
@@ -216,7 +212,7 @@ mod tests {
     const ELSEWHERE: Place<'_> = Place { index: 8, ..PLACE };
 
     fn node_key() -> WrapKey {
-        WrapKey::new(Zeroizing::new([3; 32]))
+        WrapKey::new(Zeroizing::new([3; 32])).expect("a key")
     }
 
     #[test]

@@ -97,7 +97,7 @@ mod tiles;
 mod tree;
 mod unfinished;
 
-pub use answers::Answer;
+pub use answers::{Answer, PEER_RECEIPT};
 pub use concerned::{Page, PageQuery};
 pub use config::{
     CHECKPOINT_EVERY, EVIDENCE_BODY_BYTES, JournalConfig, JournalKeys, LARGEST_SEGMENT_BYTES,

@@ -17,6 +17,7 @@ use crate::catalogue::{Catalogue, Store};
 use crate::disk::{Disk, read_whole};
 use crate::entry::{Head, Tally};
 use crate::error::{JournalError, Move, OpenError};
+use crate::evidence::SealError;
 use crate::home;
 use crate::keys::WrapKey;
 use crate::mend::mend_tiles;
@@ -115,7 +116,7 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
         answers: None,
         closed: false,
     };
-    let evidence = WrapKey::new(ground.evidence);
+    let evidence = WrapKey::new(ground.evidence).map_err(taking)?;
     let shared = Arc::new(Shared::new(
         disk,
         ground.verifier,
@@ -145,6 +146,13 @@ pub(crate) fn recover(ground: Ground<'_>) -> Result<Recovered, OpenError> {
     let mut recovered = reading.begin(ground.now, lock)?;
     (recovered.first_start, recovered.moved) = (first_start, moved);
     Ok(recovered)
+}
+
+fn taking(source: SealError) -> JournalError {
+    JournalError::Seal {
+        doing: "taking the evidence key",
+        source,
+    }
 }
 
 fn take_lock(disk: &dyn Disk) -> Result<Box<dyn Send>, OpenError> {

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use bridge_core::contract::{Agreement, SIGNED_LIMIT_BYTES};
+use bridge_core::contract::SIGNED_LIMIT_BYTES;
 use http::HeaderMap;
 use hyper::body::Incoming;
 use serde_json::{Value, json};
 
 use super::{Signed, reply, signed_body};
-use crate::contracts::{Bringer, TakeError, take};
+use crate::contracts::{Bringer, TakeError, read_brought, take};
 use crate::exchange::Reply;
 use crate::node::Node;
 
@@ -23,13 +23,11 @@ pub(super) async fn give(
         Ok(body) => body,
         Err(reply) => return reply,
     };
-    let read = Agreement::read(&body, node.trust.as_ref(), node.clock.now_s());
-    let agreement = match read {
+    let refused =
+        |error: TakeError| reply(error.status(), &json!({ "error": crate::chain(&error) }));
+    let agreement = match read_brought(node, body).await {
         Ok(agreement) => agreement,
-        Err(faults) => {
-            let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            return reply(400, &json!({ "error": faults.join("\n") }));
-        }
+        Err(error) => return refused(error),
     };
     let reference = agreement.contract().reference().to_owned();
     let bringer = Bringer::Officer(signed.officer.name.clone());
@@ -41,13 +39,6 @@ pub(super) async fn give(
                 .collect();
             reply(200, &json!({ "contract": reference, "new": new }))
         }
-        Err(error) => {
-            let status = match &error {
-                TakeError::Unsigned | TakeError::NotParty(_) => 400,
-                TakeError::TooMany(_) => 429,
-                TakeError::Record(_) | TakeError::Keep(_) | TakeError::Internal => 503,
-            };
-            reply(status, &json!({ "error": crate::chain(&error) }))
-        }
+        Err(error) => refused(error),
     }
 }

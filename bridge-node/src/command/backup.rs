@@ -1,4 +1,4 @@
-//! `backup` and `restore`: a copy of the journals without any key, and a new epoch behind it.
+//! `backup` and `restore`: a copy of the journals and signed contracts without any key, and a new epoch behind it.
 
 use std::fs;
 use std::io::{self, ErrorKind};
@@ -8,7 +8,10 @@ use bridge_certs::read_secret_file;
 use bridge_journal::Past;
 
 use super::{Failure, hint, say};
+use crate::clock::Clock;
+use crate::contracts::{self, kept_folder};
 use crate::epochs::{closed, epochs_folder, journal_folder, next_key, number_of, sync};
+use crate::node::read_trust;
 use crate::settings::Settings;
 
 const JOURNAL: &str = "journal";
@@ -16,7 +19,7 @@ const SEGMENTS: &str = "segments";
 /// A node that seals a segment in each of so many passes writes faster than its disk is copied.
 const PASSES: usize = 10;
 
-/// Copies the journals of a node, which may be running, and verifies the copy.
+/// Copies the journals of a node, which may be running, and what was signed while it ran; verifies the copy.
 pub(super) fn backup(config: &Path, to: &Path) -> Result<(), Failure> {
     let settings = Settings::load(config).map_err(Failure::Settings)?;
     if to.exists() {
@@ -51,6 +54,14 @@ fn copy_all(settings: &Settings, to: &Path) -> Result<(), Failure> {
             target.display()
         ));
     }
+    // A statement's leaf is written before its file: copied in this order no file is missing that a copied leaf names.
+    let contracts = kept_folder(to);
+    copy_contracts(&kept_folder(&settings.data_folder), &contracts).map_err(failed)?;
+    let checked = checked(settings, &contracts)?;
+    say(format_args!(
+        "{}: {checked} contract files checked",
+        contracts.display()
+    ));
     Ok(())
 }
 
@@ -80,11 +91,13 @@ pub(super) fn restore(config: &Path, from: &Path, epoch: Option<u64>) -> Result<
         &whole,
     );
     let next = next.map_err(|error| Failure::failed("the new epoch", &error))?;
-    // crash here: a key that nothing uses, and a folder that the next run removes.
+    let contracts = checked(&settings, &kept_folder(from))?;
+    copy_contracts(&kept_folder(from), &kept_folder(data)).map_err(failed)?;
+    // crash here: a key that nothing uses, contracts that the next run finds, and a folder that it removes.
     fs::rename(&whole, epochs_folder(data)).map_err(failed)?;
     sync(data).map_err(failed)?;
     say(format_args!(
-        "restored {leaves} leaves of epoch {number}; the next start begins epoch {next}"
+        "restored {leaves} leaves of epoch {number} and {contracts} contract files; the next start begins epoch {next}"
     ));
     Ok(())
 }
@@ -147,6 +160,50 @@ fn copy_log(from: &Path, to: &Path) -> io::Result<()> {
     let why =
         "the key of an open segment is missing, or segments are sealed faster than they are copied";
     Err(io::Error::new(ErrorKind::ResourceBusy, why))
+}
+
+/// Copies signed contract files. Where one of the name is, it stays, and the copy lies beside it: files of one version
+/// count together, so that no withdrawal is written over.
+fn copy_contracts(from: &Path, to: &Path) -> io::Result<()> {
+    for (name, stem) in json_names(from)? {
+        fs::create_dir_all(to)?;
+        let mut place = to.join(&name);
+        if place.try_exists()? {
+            place = to.join(format!("{stem}.restored.json"));
+        }
+        copy(&from.join(&name), &place)?;
+        sync(to)?;
+    }
+    Ok(())
+}
+
+/// The names of contract files, each with its stem.
+fn json_names(folder: &Path) -> io::Result<Vec<(String, String)>> {
+    let names = names(folder)?.into_iter();
+    let stem = |name: &str| name.strip_suffix(".json").map(str::to_owned);
+    Ok(names
+        .filter_map(|name| stem(&name).map(|stem| (name, stem)))
+        .collect())
+}
+
+/// Reads copied contract files as a start would, seals included; returns how many there are.
+fn checked(settings: &Settings, folder: &Path) -> Result<usize, Failure> {
+    let failed = |error: io::Error| Failure::failed(&folder.display().to_string(), &error);
+    let names = json_names(folder).map_err(failed)?;
+    if names.is_empty() {
+        return Ok(0);
+    }
+    let trust = read_trust(settings).map_err(Failure::Failed)?;
+    let now_s = Clock::default().now_s();
+    let mut faults = Vec::new();
+    for (name, _stem) in &names {
+        contracts::read(&folder.join(name), (&trust, now_s), &mut faults);
+    }
+    if faults.is_empty() {
+        Ok(names.len())
+    } else {
+        Err(Failure::Settings(faults))
+    }
 }
 
 /// Copies whole stamps: what an authority answered is written after the checkpoint that it is about.
@@ -255,6 +312,23 @@ mod tests {
         let path = folder.join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, name).unwrap();
+    }
+
+    #[test]
+    fn a_restored_contract_file_writes_over_none() {
+        let scratch = tempfile::tempdir().unwrap();
+        let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
+        copy_contracts(&from, &to).unwrap();
+        assert!(!to.exists(), "nothing was signed");
+        for name in ["a@1.json", "b@2.json", ".half"] {
+            write(&from, name);
+        }
+        fs::create_dir(&to).unwrap();
+        fs::write(to.join("a@1.json"), "withdrawn since").unwrap();
+        copy_contracts(&from, &to).unwrap();
+        let whole = ["a@1.json", "a@1.restored.json", "b@2.json"];
+        assert_eq!(names(&to).unwrap(), whole);
+        assert_eq!(fs::read(to.join("a@1.json")).unwrap(), b"withdrawn since");
     }
 
     #[test]

@@ -182,6 +182,15 @@ impl Said {
                 "nothing was signed; `bridge-node contract show` says who has signed what",
             ))
         })?;
+        if !agreement.has_room() {
+            return Err(Failure::Failed(hint(
+                &format!(
+                    "{}: the file has no room for more signatures",
+                    self.file.display()
+                ),
+                "nothing was signed; sign a copy that holds fewer members' words, or propose the contract anew",
+            )));
+        }
         replace(&self.file, &agreement.write())?;
         say(format_args!(
             "{}: {action} by {}",
@@ -276,7 +285,7 @@ fn list(files: &[PathBuf], trust: &Trust) -> Result<(), Failure> {
         let Some(agreement) = read(path, (trust, now_s()), &mut faults) else {
             continue;
         };
-        for consumer in agreement.consumers() {
+        for (consumer, state) in words::states(&agreement, Language::English, now_s()) {
             let contract = agreement.contract();
             say(format_args!(
                 "{}  {} -> {}  until {}  {}",
@@ -284,7 +293,7 @@ fn list(files: &[PathBuf], trust: &Trust) -> Result<(), Failure> {
                 consumer,
                 contract.service(),
                 Moment(contract.end().seconds()),
-                words::state(&agreement, &consumer, Language::English, now_s()),
+                state,
             ));
         }
     }
@@ -314,10 +323,15 @@ impl Seals for NoTrust {
 }
 
 fn read_trust(path: &Path) -> Result<Trust, Failure> {
-    let failed =
-        |error: &dyn std::error::Error| Failure::failed(&path.display().to_string(), error);
-    let pem = std::fs::read(path).map_err(|error| failed(&error))?;
-    Trust::from_pem(&pem).map_err(|error| failed(&error))
+    let failed = |what: &str, error: &dyn std::error::Error| {
+        let why = crate::chain(error);
+        Failure::Failed(hint(
+            &format!("--trust {}: {what}: {why}", path.display()),
+            "give the PEM file of the authorities whose seals count: `trust.anchors` of a node's settings names it",
+        ))
+    };
+    let pem = std::fs::read(path).map_err(|error| failed("it cannot be read", &error))?;
+    Trust::from_pem(&pem).map_err(|error| failed("it holds no authorities", &error))
 }
 
 /// Half a file would be no contract: the old one stands until the new one is whole.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use bridge_core::contract::Agreement;
+use bridge_core::contract::{Agreement, SIGNED_LIMIT_BYTES};
 use bridge_core::identity::{MemberId, NodeId};
 use bridge_core::leaf::Side;
 use bytes::Bytes;
@@ -10,7 +10,7 @@ use http::{Method, Request};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Incoming;
 
-use super::live::{Bringer, TakeError, others, take};
+use super::live::{Bringer, TakeError, others, read_brought, take};
 use crate::exchange::{About, Reader, Reply, edge, refuse_peer};
 use crate::listeners::{body, status};
 use crate::metrics::Limit;
@@ -46,17 +46,17 @@ pub async fn answer(
         Ok(bytes) => bytes,
         Err(refused) => return status(refused),
     };
-    let read = Agreement::read(&bytes, node.trust.as_ref(), node.clock.now_s());
-    let agreement = match read {
+    let agreement = match read_brought(node, bytes).await {
         Ok(agreement) => agreement,
-        Err(faults) => {
+        Err(TakeError::Faults(faults)) => {
             let first = faults.first().map(ToString::to_string).unwrap_or_default();
             tracing::warn!(code = "contract_refused", %peer, fault = first, "a contract is not taken");
             return text(400, first);
         }
+        Err(error) => return refused(node, &error),
     };
     if !concerns(node, &view, &peer, &agreement) {
-        return text(403, TakeError::NotParty(peer.member().clone()).to_string());
+        return refused(node, &TakeError::NotParty(peer.member().clone()));
     }
     match take(node, agreement, Bringer::Peer(peer)).await {
         Ok(_new) => status(200),
@@ -74,18 +74,16 @@ fn concerns(node: &Node, view: &View, peer: &NodeId, agreement: &Agreement) -> b
 }
 
 fn refused(node: &Node, error: &TakeError) -> Reply {
-    let code = match error {
-        TakeError::Unsigned | TakeError::NotParty(_) => 400,
-        TakeError::TooMany(_) => {
-            node.house.metrics.reached(Limit::ContractsWaiting);
-            429
-        }
-        TakeError::Record(_) | TakeError::Keep(_) | TakeError::Internal => {
+    match error.status() {
+        // What the system said is for the log.
+        503 => {
             tracing::error!(code = "contract_not_kept", error = %crate::chain(error), "a contract could not be taken");
             return status(503);
         }
-    };
-    text(code, error.to_string())
+        429 => node.house.metrics.reached(Limit::ContractsWaiting),
+        _ => {}
+    }
+    text(error.status(), error.to_string())
 }
 
 /// The body, within its limits; else the status to refuse it with.
@@ -95,11 +93,16 @@ async fn received(
     request: Request<Incoming>,
 ) -> Result<Bytes, u16> {
     let metrics = &node.house.metrics;
-    if !node.agreements.admits(member) {
+    if !node.agreements.brought.admits(member) {
         metrics.reached(Limit::ContractFilesPerMinute);
         return Err(429);
     }
-    let limit = node.settings.limits.contract_bytes;
+    // The own member's other nodes bring all that a group has said; it is no longer than what this node keeps.
+    let limit = if member == node.settings.node.member() {
+        SIGNED_LIMIT_BYTES
+    } else {
+        node.settings.limits.contract_bytes
+    };
     match Limited::new(request.into_body(), limit).collect().await {
         Ok(body) => Ok(body.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {

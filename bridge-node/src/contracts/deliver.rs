@@ -8,11 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_core::contract::Agreement;
-use bridge_core::identity::{MemberId, NodeId};
+use bridge_core::identity::{MemberId, NodeId, is_hidden};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
-use tokio::task::JoinSet;
+use tokio::task::{self, JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::arrive::PATH;
@@ -22,14 +22,28 @@ use crate::payload::{Outgoing, Payload};
 use crate::peers::{PeerAddress, PeerError};
 use crate::watch::View;
 
+/// What each other node has been told. None waits for another one.
+#[derive(Default)]
+struct Outbox {
+    told: HashMap<NodeId, Told>,
+    under_way: JoinSet<Heard>,
+}
+
 /// What one other node has been told, and when it is told more.
-#[derive(Debug)]
 struct Told {
     /// How many signatures of each version it has.
     heard: HashMap<[u8; 32], usize>,
     /// Rounds in which something did not reach it, one after the other.
     failures: u32,
     next: Instant,
+    /// The task that tells it something now.
+    by: Option<task::Id>,
+}
+
+/// What a node has now, and whether that is all that was for it.
+struct Heard {
+    signatures: Vec<([u8; 32], usize)>,
+    is_all: bool,
 }
 
 /// What one node is to be told: all for it goes one after the other.
@@ -38,8 +52,6 @@ struct Letters {
     name: String,
     agreements: Vec<Agreement>,
 }
-
-type Outbox = HashMap<NodeId, Told>;
 
 /// Why a file did not arrive.
 #[derive(Debug, thiserror::Error)]
@@ -61,50 +73,66 @@ const FIRST_WAIT: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(5);
 /// How long one node may take for one file.
 const ANSWER_WITHIN: Duration = Duration::from_secs(20);
-/// A refusal is a line.
+/// A refusal is a line: of what another node says no more is read, and its first characters stand in the log.
 const ANSWER_BYTES: usize = 16 * 1024;
+const WORDS_CHARACTERS: usize = 200;
 
-/// Delivers until the node drains.
+/// Delivers until the node drains; what is under way then is offered again after a start.
 pub async fn keep_delivering(node: Arc<Node>) {
-    let mut outbox = Outbox::new();
+    let mut outbox = Outbox::default();
     loop {
         tokio::select! {
             () = node.house.draining.cancelled() => return,
             () = node.agreements.changed.notified() => {}
             () = tokio::time::sleep(EVERY) => {}
+            Some(ended) = outbox.under_way.join_next_with_id() => outbox.note(ended),
         }
         if let Ok(view) = node.watch.view(node.clock.now_s()) {
-            deliver(&node, &view, &mut outbox).await;
+            outbox.deliver(&node, &view);
         }
     }
 }
 
-/// One round: the nodes at the same time, so that none waits for one that is away.
-async fn deliver(node: &Arc<Node>, view: &View, outbox: &mut Outbox) {
-    let mut round = JoinSet::new();
-    for (id, mut letters) in letters(node, view) {
+// === impl Outbox ===
+
+impl Outbox {
+    /// Begins to tell each node what is due and new to it, unless it is being told.
+    fn deliver(&mut self, node: &Arc<Node>, view: &View) {
         let now = Instant::now();
-        let told = outbox.entry(id).or_insert_with(|| Told {
-            heard: HashMap::new(),
-            failures: 0,
-            next: now,
-        });
-        let is_new =
-            |one: &Agreement| told.heard.get(&one.contract().digest()) != Some(&one.signed().len());
-        letters.agreements.retain(is_new);
-        if now >= told.next && !letters.agreements.is_empty() {
-            let node = Arc::clone(node);
-            round.spawn(async move { tell(&node, letters).await });
+        for (id, mut letters) in letters(node, view) {
+            let told = self.told.entry(id).or_insert_with(|| Told {
+                heard: HashMap::new(),
+                failures: 0,
+                next: now,
+                by: None,
+            });
+            let is_new = |one: &Agreement| {
+                told.heard.get(&one.contract().digest()) != Some(&one.signed().len())
+            };
+            letters.agreements.retain(is_new);
+            if told.by.is_none() && now >= told.next && !letters.agreements.is_empty() {
+                let node = Arc::clone(node);
+                let task = self
+                    .under_way
+                    .spawn(async move { tell(&node, &letters).await });
+                told.by = Some(task.id());
+            }
         }
     }
-    while let Some(told) = round.join_next().await {
-        let Ok((id, heard, is_all)) = told else {
-            continue;
+
+    /// Keeps what a task has told; one that broke off has told nothing.
+    fn note(&mut self, ended: Result<(task::Id, Heard), JoinError>) {
+        let (by, heard) = match ended {
+            Ok((by, heard)) => (by, Some(heard)),
+            Err(error) => (error.id(), None),
         };
-        let Some(told) = outbox.get_mut(&id) else {
-            continue;
+        let Some(told) = self.told.values_mut().find(|told| told.by == Some(by)) else {
+            return;
         };
-        told.heard.extend(heard);
+        told.by = None;
+        let is_all = heard.as_ref().is_some_and(|heard| heard.is_all);
+        told.heard
+            .extend(heard.into_iter().flat_map(|heard| heard.signatures));
         if is_all {
             told.failures = 0;
         } else {
@@ -115,20 +143,23 @@ async fn deliver(node: &Arc<Node>, view: &View, outbox: &mut Outbox) {
     }
 }
 
-/// Tells one node what it has not heard; returns what it has, and whether that is all.
-async fn tell(node: &Node, letters: Letters) -> (NodeId, Vec<([u8; 32], usize)>, bool) {
-    let mut heard = Vec::new();
-    let mut is_all = true;
+/// Tells one node what it has not heard.
+async fn tell(node: &Node, letters: &Letters) -> Heard {
+    let mut heard = Heard {
+        signatures: Vec::new(),
+        is_all: true,
+    };
     for agreement in &letters.agreements {
         let contract = agreement.contract().reference();
-        let sent = tokio::time::timeout(ANSWER_WITHIN, send(node, &letters, agreement)).await;
+        let sent = tokio::time::timeout(ANSWER_WITHIN, send(node, letters, agreement)).await;
         match sent.unwrap_or(Err(Undelivered::Silent)) {
             Ok(()) => {
-                heard.push((agreement.contract().digest(), agreement.signed().len()));
+                let (digest, count) = (agreement.contract().digest(), agreement.signed().len());
+                heard.signatures.push((digest, count));
                 tracing::info!(contract, peer = %letters.to.node, "a contract was delivered");
             }
             Err(why) => {
-                is_all = false;
+                heard.is_all = false;
                 tracing::warn!(contract, peer = %letters.to.node, why = crate::chain(&why), "a contract is not delivered yet");
                 // Who cannot be reached is not asked again for each file.
                 if !matches!(why, Undelivered::Refused { .. }) {
@@ -137,7 +168,7 @@ async fn tell(node: &Node, letters: Letters) -> (NodeId, Vec<([u8; 32], usize)>,
             }
         }
     }
-    (letters.to.node, heard, is_all)
+    heard
 }
 
 /// What there is to say, and to whom: a member's own words to the other, and all of it to the member's other nodes.
@@ -196,6 +227,37 @@ async fn send(node: &Node, letters: &Letters, agreement: &Agreement) -> Result<(
     if status == StatusCode::OK {
         return Ok(());
     }
-    let words = String::from_utf8_lossy(&body).into_owned();
+    let words = first_words(&body);
     Err(Undelivered::Refused { status, words })
+}
+
+/// What another node said, as far as it may stand in a line of the log.
+fn first_words(body: &[u8]) -> String {
+    let text = String::from_utf8_lossy(body);
+    let plain = text.chars().map(|c| if is_plain(c) { c } else { ' ' });
+    plain.take(WORDS_CHARACTERS).collect()
+}
+
+fn is_plain(c: char) -> bool {
+    !c.is_control() && !is_hidden(c)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_what_another_node_says_a_line_stands_in_the_log() {
+        assert_eq!(
+            first_words(b"nobody has signed\nit"),
+            "nobody has signed it"
+        );
+        assert_eq!(first_words("a\u{202e}b".as_bytes()), "a b");
+        let long = "\u{259}".repeat(ANSWER_BYTES / 2);
+        assert_eq!(
+            first_words(long.as_bytes()),
+            "\u{259}".repeat(WORDS_CHARACTERS)
+        );
+        assert_eq!(first_words(&[0xff; 3]).chars().count(), 3);
+    }
 }

@@ -1,6 +1,7 @@
 //! The contract files of a node, loaded whole or not at all.
 
 use std::collections::BTreeMap;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -36,16 +37,20 @@ impl Files {
         let mut faults = Vec::new();
         let mut files = Self::default();
         let kept = kept_folder(&settings.data_folder);
-        let mut folders = vec![settings.contracts_folder.clone()];
-        folders.extend(kept.exists().then_some(kept));
-        for folder in folders {
-            match json_files(&folder) {
+        for folder in [&settings.contracts_folder, &kept] {
+            match json_files(folder) {
                 Ok(paths) => {
                     for path in paths {
                         files.add(&path, (seals, now_s), &mut faults);
                     }
                 }
-                Err(fault) => faults.push(fault),
+                // Nothing was signed while the node ran. Any other error may hide a withdrawal.
+                Err(error) if *folder == kept && error.kind() == ErrorKind::NotFound => {}
+                Err(error) => faults.push(Fault::new(
+                    folder.display().to_string(),
+                    format!("cannot be read: {error}"),
+                    "create the folder and let the node's user read it",
+                )),
             }
         }
         if settings.demands_signatures {
@@ -75,11 +80,11 @@ impl Files {
             return;
         }
         let contract = agreement.contract();
-        if self.unsigned.iter().any(|one| one.id() == contract.id()) {
+        if self.unsigned.iter().any(|one| one.is_version_of(contract)) {
             faults.push(Fault::new(
                 path.display().to_string(),
                 format!(
-                    "contract id `{}` is used by another file too",
+                    "contract id `{}` is used by another file of the same members too",
                     contract.id()
                 ),
                 "keep one version of an unsigned contract in the folder",
@@ -99,7 +104,7 @@ impl Files {
 }
 
 /// Where a node keeps what was signed while it ran.
-pub(super) fn kept_folder(data_folder: &Path) -> PathBuf {
+pub fn kept_folder(data_folder: &Path) -> PathBuf {
     data_folder.join(KEPT)
 }
 
@@ -115,15 +120,11 @@ pub fn sealer(certificate: &Path, key: &Path) -> Result<Sealer, String> {
     Sealer::new(&key, chain).map_err(|error| words(&error))
 }
 
-fn json_files(folder: &Path) -> Result<Vec<PathBuf>, Fault> {
-    let entries = std::fs::read_dir(folder).map_err(|error| {
-        Fault::new(
-            folder.display().to_string(),
-            format!("cannot be read: {error}"),
-            "create the folder and let the node's user read it",
-        )
-    })?;
-    let mut paths: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+fn json_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut paths = Vec::new();
+    for entry in std::fs::read_dir(folder)? {
+        paths.push(entry?.path());
+    }
     paths.retain(|path| path.extension().is_some_and(|ext| ext == "json"));
     paths.sort();
     Ok(paths)
@@ -148,11 +149,11 @@ pub fn read(
     None
 }
 
-fn bytes(path: &Path) -> std::io::Result<Vec<u8>> {
+fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let length = std::fs::metadata(path)?.len();
     match usize::try_from(length) {
         Ok(length) if length <= SIGNED_LIMIT_BYTES => std::fs::read(path),
-        _ => Err(std::io::Error::other(format!(
+        _ => Err(io::Error::other(format!(
             "longer than {SIGNED_LIMIT_BYTES} bytes"
         ))),
     }

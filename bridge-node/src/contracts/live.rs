@@ -1,12 +1,11 @@
 //! Contracts as they change while the node runs: what is brought is checked, journaled, kept, and in force at once.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_core::contract::{Agreement, Contract, Party, Signed};
+use bridge_core::contract::{Agreement, Contract, ContractFault, Party, Signed};
 use bridge_core::envelope::link;
 use bridge_core::identity::{MemberId, NodeId};
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf};
@@ -19,6 +18,7 @@ use uuid::Uuid;
 use super::files::kept_folder;
 use super::{Contracts, Files, KnownGroups, is_party};
 use crate::node::Node;
+use crate::per_minute::PerMinute;
 use crate::settings::Settings;
 
 /// What the node holds, and where it keeps what is brought to it.
@@ -26,9 +26,8 @@ use crate::settings::Settings;
 pub struct Live {
     files: Mutex<Files>,
     folder: PathBuf,
-    /// Files that members brought in this minute.
-    brought: Mutex<HashMap<MemberId, u64>>,
-    per_minute: u64,
+    /// Files that members bring.
+    pub brought: PerMinute,
     /// One file is taken after the other.
     turn: tokio::sync::Mutex<()>,
     /// Something new may have to be delivered.
@@ -47,6 +46,9 @@ pub enum Bringer {
 /// Why a contract file is not taken.
 #[derive(Debug, thiserror::Error)]
 pub enum TakeError {
+    /// It is no contract file, or a signature in it is not what it says.
+    #[error("{}", lines(.0))]
+    Faults(Vec<ContractFault>),
     /// Nobody has signed it.
     #[error("nobody has signed the contract")]
     Unsigned,
@@ -56,10 +58,13 @@ pub enum TakeError {
     /// So many wait for this member's word already.
     #[error("{0} contracts of this member wait for an answer already")]
     TooMany(usize),
+    /// With this the file would be too long to be read again.
+    #[error("the contract's file has no room for more signatures")]
+    TooLong,
     /// The journal did not take the leaf: nothing changed.
     #[error("the journal did not take it")]
     Record(#[from] bridge_journal::RecordError),
-    /// The file cannot be kept: nothing changed.
+    /// The file cannot be kept: nothing else is in force. Its statements have leaves, and get others when it is brought again.
     #[error("it cannot be kept")]
     Keep(#[from] std::io::Error),
     /// The program is at fault.
@@ -70,6 +75,21 @@ pub enum TakeError {
 /// The outcome in the leaf of every statement: by it the index finds them all.
 pub const SIGNED: &str = "contract-signed";
 
+// === impl TakeError ===
+
+impl TakeError {
+    /// The status that whoever brought the file is told.
+    pub fn status(&self) -> u16 {
+        match self {
+            Self::Faults(_) | Self::Unsigned => 400,
+            Self::NotParty(_) => 403,
+            Self::TooLong => 413,
+            Self::TooMany(_) => 429,
+            Self::Record(_) | Self::Keep(_) | Self::Internal => 503,
+        }
+    }
+}
+
 // === impl Live ===
 
 impl Live {
@@ -78,8 +98,7 @@ impl Live {
         Self {
             files: Mutex::new(files),
             folder: kept_folder(&settings.data_folder),
-            per_minute: settings.limits.contract_files_per_minute,
-            brought: Mutex::default(),
+            brought: PerMinute::new(settings.limits.contract_files_per_minute),
             turn: tokio::sync::Mutex::default(),
             changed: Notify::new(),
         }
@@ -90,23 +109,22 @@ impl Live {
         self.lock().agreements.values().cloned().collect()
     }
 
-    /// Whether one more file of a member is looked at in this minute.
-    pub fn admits(&self, member: &MemberId) -> bool {
-        let mut brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = brought.entry(member.clone()).or_default();
-        *count = count.saturating_add(1);
-        *count <= self.per_minute
-    }
-
-    /// Begins a new minute.
-    pub fn refill(&self) {
-        let mut brought = self.brought.lock().unwrap_or_else(PoisonError::into_inner);
-        brought.clear();
-    }
-
     fn lock(&self) -> MutexGuard<'_, Files> {
         self.files.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Reads what somebody brings. A file may hold hundreds of seals: no exchange waits behind them.
+///
+/// # Errors
+///
+/// [`TakeError::Faults`]
+pub async fn read_brought(node: &Arc<Node>, bytes: Bytes) -> Result<Agreement, TakeError> {
+    let (shared, now_s) = (Arc::clone(node), node.clock.now_s());
+    let reading =
+        tokio::task::spawn_blocking(move || Agreement::read(&bytes, shared.trust.as_ref(), now_s));
+    let read = reading.await.map_err(|_panicked| TakeError::Internal)?;
+    read.map_err(TakeError::Faults)
 }
 
 /// Takes what a contract file says that was not known; returns it. It is in force when this returns, and stays so.
@@ -159,9 +177,14 @@ async fn take_in_turn(
     if new.is_empty() {
         return Ok(new);
     }
+    if !merged.has_room() {
+        return Err(TakeError::TooLong);
+    }
     let body = Bytes::from(merged.write());
+    // The file as it is now stands behind the first of its new statements; each has its own words and seal.
+    let mut evidence = Some(body.clone());
     for one in &new {
-        record(node, one, bringer, &body).await?;
+        record(node, one, bringer, evidence.take()).await?;
     }
     let (folder, name) = (
         live.folder.clone(),
@@ -206,7 +229,7 @@ async fn record(
     node: &Node,
     one: &Signed,
     bringer: &Bringer,
-    body: &Bytes,
+    file: Option<Bytes>,
 ) -> Result<(), TakeError> {
     let statement = &one.statement;
     let mut leaf = Leaf::new(Kind::Administration, node.clock.now());
@@ -229,7 +252,7 @@ async fn record(
     let entry = Entry {
         base: Some(statement.write()),
         signature: Some(one.seal.clone()),
-        body: Some(body.clone()),
+        body: file,
         mode: EvidenceMode::Full,
         ..Entry::of(leaf)
     };
@@ -242,6 +265,11 @@ async fn record(
         "a contract was signed"
     );
     Ok(())
+}
+
+fn lines(faults: &[ContractFault]) -> String {
+    let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+    lines.join("\n")
 }
 
 fn keep(folder: &Path, reference: &str, bytes: &[u8]) -> std::io::Result<()> {

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bridge_core::accept::{ErrorForm, Language, error_form, language};
+use bridge_core::contract::Contract;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis, coarse_duration_ms, coarse_size};
 use bridge_core::refusal::Refusal;
@@ -69,7 +70,7 @@ pub struct About {
     /// The Idempotency-Key under which the exchange was begun.
     pub once: Option<Arc<Begun>>,
     /// The contract whose quota was charged, and when; given back if the exchange does not begin.
-    pub charged: Option<(String, UnixMillis)>,
+    pub charged: Option<(Arc<Contract>, UnixMillis)>,
 }
 
 /// An exchange that ended with a refusal.

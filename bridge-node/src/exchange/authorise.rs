@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_adapter::Idempotency;
 use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
-use bridge_core::decision::{Allowed, Facts, decide, decide_under, no_contract};
+use bridge_core::decision::{Account, Allowed, Facts, decide, decide_under, no_contract};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
 use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
@@ -106,7 +106,7 @@ impl Right {
         about.contract = Some(self.reference());
         match &self.0 {
             Inner::Contract(allowed, charged_at) => {
-                about.charged = Some((allowed.contract.id().to_owned(), *charged_at));
+                about.charged = Some((Arc::clone(&allowed.contract), *charged_at));
                 about.endpoint = Some(allowed.matched().to_string());
                 about.purpose.clone_from(&allowed.purpose);
                 about.basis.clone_from(&allowed.basis);
@@ -280,7 +280,7 @@ impl Question<'_> {
         let allowed = decided.map_err(ended)?;
         ordered::contract(node, allowed.contract.id())?;
         ordered::service(node, &self.target.service)?;
-        counters.count(allowed.contract.id(), self.client, now);
+        counters.count(&Account::of(&allowed.contract, self.client), now);
         Ok(Right(Inner::Contract(Box::new(allowed), now)))
     }
 

@@ -176,11 +176,10 @@ pub(super) async fn caller(node: &Node, arrival: Arrival) -> Result<Entered, Ref
     let (parts, body) = request.into_parts();
     let (asked, caller) = head(node, &connection, &share, &parts, &mut about)
         .map_err(|refusal| about.refuse(refusal))?;
-    let owner = caller.client.to_string();
     if !METHODS.contains(&parts.method.as_str()) {
         return Err(about.refuse(Refusal::Request(RequestFault::Method)));
     }
-    let payload = collect(node, body, &owner, &about)
+    let payload = collect(node, body, caller.client.as_str(), &about)
         .await
         .map_err(|refusal| about.refuse(refusal))?;
     if caller
@@ -218,9 +217,7 @@ fn head(
         node.house.metrics.reached(Limit::Connections);
         return Err(Refusal::Node(NodeFault::Overloaded));
     }
-    if share.get().is_none() {
-        place(node, Side::Consumer, &known.name, share)?;
-    }
+    place(node, Side::Consumer, &known.name, share)?;
     let caller = read_caller_fields(&parts.headers).map_err(Refusal::Field)?;
     owns(&known, &caller.client)?;
     about.client = Some(caller.client.clone());
@@ -270,10 +267,7 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
         .and_then(|()| node.watch.view(node.clock.now_s()))
         .and_then(|view| Ok((node.peer_of(&connection, &view)?, view)))
         .and_then(|(peer, view)| {
-            // The connection is older than what the directory says of this peer.
-            if share.get().is_none() {
-                place(node, Side::Provider, &peer.member().to_string(), &share)?;
-            }
+            place(node, Side::Provider, peer.member().as_str(), &share)?;
             Ok((peer, view))
         })
         .and_then(|(peer, view)| Ok((peer, view, asked(&parts)?)));
@@ -290,8 +284,12 @@ pub(super) fn peer(node: &Node, arrival: Arrival) -> Result<PeerEntered, Refused
     })
 }
 
-/// Takes a place of the party's share, kept for as long as somebody waits for the exchange.
+/// Takes a place of the party's share, kept for as long as somebody waits for the exchange; a connection that had proved whose it
+/// is took it before anything was read.
 fn place(node: &Node, side: Side, party: &str, share: &OnceLock<Share>) -> Result<(), Refusal> {
+    if share.get().is_some() {
+        return Ok(());
+    }
     share
         .set(node.share(side, party)?)
         .map_err(|_twice| Refusal::Node(NodeFault::Internal))

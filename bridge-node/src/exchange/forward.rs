@@ -28,8 +28,7 @@ impl RawAnswer {
     /// Reads the body, which the head has announced and its signature covers; then the connection is free again.
     pub(super) async fn body(self, node: &Node, allowance: &Allowance) -> Result<Payload, Refusal> {
         let Self { body, line, .. } = self;
-        let owner = line.node().to_string();
-        let payload = collect(node, body, &owner, allowance).await?;
+        let payload = collect(node, body, line.node().as_str(), allowance).await?;
         node.peers.keep(line);
         Ok(payload)
     }

@@ -1,6 +1,7 @@
 //! The one place where a refusal becomes an answer, a log line and, if the other side had proved itself, a leaf.
 
 use bridge_core::accept::ErrorForm;
+use bridge_core::decision::Account;
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::{EvidenceMode, Kind, Side};
 use bridge_core::refusal::{ErrorBody, Fault, NodeFault, Refusal};
@@ -119,7 +120,8 @@ fn give_back(node: &Node, about: &About) {
     if let (false, Some((contract, at)), Some(client)) =
         (about.begun, &about.charged, &about.client)
     {
-        node.counters(about.side).give_back(contract, client, *at);
+        let account = Account::of(contract, client);
+        node.counters(about.side).give_back(&account, *at);
     }
 }
 

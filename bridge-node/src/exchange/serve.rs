@@ -99,8 +99,8 @@ async fn service(
             adapter_refusal(&error, left)
         })?;
         let status = answer.status.as_u16();
-        let owner = node.settings.node.to_string();
-        let payload = Payload::collect(answer.body, node.bounds(), &node.room, &owner, allowance)
+        let owner = node.settings.node.as_str();
+        let payload = Payload::collect(answer.body, node.bounds(), &node.room, owner, allowance)
             .await
             .map_err(|error| answer_refusal(&error, left))?;
         Ok((status, answer.fields, payload))

@@ -96,8 +96,7 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
             return Err(about.refuse(refusal).proved(Proof { payload, head }));
         }
     };
-    let owner = peer.to_string();
-    let payload = match whole_body(node, body, &owner, (&head, &about)).await {
+    let payload = match whole_body(node, body, peer.as_str(), (&head, &about)).await {
         Ok(payload) => payload,
         Err(refusal) => {
             let payload = None;

@@ -3,6 +3,7 @@
 use bridge_core::identity::ServiceId;
 use bridge_core::refusal::{NodeFault, Refusal};
 
+use crate::expiry;
 use crate::node::Node;
 use crate::orders::both_clocks;
 use crate::registries::Troubles;
@@ -95,6 +96,7 @@ pub(super) fn add(node: &Node, services: &Troubles, json: &mut serde_json::Value
     let faults = node.receipts.standing().faults;
     let alarms = faults.iter().map(|(origin, alarm)| alarm.words(origin));
     let alarms = alarms.chain(services.alarmed.iter().map(told));
+    let alarms = alarms.chain(expiry::words(&node.certificates, node.clock.now_s()));
     let lists = [
         ("stopped", stopped),
         ("maintenance", maintenance),

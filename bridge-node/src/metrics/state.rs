@@ -226,7 +226,7 @@ impl State {
                 .set(gauge(own.not_after));
         }
         if let Some(status) = &node.status {
-            self.status.read(status);
+            self.status.read(status, node.clock.now_s());
         }
     }
 }

@@ -14,14 +14,18 @@ use crate::status::Statuses;
 /// What is told of certificate status; all is 0 at a node whose settings name no source.
 #[derive(Debug)]
 pub(super) struct StatusState {
-    until: Gauge,
+    until: Family<Labels<1>, Gauge>,
     listed: Gauge,
     revoked: Gauge,
+    unknown: Gauge,
     read: Family<Labels<1>, Counter>,
 }
 
 /// How reading a source ends.
 const OUTCOMES: [&str; 3] = ["taken", "refused", "unanswered"];
+
+/// What says that a certificate is good.
+const SOURCES: [&str; 2] = ["list", "answer"];
 
 // === impl StatusState ===
 
@@ -30,7 +34,7 @@ impl StatusState {
         Self {
             until: place.unit(
                 "status_until_timestamp",
-                "Until when the revocation lists of all authorities count, since 1970; 0 if one lacks or none is read",
+                "Until when the revocation lists of all authorities count, and the answers about certificates in use, since 1970: the first that ends; 0 if a list lacks or there is none",
                 Unit::Seconds,
             ),
             listed: place.plain(
@@ -38,6 +42,10 @@ impl StatusState {
                 "Certificates that stand in the revocation lists",
             ),
             revoked: place.plain("status_revoked", "Certificates in use that are revoked"),
+            unknown: place.plain(
+                "status_unknown",
+                "Certificates in use whose status is not known: nothing is exchanged with them",
+            ),
             read: place.plain(
                 "status_sources",
                 "How reading a source of certificate status has ended",
@@ -46,18 +54,23 @@ impl StatusState {
     }
 
     pub(super) fn fill(&self) {
+        for source in SOURCES {
+            drop(self.until.get_or_create(&[("source", source)]));
+        }
         for outcome in OUTCOMES {
             drop(self.read.get_or_create(&[("outcome", outcome)]));
         }
     }
 
-    pub(super) fn read(&self, status: &Statuses) {
-        let lists = status.lists();
-        let until_s = lists.iter().map(|(_, until_s, _)| *until_s).min();
-        self.until.set(gauge(until_s.unwrap_or(0)));
-        self.listed
-            .set(gauge(lists.iter().map(|(.., count)| *count).sum()));
+    pub(super) fn read(&self, status: &Statuses, now_s: u64) {
+        for (source, until_s) in SOURCES.into_iter().zip(status.until_s()) {
+            let until = self.until.get_or_create(&[("source", source)]);
+            until.set(gauge(until_s));
+        }
+        self.listed.set(gauge(status.listed() as u64));
         self.revoked.set(gauge(status.revoked_in_use() as u64));
+        let unknown = status.unknown_in_use(now_s);
+        self.unknown.set(gauge(unknown as u64));
         let tally = status.tally();
         let counts = [&tally.taken, &tally.refused, &tally.unanswered];
         for (outcome, count) in OUTCOMES.into_iter().zip(counts) {

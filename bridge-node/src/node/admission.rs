@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bridge_core::identity::NodeId;
 use bridge_core::leaf::Side;
 use bridge_core::refusal::{NodeFault, Refusal};
 
@@ -60,35 +61,37 @@ impl Node {
         Ok(())
     }
 
-    /// Has the status of a connection's certificate asked about from now on, if it is of a node of the directory: strangers
-    /// do not say what is asked about.
-    pub fn want_peer(&self, connection: &Connection, view: &View) {
-        if let (Some(status), Some(peer)) = (&self.status, self.judged(connection))
-            && let Some(node) = view.tls_belongs(peer)
-        {
+    /// The node of the directory at the other end of a connection: whose it is. Its certificate is asked about from now on;
+    /// what is known of it is judged with each request, but one that is revoked makes nobody its owner.
+    pub fn known_peer(&self, connection: &Connection, view: &View) -> Option<NodeId> {
+        let (node, peer) = self.pinned(connection, view).ok()?;
+        if let Some(status) = &self.status {
             status.want(&peer.chain, || format!("tls of {node}"));
+            if status.revoked(&peer.chain).is_some() {
+                return None;
+            }
         }
+        Some(node)
     }
 
-    /// The peer of a connection, of whose certificate the first word may still have to be waited for.
+    /// Waits for the first word about the certificate of a connection, if it is of a node of the directory: strangers do not
+    /// say what is asked about.
     pub async fn settle_peer(&self, connection: &Connection) {
-        let (Some(status), Some(Some(peer))) = (&self.status, connection.peer.get()) else {
+        let Ok(view) = self.watch.view(self.clock.now_s()) else {
             return;
         };
-        let whose = || {
-            peer.name
-                .as_ref()
-                .map(|name| format!("tls of {name}"))
-                .unwrap_or_default()
-        };
-        // Whatever comes of it is judged with the request.
-        drop(status.settle(&peer.chain, &self.clock, whose).await);
+        if let (Some(status), Ok((node, peer))) = (&self.status, self.pinned(connection, &view)) {
+            let whose = || format!("tls of {node}");
+            // Whatever comes of it is judged with the request.
+            drop(status.settle(&peer.chain, &self.clock, whose).await);
+        }
     }
 
     /// Ends when the certificate of a connection becomes revoked. One that was revoked before is told so by an answer.
     pub async fn until_revoked(&self, connection: &Connection) {
-        match (&self.status, connection.peer.get()) {
-            (Some(status), Some(Some(peer))) if status.revoked(&peer.chain).is_none() => {
+        // Judged here if nobody has yet: there may be no directory when the connection is opened.
+        match (&self.status, self.judged(connection)) {
+            (Some(status), Some(peer)) if status.revoked(&peer.chain).is_none() => {
                 status.until_revoked(&peer.chain).await;
             }
             _ => std::future::pending().await,

@@ -248,13 +248,13 @@ impl Parts {
     pub fn summary(&self) -> String {
         format!(
             "{} contracts, {} services",
-            Contracts::of(&self.contracts).len(),
+            Contracts::of(&self.contracts).all().count(),
             self.registries.len()
         )
     }
 }
 
-fn read_trust(settings: &Settings) -> Result<Trust, String> {
+pub(crate) fn read_trust(settings: &Settings) -> Result<Trust, String> {
     let path = &settings.anchors;
     let pem = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let trust =

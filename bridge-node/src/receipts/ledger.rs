@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use bridge_core::leaf::{Kind, Leaf, UnixMillis};
+use bridge_core::leaf::{Leaf, UnixMillis};
 use bridge_journal::{Answer, Journal, ReadError};
 use bridge_verify::Field;
 use uuid::Uuid;
@@ -151,20 +151,15 @@ fn receipt_in(own_index: u64, leaf: &[u8]) -> Option<(String, Pending)> {
     if !text.contains(PEER_RECEIPT) {
         return None;
     }
-    let leaf = Leaf::parse(leaf).ok()?;
-    if leaf.kind != Kind::ResponseReceived {
-        return None;
-    }
+    let answer = Answer::of(&Leaf::parse(leaf).ok()?)?;
     receipt_of(&Answer {
         index: own_index,
-        time: leaf.time,
-        request_id: leaf.request_id?,
-        facts: leaf.facts,
+        ..answer
     })
 }
 
 fn receipt_of(answer: &Answer) -> Option<(String, Pending)> {
-    let field = Field::parse(answer.facts.get(PEER_RECEIPT)?)?;
+    let field = Field::parse(&answer.receipt)?;
     let pending = Pending {
         own_index: answer.index,
         time: answer.time,
@@ -178,6 +173,8 @@ fn receipt_of(answer: &Answer) -> Option<(String, Pending)> {
 
 #[cfg(test)]
 mod tests {
+    use bridge_core::leaf::Kind;
+
     use super::*;
 
     fn leaf(kind: Kind, fact: &str, receipt: &str) -> Vec<u8> {

@@ -18,7 +18,7 @@ use super::{
 };
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
-const DEFAULT_REFRESH_S: u64 = 60;
+pub(super) const DEFAULT_REFRESH_S: u64 = 60;
 /// The system's limit on a Unix socket's path, without its final zero.
 const MAX_SOCKET_PATH_BYTES: usize = 107;
 /// Standard: RFC 1035 §2.3.4.

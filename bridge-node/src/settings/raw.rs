@@ -78,7 +78,8 @@ section!(/// A time-stamping authority.
 section!(/// How revoked certificates are known.
     Status { authorities: Vec<StatusAuthority>, every_seconds: Option<u64>, tolerated_age_seconds: Option<u64> });
 section!(/// An authority that says which of its certificates are revoked.
-    StatusAuthority { certificate: String, crl: Option<Vec<String>>, ocsp: Option<Vec<String>>, nonce: Option<bool> });
+    StatusAuthority { certificate: String, crl: Option<Vec<String>>, ocsp: Option<Vec<String>>, nonce: Option<bool>,
+    unchecked: Option<bool> });
 section!(/// An information system.
     Caller { name: String, subsystems: Vec<String>, certificate: Option<String>, api_key_sha256: Option<String> });
 section!(/// An officer.

@@ -1,6 +1,5 @@
 //! `[status]`: which authorities are asked what they have revoked, and what happens while none answers.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -32,6 +31,8 @@ pub struct StatusAuthority {
     pub ocsp: Vec<Uri>,
     /// Whether an answer must repeat a number of the question.
     pub nonce: bool,
+    /// Whether its certificates are used although nobody says which are revoked.
+    pub unchecked: bool,
 }
 
 /// Where a revocation list is.
@@ -44,22 +45,11 @@ pub enum CrlSource {
 }
 
 /// A revocation is in force within a minute of its publication, whatever this is set to.
-const EVERY_S: Number = ("every_seconds", (1, 20, 50));
+pub(super) const EVERY_S: Number = ("every_seconds", (1, 20, 50));
 /// A day: no list counts longer, whatever it says of itself.
-const TOLERATED_AGE_S: Number = ("tolerated_age_seconds", (1, 86_400, 86_400));
+pub(super) const TOLERATED_AGE_S: Number = ("tolerated_age_seconds", (1, 86_400, 86_400));
 const FORM: &str =
     "write http://HOST[:PORT][/PATH]: what is read is signed, so https would add nothing";
-
-// === impl CrlSource ===
-
-impl fmt::Display for CrlSource {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Http(url) => write!(f, "{url}"),
-            Self::File(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
 
 // === impl Check ===
 
@@ -79,6 +69,13 @@ impl Check<'_> {
                 "add [[status.authorities]], or leave [status] out: then nobody's revocations are known",
             );
         }
+        if tolerated_age <= every {
+            self.fault(
+                "status.tolerated_age_seconds",
+                "is not above status.every_seconds",
+                "give more: else every word would be too old before the next",
+            );
+        }
         let authorities = raw.authorities.iter().enumerate();
         Status {
             authorities: authorities
@@ -92,12 +89,19 @@ impl Check<'_> {
     fn status_authority(&mut self, place: &str, raw: &raw::StatusAuthority) -> StatusAuthority {
         let crl = raw.crl.as_deref().unwrap_or_default();
         let ocsp = raw.ocsp.as_deref().unwrap_or_default();
-        if crl.is_empty() && ocsp.is_empty() {
-            self.fault(
+        let unchecked = raw.unchecked.unwrap_or_default();
+        match (unchecked, crl.is_empty() && ocsp.is_empty()) {
+            (false, true) => self.fault(
                 place,
                 "names neither crl nor ocsp",
-                "give at least one address of either",
-            );
+                "give at least one address of either, or `unchecked = true` if nobody says which of its certificates are revoked",
+            ),
+            (true, false) => self.fault(
+                place,
+                "is unchecked and names crl or ocsp",
+                "leave out one or the other",
+            ),
+            (false, false) | (true, true) => {}
         }
         StatusAuthority {
             certificate: self.existing(&format!("{place}.certificate"), &raw.certificate),
@@ -110,6 +114,7 @@ impl Check<'_> {
                 .filter_map(|text| self.web(&format!("{place}.ocsp"), text))
                 .collect(),
             nonce: raw.nonce.unwrap_or(true),
+            unchecked,
         }
     }
 

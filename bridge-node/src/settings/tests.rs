@@ -90,6 +90,87 @@ fn good_settings_are_read_with_defaults() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "a table: one row a fault")]
+fn each_fault_of_certificate_status_is_told_with_its_place() {
+    let good = "certificate = \".\"\ncrl = [\"nodes.crl\"]\n";
+    let settings = |lines: &str, authority: &str| {
+        format!("{GOOD}[status]\n{lines}\n[[status.authorities]]\n{authority}")
+    };
+    assert!(Settings::parse(&settings("", good), Path::new(".")).is_ok());
+    let none = "certificate = \".\"\n";
+    for (lines, authority, told) in [
+        (
+            "every_seconds = 0",
+            good,
+            "status.every_seconds: 0 is out of range",
+        ),
+        (
+            "every_seconds = 51",
+            good,
+            "status.every_seconds: 51 is out of range",
+        ),
+        (
+            "tolerated_age_seconds = 0",
+            good,
+            "status.tolerated_age_seconds: 0 is out of range",
+        ),
+        (
+            "tolerated_age_seconds = 86401",
+            good,
+            "status.tolerated_age_seconds: 86401 is out of",
+        ),
+        (
+            "tolerated_age_seconds = 20",
+            good,
+            "status.tolerated_age_seconds: is not above status.every",
+        ),
+        (
+            "",
+            none,
+            "status.authorities[0]: names neither crl nor ocsp",
+        ),
+        (
+            "",
+            "certificate = \"none.pem\"\ncrl = [\"x\"]\n",
+            "status.authorities[0].certificate: ",
+        ),
+        (
+            "",
+            &format!("{good}unchecked = true\n"),
+            "status.authorities[0]: is unchecked and names",
+        ),
+        (
+            "",
+            &format!("{none}crl = [\"https://ca.example/a\"]\n"),
+            "status.authorities[0].crl: `https://",
+        ),
+        (
+            "",
+            &format!("{none}ocsp = [\"ocsp.example\"]\n"),
+            "status.authorities[0].ocsp: `ocsp.example`",
+        ),
+        (
+            "",
+            &format!("{none}ocsp = [\"http:///a\"]\n"),
+            "status.authorities[0].ocsp: `http:///a`",
+        ),
+        ("colour = 1", good, "status"),
+        ("", &format!("{good}colour = 1\n"), "status"),
+    ] {
+        let faults = faults(&settings(lines, authority));
+        assert!(faults[0].starts_with(told), "{told}: {faults:#?}");
+    }
+    let faults = faults(&format!("{GOOD}[status]\nauthorities = []\n"));
+    assert!(
+        faults[0].starts_with("status.authorities: is empty"),
+        "{faults:#?}"
+    );
+    let unchecked = settings("", &format!("{none}unchecked = true\n"));
+    let settings = Settings::parse(&unchecked, Path::new(".")).unwrap();
+    assert!(settings.status.unwrap().authorities[0].unchecked);
+}
+
+#[test]
 fn all_faults_are_told_at_once_with_place_and_remedy() {
     let text = GOOD
         .replace("AZ/GOV/1001/NODE1", "AZ/GOV")

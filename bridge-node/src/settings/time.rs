@@ -40,13 +40,13 @@ pub struct TimeAuthority {
 }
 
 /// Often enough that a stamp says when, seldom enough that one serves for thousands of exchanges.
-const EVERY_S: Number = ("every_seconds", (1, 60, 86_400));
+pub(super) const EVERY_S: Number = ("every_seconds", (1, 60, 86_400));
 /// As elsewhere in the field: an outage of an authority is found and mended within half a day's work.
-const TOLERATED_GAP_S: Number = ("tolerated_gap_seconds", (2, 4 * 3600, 30 * 86_400));
+pub(super) const TOLERATED_GAP_S: Number = ("tolerated_gap_seconds", (2, 4 * 3600, 30 * 86_400));
 /// A clock under a time service is right to some milliseconds.
-const CLOCK_ALARM_S: Number = ("clock_alarm_seconds", (1, 5, 3600));
+pub(super) const CLOCK_ALARM_S: Number = ("clock_alarm_seconds", (1, 5, 3600));
 /// Messages are fresh for a minute.
-const CLOCK_REFUSE_S: Number = ("clock_refuse_seconds", (2, 60, 86_400));
+pub(super) const CLOCK_REFUSE_S: Number = ("clock_refuse_seconds", (2, 60, 86_400));
 /// Coarser than this says too little about the own clock.
 const ACCURACY_S: Number = ("accuracy_seconds", (1, 2, 3600));
 

@@ -1,14 +1,14 @@
 //! One authority: its sources read in their order, what they give judged, their faults told once.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bridge_certs::status::{Answer, Issuer, Query, RevocationList, StatusError};
 use ring::rand::{SecureRandom as _, SystemRandom};
+use tokio::sync::Notify;
 
-use super::Known;
 use super::cache::{Cache, read_file};
+use super::known::{At, Known};
 use crate::settings::{CrlSource, StatusAuthority};
 use crate::way::{AskError, Patience, Question, Way};
 
@@ -16,6 +16,9 @@ use crate::way::{AskError, Patience, Question, Way};
 #[derive(Debug)]
 pub(super) struct Authority {
     pub(super) issuer: Arc<Issuer>,
+    pub(super) known: Known,
+    /// Somebody waits for the status of a certificate that nobody has asked about.
+    pub(super) wake: Notify,
     lists: Vec<Place>,
     responders: Vec<Way>,
     nonce: bool,
@@ -64,11 +67,14 @@ impl Authority {
             CrlSource::File(path) => Ok(Place::File(path.clone())),
         });
         let responders = told.ocsp.iter().map(|url| Way::open(url, None));
+        let cache = Cache::of(folder, &issuer.spki_sha256());
         Ok(Self {
+            known: kept(&issuer, &cache, !told.crl.is_empty()),
+            wake: Notify::new(),
             lists: lists.collect::<Result<_, _>>()?,
             responders: responders.collect::<Result<_, _>>()?,
             nonce: told.nonce,
-            cache: Arc::new(Cache::of(folder, &issuer.spki_sha256())),
+            cache: Arc::new(cache),
             issuer: Arc::new(issuer),
             fault: Mutex::default(),
         })
@@ -77,33 +83,6 @@ impl Authority {
     /// SHA-256 of its key.
     pub(super) fn key(&self) -> [u8; 32] {
         self.issuer.spki_sha256()
-    }
-
-    /// What is known of it from the disk. It was judged when it was kept, and is judged again.
-    pub(super) fn kept(&self) -> Known {
-        let list = self.cache.list();
-        let list = list.and_then(|der| RevocationList::read(&self.issuer, &der).ok());
-        let mut answers = HashMap::new();
-        for (serial, der) in self.cache.answers() {
-            let query = Query {
-                serial,
-                nonce: None,
-            };
-            // When it was made was held against the clock of then.
-            if let Ok(answer) = Answer::read(&self.issuer, &query, &der, u64::MAX) {
-                answers.insert(query.serial, Arc::new(answer));
-            }
-        }
-        Known {
-            name: self.issuer.subject().into(),
-            has_list: self.has_list(),
-            list: list.map(Arc::new),
-            answers,
-        }
-    }
-
-    pub(super) fn has_list(&self) -> bool {
-        !self.lists.is_empty()
     }
 
     /// How many places its list may be read from.
@@ -121,7 +100,7 @@ impl Authority {
         &self,
         index: usize,
         known: Option<&RevocationList>,
-        (tolerated_s, now_s): (u64, u64),
+        at: At,
         patience: Patience,
     ) -> Got<(RevocationList, Vec<u8>)> {
         let der = match self.lists.get(index) {
@@ -153,7 +132,9 @@ impl Authority {
             list.follows(known).map_err(Fault::NotTaken)?;
         }
         let window = list.window();
-        window.check(tolerated_s, now_s).map_err(Fault::NotTaken)?;
+        window
+            .check(at.tolerated_s, at.now_s)
+            .map_err(Fault::NotTaken)?;
         Ok((list, der))
     }
 
@@ -162,7 +143,7 @@ impl Authority {
         &self,
         index: usize,
         (serial, known): (&[u8], Option<&Answer>),
-        (tolerated_s, now_s): (u64, u64),
+        at: At,
         patience: Patience,
     ) -> Got<(Answer, Vec<u8>)> {
         let query = Query {
@@ -180,12 +161,14 @@ impl Authority {
             .ask(question, patience)
             .await
             .map_err(Fault::Unanswered)?;
-        let answer = Answer::read(&self.issuer, &query, &der, now_s).map_err(Fault::NotTaken)?;
+        let answer = Answer::read(&self.issuer, &query, &der, at.now_s).map_err(Fault::NotTaken)?;
         if let Some(known) = known {
             answer.follows(known).map_err(Fault::NotTaken)?;
         }
         let window = answer.window();
-        window.check(tolerated_s, now_s).map_err(Fault::NotTaken)?;
+        window
+            .check(at.tolerated_s, at.now_s)
+            .map_err(Fault::NotTaken)?;
         Ok((answer, der.to_vec()))
     }
 
@@ -199,6 +182,15 @@ impl Authority {
     pub(super) async fn keep_answer(&self, serial: Vec<u8>, der: Vec<u8>) {
         let cache = Arc::clone(&self.cache);
         drop(tokio::task::spawn_blocking(move || cache.keep_answer(&serial, &der)).await);
+    }
+
+    /// Removes the answers about these certificates from the disk, beside whatever else is done.
+    pub(super) async fn drop_answers(&self, serials: Vec<Vec<u8>>) {
+        if serials.is_empty() {
+            return;
+        }
+        let cache = Arc::clone(&self.cache);
+        drop(tokio::task::spawn_blocking(move || cache.drop_answers(&serials)).await);
     }
 
     /// The place of a list, or the responder, for people.
@@ -246,6 +238,22 @@ impl Authority {
             .clone()
             .unwrap_or_else(|| "its sources work".to_owned())
     }
+}
+
+/// What is known of an authority from the disk. It was judged when it was kept, and is judged again.
+fn kept(issuer: &Issuer, cache: &Cache, has_list: bool) -> Known {
+    let list = cache.list();
+    let list = list.and_then(|der| RevocationList::read(issuer, &der).ok());
+    let answers = cache.answers().into_iter().filter_map(|(serial, der)| {
+        let query = Query {
+            serial,
+            nonce: None,
+        };
+        // When it was made was held against the clock of then.
+        let answer = Answer::read(issuer, &query, &der, u64::MAX).ok()?;
+        Some((query.serial, Arc::new(answer)))
+    });
+    Known::new(issuer.subject(), has_list, list, answers.collect())
 }
 
 fn nonce() -> Got<[u8; 16]> {

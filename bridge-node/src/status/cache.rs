@@ -4,7 +4,7 @@ use std::fs;
 use std::io::{self, ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
-use bridge_certs::Moment;
+use bridge_directory::metadata::{hex, unhex};
 
 use crate::witness::replace;
 
@@ -22,7 +22,7 @@ impl Cache {
     pub(super) fn of(folder: &Path, key: &[u8; 32]) -> Self {
         Self {
             folder: folder.to_owned(),
-            stem: hexadecimal(key),
+            stem: hex(key),
         }
     }
 
@@ -42,9 +42,9 @@ impl Cache {
             .filter_map(|entry| entry.file_name().into_string().ok());
         let kept = names.filter_map(|name| {
             let serial = name.strip_prefix(&begin)?.strip_suffix(".ocsp")?;
-            Some((bytes(serial)?, self.read(&name)?))
+            Some((unhex(serial)?, self.read(&name)?))
         });
-        kept.take(super::WANTED_LIMIT).collect()
+        kept.take(super::wanted::LIMIT).collect()
     }
 
     pub(super) fn keep_list(&self, der: &[u8]) {
@@ -52,7 +52,23 @@ impl Cache {
     }
 
     pub(super) fn keep_answer(&self, serial: &[u8], der: &[u8]) {
-        self.keep(&format!("{}-{}.ocsp", self.stem, hexadecimal(serial)), der);
+        self.keep(&self.answer_name(serial), der);
+    }
+
+    /// Removes the answers about these certificates. One that stays is judged at the next start as it would be now.
+    pub(super) fn drop_answers(&self, serials: &[Vec<u8>]) {
+        for serial in serials {
+            let path = self.folder.join(self.answer_name(serial));
+            if let Err(error) = fs::remove_file(path)
+                && error.kind() != ErrorKind::NotFound
+            {
+                tracing::debug!(%error, "a kept status cannot be removed");
+            }
+        }
+    }
+
+    fn answer_name(&self, serial: &[u8]) -> String {
+        format!("{}-{}.ocsp", self.stem, hex(serial))
     }
 
     fn read(&self, name: &str) -> Option<Vec<u8>> {
@@ -91,20 +107,36 @@ pub(super) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     Ok(bytes)
 }
 
-/// A time for the log.
-pub(super) fn moment(at_s: u64) -> String {
-    Moment(at_s).to_string()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-pub(super) fn hexadecimal(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    digits
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
-}
+    #[test]
+    fn a_list_is_read_from_a_file_of_at_most_the_limit_and_from_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("nodes.crl");
+        assert!(read_file(&path, 4).unwrap_err().contains("No such file"));
+        assert_eq!(read_file(folder.path(), 4).unwrap_err(), "not a file");
+        fs::write(&path, [7; 4]).unwrap();
+        assert_eq!(read_file(&path, 4).unwrap(), [7; 4]);
+        fs::write(&path, [7; 5]).unwrap();
+        let why = read_file(&path, 4).unwrap_err();
+        assert_eq!(why, "longer than limits.status_bytes");
+    }
 
-fn bytes(text: &str) -> Option<Vec<u8>> {
-    let pairs = text.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok();
-    pairs.map(byte).collect()
+    #[test]
+    fn what_is_kept_is_there_again_and_what_is_dropped_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let [cache, other] = [[1; 32], [2; 32]].map(|key| Cache::of(folder.path(), &key));
+        assert_eq!((cache.list(), cache.answers().len()), (None, 0));
+        cache.keep_list(b"list");
+        for serial in [&[1][..], &[0, 0x80]] {
+            cache.keep_answer(serial, b"answer");
+        }
+        other.keep_answer(&[1], b"other");
+        cache.drop_answers(&[vec![1], vec![9]]);
+        assert_eq!(cache.list().as_deref(), Some(&b"list"[..]));
+        assert_eq!(cache.answers(), [(vec![0, 0x80], b"answer".to_vec())]);
+        assert_eq!(other.answers(), [(vec![1], b"other".to_vec())]);
+    }
 }

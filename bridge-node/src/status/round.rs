@@ -1,22 +1,25 @@
-//! A round: every authority's sources are read, and what that changes is told.
+//! A round: an authority's sources are read, and what that changes is told. Each authority has rounds of its own, so that a
+//! slow one makes no other late.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bridge_certs::Issuance;
+use bridge_certs::Moment;
 use bridge_certs::status::Answer;
+use bridge_directory::metadata::hex;
 use tokio::task::JoinSet;
 
+use super::Statuses;
 use super::authority::{Authority, Fault};
-use super::cache::{hexadecimal, moment};
-use super::{Statuses, Unusable};
 use crate::metrics::Limit;
 use crate::node::Node;
 use crate::way::{AskError, Patience};
 
 /// An answer that says the same as the one before is kept on disk this seldom.
 const KEEP_EVERY_S: u64 = 600;
+/// How many questions an authority is asked at a time.
+const QUESTIONS: usize = 16;
 
 /// Reads what authorities say until the node drains.
 pub async fn keep(node: Arc<Node>) {
@@ -27,24 +30,28 @@ pub async fn keep(node: Arc<Node>) {
         );
         return;
     };
-    for subject in node.trust.authorities_but(&statuses.keys()) {
-        tracing::warn!(
-            code = "no_status_of_authority",
-            subject,
-            "a trusted authority has no source of status in the settings: its revocations are not known"
-        );
+    statuses.tell_unknown(&node);
+    let mut rounds = JoinSet::new();
+    for authority in &statuses.authorities {
+        let (node, authority) = (Arc::clone(&node), Arc::clone(authority));
+        let every = statuses.told.every;
+        rounds.spawn(async move {
+            let rounds = async {
+                loop {
+                    read(&node, &authority).await;
+                    tokio::select! {
+                        () = authority.wake.notified() => {}
+                        () = tokio::time::sleep(every) => {}
+                    }
+                }
+            };
+            tokio::select! {
+                () = node.house.draining.cancelled() => {}
+                () = rounds => {}
+            }
+        });
     }
-    loop {
-        tokio::select! {
-            () = node.house.draining.cancelled() => return,
-            () = read_all(&node) => {}
-        }
-        tokio::select! {
-            () = node.house.draining.cancelled() => return,
-            () = statuses.wake.notified() => {}
-            () = tokio::time::sleep(statuses.told.every) => {}
-        }
-    }
+    rounds.join_all().await;
 }
 
 /// Reads all sources, now. A failure is logged and shown by `ready`; what is known only grows older.
@@ -53,71 +60,77 @@ pub async fn keep(node: Arc<Node>) {
 ///
 /// Dropped before its end, what was learnt is in force and may not be told or kept; the next round tells and keeps it.
 pub async fn read_all(node: &Arc<Node>) {
+    let mut reading = JoinSet::new();
+    for authority in node.status.iter().flat_map(|known| &known.authorities) {
+        let (node, authority) = (Arc::clone(node), Arc::clone(authority));
+        reading.spawn(async move { read(&node, &authority).await });
+    }
+    reading.join_all().await;
+}
+
+/// One round of one authority.
+async fn read(node: &Arc<Node>, authority: &Arc<Authority>) {
     let Some(statuses) = &node.status else {
         return;
     };
-    want_all(node, statuses);
-    let mut reading = JoinSet::new();
-    for index in 0..statuses.authorities.len() {
-        let (node, statuses) = (Arc::clone(node), Arc::clone(statuses));
-        reading.spawn(async move {
-            if let Some(authority) = statuses.authorities.get(index) {
-                read(&node, &statuses, authority).await;
-            }
-        });
-    }
-    reading.join_all().await;
-    tell(node, statuses).await;
+    want_all(node).await;
+    let (mut faults, more) = tokio::join!(
+        read_list(node, statuses, authority),
+        ask_responders(node, statuses, authority)
+    );
+    faults.extend(more);
+    authority.note((!faults.is_empty()).then(|| faults.join("; ")));
+    tell(node, statuses, authority).await;
+    let in_use = {
+        let mut wanted = statuses.wanted();
+        wanted.prune();
+        wanted.serials(authority.key())
+    };
+    let at = statuses.at(node.clock.now_s());
+    let forgotten = authority.known.forget_but(&in_use, at);
+    authority.drop_answers(forgotten).await;
 }
 
 /// The certificates in use: this node's own, and all exchange keys of the directory. Those of connections are known when
 /// they are shown.
-fn want_all(node: &Node, statuses: &Statuses) {
-    for own in &node.certificates {
-        let whose = || format!("{} of this node", own.usage);
-        statuses.want(&own.chain, whose);
-    }
-    if let Some(view) = node.watch.newest() {
-        for key in view.exchange_keys() {
-            statuses.want(&key.chain, || format!("exchange of {}", key.node));
+async fn want_all(node: &Arc<Node>) {
+    let node = Arc::clone(node);
+    // Keys that nobody has asked for yet are read, of a whole directory.
+    let wanting = tokio::task::spawn_blocking(move || {
+        let Some(statuses) = &node.status else {
+            return;
+        };
+        for own in &node.certificates {
+            let whose = || format!("{} of this node", own.usage);
+            statuses.want(&own.chain, whose);
         }
+        if let Some(view) = node.watch.newest() {
+            for key in view.exchange_keys() {
+                statuses.want(&key.chain, || format!("exchange of {}", key.node));
+            }
+        }
+    });
+    if let Err(error) = wanting.await {
+        tracing::error!(code = "status_wanting_failed", %error, "certificates in use are not known");
     }
 }
 
-async fn read(node: &Arc<Node>, statuses: &Statuses, authority: &Authority) {
+/// Reads the list from the first place that gives one; returns what was wrong with those before.
+async fn read_list(node: &Node, statuses: &Statuses, authority: &Authority) -> Vec<String> {
     let mut faults = Vec::new();
-    read_list(node, statuses, authority, &mut faults).await;
-    ask_responders(node, statuses, authority, &mut faults).await;
-    authority.note((!faults.is_empty()).then(|| faults.join("; ")));
-}
-
-async fn read_list(
-    node: &Node,
-    statuses: &Statuses,
-    authority: &Authority,
-    faults: &mut Vec<String>,
-) {
     for index in 0..authority.lists() {
-        let known = statuses
-            .snapshot
-            .load()
-            .get(&authority.key())
-            .and_then(|known| known.list.clone());
-        let now = (statuses.told.tolerated_age.as_secs(), node.clock.now_s());
-        match authority
-            .list(index, known.as_deref(), now, patience(node))
-            .await
-        {
+        let known = authority.known.list();
+        let at = statuses.at(node.clock.now_s());
+        let read = authority.list(index, known.as_deref(), at, patience(node));
+        match read.await {
             Ok((list, der)) => {
                 statuses.tally.taken.fetch_add(1, Ordering::Relaxed);
                 if known.as_deref() != Some(&list) {
-                    let list = Arc::new(list);
-                    statuses.learn(authority, true, |known| {
-                        known.list = Some(Arc::clone(&list));
-                    });
+                    authority.known.take_list(list);
+                    statuses.tell_news();
                     authority.keep_list(der).await;
                 }
-                return;
+                break;
             }
             Err(fault) => {
                 count(node, statuses, &fault);
@@ -125,50 +138,99 @@ async fn read_list(
             }
         }
     }
+    faults
 }
 
-/// A responder that gives nothing is not asked again in this round: waiting for it for each certificate would make all late.
+/// Questions of one round.
+struct Asking {
+    /// Certificates that nobody has asked about yet.
+    serials: Mutex<std::vec::IntoIter<Vec<u8>>>,
+    /// By responder. One that gives nothing is not asked again in this round: waiting for it for each certificate would make
+    /// all late.
+    silent: Vec<AtomicBool>,
+    faults: Mutex<BTreeSet<String>>,
+}
+
+/// Asks about each certificate in use, those first of which nothing is known; returns what was wrong.
 async fn ask_responders(
-    node: &Node,
-    statuses: &Statuses,
-    authority: &Authority,
-    faults: &mut Vec<String>,
-) {
-    let mut silent = vec![false; authority.responders()];
-    for serial in statuses.serials(authority.key()) {
-        for (index, silent) in silent.iter_mut().enumerate() {
-            if *silent {
+    node: &Arc<Node>,
+    statuses: &Arc<Statuses>,
+    authority: &Arc<Authority>,
+) -> BTreeSet<String> {
+    if authority.responders() == 0 {
+        return BTreeSet::new();
+    }
+    let serials = statuses.wanted().serials(authority.key());
+    let mut serials: Vec<_> = serials.into_iter().collect();
+    serials.sort_by_key(|serial| authority.known.answer(serial).is_some());
+    let workers = serials.len().min(QUESTIONS);
+    let asking = Arc::new(Asking {
+        serials: Mutex::new(serials.into_iter()),
+        silent: (0..authority.responders())
+            .map(|_| AtomicBool::default())
+            .collect(),
+        faults: Mutex::default(),
+    });
+    let mut working = JoinSet::new();
+    for _ in 0..workers {
+        let (node, statuses) = (Arc::clone(node), Arc::clone(statuses));
+        let (authority, asking) = (Arc::clone(authority), Arc::clone(&asking));
+        working.spawn(async move {
+            while let Some(serial) = asking.next() {
+                asking.ask((&node, &statuses), &authority, &serial).await;
+            }
+        });
+    }
+    working.join_all().await;
+    let mut faults = asking.faults.lock().unwrap_or_else(PoisonError::into_inner);
+    std::mem::take(&mut *faults)
+}
+
+// === impl Asking ===
+
+impl Asking {
+    fn next(&self) -> Option<Vec<u8>> {
+        let mut serials = self.serials.lock().unwrap_or_else(PoisonError::into_inner);
+        serials.next()
+    }
+
+    /// Asks one responder after the other until one has answered.
+    async fn ask(
+        &self,
+        (node, statuses): (&Node, &Statuses),
+        authority: &Authority,
+        serial: &[u8],
+    ) {
+        for (index, silent) in self.silent.iter().enumerate() {
+            if silent.load(Ordering::Relaxed) {
                 continue;
             }
-            let known = statuses
-                .snapshot
-                .load()
-                .get(&authority.key())
-                .and_then(|known| known.answers.get(&serial).cloned());
-            let now = (statuses.told.tolerated_age.as_secs(), node.clock.now_s());
-            let about = (serial.as_slice(), known.as_deref());
-            match authority.answer(index, about, now, patience(node)).await {
+            let known = authority.known.answer(serial);
+            let at = statuses.at(node.clock.now_s());
+            let about = (serial, known.as_deref());
+            match authority.answer(index, about, at, patience(node)).await {
                 Ok((answer, der)) => {
                     statuses.tally.taken.fetch_add(1, Ordering::Relaxed);
                     let known = known.as_deref();
                     let is_news = known.is_none_or(|known| known.status() != answer.status());
                     let is_kept = !is_news && known.is_some_and(|known| same_span(known, &answer));
-                    let answer = Arc::new(answer);
-                    statuses.learn(authority, is_news, |known| {
-                        known.answers.insert(serial.clone(), Arc::clone(&answer));
-                    });
-                    if !is_kept {
-                        authority.keep_answer(serial.clone(), der).await;
+                    authority.known.take_answer(serial.to_vec(), answer);
+                    if is_news {
+                        statuses.tell_news();
                     }
-                    break;
+                    if !is_kept {
+                        authority.keep_answer(serial.to_vec(), der).await;
+                    }
+                    return;
                 }
                 Err(fault) => {
                     count(node, statuses, &fault);
-                    *silent = matches!(fault, Fault::Unanswered(_));
-                    let told = format!("{}: {fault}", authority.responder_name(index));
-                    if !faults.contains(&told) {
-                        faults.push(told);
+                    if matches!(fault, Fault::Unanswered(_)) {
+                        silent.store(true, Ordering::Relaxed);
                     }
+                    let told = format!("{}: {fault}", authority.responder_name(index));
+                    let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+                    faults.insert(told);
                 }
             }
         }
@@ -204,12 +266,15 @@ fn count(node: &Node, statuses: &Statuses, fault: &Fault) {
     }
 }
 
-/// Tells log and journal which certificates in use are revoked now, and which authority's word has become too old.
-async fn tell(node: &Node, statuses: &Statuses) {
+/// Tells log and journal which certificates in use are revoked now, and whether the authority's word has become too old.
+async fn tell(node: &Node, statuses: &Statuses, authority: &Authority) {
     let now_s = node.clock.now_s();
-    for (certificate, whose, since_s) in statuses.newly_revoked() {
-        let serial = hexadecimal(&certificate.serial);
-        let since = moment(since_s);
+    let revoked = statuses
+        .wanted()
+        .newly_revoked(authority.key(), |one| authority.known.revoked(&one.serial));
+    for (certificate, whose, since_s) in revoked {
+        let serial = hex(&certificate.serial);
+        let since = Moment(since_s).to_string();
         tracing::error!(
             code = "certificate_revoked",
             whose,
@@ -217,9 +282,6 @@ async fn tell(node: &Node, statuses: &Statuses) {
             since,
             "a certificate in use is revoked"
         );
-        if let Some(view) = node.watch.newest() {
-            view.forget_batches(&certificate);
-        }
         let facts = [
             ("certificate_revoked", whose),
             ("serial", serial),
@@ -228,80 +290,56 @@ async fn tell(node: &Node, statuses: &Statuses) {
         let facts = facts.map(|(name, value)| (name.to_owned(), value));
         node.record_state(facts.into()).await;
     }
-    for authority in &statuses.authorities {
-        let why = statuses.fault_of(authority, now_s);
-        let was = statuses.note_stale(authority, now_s, why.is_some());
-        match (why, was) {
-            (Some(why), None) => {
-                tracing::error!(code = "status_too_old", %why, "certificate status is not known: nothing is exchanged with these certificates");
-            }
-            (None, Some(since_s)) => {
-                let authority = authority.issuer.subject();
-                tracing::info!(
-                    code = "status_known",
-                    authority,
-                    "certificate status is known again"
-                );
-                let seconds = now_s.saturating_sub(since_s).to_string();
-                let fact = ("without_certificate_status_seconds".to_owned(), seconds);
-                node.record_state(BTreeMap::from([fact])).await;
-            }
-            (Some(_), Some(_)) | (None, None) => {}
+    let why = statuses.fault_of(authority, now_s);
+    let was = statuses
+        .wanted()
+        .note_stale(authority.key(), now_s, why.is_some());
+    match (why, was) {
+        (Some(why), None) => {
+            tracing::error!(code = "status_too_old", %why, "certificate status is not known: nothing is exchanged with these certificates");
         }
+        (None, Some(since_s)) => {
+            let authority = authority.issuer.subject();
+            tracing::info!(
+                code = "status_known",
+                authority,
+                "certificate status is known again"
+            );
+            let seconds = now_s.saturating_sub(since_s).to_string();
+            let fact = ("without_certificate_status_seconds".to_owned(), seconds);
+            node.record_state(BTreeMap::from([fact])).await;
+        }
+        (Some(_), Some(_)) | (None, None) => {}
     }
 }
 
 // === impl Statuses ===
 
 impl Statuses {
-    fn keys(&self) -> Vec<[u8; 32]> {
-        self.authorities.iter().map(Authority::key).collect()
-    }
-
-    /// The numbers of the certificates in use that this authority issued.
-    fn serials(&self, key: [u8; 32]) -> Vec<Vec<u8>> {
-        let wanted = self.wanted();
-        let issued = wanted
-            .uses
-            .keys()
-            .filter(|one| one.issuer_spki_sha256 == key);
-        issued.map(|one| one.serial.clone()).collect()
-    }
-
-    /// The certificates in use that were not revoked in the last round, whose they are, and since when they are.
-    fn newly_revoked(&self) -> Vec<(Issuance, String, u64)> {
-        let mut wanted = self.wanted();
-        let revoked: Vec<_> = wanted
-            .uses
-            .iter()
-            .filter_map(|(one, whose)| {
-                let since_s = self.revoked(std::slice::from_ref(one))?;
-                Some((one.clone(), whose.clone(), since_s))
-            })
-            .collect();
-        let now = revoked.iter().map(|(one, ..)| one.clone()).collect();
-        let before = std::mem::replace(&mut wanted.revoked, now);
-        let new = revoked
-            .into_iter()
-            .filter(|(one, ..)| !before.contains(one));
-        new.collect()
-    }
-
-    /// Notes whether an authority's word is too old; returns since when it was.
-    fn note_stale(&self, authority: &Authority, now_s: u64, is_stale: bool) -> Option<u64> {
-        let stale = &mut self.wanted().stale;
-        let was = stale.get(&authority.key()).copied();
-        if is_stale {
-            stale.entry(authority.key()).or_insert(now_s);
-        } else {
-            stale.remove(&authority.key());
+    /// Tells the log of whose certificates nothing is known at a start: used all the same by the settings' word, or not.
+    fn tell_unknown(&self, node: &Node) {
+        let mut keys: Vec<_> = self.authorities.iter().map(|one| one.key()).collect();
+        let trusted = |keys: &[[u8; 32]]| {
+            let others = node.trust.authorities_but(keys).map(str::to_owned);
+            others.collect::<Vec<_>>()
+        };
+        let without = trusted(&keys);
+        keys.extend(&self.unchecked);
+        let unnamed = trusted(&keys);
+        for subject in without {
+            if unnamed.contains(&subject) {
+                tracing::warn!(
+                    code = "no_status_of_authority",
+                    subject,
+                    "no [[status.authorities]] is for a trusted authority: certificates that it issued to nodes are not used"
+                );
+            } else {
+                tracing::warn!(
+                    code = "status_unchecked",
+                    subject,
+                    "by the settings, certificates of a trusted authority are used unchecked: its revocations are not known"
+                );
+            }
         }
-        was
-    }
-
-    fn fault_of(&self, authority: &Authority, now_s: u64) -> Option<Unusable> {
-        let snapshot = self.snapshot.load();
-        let known = snapshot.get(&authority.key())?;
-        known.list_fault(self.told.tolerated_age.as_secs(), now_s)
     }
 }

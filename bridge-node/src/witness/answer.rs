@@ -163,7 +163,7 @@ async fn begin(
 /// The body of a submission, within its limits; else the status to refuse it with.
 async fn received(node: &Node, peer: &NodeId, request: Request<Incoming>) -> Result<Bytes, u16> {
     let metrics = &node.house.metrics;
-    if !node.witness.admits(peer.member()) {
+    if !node.witness.submitted.admits(peer.member()) {
         metrics.reached(Limit::WitnessRequestsPerMinute);
         return Err(429);
     }

@@ -271,10 +271,15 @@ fn a_member_has_its_share_of_submissions_in_each_minute() {
     let witness = witness(folder.path());
     let member = "AZ/GOV/1001".parse().unwrap();
     let other = "AZ/GOV/2001".parse().unwrap();
-    assert_eq!((0..30).filter(|_| witness.admits(&member)).count(), 10);
-    assert!(witness.admits(&other));
-    witness.refill();
-    assert!(witness.admits(&member));
+    assert_eq!(
+        (0..30)
+            .filter(|_| witness.submitted.admits(&member))
+            .count(),
+        10
+    );
+    assert!(witness.submitted.admits(&other));
+    witness.submitted.refill();
+    assert!(witness.submitted.admits(&member));
 }
 
 #[test]

@@ -10,15 +10,20 @@ use std::sync::Arc;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::contract::document::read_signed;
+use crate::contract::document::{SIGNATURES_LIMIT, SIGNED_LIMIT_BYTES, read_signed};
 use crate::contract::fault::{ContractFault, Fault};
-use crate::contract::statement::{Action, Statement, StatementFault};
+use crate::contract::statement::{
+    Action, SEAL_LIMIT_BYTES, SEAL_TOO_LONG, Statement, StatementFault,
+};
 use crate::contract::{Contract, Party};
 use crate::identity::MemberId;
 use crate::json::write_string;
 
 /// How far a signer's clock may be ahead of the reader's, seconds: as far as a node's may be wrong.
 const AHEAD_S: u64 = 60;
+
+/// A signature with the longest seal and the longest reason takes less, bytes of a file.
+const LONGEST_WORD_BYTES: usize = 32 * 1024;
 
 /// Checks seals: certificates and signatures are not this package's.
 pub trait Seals {
@@ -213,17 +218,32 @@ impl Agreement {
         }
         let mut consenting = [self.contract.provider().member(), consumer]
             .into_iter()
-            .filter(|member| self.consents(member));
-        match (self.was_agreed(consumer), consenting.next()) {
-            (true, _) => State::Agreed,
-            (false, Some(by)) => State::Proposed { by: by.clone() },
-            (false, None) => State::Unsigned,
+            .filter(|member| self.consented_at_s(member).is_some());
+        match (self.agreed_at_s(consumer), consenting.next()) {
+            (Some(_), _) => State::Agreed,
+            (None, Some(by)) => State::Proposed { by: by.clone() },
+            (None, None) => State::Unsigned,
         }
     }
 
-    /// Whether provider and consumer have both consented, whatever came after.
-    pub fn was_agreed(&self, consumer: &MemberId) -> bool {
-        self.consents(self.contract.provider().member()) && self.consents(consumer)
+    /// When provider and consumer had both consented, Unix seconds, whatever came after; none if they never have.
+    pub fn agreed_at_s(&self, consumer: &MemberId) -> Option<u64> {
+        let provider = self.consented_at_s(self.contract.provider().member())?;
+        Some(provider.max(self.consented_at_s(consumer)?))
+    }
+
+    /// Whether the file, as [`Agreement::write`] has it, can be read again, and has room for what the provider has not said
+    /// yet: no crowd of a group's members keeps it from withdrawing.
+    pub fn has_room(&self) -> bool {
+        let provider = self.contract.provider().member();
+        let unsaid = Action::ALL
+            .into_iter()
+            .filter(|action| !self.has(provider, *action))
+            .count();
+        let bytes = unsaid
+            .saturating_mul(LONGEST_WORD_BYTES)
+            .saturating_add(self.write().len());
+        bytes <= SIGNED_LIMIT_BYTES && self.signed.len().saturating_add(unsaid) <= SIGNATURES_LIMIT
     }
 
     /// Writes the file.
@@ -252,13 +272,11 @@ impl Agreement {
             .filter(move |one| [provider, consumer].contains(&&one.statement.member))
     }
 
-    fn consents(&self, member: &MemberId) -> bool {
-        let consents = |one: &Signed| one.statement.action.consents();
-        let mut own = self
-            .signed
-            .iter()
-            .filter(|one| one.statement.member == *member);
-        own.any(consents)
+    fn consented_at_s(&self, member: &MemberId) -> Option<u64> {
+        let own = self.signed.iter().map(|one| &one.statement);
+        own.filter(|said| said.member == *member && said.action.consents())
+            .map(|said| said.time_s)
+            .min()
     }
 
     /// Nobody accepts or refuses what no other has proposed.
@@ -283,6 +301,9 @@ impl Agreement {
             return Err(StatementFault::OtherContract(statement.contract.clone()));
         }
         self.may_say(statement)?;
+        if signed.seal.len() > SEAL_LIMIT_BYTES {
+            return Err(SEAL_TOO_LONG);
+        }
         if self.has(&statement.member, statement.action) {
             let (member, action) = (statement.member.clone(), statement.action);
             return Err(StatementFault::Repeated(member, action));

@@ -16,7 +16,7 @@ mod signatures;
 mod terms;
 
 use endpoints::read_endpoints;
-pub(super) use signatures::Signatures;
+pub(super) use signatures::{SIGNATURES_LIMIT, Signatures};
 use signatures::{Signing, read_signatures};
 use terms::{read_evidence, read_fields, read_grounds, read_hours, read_period, read_quota};
 

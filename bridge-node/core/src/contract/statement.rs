@@ -15,6 +15,18 @@ pub const STATEMENT_TYPE: &str = "bridge-contract-statement-v1";
 /// The longest reason, in characters.
 pub const REASON_LIMIT: usize = 500;
 
+/// The longest `{id}@{digest}`: 64 characters, `@`, and 43 of a digest.
+pub const REFERENCE_LIMIT: usize = 108;
+
+/// The longest seal, in bytes: eight certificates of a chain and what is signed take less.
+pub const SEAL_LIMIT_BYTES: usize = 16 * 1024;
+
+/// What is said of a longer one.
+pub(in crate::contract) const SEAL_TOO_LONG: StatementFault = StatementFault::TooLong {
+    field: "seal",
+    limit: SEAL_LIMIT_BYTES,
+};
+
 const FIELDS: [&str; 6] = ["action", "contract", "member", "reason", "time", "type"];
 
 /// What a member does with a version of a contract.
@@ -51,6 +63,14 @@ pub enum StatementFault {
     /// It has not the form of a statement.
     #[error("`{0}` is missing, unknown or malformed")]
     Form(&'static str),
+    /// A part of it is longer than such parts may be.
+    #[error("`{field}` is longer than {limit}")]
+    TooLong {
+        /// Which.
+        field: &'static str,
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// It is about another contract, or another version.
     #[error("the statement is about {0}")]
     OtherContract(String),
@@ -176,6 +196,13 @@ impl Statement {
         if text("type")? != STATEMENT_TYPE {
             return Err(StatementFault::Form("type"));
         }
+        let contract = text("contract")?;
+        if contract.len() > REFERENCE_LIMIT {
+            return Err(StatementFault::TooLong {
+                field: "contract",
+                limit: REFERENCE_LIMIT,
+            });
+        }
         let word = text("action")?;
         let action = Action::ALL
             .into_iter()
@@ -185,7 +212,7 @@ impl Statement {
         let reason = value.member("reason").map(|_given| text("reason"));
         Ok(Self {
             action: action.ok_or(StatementFault::Form("action"))?,
-            contract: text("contract")?.to_owned(),
+            contract: contract.to_owned(),
             // One spelling: the canonical bytes are written from it again.
             member: read
                 .filter(|read| read.to_string() == member)

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Allowed, Facts, Groups, Usage, Window, decide};
+use super::{Account, Allowed, Facts, Groups, Usage, Window, decide};
 use crate::accept::Language;
 use crate::contract::{Contract, load};
 use crate::identity::SubsystemId;
@@ -40,7 +40,7 @@ impl Groups for In<'_> {
 }
 
 impl Usage for Used {
-    fn used(&self, _: &str, window: Window, _: &SubsystemId, _: UnixMillis) -> u64 {
+    fn used(&self, _: &Account<'_>, window: Window, _: UnixMillis) -> u64 {
         match window {
             Window::Hour => self.hour,
             Window::Day => self.day,

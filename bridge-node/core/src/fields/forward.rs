@@ -77,15 +77,6 @@ pub fn forwardable_answer(fields: &HeaderMap) -> HeaderMap {
     kept
 }
 
-/// Returns what a consumer's node hands to the caller of a peer's verified answer; the node adds its
-/// own receipt.
-pub fn answer_to_caller(fields: &HeaderMap) -> HeaderMap {
-    keep(fields, |name| {
-        !is_dropped_everywhere(name)
-            && (!name.starts_with("bridge-") || name == "bridge-peer-receipt")
-    })
-}
-
 fn is_callers(name: &str) -> bool {
     !is_dropped_everywhere(name)
         && !CONTENT_CODING.contains(&name)

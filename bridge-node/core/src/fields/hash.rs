@@ -5,8 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use ring::digest::{Context, SHA512, digest};
 
-use super::SECRET_FIELDS;
 use super::forward::is_hop_by_hop;
+use super::secrets::NAMES;
 
 /// Computes `X-Road-Request-Hash`: base64 of SHA-512 over SHA-512(head) and SHA-512(body), or of
 /// SHA-512(head) alone where there is no body.
@@ -56,7 +56,7 @@ fn is_hashed(name: &str) -> bool {
         "content-digest" | "x-road-request-id" | "x-road-request-hash"
     ) || name.starts_with("signature")
         || name.starts_with("bridge-") && !is_callers(name);
-    !is_hop_by_hop(name) && !SECRET_FIELDS.contains(&name) && !made_by_nodes
+    !is_hop_by_hop(name) && !NAMES.iter().any(|secret| secret == name) && !made_by_nodes
 }
 
 fn is_callers(name: &str) -> bool {

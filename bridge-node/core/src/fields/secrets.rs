@@ -9,10 +9,7 @@ use ring::digest;
 use super::FieldError;
 
 /// The fields whose values never reach evidence, in the order of the dictionary.
-pub const SECRET_FIELDS: [&str; 4] = ["authorization", "bridge-user-token", "cookie", "set-cookie"];
-
-/// The same names, as they are looked up.
-static NAMES: [HeaderName; 4] = [
+pub(super) static NAMES: [HeaderName; 4] = [
     AUTHORIZATION,
     HeaderName::from_static("bridge-user-token"),
     COOKIE,
@@ -67,4 +64,17 @@ fn digest_of(fields: &HeaderMap, name: &HeaderName) -> digest::Digest {
         context.update(value.as_bytes());
     }
     context.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderName;
+
+    use super::NAMES;
+    use crate::envelope::SECRET_FIELDS;
+
+    #[test]
+    fn what_is_spoken_for_is_what_is_not_covered() {
+        assert_eq!(NAMES.each_ref().map(HeaderName::as_str), SECRET_FIELDS);
+    }
 }

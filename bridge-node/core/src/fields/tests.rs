@@ -412,28 +412,6 @@ fn a_registry_speaks_neither_for_a_node_nor_for_the_protocol() {
 }
 
 #[test]
-fn the_caller_sees_the_protocols_fields_and_the_peers_receipt() {
-    let kept = answer_to_caller(&everything());
-    for name in [
-        "x-road-service",
-        "x-road-request-hash",
-        "x-road-error",
-        "bridge-peer-receipt",
-    ] {
-        assert!(kept.contains_key(name), "{name}");
-    }
-    for name in [
-        "bridge-receipt",
-        "bridge-contract",
-        "bridge-version",
-        "signature",
-        "server",
-    ] {
-        assert!(!kept.contains_key(name), "{name}");
-    }
-}
-
-#[test]
 fn secrets_are_spoken_for_exactly() {
     assert_eq!(secrets_field(&map(&[("Accept", "a")])), None);
     assert_eq!(check_secrets(&map(&[("Accept", "a")])), Ok(()));

@@ -1,6 +1,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
+use super::write_string;
 use super::{Json, JsonError, NESTING_LIMIT, read};
 
 fn rewritten(text: &str) -> String {
@@ -170,6 +171,14 @@ pub(crate) fn any_value() -> impl Strategy<Value = Value> {
 }
 
 proptest! {
+    #[test]
+    fn a_string_is_written_as_another_writer_writes_it(text in any::<String>(), control in "[\\x00-\\x1f\"\\\\\\x7f]{0,3}") {
+        let text = text + &control;
+        let mut out = Vec::new();
+        write_string(&text, &mut out);
+        prop_assert_eq!(out, serde_json::to_vec(&text).expect("JSON"));
+    }
+
     #[test]
     fn agrees_with_another_reader(text in prop_oneof![json_like(), nearly_json()]) {
         // The other reader takes repeated names; apart from those, both take the same texts.

@@ -13,6 +13,7 @@ use crate::json::write_string;
 /// Characters of a hash in base64url.
 const HASH_TEXT_BYTES: usize = 43;
 
+/// Writes a leaf in the fixed order of FORMAT.md. The limit on its length is the caller's.
 pub(super) fn write(leaf: &Leaf, out: &mut Vec<u8>) -> Result<(), LeafError> {
     let mut object = Object { out };
     object.open();
@@ -37,7 +38,8 @@ pub(super) fn write(leaf: &Leaf, out: &mut Vec<u8>) -> Result<(), LeafError> {
     );
     object.texts("rules", leaf.rules.iter(), |rule, out| {
         write_string(rule, out);
-    });
+        Ok(())
+    })?;
     object.text("outcome", leaf.outcome.as_deref());
     object.number("status", leaf.status)?;
     object.number("request_size", leaf.request_size)?;
@@ -46,11 +48,11 @@ pub(super) fn write(leaf: &Leaf, out: &mut Vec<u8>) -> Result<(), LeafError> {
     object.text("keyid", leaf.keyid.as_deref());
     object.text("peer_keyid", leaf.peer_keyid.as_deref());
     object.text("nonce", leaf.nonce.as_deref());
-    object.hash("link", leaf.link.as_ref());
-    object.hash("answer_link", leaf.answer_link.as_ref());
+    object.hash("link", leaf.link.as_ref())?;
+    object.hash("answer_link", leaf.answer_link.as_ref())?;
     object.text("mode", leaf.mode.map(super::EvidenceMode::as_str));
-    object.hash("evidence", leaf.evidence.as_ref());
-    object.texts("subjects", leaf.subjects.iter(), write_hash);
+    object.hash("evidence", leaf.evidence.as_ref())?;
+    object.texts("subjects", leaf.subjects.iter(), write_hash)?;
     if !leaf.facts.is_empty() {
         object.name("facts");
         object.open();
@@ -80,7 +82,6 @@ impl Object<'_> {
         self.out.push(b'}');
     }
 
-    /// Writes a field's name, which needs no escapes.
     /// Begins the next member.
     fn separate(&mut self) {
         if self.out.last() != Some(&b'{') {
@@ -106,17 +107,18 @@ impl Object<'_> {
         &mut self,
         name: &str,
         values: impl ExactSizeIterator<Item = T>,
-        write: impl Fn(T, &mut Vec<u8>),
-    ) {
+        write: impl Fn(T, &mut Vec<u8>) -> Result<(), LeafError>,
+    ) -> Result<(), LeafError> {
         if values.len() == 0 {
-            return;
+            return Ok(());
         }
         self.name(name);
         for (position, value) in values.enumerate() {
             self.out.push(if position == 0 { b'[' } else { b',' });
-            write(value, self.out);
+            write(value, self.out)?;
         }
         self.out.push(b']');
+        Ok(())
     }
 
     fn number(&mut self, name: &str, value: Option<impl Display>) -> Result<(), LeafError> {
@@ -125,26 +127,28 @@ impl Object<'_> {
         write!(self.out, "{value}").map_err(|error| malformed(&error))
     }
 
+    /// A value whose text needs no escapes.
     fn shown(&mut self, name: &str, value: Option<&impl Display>) -> Result<(), LeafError> {
         let Some(value) = value else { return Ok(()) };
         self.name(name);
         write!(self.out, "\"{value}\"").map_err(|error| malformed(&error))
     }
 
-    fn hash(&mut self, name: &str, value: Option<&[u8; 32]>) {
-        let Some(value) = value else { return };
+    fn hash(&mut self, name: &str, value: Option<&[u8; 32]>) -> Result<(), LeafError> {
+        let Some(value) = value else { return Ok(()) };
         self.name(name);
-        write_hash(value, self.out);
+        write_hash(value, self.out)
     }
 }
 
-fn write_hash(hash: &[u8; 32], out: &mut Vec<u8>) {
+fn write_hash(hash: &[u8; 32], out: &mut Vec<u8>) -> Result<(), LeafError> {
     let mut text = [0; HASH_TEXT_BYTES];
-    // 32 bytes are always as long.
-    let length = URL_SAFE_NO_PAD.encode_slice(hash, &mut text).unwrap_or(0);
+    let written = URL_SAFE_NO_PAD.encode_slice(hash, &mut text);
+    written.map_err(|error| malformed(&error))?;
     out.push(b'"');
-    out.extend_from_slice(text.get(..length).unwrap_or_default());
+    out.extend_from_slice(&text);
     out.push(b'"');
+    Ok(())
 }
 
 fn malformed(error: &dyn Display) -> LeafError {

@@ -1,7 +1,9 @@
+use std::sync::LazyLock;
+
 use proptest::prelude::*;
 
-use super::{Begun, Counters, Usage, Window};
-use crate::identity::SubsystemId;
+use super::{Account, Begun, Counters, Usage, Window};
+use crate::identity::{MemberId, SubsystemId};
 use crate::leaf::{Kind, Leaf, Side, UnixMillis};
 
 const HOUR: u64 = 3_600_000;
@@ -11,18 +13,29 @@ fn client(code: &str) -> SubsystemId {
     format!("AZ/GOV/1002/{code}").parse().expect("identity")
 }
 
+static PROVIDER: LazyLock<MemberId> = LazyLock::new(|| "AZ/GOV/1001".parse().expect("identity"));
+
+fn account<'a>(contract_id: &'a str, client: &'a SubsystemId) -> Account<'a> {
+    Account {
+        provider: &PROVIDER,
+        contract_id,
+        client,
+    }
+}
+
 fn used(counters: &Counters, id: &str, code: &str, now: u64) -> (u64, u64) {
-    let used = |window| counters.used(id, window, &client(code), UnixMillis(now));
+    let client = client(code);
+    let used = |window| counters.used(&account(id, &client), window, UnixMillis(now));
     (used(Window::Hour), used(Window::Day))
 }
 
 #[test]
 fn windows_are_calendar_hours_and_days() {
     let mut counters = Counters::new(Side::Provider);
-    counters.count("c", &client("A"), UnixMillis(HOUR - 1));
+    counters.count(&account("c", &client("A")), UnixMillis(HOUR - 1));
     assert_eq!(used(&counters, "c", "A", HOUR - 1), (1, 1));
     assert_eq!(used(&counters, "c", "A", HOUR), (0, 1));
-    counters.count("c", &client("A"), UnixMillis(HOUR));
+    counters.count(&account("c", &client("A")), UnixMillis(HOUR));
     assert_eq!(used(&counters, "c", "A", HOUR), (1, 2));
     assert_eq!(used(&counters, "c", "A", DAY - 1), (0, 2));
     assert_eq!(used(&counters, "c", "A", DAY), (0, 0));
@@ -33,23 +46,38 @@ fn windows_are_calendar_hours_and_days() {
 #[test]
 fn a_clock_set_back_frees_no_quota() {
     let mut counters = Counters::new(Side::Provider);
-    counters.count("c", &client("A"), UnixMillis(DAY));
+    counters.count(&account("c", &client("A")), UnixMillis(DAY));
     assert_eq!(used(&counters, "c", "A", 5), (1, 1));
-    counters.count("c", &client("A"), UnixMillis(5));
+    counters.count(&account("c", &client("A")), UnixMillis(5));
     assert_eq!(used(&counters, "c", "A", DAY), (2, 2));
 }
 
 #[test]
 fn what_did_not_begin_is_given_back_within_its_window() {
     let mut counters = Counters::new(Side::Consumer);
-    counters.give_back("c", &client("A"), UnixMillis(0));
-    counters.count("c", &client("A"), UnixMillis(0));
-    counters.count("c", &client("A"), UnixMillis(1));
-    counters.give_back("c", &client("A"), UnixMillis(1));
+    counters.give_back(&account("c", &client("A")), UnixMillis(0));
+    counters.count(&account("c", &client("A")), UnixMillis(0));
+    counters.count(&account("c", &client("A")), UnixMillis(1));
+    counters.give_back(&account("c", &client("A")), UnixMillis(1));
     assert_eq!(used(&counters, "c", "A", 1), (1, 1));
-    counters.count("c", &client("A"), UnixMillis(HOUR));
-    counters.give_back("c", &client("A"), UnixMillis(0));
+    counters.count(&account("c", &client("A")), UnixMillis(HOUR));
+    counters.give_back(&account("c", &client("A")), UnixMillis(0));
     assert_eq!(used(&counters, "c", "A", HOUR), (1, 1));
+}
+
+#[test]
+fn two_providers_may_use_the_same_id() {
+    let mut counters = Counters::new(Side::Consumer);
+    let client = client("A");
+    counters.count(&account("c", &client), UnixMillis(0));
+    let other = Account {
+        provider: &"AZ/GOV/1003".parse().expect("identity"),
+        ..account("c", &client)
+    };
+    assert_eq!(counters.used(&other, Window::Day, UnixMillis(0)), 0);
+    counters.count(&other, UnixMillis(0));
+    counters.give_back(&other, UnixMillis(0));
+    assert_eq!(used(&counters, "c", "A", 0), (1, 1));
 }
 
 #[test]
@@ -68,6 +96,7 @@ fn leaf(kind: Kind, decision: Option<bool>, contract: Option<&str>) -> Leaf {
     leaf.decision = decision;
     leaf.contract = contract.map(str::to_owned);
     leaf.client = Some(client("A"));
+    leaf.service = Some("AZ/GOV/1001/POPULATION/person".parse().expect("identity"));
     leaf
 }
 
@@ -105,7 +134,7 @@ proptest! {
         times.sort_unstable();
         let mut counters = Counters::new(Side::Provider);
         for time in &times {
-            counters.count("c", &client("A"), UnixMillis(*time));
+            counters.count(&account("c", &client("A")), UnixMillis(*time));
         }
         let now = times.last().copied().unwrap_or(0);
         let within = |length: u64| {

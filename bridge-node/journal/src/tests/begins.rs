@@ -22,6 +22,7 @@ fn begin(number: u64) -> Entry {
     leaf.decision = Some(!number.is_multiple_of(7));
     leaf.contract = Some(format!("contract-{}@digest", number % 2));
     leaf.client = Some(format!("AZ/GOV/100{}/A", number % 5).parse().unwrap());
+    leaf.service = Some("AZ/GOV/1009/B/records".parse().unwrap());
     leaf.facts.insert("room".to_owned(), "x".repeat(20_000));
     Entry::of(leaf)
 }
@@ -46,7 +47,10 @@ fn counted(journal: &Journal, since: u64) -> (Counts, u64) {
     let mut counts = Counts::new();
     let mut tell = |begun: &bridge_core::quota::Begun<'_>, at: UnixMillis, many| {
         let own = begun.side == Side::Consumer;
-        let (contract, client) = (begun.contract_id.to_owned(), begun.client.to_string());
+        let (contract, client) = (
+            begun.account.contract_id.to_owned(),
+            begun.account.client.to_string(),
+        );
         *counts
             .entry((at.0 / HOUR_MS, own, contract, client))
             .or_default() += many;

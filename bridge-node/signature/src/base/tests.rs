@@ -142,11 +142,27 @@ fn what_is_not_there_is_refused() {
 #[test]
 fn names_that_name_nothing_are_refused() {
     let upper = fields(&[("date", "today")]);
-    for name in ["@unknown", "@signature-params", "Date", "", "naïve"] {
+    for name in [
+        "@unknown",
+        "@signature-params",
+        "Date",
+        "",
+        "naïve",
+        "da\nte",
+    ] {
         assert_eq!(
             base_of(&upper, Component::new(name)),
             Err(BaseError::Name(name.to_owned()))
         );
+    }
+    // What has to be escaped is in no message.
+    for (name, written) in [
+        ("da\"te", r#""da\"te""#),
+        ("a\": x", r#""a\": x""#),
+        ("a\\", r#""a\\""#),
+    ] {
+        let absent = BaseError::Absent(written.to_owned());
+        assert_eq!(base_of(&upper, Component::new(name)), Err(absent));
     }
     assert!(base_of(&upper, Component::new("date")).is_ok());
 }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use bridge_certs::Moment;
 use bridge_core::accept::Language;
-use bridge_core::contract::{Action, Agreement, Contract, Grounds, Party, State, Statement};
+use bridge_core::contract::locator::{Locator, Place};
+use bridge_core::contract::{
+    Action, Agreement, Contract, Endpoint, Grounds, Party, State, Statement,
+};
 use bridge_core::identity::MemberId;
 
 /// Says it in the language asked for.
@@ -23,10 +26,41 @@ pub(super) fn contract(agreement: &Agreement, language: Language, now_s: u64) ->
     for one in agreement.signed() {
         lines.push(said(&one.statement, language));
     }
-    for consumer in agreement.consumers() {
-        lines.push(state(agreement, &consumer, language, now_s));
+    for (consumer, state) in states(agreement, language, now_s) {
+        lines.push(match agreement.contract().consumer() {
+            Party::Subsystem(_) => state,
+            Party::GlobalGroup(_) | Party::LocalGroup(_) => format!("{consumer}: {state}"),
+        });
     }
     lines
+}
+
+/// How it stands with each consuming member that is known; with a group of which none has signed, as a whole.
+pub(super) fn states(
+    agreement: &Agreement,
+    language: Language,
+    now_s: u64,
+) -> Vec<(String, String)> {
+    let consumers = agreement.consumers();
+    if consumers.is_empty() {
+        let party = agreement.contract().consumer().to_string();
+        return vec![(party, offer(agreement, language, now_s))];
+    }
+    let of = |one: &MemberId| (one.to_string(), state(agreement, one, language, now_s));
+    consumers.iter().map(of).collect()
+}
+
+/// How it stands with a group of which no member has signed: what counts is the provider's word alone.
+fn offer(agreement: &Agreement, language: Language, now_s: u64) -> String {
+    let provider = agreement.contract().provider().member();
+    if agreement.state(provider) != State::Agreed {
+        return state(agreement, provider, language, now_s);
+    }
+    say(
+        language,
+        "waits until members of the group accept it, each for itself".to_owned(),
+        "qrupun üzvləri tərəfindən qəbul edilməsini gözləyir, hər biri öz adından".to_owned(),
+    )
 }
 
 /// A name in both languages, and a value.
@@ -49,10 +83,61 @@ fn parties(contract: &Contract, language: Language) -> Vec<String> {
         line(["Provider", "Təchizatçı"], contract.provider()),
         line(["Service", "Xidmət"], contract.service()),
     ];
-    for endpoint in contract.endpoints() {
-        lines.push(line(["  allowed", "  icazə verilir"], endpoint));
+    for one in contract.endpoints() {
+        lines.extend(endpoint(one, language));
     }
     lines
+}
+
+/// One kind of request, and what it may and does hold.
+fn endpoint(endpoint: &Endpoint, language: Language) -> Vec<String> {
+    let line = |names, value: &dyn fmt::Display| line(language, names, value);
+    let none = match language {
+        Language::English => "none",
+        Language::Azerbaijani => "yoxdur",
+    };
+    let listed = |list: Vec<String>| match &*list {
+        [] => none.to_owned(),
+        list => list.join(", "),
+    };
+    let subjects = endpoint.subjects().iter();
+    let subjects = subjects.map(|one| subject(one, language)).collect();
+    let mut lines = vec![
+        line(["  allowed", "  icazə verilir"], endpoint),
+        line(
+            ["    query names", "    sorğu parametrləri"],
+            &listed(endpoint.query().to_vec()),
+        ),
+        line(
+            ["    data subjects", "    məlumat subyektləri"],
+            &listed(subjects),
+        ),
+    ];
+    if endpoint.allows_semicolons() {
+        lines.push(say(
+            language,
+            "    the path may hold semicolons".to_owned(),
+            "    yolda nöqtəli vergül ola bilər".to_owned(),
+        ));
+    }
+    lines
+}
+
+/// Of which type a subject's name is, and where it stands.
+fn subject(locator: &Locator, language: Language) -> String {
+    let (english, azerbaijani) = match &locator.place {
+        Place::Path(segment) => (
+            format!("path segment {segment}"),
+            format!("yolun {segment} nömrəli hissəsi"),
+        ),
+        Place::Query(name) => (
+            format!("query name {name}"),
+            format!("sorğu parametri {name}"),
+        ),
+        Place::Request(pointer) => (format!("request {pointer}"), format!("sorğu {pointer}")),
+        Place::Answer(pointer) => (format!("answer {pointer}"), format!("cavab {pointer}")),
+    };
+    format!("{} ({})", locator.kind, say(language, english, azerbaijani))
 }
 
 /// Under which conditions.
@@ -104,16 +189,18 @@ fn conditions(contract: &Contract, language: Language) -> Vec<String> {
             "O, yalnız oxumaq üçündür".to_owned(),
         ));
     }
+    if contract.demands_plain_signatures() {
+        lines.push(say(
+            language,
+            "Each query and answer is signed on its own, none in a batch".to_owned(),
+            "Hər sorğu və cavab ayrıca imzalanır, toplu imza qəbul edilmir".to_owned(),
+        ));
+    }
     lines
 }
 
 /// How it stands with one consuming member, and what is waited for.
-pub(super) fn state(
-    agreement: &Agreement,
-    consumer: &MemberId,
-    language: Language,
-    now_s: u64,
-) -> String {
+fn state(agreement: &Agreement, consumer: &MemberId, language: Language, now_s: u64) -> String {
     let contract = agreement.contract();
     let provider = contract.provider().member();
     let (start_s, end_s) = (contract.start().seconds(), contract.end().seconds());

@@ -326,6 +326,103 @@ fn a_member_of_a_group_speaks_for_itself_alone() {
     Agreement::read(&between.write(), &Codes, NOW).expect("a whole file");
 }
 
+/// Seals that anybody has made.
+struct Anybody(MemberId);
+
+impl Seals for Anybody {
+    fn check(&self, _content: &[u8], _seal: &[u8]) -> Result<SealedBy, String> {
+        Ok(SealedBy {
+            member: self.0.clone(),
+            time_s: NOW,
+        })
+    }
+}
+
+#[test]
+fn a_seal_or_a_name_of_a_contract_that_is_too_long_is_refused() {
+    let mut long = signed(Action::Accepted, CONSUMER, &contract());
+    long.seal = vec![b'x'; SEAL_LIMIT_BYTES];
+    let anybody = Anybody(id(CONSUMER));
+    let mut agreement = with(&BOTH[..1]);
+    assert_eq!(agreement.clone().add(long.clone(), &anybody, NOW), Ok(()));
+    long.seal.push(b'x');
+    assert_eq!(
+        agreement.add(long.clone(), &anybody, NOW),
+        Err(SEAL_TOO_LONG)
+    );
+    let seal = faults_of(|file| file["signatures"][1]["seal"] = json!(STANDARD.encode(&long.seal)));
+    assert_eq!(seal, [Fault::Statement(SEAL_TOO_LONG)]);
+    let (field, limit) = ("contract", crate::contract::statement::REFERENCE_LIMIT);
+    let name = faults_of(|file| {
+        file["signatures"][1]["statement"]["contract"] = json!("x".repeat(limit + 1));
+    });
+    assert_eq!(
+        name,
+        [Fault::Statement(StatementFault::TooLong { field, limit })]
+    );
+}
+
+#[test]
+fn what_two_members_can_say_always_has_room_and_a_group_leaves_room_for_its_provider() {
+    let statement = |action, member: &MemberId, contract: &Contract| Signed {
+        statement: Statement {
+            action,
+            contract: contract.reference().to_owned(),
+            member: member.clone(),
+            time_s: NOW,
+            reason: Some("\"".repeat(500)),
+        },
+        seal: vec![b'x'; SEAL_LIMIT_BYTES],
+    };
+    let mut pair = Agreement::new(contract());
+    for member in [PROVIDER, CONSUMER].map(id) {
+        for action in Action::ALL {
+            let word = statement(action, &member, &contract());
+            assert!(word.statement.write().len() + SEAL_LIMIT_BYTES * 4 / 3 < LONGEST_WORD_BYTES);
+            pair.signed.push(word);
+        }
+    }
+    let terms = crate::contract::CONTRACT_LIMIT_BYTES - pair.contract.canonical().len();
+    assert!(pair.has_room() && pair.write().len() + terms < SIGNED_LIMIT_BYTES / 2);
+
+    let mut file: Value = serde_json::from_str(PENSION).expect("JSON");
+    file["contract"]["consumer"] = json!({ "global_group": "pensions" });
+    let contract = load(file.to_string().as_bytes()).expect("contract");
+    let mut group = Agreement::new(contract.clone());
+    let mut number = 2000;
+    while group.has_room() {
+        let member = id(&format!("AZ/GOV/{number}"));
+        group
+            .signed
+            .push(statement(Action::Accepted, &member, &contract));
+        number += 1;
+    }
+    assert!(group.signed.len() > 30, "{}", group.signed.len());
+    group.signed.pop();
+    for action in Action::ALL {
+        group
+            .signed
+            .push(statement(action, &id(PROVIDER), &contract));
+        assert!(group.has_room(), "{action}");
+    }
+    let (_, read) = read_signed(&group.write()).expect("a file that is read again");
+    assert!(read.iter().all(Result::is_ok));
+    // Short seals: the number of signatures is what counts.
+    let mut crowd = Agreement::new(contract.clone());
+    for number in 0..SIGNATURES_LIMIT - 4 {
+        let mut word = statement(
+            Action::Accepted,
+            &id(&format!("AZ/GOV/{number}")),
+            &contract,
+        );
+        (word.seal, word.statement.reason) = (vec![b'x'], None);
+        crowd.signed.push(word);
+    }
+    assert!(crowd.has_room());
+    crowd.signed.push(crowd.signed[0].clone());
+    assert!(!crowd.has_room());
+}
+
 #[test]
 fn a_contract_of_one_member_with_itself_needs_its_one_word() {
     let mut file: Value = serde_json::from_str(PENSION).expect("JSON");

@@ -6,11 +6,11 @@ use base64::engine::general_purpose::STANDARD;
 use crate::contract::agreement::Signed;
 use crate::contract::fault::Fault;
 use crate::contract::form::{Faults, Form};
-use crate::contract::statement::{Statement, StatementFault};
+use crate::contract::statement::{SEAL_LIMIT_BYTES, SEAL_TOO_LONG, Statement, StatementFault};
 use crate::json::Json;
 
 /// The most signatures of a file: a group's members each add one.
-const SIGNATURES_LIMIT: usize = 512;
+pub(in crate::contract) const SIGNATURES_LIMIT: usize = 512;
 
 /// Whether a file may hold signatures.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -57,6 +57,10 @@ fn read_signature(value: &Json<'_>) -> Result<Signed, StatementFault> {
     ) else {
         return Err(StatementFault::Form("signature"));
     };
+    // Four characters for three bytes: what is longer is not even decoded.
+    if seal.len() > SEAL_LIMIT_BYTES.div_ceil(3) * 4 {
+        return Err(SEAL_TOO_LONG);
+    }
     Ok(Signed {
         statement: Statement::read(statement)?,
         seal: STANDARD

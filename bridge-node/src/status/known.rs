@@ -1,0 +1,170 @@
+//! What is known of one authority's certificates: its list, and its answers about single ones.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+
+use arc_swap::ArcSwapOption;
+use bridge_certs::status::{Answer, RevocationList, Status};
+
+use super::Unusable;
+
+/// What one authority has said. Each word takes the place of the one before, alone; a look waits for nothing.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// The authority, for people.
+    name: Arc<str>,
+    /// Whether it has a list; if not, only certificates that were asked about have a status.
+    has_list: bool,
+    list: ArcSwapOption<RevocationList>,
+    /// By the certificate's number.
+    answers: RwLock<HashMap<Vec<u8>, Arc<Answer>>>,
+}
+
+/// How old a word may be, and the time of the check: seconds, and Unix seconds.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct At {
+    pub(super) tolerated_s: u64,
+    pub(super) now_s: u64,
+}
+
+// === impl Known ===
+
+impl Known {
+    pub(super) fn new(
+        name: &str,
+        has_list: bool,
+        list: Option<RevocationList>,
+        answers: HashMap<Vec<u8>, Arc<Answer>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            has_list,
+            list: ArcSwapOption::from(list.map(Arc::new)),
+            answers: RwLock::new(answers),
+        }
+    }
+
+    pub(super) fn list(&self) -> Option<Arc<RevocationList>> {
+        self.list.load_full()
+    }
+
+    pub(super) fn answer(&self, serial: &[u8]) -> Option<Arc<Answer>> {
+        self.read().get(serial).cloned()
+    }
+
+    pub(super) fn take_list(&self, list: RevocationList) {
+        self.list.store(Some(Arc::new(list)));
+    }
+
+    pub(super) fn take_answer(&self, serial: Vec<u8>, answer: Answer) {
+        self.write().insert(serial, Arc::new(answer));
+    }
+
+    /// Forgets answers about certificates out of use that do not count any more; returns whose they were. What is revoked
+    /// stays.
+    pub(super) fn forget_but(&self, in_use: &HashSet<Vec<u8>>, at: At) -> Vec<Vec<u8>> {
+        let mut forgotten = Vec::new();
+        self.write().retain(|serial, answer| {
+            let stays = in_use.contains(serial)
+                || matches!(answer.status(), Status::Revoked { .. })
+                || answer.window().check(at.tolerated_s, at.now_s).is_ok();
+            if !stays {
+                forgotten.push(serial.clone());
+            }
+            stays
+        });
+        forgotten
+    }
+
+    /// Since when a certificate is revoked, Unix seconds.
+    pub(super) fn revoked(&self, serial: &[u8]) -> Option<u64> {
+        let listed = self.list.load().as_ref().map(|list| list.status(serial));
+        let answered = self.read().get(serial).map(|answer| answer.status());
+        [listed, answered]
+            .into_iter()
+            .flatten()
+            .find_map(|status| match status {
+                Status::Revoked { since_s } => Some(since_s),
+                Status::Good | Status::Unknown => None,
+            })
+    }
+
+    /// Good by a list or an answer that counts, whichever it is, unless the authority says that it does not know it.
+    pub(super) fn check(&self, serial: &[u8], at: At) -> Result<(), Unusable> {
+        let answer = self.answer(serial);
+        let is_unknown = |answer: &Answer| answer.status() == Status::Unknown;
+        if answer.as_deref().is_some_and(is_unknown) {
+            return Err(self.not_known(None));
+        }
+        let list = self.list.load();
+        let windows = [
+            list.as_ref().map(|list| *list.window()),
+            answer.map(|answer| *answer.window()),
+        ];
+        let mut until_s = None;
+        for window in windows.into_iter().flatten() {
+            if window.check(at.tolerated_s, at.now_s).is_ok() {
+                return Ok(());
+            }
+            until_s = until_s.max(Some(window.until_s(at.tolerated_s)));
+        }
+        Err(self.not_known(until_s))
+    }
+
+    /// Whether the first word about a certificate is still to come.
+    pub(super) fn waits_for(&self, serial: &[u8]) -> bool {
+        !self.has_list && !self.read().contains_key(serial)
+    }
+
+    /// Why nothing that it has said of these certificates counts: neither its list nor an answer about one of them.
+    pub(super) fn fault(&self, in_use: &HashSet<Vec<u8>>, at: At) -> Option<Unusable> {
+        if !self.has_list && in_use.is_empty() {
+            return None;
+        }
+        let list = self.list.load();
+        let answers: Vec<_> = in_use.iter().filter_map(|one| self.answer(one)).collect();
+        let windows = answers.iter().map(|answer| answer.window());
+        let mut until_s = None;
+        for window in windows.chain(list.as_ref().map(|list| list.window())) {
+            if window.check(at.tolerated_s, at.now_s).is_ok() {
+                return None;
+            }
+            until_s = until_s.max(Some(window.until_s(at.tolerated_s)));
+        }
+        Some(self.not_known(until_s))
+    }
+
+    /// Until when the list counts, Unix seconds: 0 if none is read. `None` if it has none.
+    pub(super) fn list_until_s(&self, tolerated_s: u64) -> Option<u64> {
+        let list = self.list.load();
+        let until_s = list.as_ref().map(|list| list.window().until_s(tolerated_s));
+        self.has_list.then(|| until_s.unwrap_or(0))
+    }
+
+    /// Until when the first of the answers about these certificates counts that says of one that it is good.
+    pub(super) fn answers_until_s(
+        &self,
+        in_use: &HashSet<Vec<u8>>,
+        tolerated_s: u64,
+    ) -> Option<u64> {
+        let answers = in_use.iter().filter_map(|serial| self.answer(serial));
+        let good = answers.filter(|answer| answer.status() == Status::Good);
+        good.map(|answer| answer.window().until_s(tolerated_s))
+            .min()
+    }
+
+    fn not_known(&self, until_s: Option<u64>) -> Unusable {
+        Unusable::NotKnown {
+            authority: Arc::clone(&self.name),
+            until_s,
+        }
+    }
+
+    fn read(&self) -> RwLockReadGuard<'_, HashMap<Vec<u8>, Arc<Answer>>> {
+        self.answers.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, HashMap<Vec<u8>, Arc<Answer>>> {
+        self.answers.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
