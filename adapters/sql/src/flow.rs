@@ -160,7 +160,7 @@ pub(crate) async fn run(session: &mut impl Session, work: &Work) -> Result<Reply
 async fn attempt(session: &mut impl Session, work: &Work) -> Result<Reply, Trouble> {
     session.begin(work).await?;
     let reply = if work.stores() {
-        kept::perform(session, work).await?
+        Box::pin(kept::perform(session, work)).await?
     } else {
         statements(session, work)
             .await?

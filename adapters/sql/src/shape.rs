@@ -59,8 +59,15 @@ impl Pointer {
     /// Puts a value at this place, making the objects on the way. At the root, members are merged.
     pub(crate) fn put(&self, document: &mut Map<String, Value>, value: Value) {
         let Some((last, way)) = self.0.split_last() else {
-            if let Value::Object(members) = value {
-                document.extend(members);
+            match value {
+                // Mostly the only one: nothing is built a second time.
+                Value::Object(members) if document.is_empty() => *document = members,
+                Value::Object(members) => document.extend(members),
+                Value::Null
+                | Value::Bool(_)
+                | Value::Number(_)
+                | Value::String(_)
+                | Value::Array(_) => {}
             }
             return;
         };

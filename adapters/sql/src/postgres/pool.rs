@@ -136,7 +136,8 @@ impl Loan {
             link
         } else {
             let pool = &self.pool;
-            let opened = Link::open(&pool.address, &pool.config, pool.answer_bytes);
+            // Boxed, as all that is done once for a connection: a call's future is moved, and each would carry the room for it.
+            let opened = Box::pin(Link::open(&pool.address, &pool.config, pool.answer_bytes));
             until.bound(opened).await?.map_err(link::unreachable)?
         };
         Ok(self.link.insert(link))

@@ -91,7 +91,7 @@ impl<'a> Lent<'a> {
             return Ok((ready, text));
         }
         self.asking = true;
-        let ready = self.link.ready(statement, text).await;
+        let ready = Box::pin(self.link.ready(statement, text)).await;
         Ok((self.judge(&statement.name, ready)?, text))
     }
 }
