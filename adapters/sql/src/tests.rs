@@ -569,12 +569,12 @@ fn of_those_who_build_a_sample_at_the_same_time_one_does_and_all_find_it_whole()
         let count = connection.query_row("SELECT count(*) FROM person", [], |row| row.get(0));
         count.unwrap()
     };
-    let build = || {
+    let ask = || {
         let did = sample::build_if_absent(&package, &database).unwrap();
         (did, people())
     };
     let built: Vec<(bool, i64)> = std::thread::scope(|scope| {
-        let builders: Vec<_> = (0..4).map(|_| scope.spawn(build)).collect();
+        let builders: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
         let built = builders.into_iter().map(|builder| builder.join().unwrap());
         built.collect()
     });
