@@ -106,12 +106,12 @@ impl Postgres {
         name
     }
 
-    /// Makes a role that may log in.
+    /// Makes a role that may log in, unless there is one. Of two tests that make it at the same time, one is told so by an index.
     pub fn role(&self, name: &str) {
         self.run(
             "postgres",
             &format!(
-                "DO $$ BEGIN CREATE ROLE {name} LOGIN; EXCEPTION WHEN duplicate_object THEN NULL; END $$"
+                "DO $$ BEGIN CREATE ROLE {name} LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$"
             ),
         );
     }
