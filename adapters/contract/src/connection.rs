@@ -262,7 +262,9 @@ impl http_body::Body for Watched {
         // While a body has pieces and the other side takes them, nobody looks for an answer. One that comes early, before the
         // other side closes, would be lost to the error of writing on; so what has arrived is looked at between two pieces.
         if !std::mem::replace(&mut self.rested, true) {
-            return pin!(tokio::task::yield_now()).poll(context).map(|()| None);
+            // Its wake comes once what has arrived was looked at; a wake of our own would come before.
+            let _pending = pin!(tokio::task::yield_now()).poll(context);
+            return Poll::Pending;
         }
         let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
         self.rested = false;

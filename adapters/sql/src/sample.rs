@@ -1,6 +1,5 @@
 //! Builds the sample database of a package, for trials and tests.
 
-use std::fs::File;
 use std::io::ErrorKind;
 use std::path::Path;
 
@@ -59,7 +58,7 @@ pub enum SampleError {
 ///
 /// # Errors
 ///
-/// [`SampleError`]; a file that was begun is removed, in PostgreSQL nothing stays.
+/// [`SampleError`]; nothing stays of what was begun.
 pub fn build(package: &Package, database: impl Into<Database>) -> Result<(), SampleError> {
     let config = Config::read(package, &mut Vec::new());
     match database.into() {
@@ -122,20 +121,20 @@ fn build_file(package: &Package, database: &Path, config: &Config) -> Result<(),
     let sample = read(package, config.sample.as_ref(), Dialect::Sqlite)?;
     let table = own_table(config, Dialect::Sqlite);
     let files = std::iter::once(schema).chain(table).chain(sample);
-    // Whoever asks at the same time must not build into the same file.
-    File::create_new(database).map_err(|error| {
+    let folder = database.parent().filter(|folder| *folder != Path::new(""));
+    let beside = tempfile::Builder::new()
+        .prefix(".sample.")
+        .tempdir_in(folder.unwrap_or(Path::new(".")))
+        .map_err(SampleError::Create)?;
+    let built = beside.path().join("sample.db");
+    drop(fill(&built, files)?);
+    // Only a whole database gets the name, and no file that has it loses it.
+    std::fs::hard_link(&built, database).map_err(|error| {
         if error.kind() == ErrorKind::AlreadyExists {
             return exists();
         }
         SampleError::Create(error)
-    })?;
-    let built = fill(database, files);
-    if built.is_err()
-        && let Err(error) = std::fs::remove_file(database)
-    {
-        tracing::warn!(%error, "a half-built sample database could not be removed");
-    }
-    built.map(|_connection| ())
+    })
 }
 
 fn fill(database: &Path, files: impl Iterator<Item = Script>) -> Result<Connection, SampleError> {

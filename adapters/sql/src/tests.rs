@@ -560,6 +560,34 @@ fn the_population_sample_is_consistent_and_always_the_same() {
 }
 
 #[test]
+fn of_those_who_build_a_sample_at_the_same_time_one_does_and_all_find_it_whole() {
+    let package = Package::load(&population()).unwrap();
+    let place = tempfile::tempdir().unwrap();
+    let database = place.path().join("new.db");
+    let people = || -> i64 {
+        let connection = rusqlite::Connection::open(&database).unwrap();
+        let count = connection.query_row("SELECT count(*) FROM person", [], |row| row.get(0));
+        count.unwrap()
+    };
+    let ask = || {
+        let did = sample::build_if_absent(&package, &database).unwrap();
+        (did, people())
+    };
+    let built: Vec<(bool, i64)> = std::thread::scope(|scope| {
+        let builders: Vec<_> = (0..4).map(|_| scope.spawn(ask)).collect();
+        let built = builders.into_iter().map(|builder| builder.join().unwrap());
+        built.collect()
+    });
+    assert_eq!(built.iter().filter(|(did, _)| *did).count(), 1);
+    assert!(
+        built.iter().all(|(_, found)| *found == people()),
+        "{built:?}"
+    );
+    let left: Vec<_> = std::fs::read_dir(place.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "{left:?}");
+}
+
+#[test]
 fn a_sample_is_never_built_over_a_file() {
     let package = Package::load(&population()).unwrap();
     let place = tempfile::tempdir().unwrap();

@@ -1,5 +1,6 @@
 //! The journal as a whole: its life, its crashes, its readers, its damage.
 
+mod answers;
 mod batches;
 mod begins;
 mod bytes;

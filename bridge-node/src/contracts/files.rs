@@ -37,6 +37,8 @@ impl Files {
         let mut faults = Vec::new();
         let mut files = Self::default();
         let kept = kept_folder(&settings.data_folder);
+        // Then there is no data folder, and the start says what is in its place.
+        let is_file = std::fs::metadata(&settings.data_folder).is_ok_and(|found| !found.is_dir());
         for folder in [&settings.contracts_folder, &kept] {
             match json_files(folder) {
                 Ok(paths) => {
@@ -45,7 +47,8 @@ impl Files {
                     }
                 }
                 // Nothing was signed while the node ran. Any other error may hide a withdrawal.
-                Err(error) if *folder == kept && error.kind() == ErrorKind::NotFound => {}
+                Err(error)
+                    if *folder == kept && (is_file || error.kind() == ErrorKind::NotFound) => {}
                 Err(error) => faults.push(Fault::new(
                     folder.display().to_string(),
                     format!("cannot be read: {error}"),

@@ -81,29 +81,11 @@ fn to_json(kind: Type, own: &PgType, bytes: &[u8]) -> Option<Value> {
     }
 }
 
-/// `2026-11-21`, without the library's formatting: there is one in nearly every row. Only years of four digits have the form.
+/// `2026-11-21`. Only years of four digits have the form.
 fn day(date: Date) -> Option<Value> {
-    let year = u32::try_from(date.year())
-        .ok()
-        .filter(|year| *year <= 9999)?;
-    let (month, day) = (u32::from(u8::from(date.month())), u32::from(date.day()));
-    let digits = [
-        Some(year / 1000),
-        Some(year / 100),
-        Some(year / 10),
-        Some(year),
-        None,
-        Some(month / 10),
-        Some(month),
-        None,
-        Some(day / 10),
-        Some(day),
-    ];
-    let text =
-        digits.map(|digit| digit.map_or(Some('-'), |digit| char::from_digit(digit % 10, 10)));
-    text.into_iter()
-        .collect::<Option<String>>()
-        .map(Value::String)
+    let (year, month, day) = (date.year(), u8::from(date.month()), date.day());
+    let has_form = (0..=9999).contains(&year);
+    has_form.then(|| Value::String(format!("{year:04}-{month:02}-{day:02}")))
 }
 
 fn number(n: f64) -> Option<Value> {
