@@ -48,7 +48,7 @@ const INSTALL: Line = (
 );
 
 /// Commands that are run here, in the order of their document.
-const TOUR: [Line; 6] = [
+const TOUR: [Line; 7] = [
     (
         "README.md",
         "target/release/bridge-node demo --once --dir demo-data",
@@ -64,6 +64,10 @@ const TOUR: [Line; 6] = [
     (
         "README.md",
         "target/release/bridge-node audit reconcile demo-data/tax/data/journal demo-data/population/data/journal",
+    ),
+    (
+        "README.md",
+        "target/release/bridge-node audit replay demo-data/tax/data/journal --contracts demo-data/tax/contracts",
     ),
     (
         "README.md",
@@ -104,7 +108,7 @@ const KEYS: [Line; 9] = [
     ("config/README.md", "bridge-node key api"),
 ];
 const RUN: Line = ("config/README.md", "bridge-node run --config node.toml");
-const AUDIT: [Line; 4] = [
+const AUDIT: [Line; 5] = [
     (
         "config/README.md",
         "bridge-node audit search --socket data/admin.sock --officer officer-1 --officer-key officer.key --client AZ/GOV/2001/TAX",
@@ -120,6 +124,10 @@ const AUDIT: [Line; 4] = [
     (
         "config/README.md",
         "bridge-node audit verify data/journal --directory directory.json",
+    ),
+    (
+        "config/README.md",
+        "bridge-node audit replay data/journal --contracts contracts",
     ),
 ];
 const RECONCILE: [Line; 4] = [
@@ -391,8 +399,12 @@ fn the_five_minute_tour_works_as_written() {
         "{told:#?}"
     );
     assert!(
-        told[4].contains("demo-data/dossier.asice: holds\n")
-            && told[4].contains(", as a time-stamping authority says\n"),
+        told[4].contains("1 allowed decisions agree, 0 disagree\n"),
+        "{told:#?}"
+    );
+    assert!(
+        told[5].contains("demo-data/dossier.asice: holds\n")
+            && told[5].contains(", as a time-stamping authority says\n"),
         "{told:#?}"
     );
     for part in [
@@ -401,7 +413,7 @@ fn the_five_minute_tour_works_as_written() {
         "accepted by AZ/GOV/2001 at ",
         "signed by both; in force\n",
     ] {
-        assert!(told[5].contains(part), "{part}: {told:#?}");
+        assert!(told[6].contains(part), "{part}: {told:#?}");
     }
 }
 
@@ -480,6 +492,11 @@ fn the_operators_guide_runs_a_node_and_reads_its_journal() {
     assert!(live.contains(": verified: "), "{live}");
     node.stop();
     type_in(&population.folder, AUDIT[2], &[]);
+    let again = type_in(&population.folder, AUDIT[4], &[]);
+    assert!(
+        again.contains("2 allowed decisions agree, 0 disagree\n"),
+        "{again}"
+    );
     let anchors = ("trust/anchors.pem", "../trust/anchors.pem");
     let judged = type_in(&population.folder, DOSSIER[1], &[anchors]);
     assert!(judged.contains("sealed by AZ/GOV/1001 at "), "{judged}");

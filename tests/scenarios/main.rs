@@ -19,6 +19,7 @@ mod clocks;
 mod contracts;
 mod copies;
 mod cutting;
+mod decisions;
 mod diplomas;
 mod directory;
 mod disk;

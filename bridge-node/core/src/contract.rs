@@ -23,7 +23,7 @@ pub mod statement;
 
 pub use agreement::{Agreement, SealedBy, Seals, Signed, State};
 pub(crate) use document::READING_METHODS;
-pub use document::{CONTRACT_LIMIT_BYTES, METHODS, SIGNED_LIMIT_BYTES, load};
+pub use document::{CONTRACT_LIMIT_BYTES, METHODS, SIGNED_LIMIT_BYTES, load, terms};
 pub use fault::{ContractFault, Fault};
 pub use statement::{Action, SEAL_LIMIT_BYTES, Statement, StatementFault};
 

@@ -23,6 +23,7 @@ mod leaves;
 mod mirror;
 mod receipt;
 mod reconcile;
+mod replay;
 mod stamps;
 mod verify;
 
@@ -49,6 +50,15 @@ pub(super) enum Command {
         after_help = "Example:\n  bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves"
     )]
     Leaves(Box<leaves::Leaves>),
+    /// Re-decide every allowed decision of a journal, from its leaf and the contract version that it names.
+    ///
+    /// Only allowed decisions are re-decided. Refused ones are counted as not re-decidable: a leaf of a refusal holds too
+    /// little of the request, and the consumer keeps no evidence of it. What counted for an allowed one (endpoint, method, purpose,
+    /// uses of the quota, group) is taken from its leaf.
+    #[command(
+        after_help = "Example:\n  bridge-node audit replay data/journal --contracts contracts --contracts data/contracts\n\nExit code 2: an allowed decision is not the contract's, or the journal does not verify; each finding is one line."
+    )]
+    Replay(Box<replay::Replay>),
     /// Check what nodes gave to callers as proof.
     Receipt {
         #[command(subcommand)]
@@ -132,6 +142,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Fetch(fetch) => fetch.run(),
         Command::Reconcile(reconcile) => reconcile.run(),
         Command::Leaves(leaves) => leaves.run(),
+        Command::Replay(replay) => replay.run(),
         Command::Receipt { command } => receipt::run(&command),
         Command::Search(search) => search.run(),
         Command::Export(export) => export.run(),

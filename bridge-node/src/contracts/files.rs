@@ -123,7 +123,12 @@ pub fn sealer(certificate: &Path, key: &Path) -> Result<Sealer, String> {
     Sealer::new(&key, chain).map_err(|error| words(&error))
 }
 
-fn json_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+/// The `*.json` of a folder, in the order of their names.
+///
+/// # Errors
+///
+/// The folder cannot be listed whole.
+pub fn json_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
     for entry in std::fs::read_dir(folder)? {
         paths.push(entry?.path());
@@ -152,7 +157,12 @@ pub fn read(
     None
 }
 
-fn bytes(path: &Path) -> io::Result<Vec<u8>> {
+/// The bytes of a contract file.
+///
+/// # Errors
+///
+/// It cannot be read, or is longer than a contract file may be.
+pub fn bytes(path: &Path) -> io::Result<Vec<u8>> {
     let length = std::fs::metadata(path)?.len();
     match usize::try_from(length) {
         Ok(length) if length <= SIGNED_LIMIT_BYTES => std::fs::read(path),

@@ -78,6 +78,15 @@ pub fn load(bytes: &[u8]) -> Result<Contract, Vec<ContractFault>> {
     }
 }
 
+/// Reads the terms of a contract file, whoever has signed it: for those who hold them against a digest that they know.
+///
+/// # Errors
+///
+/// All faults of the contract and of the file's form.
+pub fn terms(bytes: &[u8]) -> Result<Contract, Vec<ContractFault>> {
+    read_signed(bytes).map(|(contract, _signatures)| contract)
+}
+
 /// Reads a contract file and what its signatures say; their seals are not looked at.
 ///
 /// # Errors
