@@ -1,7 +1,7 @@
 //! Which certificates are revoked: fetched ahead, kept on disk, asked for by every exchange without waiting.
 //!
-//! One task reads the revocation lists and asks the responders of the authorities that the settings name. What holds goes
-//! into a snapshot; it may only be followed by something newer. An exchange looks its certificates up there. What is revoked
+//! Of each authority that the settings name, a task of its own reads the revocation list and asks the responders. What holds takes
+//! the place of what was known before, if it is newer. An exchange looks its certificates up there. What is revoked
 //! stays out whatever its list's age; what is good counts only as long as the list or the answer does.
 //!
 //! Standard: RFC 5280 §5. Standard: RFC 6960 §4.
@@ -80,7 +80,7 @@ pub enum Unusable {
 #[error("{0}")]
 pub struct OpenError(String);
 
-/// How long an exchange waits for the first word about a certificate that was never seen before.
+/// How long an exchange waits for the first word about a certificate that was never asked about before.
 const FIRST_WORD: Duration = Duration::from_secs(5);
 
 // === impl Statuses ===
@@ -128,20 +128,23 @@ impl Statuses {
     ///
     /// [`Unusable`]: revocation of any of them before anything else.
     pub fn check(&self, chain: &[Issuance], now_s: u64) -> Result<(), Unusable> {
-        if let Some(since_s) = self.revoked(chain) {
-            return Err(Unusable::Revoked { since_s });
-        }
         let at = self.at(now_s);
-        chain
-            .iter()
-            .try_for_each(|one| match self.authority(&one.issuer_spki_sha256) {
+        let mut checked = Ok(());
+        for one in chain {
+            let found = match self.authority(&one.issuer_spki_sha256) {
                 Some(authority) => authority.known.check(&one.serial, at),
                 None if self.unchecked.contains(&one.issuer_spki_sha256) => Ok(()),
                 None => Err(Unusable::NotKnown {
                     authority: unnamed(&one.issuer_spki_sha256).into(),
                     until_s: None,
                 }),
-            })
+            };
+            if matches!(found, Err(Unusable::Revoked { .. })) {
+                return found;
+            }
+            checked = checked.and(found);
+        }
+        checked
     }
 
     /// Since when a certificate or one of its issuers is revoked, Unix seconds.
@@ -179,7 +182,7 @@ impl Statuses {
         }
     }
 
-    /// As [`Statuses::check`]; a certificate that was never seen before is asked about first, for some seconds at most.
+    /// As [`Statuses::check`]; a certificate that was never asked about before is asked about first, for some seconds at most.
     ///
     /// # Errors
     ///

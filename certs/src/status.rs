@@ -78,20 +78,19 @@ impl Window {
     ///
     /// [`StatusError::Early`], [`StatusError::Late`], [`StatusError::TooOld`].
     pub fn check(&self, tolerated_s: u64, now_s: u64) -> Result<(), StatusError> {
-        let now = Moment(now_s);
         if self.this_update_s > now_s.saturating_add(CLOCK_SKEW_S) {
             let this_update = Moment(self.this_update_s);
-            return Err(StatusError::Early { this_update, now });
+            return Err(StatusError::Early { this_update });
         }
         if let Some(next_update_s) = self.next_update_s
             && now_s > next_update_s
         {
             let next_update = Moment(next_update_s);
-            return Err(StatusError::Late { next_update, now });
+            return Err(StatusError::Late { next_update });
         }
         if now_s > self.until_s(tolerated_s) {
             let this_update = Moment(self.this_update_s);
-            return Err(StatusError::TooOld { this_update, now });
+            return Err(StatusError::TooOld { this_update });
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bridge_certs::{Profile, read_pem_certificates};
 use bridge_core::identity::CertificateName;
@@ -169,6 +170,35 @@ async fn a_silent_responder_is_told_by_ready_metrics_and_journal_as_a_silent_lis
     })
     .await;
     assert_eq!(ready(consumer).await.0, 200);
+}
+
+#[tokio::test]
+async fn a_certificate_that_nobody_answers_about_keeps_only_the_first_exchanges_waiting() {
+    let (world, authority) = world("", &[], &["ocsp"]).await;
+    // Of the consumer's TLS certificate the provider hears with its first connection.
+    authority.silence(true);
+    let known = world.consumer.folder.join("keys/tls.pem");
+    assert_ne!(world.consumer.get(PATH).send().await.status, 200);
+    assert!(authority.asked_about(&known) >= 1);
+    // From here on nobody gives a responder's word at all.
+    authority.hold(true);
+    authority.silence(false);
+    let first_word = tokio::time::sleep(Duration::from_secs(5));
+    let asking = async {
+        for _ in 0..3 {
+            assert_ne!(world.consumer.get(PATH).send().await.status, 200);
+        }
+    };
+    let refused = tokio::select! {
+        () = asking => true,
+        () = first_word => false,
+    };
+    assert!(refused, "each waits for the first word again");
+    authority.hold(false);
+    wait_until("the word has come", async || {
+        world.consumer.get(PATH).send().await.status == 200
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -1,10 +1,10 @@
 //! Nodes as real processes.
 
 use std::fs::{File, OpenOptions};
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use crate::agency::{Agency, Ports};
 use crate::ask::health_of;
@@ -34,21 +34,21 @@ pub fn program() -> PathBuf {
 /// Ports for nodes that are processes of their own: each is given once, and to nobody else.
 ///
 /// The system chooses from 32768 on, for whoever binds port 0 or connects; what it gave back a moment ago may be another test's by the
-/// time that the node binds it. So these lie below, and their owner is whoever holds the lock on the file of that number.
+/// time that the node binds it. So these lie below, and belong to whoever holds the UDP port of that number, which nobody here speaks.
 pub fn reserve_ports() -> Ports {
-    let mut given = GIVEN.lock().unwrap();
-    let folder = std::env::temp_dir().join("bridge-tests-ports");
-    std::fs::create_dir_all(&folder).unwrap();
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    let (tried, held) = &mut *given;
     let mut next = || {
         loop {
-            let port = given.last().map_or(FIRST_PORT, |(port, _)| port + 1);
+            let port = *tried;
             assert!(port < SYSTEM_PORTS, "no port below {SYSTEM_PORTS} is left");
-            let lock = File::create(folder.join(port.to_string())).unwrap();
-            let is_ours = lock.try_lock().is_ok();
-            // Kept until the end, also if it is not ours, so that the next search begins behind it.
-            given.push((port, lock));
+            *tried += 1;
             let address = SocketAddr::from(([127, 0, 0, 1], port));
-            if is_ours && TcpListener::bind(address).is_ok() {
+            let Ok(mark) = UdpSocket::bind(address) else {
+                continue;
+            };
+            held.push(mark);
+            if TcpListener::bind(address).is_ok() {
                 return address;
             }
         }
@@ -61,9 +61,8 @@ pub fn reserve_ports() -> Ports {
     }
 }
 
-/// Ports tried by this process, each with the file whose lock says whose it is.
-static GIVEN: Mutex<Vec<(u16, File)>> = Mutex::new(Vec::new());
-const FIRST_PORT: u16 = 20_000;
+/// The next port to try, and what marks those that this process has given.
+static GIVEN: Mutex<(u16, Vec<UdpSocket>)> = Mutex::new((20_000, Vec::new()));
 /// From here on the system chooses (`net.ipv4.ip_local_port_range`).
 const SYSTEM_PORTS: u16 = 32_768;
 

@@ -3,7 +3,7 @@
 //! Callers then learn at once what they would have waited for, and the registry is not hammered while
 //! it gets up. After a pause one call is let through; what becomes of it decides for all. What one client
 //! meets alone may lie in its requests and says nothing about the registry, unless it cannot be reached:
-//! so it neither opens the circuit nor keeps it open.
+//! so it does not open the circuit, and keeps it open for that client alone: a call of any other is let through.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,10 +31,13 @@ pub(crate) struct Circuit {
 enum State {
     /// Calls pass.
     Closed(Run),
-    /// No call passes before this moment.
-    Open { until: Instant },
+    /// No call passes before this moment, except of others than the client whose probe was all that failed since.
+    Open {
+        until: Instant,
+        alone: Option<SubsystemId>,
+    },
     /// One call is on its way to find out.
-    Probing,
+    Probing { alone: Option<SubsystemId> },
 }
 
 /// The failures in a row so far.
@@ -75,13 +78,16 @@ impl Circuit {
     pub(crate) fn pass<'a>(&'a self, client: &'a SubsystemId) -> Result<Passed<'a>, AdapterError> {
         let mut state = self.state();
         let now = Instant::now();
-        let probe = match *state {
+        let probe = match &mut *state {
             State::Closed(_) => false,
-            State::Open { until } if now >= until => {
-                *state = State::Probing;
+            State::Open { until, alone }
+                if now >= *until || alone.as_ref().is_some_and(|own| own != client) =>
+            {
+                let alone = alone.take();
+                *state = State::Probing { alone };
                 true
             }
-            State::Open { .. } | State::Probing => return Err(self.refusal()),
+            State::Open { .. } | State::Probing { .. } => return Err(self.refusal()),
         };
         Ok(Passed {
             circuit: self,
@@ -95,7 +101,7 @@ impl Circuit {
     pub(crate) fn trouble(&self) -> Option<String> {
         match *self.state() {
             State::Closed(_) => None,
-            State::Open { .. } | State::Probing => {
+            State::Open { .. } | State::Probing { .. } => {
                 Some(LeftAlone(self.config.failures).to_string())
             }
         }
@@ -107,14 +113,13 @@ impl Circuit {
         }
     }
 
-    fn open(&self, state: &mut State) {
+    fn open(&self, state: &mut State, alone: Option<SubsystemId>) {
         let now = Instant::now();
-        *state = State::Open {
-            until: now.checked_add(self.config.pause).unwrap_or(now),
-        };
+        let until = now.checked_add(self.config.pause).unwrap_or(now);
+        *state = State::Open { until, alone };
     }
 
-    fn close(&self, state: &mut State, run: Run) {
+    fn close(&self, state: &mut State) {
         if !matches!(*state, State::Closed(_)) {
             tracing::info!(
                 code = "registry_circuit_closed",
@@ -122,7 +127,7 @@ impl Circuit {
                 "the registry is asked again"
             );
         }
-        *state = State::Closed(run);
+        *state = State::Closed(Run::default());
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -142,7 +147,7 @@ impl Passed<'_> {
 
     fn works(&mut self) {
         let mut state = self.circuit.state();
-        self.circuit.close(&mut state, Run::default());
+        self.circuit.close(&mut state);
         self.probe = false;
     }
 
@@ -160,21 +165,16 @@ impl Passed<'_> {
                         failures,
                         "the registry is left alone for a while"
                     );
-                    circuit.open(&mut state);
+                    circuit.open(&mut state, None);
                 }
             }
-            State::Probing if self.probe && is_away(error) => circuit.open(&mut state),
-            // The next failure of another client opens it again, and no one client can hold it open.
-            State::Probing if self.probe => {
-                let run = Run {
-                    failures: circuit.config.failures,
-                    first: Some(self.client.clone()),
-                    is_for_all: false,
-                };
-                circuit.close(&mut state, run);
+            State::Probing { alone } if self.probe => {
+                let is_for_all =
+                    is_away(error) || alone.as_ref().is_some_and(|own| own != self.client);
+                circuit.open(&mut state, (!is_for_all).then(|| self.client.clone()));
             }
             // A call from before: what it met is known already.
-            State::Probing | State::Open { .. } => {}
+            State::Probing { .. } | State::Open { .. } => {}
         }
         self.probe = false;
     }
@@ -210,6 +210,7 @@ impl Drop for Passed<'_> {
         if self.probe {
             *self.circuit.state() = State::Open {
                 until: Instant::now(),
+                alone: None,
             };
         }
     }
@@ -329,15 +330,23 @@ mod tests {
         for client in [&TAX, &TAX, &BANK] {
             circuit.pass(client).unwrap().note(&cut());
         }
+        assert!(circuit.pass(&BANK).is_err(), "two clients met the same");
         tokio::time::advance(PAUSE).await;
         circuit.pass(&TAX).unwrap().note(&cut());
-        circuit.pass(&TAX).unwrap().note(&cut());
-        circuit.pass(&BANK).unwrap().note(&cut());
-        assert!(circuit.pass(&BANK).is_err(), "the second client's opens it");
+        assert!(circuit.pass(&TAX).is_err(), "its own calls wait");
+        let probe = circuit.pass(&BANK).unwrap();
+        assert!(circuit.pass(&BANK).is_err(), "one at a time");
+        probe.note(&cut());
+        assert!(circuit.pass(&TAX).is_err() && circuit.pass(&BANK).is_err());
+        assert!(
+            circuit.trouble().is_some(),
+            "a registry that hangs is no news"
+        );
         tokio::time::advance(PAUSE).await;
         circuit.pass(&TAX).unwrap().note(&cut());
         circuit.pass(&BANK).unwrap().note(&Ok(()));
-        circuit.pass(&BANK).unwrap().note(&cut());
+        assert_eq!(circuit.trouble(), None);
+        circuit.pass(&TAX).unwrap().note(&cut());
         assert_eq!(circuit.trouble(), None, "counting begins anew");
     }
 }

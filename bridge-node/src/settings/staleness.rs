@@ -191,7 +191,7 @@ fn others() -> Vec<Row> {
 pub fn page() -> String {
     let mut page = String::from(
         "# What goes stale\n\nWritten by the node's own code (`settings/staleness.rs`), with its defaults and its words; a test holds the two together. \
-         Nothing here fails open: what is too old stops what rests on it; the last columns say how that ends and which tests show it.\n\n\
+         What is too old stops what rests on it, unless its row says that exchanges go on; the last columns say how that ends and which tests show it.\n\n\
          | what | by default | warning before | after | metric | first words to a caller | it ends | tests |\n|---|---|---|---|---|---|---|---|\n",
     );
     for row in rows() {

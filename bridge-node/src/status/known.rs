@@ -1,14 +1,14 @@
 //! What is known of one authority's certificates: its list, and its answers about single ones.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwapOption;
 use bridge_certs::status::{Answer, RevocationList, Status};
 
 use super::Unusable;
 
-/// What one authority has said. Each word takes the place of the one before, alone; a look waits for nothing.
+/// What one authority has said. Each word takes the place of the one before, alone; a look waits for no source.
 #[derive(Debug)]
 pub(super) struct Known {
     /// The authority, for people.
@@ -18,6 +18,8 @@ pub(super) struct Known {
     list: ArcSwapOption<RevocationList>,
     /// By the certificate's number.
     answers: RwLock<HashMap<Vec<u8>, Arc<Answer>>>,
+    /// Numbers of certificates that nobody has answered about yet when asked: no exchange waits for the first word about them.
+    in_vain: Mutex<HashSet<Vec<u8>>>,
 }
 
 /// How old a word may be, and the time of the check: seconds, and Unix seconds.
@@ -41,6 +43,7 @@ impl Known {
             has_list,
             list: ArcSwapOption::from(list.map(Arc::new)),
             answers: RwLock::new(answers),
+            in_vain: Mutex::default(),
         }
     }
 
@@ -57,12 +60,19 @@ impl Known {
     }
 
     pub(super) fn take_answer(&self, serial: Vec<u8>, answer: Answer) {
+        self.in_vain().remove(&serial);
         self.write().insert(serial, Arc::new(answer));
+    }
+
+    /// Notes that no responder has answered about a certificate. Says whether an exchange may have waited for that.
+    pub(super) fn note_in_vain(&self, serial: &[u8]) -> bool {
+        self.waits_for(serial) && self.in_vain().insert(serial.to_vec())
     }
 
     /// Forgets answers about certificates out of use that do not count any more; returns whose they were. What is revoked
     /// stays.
     pub(super) fn forget_but(&self, in_use: &HashSet<Vec<u8>>, at: At) -> Vec<Vec<u8>> {
+        self.in_vain().retain(|serial| in_use.contains(serial));
         let mut forgotten = Vec::new();
         self.write().retain(|serial, answer| {
             let stays = in_use.contains(serial)
@@ -80,23 +90,21 @@ impl Known {
     pub(super) fn revoked(&self, serial: &[u8]) -> Option<u64> {
         let listed = self.list.load().as_ref().map(|list| list.status(serial));
         let answered = self.read().get(serial).map(|answer| answer.status());
-        [listed, answered]
-            .into_iter()
-            .flatten()
-            .find_map(|status| match status {
-                Status::Revoked { since_s } => Some(since_s),
-                Status::Good | Status::Unknown => None,
-            })
+        revoked_since([listed, answered])
     }
 
-    /// Good by a list or an answer that counts, whichever it is, unless the authority says that it does not know it.
+    /// Good by a list or an answer that counts, whichever it is, unless one of them says that it is revoked, however old, or the
+    /// authority that it does not know it.
     pub(super) fn check(&self, serial: &[u8], at: At) -> Result<(), Unusable> {
-        let answer = self.answer(serial);
-        let is_unknown = |answer: &Answer| answer.status() == Status::Unknown;
-        if answer.as_deref().is_some_and(is_unknown) {
+        let (list, answer) = (self.list.load(), self.answer(serial));
+        let listed = list.as_ref().map(|list| list.status(serial));
+        let answered = answer.as_ref().map(|answer| answer.status());
+        if let Some(since_s) = revoked_since([listed, answered]) {
+            return Err(Unusable::Revoked { since_s });
+        }
+        if answered == Some(Status::Unknown) {
             return Err(self.not_known(None));
         }
-        let list = self.list.load();
         let windows = [
             list.as_ref().map(|list| *list.window()),
             answer.map(|answer| *answer.window()),
@@ -113,7 +121,7 @@ impl Known {
 
     /// Whether the first word about a certificate is still to come.
     pub(super) fn waits_for(&self, serial: &[u8]) -> bool {
-        !self.has_list && !self.read().contains_key(serial)
+        !self.has_list && !self.read().contains_key(serial) && !self.in_vain().contains(serial)
     }
 
     /// Why nothing that it has said of these certificates counts: neither its list nor an answer about one of them.
@@ -160,6 +168,10 @@ impl Known {
         }
     }
 
+    fn in_vain(&self) -> MutexGuard<'_, HashSet<Vec<u8>>> {
+        self.in_vain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Vec<u8>, Arc<Answer>>> {
         self.answers.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -167,4 +179,11 @@ impl Known {
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<Vec<u8>, Arc<Answer>>> {
         self.answers.write().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn revoked_since(said: [Option<Status>; 2]) -> Option<u64> {
+    said.into_iter().flatten().find_map(|status| match status {
+        Status::Revoked { since_s } => Some(since_s),
+        Status::Good | Status::Unknown => None,
+    })
 }

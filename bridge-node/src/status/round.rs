@@ -1,9 +1,9 @@
 //! A round: an authority's sources are read, and what that changes is told. Each authority has rounds of its own, so that a
 //! slow one makes no other late.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use bridge_certs::Moment;
 use bridge_certs::status::Answer;
@@ -148,7 +148,8 @@ struct Asking {
     /// By responder. One that gives nothing is not asked again in this round: waiting for it for each certificate would make
     /// all late.
     silent: Vec<AtomicBool>,
-    faults: Mutex<BTreeSet<String>>,
+    /// By responder, of what it gave the first that is not taken.
+    faults: Vec<OnceLock<String>>,
 }
 
 /// Asks about each certificate in use, those first of which nothing is known; returns what was wrong.
@@ -156,9 +157,9 @@ async fn ask_responders(
     node: &Arc<Node>,
     statuses: &Arc<Statuses>,
     authority: &Arc<Authority>,
-) -> BTreeSet<String> {
+) -> Vec<String> {
     if authority.responders() == 0 {
-        return BTreeSet::new();
+        return Vec::new();
     }
     let serials = statuses.wanted().serials(authority.key());
     let mut serials: Vec<_> = serials.into_iter().collect();
@@ -169,7 +170,7 @@ async fn ask_responders(
         silent: (0..authority.responders())
             .map(|_| AtomicBool::default())
             .collect(),
-        faults: Mutex::default(),
+        faults: vec![OnceLock::new(); authority.responders()],
     });
     let mut working = JoinSet::new();
     for _ in 0..workers {
@@ -182,8 +183,8 @@ async fn ask_responders(
         });
     }
     working.join_all().await;
-    let mut faults = asking.faults.lock().unwrap_or_else(PoisonError::into_inner);
-    std::mem::take(&mut *faults)
+    let faults = asking.faults.iter().filter_map(OnceLock::get);
+    faults.cloned().collect()
 }
 
 // === impl Asking ===
@@ -201,7 +202,7 @@ impl Asking {
         authority: &Authority,
         serial: &[u8],
     ) {
-        for (index, silent) in self.silent.iter().enumerate() {
+        for (index, (silent, first)) in self.silent.iter().zip(&self.faults).enumerate() {
             if silent.load(Ordering::Relaxed) {
                 continue;
             }
@@ -228,11 +229,12 @@ impl Asking {
                     if matches!(fault, Fault::Unanswered(_)) {
                         silent.store(true, Ordering::Relaxed);
                     }
-                    let told = format!("{}: {fault}", authority.responder_name(index));
-                    let mut faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-                    faults.insert(told);
+                    first.get_or_init(|| format!("{}: {fault}", authority.responder_name(index)));
                 }
             }
+        }
+        if authority.known.note_in_vain(serial) {
+            statuses.tell_news();
         }
     }
 }

@@ -33,28 +33,22 @@ pub enum StatusError {
     #[error("the signature is wrong")]
     WrongSignature,
     /// Dated after the own clock.
-    #[error("of {this_update}, and it is {now}")]
+    #[error("of {this_update}, which is later than now")]
     Early {
         /// When it was right by its own words.
         this_update: Moment,
-        /// The time of the check.
-        now: Moment,
     },
     /// A newer one must be there by now.
-    #[error("a newer one was due at {next_update}, and it is {now}")]
+    #[error("a newer one was due at {next_update}")]
     Late {
         /// When the newer one was due.
         next_update: Moment,
-        /// The time of the check.
-        now: Moment,
     },
     /// Older than is tolerated.
-    #[error("of {this_update}, older than is tolerated at {now}")]
+    #[error("of {this_update}, older than is tolerated")]
     TooOld {
         /// When it was right.
         this_update: Moment,
-        /// The time of the check.
-        now: Moment,
     },
     /// The next update is before this one.
     #[error("the next update is before this one")]

@@ -314,9 +314,11 @@ fn a_list_or_an_answer_counts_from_when_it_was_right_until_it_is_due_or_too_old(
         check(DAY_S, now_s).unwrap();
     }
     let early = check(DAY_S, start_s - CLOCK_SKEW_S - 1).unwrap_err();
-    assert!(early.contains("and it is"), "{early}");
+    assert!(early.contains("later than now"), "{early}");
     let late = check(DAY_S, NOW_S + HOUR_S + 1).unwrap_err();
     assert!(late.contains("a newer one was due"), "{late}");
+    let later = check(DAY_S, NOW_S + HOUR_S + 60).unwrap_err();
+    assert_eq!(later, late, "so that a log tells it once");
     // What is tolerated ends before the authority's own word does.
     check(HOUR_S, NOW_S).unwrap();
     let old = check(HOUR_S, NOW_S + 1).unwrap_err();
