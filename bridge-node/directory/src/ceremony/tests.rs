@@ -206,6 +206,79 @@ fn files_of_another_authority_are_no_base() {
     assert!(matches!(error, CeremonyError::OtherRoot), "{error}");
 }
 
+/// Signs the root anew for another year, by the first two officers.
+fn renew(world: &World) {
+    let base = world.base();
+    let mut proposal = Proposal::roles(&base, &Roster::of(&base), NOW).unwrap();
+    world.sign(&mut proposal, &[0, 1]);
+    world.publish(&proposal, NOW).unwrap();
+}
+
+/// The file of a root, signed by the first two officers of a world as if it had another version.
+fn of_version(world: &World, version: u64) -> Vec<u8> {
+    let mut proposal = world.first();
+    let mut root = proposal.root.take().unwrap();
+    root["signed"]["version"] = version.into();
+    let bytes = crate::canonical::canonical(&root["signed"]).unwrap();
+    for officer in &world.officers[..2] {
+        let id = officer.key().id().unwrap();
+        let sig = crate::metadata::hex(&officer.signature(&bytes));
+        put_signature(&mut root, serde_json::json!({ "keyid": id, "sig": sig }));
+    }
+    root.to_string().into_bytes()
+}
+
+#[test]
+fn a_false_first_root_beside_the_trusted_one_gives_no_base() {
+    let (ours, theirs) = (World::published(), World::published());
+    renew(&ours);
+    renew(&theirs);
+    let path = |world: &World, name: &str| world.public().join("metadata").join(name);
+    let trusted = fs::read(path(&ours, "2.root.json")).unwrap();
+    Base::read(&ours.public(), Some(&trusted)).unwrap();
+    // All of another authority, its first root under a version as if the trusted one were behind it.
+    fs::copy(path(&ours, "2.root.json"), path(&theirs, "2.root.json")).unwrap();
+    fs::write(path(&theirs, "1.root.json"), of_version(&theirs, 2)).unwrap();
+    let error = Base::read(&theirs.public(), Some(&trusted)).unwrap_err();
+    let words = "metadata/timestamp.json does not verify";
+    assert_eq!(error.to_string(), words);
+    // Without a trusted root the first one is believed, and only as the first.
+    let error = Base::read(&theirs.public(), None).unwrap_err();
+    assert_eq!(error.to_string(), "metadata/1.root.json holds root 2");
+}
+
+#[test]
+fn a_gap_between_roots_hides_no_newer_one_and_is_no_step_over_one() {
+    let world = World::published();
+    renew(&world);
+    renew(&world);
+    let path = |version: u32| world.public().join(format!("metadata/{version}.root.json"));
+    let (second, third) = (fs::read(path(2)).unwrap(), fs::read(path(3)).unwrap());
+    fs::remove_file(path(2)).unwrap();
+    let base = Base::read(&world.public(), Some(&third)).unwrap();
+    assert_eq!(base.standing.root, 3);
+    let error = Base::read(&world.public(), Some(&second)).unwrap_err();
+    assert!(matches!(error, CeremonyError::OtherRoot), "{error}");
+    // The third in the place of the second.
+    fs::rename(path(3), path(2)).unwrap();
+    let error = Base::read(&world.public(), None).unwrap_err();
+    assert_eq!(error.to_string(), "metadata/2.root.json holds root 3");
+}
+
+#[test]
+fn a_root_of_the_last_version_has_no_successor() {
+    let world = World::published();
+    let last = of_version(&world, u64::MAX);
+    let path = Role::Root.path(Some(u64::MAX));
+    fs::write(world.public().join(path), &last).unwrap();
+    let error = Base::read(&world.public(), Some(&last)).unwrap_err();
+    assert_eq!(error.to_string(), "metadata/timestamp.json does not verify");
+    fs::write(world.public().join("metadata/1.root.json"), &last).unwrap();
+    let error = Base::read(&world.public(), None).unwrap_err();
+    let words = format!("metadata/1.root.json holds root {}", u64::MAX);
+    assert_eq!(error.to_string(), words);
+}
+
 #[test]
 fn roles_change_by_officers_before_and_after_and_a_lost_key_is_replaced() {
     let mut world = World::published();
