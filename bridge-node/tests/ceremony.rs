@@ -86,12 +86,18 @@ fn published(folder: &Path) -> serde_json::Value {
 
 /// After the guide's commands; with what each of them said.
 fn world() -> (tempfile::TempDir, Vec<String>) {
+    after(&COMMANDS)
+}
+
+/// After the first of the guide's commands.
+fn after(commands: &[&str]) -> (tempfile::TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
     let passphrase = folder.path().join("passphrase");
     fs::write(&passphrase, "correct horse battery staple\n").unwrap();
     fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
-    let said = COMMANDS.map(|line| say(folder.path(), line).good());
-    (folder, said.into())
+    let said = commands.iter().map(|line| say(folder.path(), line).good());
+    let said = said.collect();
+    (folder, said)
 }
 
 #[test]
@@ -296,6 +302,53 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     propose(here, "member remove AZ/GOV/9999").bad(1, &["AZ/GOV/9999 is not in the directory"]);
     propose(here, "member add AZ/GOV/1001 --name Twice")
         .bad(1, &["AZ/GOV/1001 is a member already"]);
+}
+
+#[test]
+fn what_an_officer_has_seen_and_cannot_read_is_not_taken_for_nothing_seen() {
+    let (folder, _) = world();
+    let here = folder.path();
+    propose(here, "renew").good();
+    for name in ["seen.json", "root.json"] {
+        let path = here.join("officer-1").join(name);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(name, &path).unwrap();
+        let why = format!("officer-1/{name}: Too many levels of symbolic links");
+        sign(here, "next.proposal", 1).bad(1, &[&why, "\nhint: "]);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, kept).unwrap();
+    }
+    sign(here, "next.proposal", 1).good();
+}
+
+#[test]
+fn the_first_officer_reviews_the_first_proposal_again_after_the_second_has_signed() {
+    let (folder, _) = after(&COMMANDS[..7]);
+    let here = folder.path();
+    let review = "directory review first.proposal --officer officer-1";
+    let told = say(here, review).good();
+    assert!(
+        told.contains("root, by its own officers: signed 2/2"),
+        "{told}"
+    );
+    let told = say(here, COMMANDS[5]).good();
+    assert!(
+        told.ends_with("first-officer has signed first.proposal already\n"),
+        "{told}"
+    );
+    // Another first root than the one this officer has signed.
+    let other = COMMANDS[4].replace("first.proposal", "other.proposal");
+    say(
+        here,
+        &other.replace(" --officer officer-3/officer.json", ""),
+    )
+    .good();
+    say(
+        here,
+        &COMMANDS[5].replace("first.proposal", "other.proposal"),
+    )
+    .bad(64, &["--public is missing"]);
 }
 
 #[test]

@@ -192,6 +192,18 @@ impl Proposal {
         self.root.as_ref().map(|file| file.to_string().into_bytes())
     }
 
+    /// Tells whether a root file is the root that is proposed, whoever has signed which copy.
+    pub fn has_root(&self, file: &[u8]) -> bool {
+        let signed = |text: &str| base::signed_bytes(text);
+        let theirs = std::str::from_utf8(file).ok().and_then(signed);
+        theirs.is_some()
+            && theirs
+                == self
+                    .root
+                    .as_ref()
+                    .and_then(|root| signed(&root.to_string()))
+    }
+
     /// Takes over the signatures of a copy that was signed elsewhere.
     ///
     /// # Errors
