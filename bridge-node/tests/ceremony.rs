@@ -48,6 +48,18 @@ fn sign(folder: &Path, proposal: &str, officer: u8) -> Said {
     say(folder, &line)
 }
 
+/// An officer's key as it is shown: with the first digits that `directory key` told.
+fn shown(folder: &Path, officer: &str) -> String {
+    let number = match officer {
+        "first-officer" => 1,
+        "second-officer" => 2,
+        _ => 3,
+    };
+    let file = fs::read(folder.join(format!("officer-{number}/officer.json"))).unwrap();
+    let key: bridge_directory::metadata::Key = serde_json::from_slice(&file).unwrap();
+    format!("{officer} ({})", &key.id().unwrap()[..16])
+}
+
 /// Refused after its words were told.
 #[track_caller]
 fn refused(said: &Said, why: &str) {
@@ -110,8 +122,10 @@ fn the_guides_ceremony_publishes_what_two_of_three_officers_signed() {
         "{review}"
     );
     let status = &said[12];
-    let signed = "targets: signed 2/2: first-officer, second-officer; still to sign: third-officer";
-    assert!(status.contains(signed), "{status}");
+    let [first, second, third] =
+        ["first-officer", "second-officer", "third-officer"].map(|officer| shown(here, officer));
+    let signed = format!("targets: signed 2/2: {first}, {second}; still to sign: {third}");
+    assert!(status.contains(&signed), "{status}");
     assert!(
         status.contains("  root 1: ") && status.contains("days left"),
         "{status}"
@@ -221,7 +235,10 @@ fn each_kind_of_change_is_one_command_and_is_told_in_words() {
     let roles = "roles --officer officer-1/officer.json --officer officer-3/officer.json --threshold 2 --online online";
     let said = propose(here, roles).good();
     assert!(
-        said.contains("root: 2/2 must sign (before 2/3); removed: second-officer"),
+        said.contains(&format!(
+            "root: 2/2 must sign (before 2/3); removed: {}",
+            shown(here, "second-officer")
+        )),
         "{said}"
     );
 }
@@ -243,7 +260,11 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     say(here, publish).bad(
         1,
         &[
-            "1 of 2 signatures; still to sign: first-officer, second-officer",
+            &format!(
+                "1 of 2 signatures; still to sign: {}, {}",
+                shown(here, "first-officer"),
+                shown(here, "second-officer")
+            ),
             "\nhint: ",
         ],
     );

@@ -22,6 +22,22 @@ fn words(world: &World, bend: impl FnOnce(&mut Value)) -> String {
     format!("{error}{}", cause.unwrap_or_default())
 }
 
+/// Gives a key another name; its id changes with it, wherever it stands.
+fn named(from: &'static str, to: impl Into<String>) -> Bend {
+    let to = to.into();
+    Box::new(move |value| {
+        let root = &mut value["root"];
+        let keys = root["signed"]["keys"].as_object().unwrap().clone();
+        let mut keys = keys.into_iter();
+        let (id, key) = keys.find(|(_, key)| key["x-bridge-name"] == from).unwrap();
+        let key: Key = serde_json::from_value(key).unwrap();
+        let key = key.named(&to);
+        root["signed"]["keys"][&id] = json!(key);
+        let text = root.to_string().replace(&id, &key.id().unwrap());
+        *root = serde_json::from_str(&text).unwrap();
+    })
+}
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table: one row a rule")]
 fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
@@ -103,6 +119,13 @@ fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
                 let officer = value["root"]["signed"]["roles"]["root"]["keyids"][0].clone();
                 value["root"]["signed"]["roles"]["timestamp"]["keyids"] = json!([officer]);
             }),
+        ),
+        ("\"\" is no name for a key", named("first", "")),
+        ("is no name for a key", named("first", "x".repeat(65))),
+        ("is no name for a key", named("first", "first\u{1b}[2J")),
+        (
+            "root: two keys have the name \"second\"",
+            named("first", "second"),
         ),
         (
             "this is not a proposal",
