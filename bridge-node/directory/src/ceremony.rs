@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::client::DIRECTORY_LIMIT_BYTES;
 use crate::directory::DirectoryFault;
 use crate::metadata::{MetadataError, Role};
 use crate::moment::Moment;
@@ -33,7 +34,7 @@ pub use publish::Publication;
 pub use review::{Reviewed, RoleDifference, Signatures};
 
 /// The largest proposal that is read, in bytes: a directory, escaped, and metadata.
-pub const PROPOSAL_LIMIT_BYTES: usize = 2 * crate::client::DIRECTORY_LIMIT_BYTES;
+pub const PROPOSAL_LIMIT_BYTES: usize = 2 * DIRECTORY_LIMIT_BYTES;
 
 /// The fewest officers of an offline role who must sign: nobody changes the directory alone.
 pub const OFFICERS_LEAST: u32 = 2;
@@ -134,6 +135,12 @@ pub enum CeremonyError {
     /// The targets name another directory than the one enclosed, or other files.
     #[error("the targets metadata does not name the enclosed directory, and it alone")]
     OtherDirectory,
+    /// Larger than any node reads; the officers' next base could not be read either.
+    #[error("the directory has {bytes} bytes; nobody reads more than {DIRECTORY_LIMIT_BYTES}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// The directory is faulty.
     #[error("the directory is faulty")]
     Directory(#[source] DirectoryFault),

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::base::signed_bytes;
 use super::{Base, CeremonyError, Change, FORM, OFFICERS_LEAST, Proposal, changes};
+use crate::client::DIRECTORY_LIMIT_BYTES;
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{Envelope, FileInfo, MetadataError, Part, Role, Root, Targets};
 use crate::moment::Moment;
@@ -179,6 +180,10 @@ impl Proposal {
         check_version(&envelope, Role::Targets, after(published))?;
         check_end(&envelope, Role::Targets, now_s, TARGETS_LIFE_S)?;
         let bytes = self.directory.as_bytes();
+        if bytes.len() > DIRECTORY_LIMIT_BYTES {
+            let bytes = bytes.len();
+            return Err(CeremonyError::TooLarge { bytes });
+        }
         let named = targets.targets.get(DIRECTORY_FILE);
         if targets.targets.len() != 1 || named != Some(&FileInfo::of(None, bytes)) {
             return Err(CeremonyError::OtherDirectory);

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::client::DIRECTORY_LIMIT_BYTES;
 
 /// A hand on a proposal.
 type Bend = Box<dyn FnOnce(&mut Value)>;
@@ -20,6 +21,17 @@ fn words(world: &World, bend: impl FnOnce(&mut Value)) -> String {
     let error = bent(world, bend).unwrap_err();
     let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}"));
     format!("{error}{}", cause.unwrap_or_default())
+}
+
+/// Brings the directory to a size, and the targets to its digest.
+fn padded(bytes: usize) -> Bend {
+    Box::new(move |value| {
+        let text = value["directory"].as_str().unwrap();
+        let text = text.to_owned() + &" ".repeat(bytes - text.len());
+        let info = crate::metadata::FileInfo::of(None, text.as_bytes());
+        value["targets"]["signed"]["targets"]["directory.json"] = json!(info);
+        value["directory"] = json!(text);
+    })
 }
 
 /// Gives a key another name; its id changes with it, wherever it stands.
@@ -43,6 +55,7 @@ fn named(from: &'static str, to: impl Into<String>) -> Bend {
 fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
     let world = World::published();
     bent(&world, |_| {}).unwrap();
+    bent(&world, padded(DIRECTORY_LIMIT_BYTES)).unwrap();
     let late = |life_s: u64| Moment(NOW + life_s + 1).to_string();
     let set = |path: &'static str, to: Value| -> Bend {
         Box::new(move |value| *value.pointer_mut(&format!("/{path}")).unwrap() = to)
@@ -101,6 +114,10 @@ fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
         (
             "does not name the enclosed directory",
             set("directory", json!("{}")),
+        ),
+        (
+            "the directory has 67108865 bytes; nobody reads more than 67108864",
+            padded(DIRECTORY_LIMIT_BYTES + 1),
         ),
         (
             "does not name the enclosed directory",
