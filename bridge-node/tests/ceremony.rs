@@ -57,7 +57,8 @@ fn shown(folder: &Path, officer: &str) -> String {
     };
     let file = fs::read(folder.join(format!("officer-{number}/officer.json"))).unwrap();
     let key: bridge_directory::metadata::Key = serde_json::from_slice(&file).unwrap();
-    format!("{officer} ({})", &key.id().unwrap()[..16])
+    let digits: String = key.id().unwrap().chars().take(16).collect();
+    format!("{officer} ({digits})")
 }
 
 /// Refused after its words were told.

@@ -285,6 +285,39 @@ fn a_root_of_the_last_version_has_no_successor() {
 }
 
 #[test]
+fn older_files_of_the_same_keys_under_the_names_of_newer_ones_are_no_base() {
+    let world = World::published();
+    let path = |name: &str| world.public().join("metadata").join(name);
+    let refusal = || {
+        let error = Base::read(&world.public(), None).unwrap_err();
+        let CeremonyError::Publish(PublishError::Metadata { path, source }) = error else {
+            panic!("{error}");
+        };
+        format!("{path}: {source}")
+    };
+    for name in ["snapshot", "targets"] {
+        let (old, new) = (format!("1.{name}.json"), format!("2.{name}.json"));
+        let kept = fs::read(path(&new)).unwrap();
+        fs::copy(path(&old), path(&new)).unwrap();
+        let words = format!("metadata/{new}: {name} metadata is not the file that was announced");
+        assert!(refusal().starts_with(&words), "{}", refusal());
+        fs::write(path(&new), kept).unwrap();
+    }
+    // A time-stamp may announce a version alone.
+    let root = world.base().root.part;
+    let files = serde_json::json!({"snapshot.json": {"version": 2}});
+    let part = crate::publisher::common::<crate::metadata::Timestamp>(3, NOW, DAY_S);
+    let part = crate::publisher::with(part, "meta", files);
+    let keys = KeyFolder::open(&world.online()).unwrap();
+    let timestamp = keys.sign(&part, Role::Timestamp, &[&root]).unwrap();
+    fs::write(path("timestamp.json"), timestamp).unwrap();
+    assert_eq!(world.base().standing.targets, 2);
+    fs::copy(path("1.snapshot.json"), path("2.snapshot.json")).unwrap();
+    let words = "metadata/2.snapshot.json: snapshot metadata is not the file that was announced: its version differs";
+    assert_eq!(refusal(), words);
+}
+
+#[test]
 fn roles_change_by_officers_before_and_after_and_a_lost_key_is_replaced() {
     let mut world = World::published();
     world.officers.push(officer::tests::officer("fourth"));
@@ -310,7 +343,8 @@ fn roles_change_by_officers_before_and_after_and_a_lost_key_is_replaced() {
         (Role::Root, &[world.officers[3].key().shown()][..])
     );
     let third = world.officers[2].key();
-    let words = format!("third ({})", &third.id().unwrap()[..16]);
+    let digits: String = third.id().unwrap().chars().take(16).collect();
+    let words = format!("third ({digits})");
     assert_eq!(difference.removed, [words]);
     // The new one counts for the new root, not for the former.
     world.sign(&mut proposal, &[0, 3]);

@@ -8,13 +8,14 @@ use super::PublishError;
 use crate::client::{DIRECTORY_LIMIT_BYTES, ROOT_LIMIT_BYTES};
 use crate::directory::DIRECTORY_FILE;
 use crate::metadata::{
-    Envelope, FileInfo, MetadataError, Part, Role, Root, Snapshot, Targets, Timestamp, hex, sha256,
+    Envelope, FileInfo, MetadataError, Part, Role, Root, Snapshot, TARGETS_FILE, Targets,
+    Timestamp, hex, sha256,
 };
 use crate::source::{Fetch, FolderSource};
 use crate::store::replace;
 use crate::verified::{Verified, first_root, next_root};
 
-/// What a repository shows its readers, verified but for its ends.
+/// What a repository shows its readers, each file as the one above announces it; verified but for its ends.
 pub(crate) struct Published {
     pub(crate) timestamp: Verified<Timestamp>,
     pub(crate) snapshot: Verified<Snapshot>,
@@ -126,12 +127,10 @@ impl Repository {
         let gone = |path: &str| PublishError::Gone {
             path: path.to_owned(),
         };
-        let path = Role::Snapshot.path(timestamp.part.snapshot().version);
-        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
-        let snapshot: Verified<Snapshot> = verify(&path, &text, root)?;
-        let path = Role::Targets.path(snapshot.part.targets().and_then(|info| info.version));
-        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
-        let targets: Verified<Targets> = verify(&path, &text, root)?;
+        let snapshot = self.announced::<Snapshot>(timestamp.part.snapshot(), root)?;
+        let info = snapshot.part.targets();
+        let info = info.ok_or_else(|| gone(TARGETS_FILE))?;
+        let targets = self.announced::<Targets>(info, root)?;
         let info = targets
             .part
             .targets
@@ -150,6 +149,26 @@ impl Repository {
         }))
     }
 
+    /// Returns metadata that the role above announced: its length, hash and version are the announced ones.
+    pub(super) fn announced<T: Part>(
+        &self,
+        info: &FileInfo,
+        root: &Root,
+    ) -> Result<Verified<T>, PublishError> {
+        let path = T::ROLE.path(info.version);
+        let text = self
+            .read(&path)?
+            .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
+        info.check(T::ROLE, text.as_bytes())
+            .map_err(refused(&path))?;
+        let verified: Verified<T> = verify(&path, &text, root)?;
+        if Some(verified.version) == info.version {
+            return Ok(verified);
+        }
+        let (role, what) = (T::ROLE, "version");
+        Err(refused(&path)(MetadataError::OtherFile { role, what }))
+    }
+
     pub(crate) fn read(&self, path: &str) -> Result<Option<String>, PublishError> {
         let source = FolderSource(self.folder.clone());
         let bytes = source.fetch(path, ROOT_LIMIT_BYTES)?;
@@ -164,11 +183,7 @@ impl Repository {
     }
 }
 
-pub(super) fn verify<T: Part>(
-    path: &str,
-    text: &str,
-    root: &Root,
-) -> Result<Verified<T>, PublishError> {
+fn verify<T: Part>(path: &str, text: &str, root: &Root) -> Result<Verified<T>, PublishError> {
     Verified::read(text, root).map_err(refused(path))
 }
 
