@@ -48,17 +48,20 @@ fn sign(folder: &Path, proposal: &str, officer: u8) -> Said {
     say(folder, &line)
 }
 
-/// An officer's key as it is shown: with the first digits that `directory key` told.
-fn shown(folder: &Path, officer: &str) -> String {
-    let number = match officer {
-        "first-officer" => 1,
-        "second-officer" => 2,
-        _ => 3,
+/// Officers' keys as they are shown: each with the first digits that `directory key` told.
+fn shown(folder: &Path, officers: &[&str]) -> String {
+    let of = |officer: &&str| {
+        let number = match *officer {
+            "first-officer" => 1,
+            "second-officer" => 2,
+            _ => 3,
+        };
+        let file = fs::read(folder.join(format!("officer-{number}/officer.json"))).unwrap();
+        let key: bridge_directory::metadata::Key = serde_json::from_slice(&file).unwrap();
+        let digits: String = key.id().unwrap().chars().take(16).collect();
+        format!("{officer} ({digits})")
     };
-    let file = fs::read(folder.join(format!("officer-{number}/officer.json"))).unwrap();
-    let key: bridge_directory::metadata::Key = serde_json::from_slice(&file).unwrap();
-    let digits: String = key.id().unwrap().chars().take(16).collect();
-    format!("{officer} ({digits})")
+    officers.iter().map(of).collect::<Vec<_>>().join(", ")
 }
 
 /// Refused after its words were told.
@@ -97,6 +100,11 @@ fn published(folder: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(newest(&folder.join("public/targets"))).unwrap()).unwrap()
 }
 
+fn passphrase(file: &Path, text: &str) {
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 /// After the guide's commands; with what each of them said.
 fn world() -> (tempfile::TempDir, Vec<String>) {
     after(&COMMANDS)
@@ -105,9 +113,10 @@ fn world() -> (tempfile::TempDir, Vec<String>) {
 /// After the first of the guide's commands.
 fn after(commands: &[&str]) -> (tempfile::TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
-    let passphrase = folder.path().join("passphrase");
-    fs::write(&passphrase, "correct horse battery staple\n").unwrap();
-    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
+    passphrase(
+        &folder.path().join("passphrase"),
+        "correct horse battery staple\n",
+    );
     let said = commands.iter().map(|line| say(folder.path(), line).good());
     let said = said.collect();
     (folder, said)
@@ -123,9 +132,11 @@ fn the_guides_ceremony_publishes_what_two_of_three_officers_signed() {
         "{review}"
     );
     let status = &said[12];
-    let [first, second, third] =
-        ["first-officer", "second-officer", "third-officer"].map(|officer| shown(here, officer));
-    let signed = format!("targets: signed 2/2: {first}, {second}; still to sign: {third}");
+    let (good, missing) = (
+        shown(here, &["first-officer", "second-officer"]),
+        shown(here, &["third-officer"]),
+    );
+    let signed = format!("targets: signed 2/2: {good}; still to sign: {missing}");
     assert!(status.contains(&signed), "{status}");
     assert!(
         status.contains("  root 1: ") && status.contains("days left"),
@@ -238,7 +249,7 @@ fn each_kind_of_change_is_one_command_and_is_told_in_words() {
     assert!(
         said.contains(&format!(
             "root: 2/2 must sign (before 2/3); removed: {}",
-            shown(here, "second-officer")
+            shown(here, &["second-officer"])
         )),
         "{said}"
     );
@@ -258,14 +269,11 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     .unwrap();
     sign(here, "late.proposal", 3).good();
     let publish = "directory publish late.proposal --public public --keys online";
+    let missing = shown(here, &["first-officer", "second-officer"]);
     say(here, publish).bad(
         1,
         &[
-            &format!(
-                "1 of 2 signatures; still to sign: {}, {}",
-                shown(here, "first-officer"),
-                shown(here, "second-officer")
-            ),
+            &format!("1 of 2 signatures; still to sign: {missing}"),
             "\nhint: ",
         ],
     );
@@ -310,9 +318,7 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     sign(here, "next.proposal", 1)
         .bad(1, &["are older (root 1, targets 3", "\nhint: sign nothing"]);
 
-    let other = here.join("other");
-    fs::write(&other, "another passphrase of mine\n").unwrap();
-    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+    passphrase(&here.join("other"), "another passphrase of mine\n");
     let line = "directory sign next.proposal --public public --officer officer-2 --passphrase-file other --yes";
     let why = "officer-2/officer.key: the passphrase does not open this key\nhint: try the passphrase again";
     refused(&say(here, line), why);
