@@ -48,6 +48,22 @@ fn sign(folder: &Path, proposal: &str, officer: u8) -> Said {
     say(folder, &line)
 }
 
+/// Officers' keys as they are shown: each with the first digits that `directory key` told.
+fn shown(folder: &Path, officers: &[&str]) -> String {
+    let of = |officer: &&str| {
+        let number = match *officer {
+            "first-officer" => 1,
+            "second-officer" => 2,
+            _ => 3,
+        };
+        let file = fs::read(folder.join(format!("officer-{number}/officer.json"))).unwrap();
+        let key: bridge_directory::metadata::Key = serde_json::from_slice(&file).unwrap();
+        let digits: String = key.id().unwrap().chars().take(16).collect();
+        format!("{officer} ({digits})")
+    };
+    officers.iter().map(of).collect::<Vec<_>>().join(", ")
+}
+
 /// Refused after its words were told.
 #[track_caller]
 fn refused(said: &Said, why: &str) {
@@ -84,14 +100,26 @@ fn published(folder: &Path) -> serde_json::Value {
     serde_json::from_slice(&fs::read(newest(&folder.join("public/targets"))).unwrap()).unwrap()
 }
 
+fn passphrase(file: &Path, text: &str) {
+    fs::write(file, text).unwrap();
+    fs::set_permissions(file, fs::Permissions::from_mode(0o600)).unwrap();
+}
+
 /// After the guide's commands; with what each of them said.
 fn world() -> (tempfile::TempDir, Vec<String>) {
+    after(&COMMANDS)
+}
+
+/// After the first of the guide's commands.
+fn after(commands: &[&str]) -> (tempfile::TempDir, Vec<String>) {
     let folder = tempfile::tempdir().unwrap();
-    let passphrase = folder.path().join("passphrase");
-    fs::write(&passphrase, "correct horse battery staple\n").unwrap();
-    fs::set_permissions(&passphrase, fs::Permissions::from_mode(0o600)).unwrap();
-    let said = COMMANDS.map(|line| say(folder.path(), line).good());
-    (folder, said.into())
+    passphrase(
+        &folder.path().join("passphrase"),
+        "correct horse battery staple\n",
+    );
+    let said = commands.iter().map(|line| say(folder.path(), line).good());
+    let said = said.collect();
+    (folder, said)
 }
 
 #[test]
@@ -104,8 +132,12 @@ fn the_guides_ceremony_publishes_what_two_of_three_officers_signed() {
         "{review}"
     );
     let status = &said[12];
-    let signed = "targets: signed 2/2: first-officer, second-officer; still to sign: third-officer";
-    assert!(status.contains(signed), "{status}");
+    let (good, missing) = (
+        shown(here, &["first-officer", "second-officer"]),
+        shown(here, &["third-officer"]),
+    );
+    let signed = format!("targets: signed 2/2: {good}; still to sign: {missing}");
+    assert!(status.contains(&signed), "{status}");
     assert!(
         status.contains("  root 1: ") && status.contains("days left"),
         "{status}"
@@ -215,7 +247,10 @@ fn each_kind_of_change_is_one_command_and_is_told_in_words() {
     let roles = "roles --officer officer-1/officer.json --officer officer-3/officer.json --threshold 2 --online online";
     let said = propose(here, roles).good();
     assert!(
-        said.contains("root: 2/2 must sign (before 2/3); removed: second-officer"),
+        said.contains(&format!(
+            "root: 2/2 must sign (before 2/3); removed: {}",
+            shown(here, &["second-officer"])
+        )),
         "{said}"
     );
 }
@@ -234,10 +269,11 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     .unwrap();
     sign(here, "late.proposal", 3).good();
     let publish = "directory publish late.proposal --public public --keys online";
+    let missing = shown(here, &["first-officer", "second-officer"]);
     say(here, publish).bad(
         1,
         &[
-            "1 of 2 signatures; still to sign: first-officer, second-officer",
+            &format!("1 of 2 signatures; still to sign: {missing}"),
             "\nhint: ",
         ],
     );
@@ -282,9 +318,7 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     sign(here, "next.proposal", 1)
         .bad(1, &["are older (root 1, targets 3", "\nhint: sign nothing"]);
 
-    let other = here.join("other");
-    fs::write(&other, "another passphrase of mine\n").unwrap();
-    fs::set_permissions(&other, fs::Permissions::from_mode(0o600)).unwrap();
+    passphrase(&here.join("other"), "another passphrase of mine\n");
     let line = "directory sign next.proposal --public public --officer officer-2 --passphrase-file other --yes";
     let why = "officer-2/officer.key: the passphrase does not open this key\nhint: try the passphrase again";
     refused(&say(here, line), why);
@@ -296,6 +330,53 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     propose(here, "member remove AZ/GOV/9999").bad(1, &["AZ/GOV/9999 is not in the directory"]);
     propose(here, "member add AZ/GOV/1001 --name Twice")
         .bad(1, &["AZ/GOV/1001 is a member already"]);
+}
+
+#[test]
+fn what_an_officer_has_seen_and_cannot_read_is_not_taken_for_nothing_seen() {
+    let (folder, _) = world();
+    let here = folder.path();
+    propose(here, "renew").good();
+    for name in ["seen.json", "root.json"] {
+        let path = here.join("officer-1").join(name);
+        let kept = fs::read(&path).unwrap();
+        fs::remove_file(&path).unwrap();
+        std::os::unix::fs::symlink(name, &path).unwrap();
+        let why = format!("officer-1/{name}: Too many levels of symbolic links");
+        sign(here, "next.proposal", 1).bad(1, &[&why, "\nhint: "]);
+        fs::remove_file(&path).unwrap();
+        fs::write(&path, kept).unwrap();
+    }
+    sign(here, "next.proposal", 1).good();
+}
+
+#[test]
+fn the_first_officer_reviews_the_first_proposal_again_after_the_second_has_signed() {
+    let (folder, _) = after(&COMMANDS[..7]);
+    let here = folder.path();
+    let review = "directory review first.proposal --officer officer-1";
+    let told = say(here, review).good();
+    assert!(
+        told.contains("root, by its own officers: signed 2/2"),
+        "{told}"
+    );
+    let told = say(here, COMMANDS[5]).good();
+    assert!(
+        told.ends_with("first-officer has signed first.proposal already\n"),
+        "{told}"
+    );
+    // Another first root than the one this officer has signed.
+    let other = COMMANDS[4].replace("first.proposal", "other.proposal");
+    say(
+        here,
+        &other.replace(" --officer officer-3/officer.json", ""),
+    )
+    .good();
+    say(
+        here,
+        &COMMANDS[5].replace("first.proposal", "other.proposal"),
+    )
+    .bad(64, &["--public is missing"]);
 }
 
 #[test]
@@ -430,10 +511,11 @@ fn a_publication_is_a_leaf_of_the_authoritys_journal_before_it_goes_out() {
     propose(here, "member remove AZ/GOV/2001").good();
     sign(here, "next.proposal", 1).good();
     sign(here, "next.proposal", 2).good();
-    let before = say(here, "directory status --public public").good();
+    let timestamp = || fs::read(here.join("public/metadata/timestamp.json")).unwrap();
+    let before = timestamp();
     say(here, &publish).bad(1, &["is the node running"]);
     assert_eq!(
-        say(here, "directory status --public public").good(),
+        timestamp(),
         before,
         "what is not journaled is not published"
     );

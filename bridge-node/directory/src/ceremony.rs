@@ -13,6 +13,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::client::DIRECTORY_LIMIT_BYTES;
 use crate::directory::DirectoryFault;
 use crate::metadata::{MetadataError, Role};
 use crate::moment::Moment;
@@ -33,7 +34,7 @@ pub use publish::Publication;
 pub use review::{Reviewed, RoleDifference, Signatures};
 
 /// The largest proposal that is read, in bytes: a directory, escaped, and metadata.
-pub const PROPOSAL_LIMIT_BYTES: usize = 2 * crate::client::DIRECTORY_LIMIT_BYTES;
+pub const PROPOSAL_LIMIT_BYTES: usize = 2 * DIRECTORY_LIMIT_BYTES;
 
 /// The fewest officers of an offline role who must sign: nobody changes the directory alone.
 pub const OFFICERS_LEAST: u32 = 2;
@@ -134,6 +135,12 @@ pub enum CeremonyError {
     /// The targets name another directory than the one enclosed, or other files.
     #[error("the targets metadata does not name the enclosed directory, and it alone")]
     OtherDirectory,
+    /// Larger than any node reads; the officers' next base could not be read either.
+    #[error("the directory has {bytes} bytes; nobody reads more than {DIRECTORY_LIMIT_BYTES}")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
     /// The directory is faulty.
     #[error("the directory is faulty")]
     Directory(#[source] DirectoryFault),
@@ -190,6 +197,18 @@ impl Proposal {
     /// Returns the new root, if one is proposed: what an officer who has signed the first one trusts from then on.
     pub fn root_file(&self) -> Option<Vec<u8>> {
         self.root.as_ref().map(|file| file.to_string().into_bytes())
+    }
+
+    /// Tells whether a root file is the root that is proposed, whoever has signed which copy.
+    pub fn has_root(&self, file: &[u8]) -> bool {
+        let signed = |text: &str| base::signed_bytes(text);
+        let theirs = std::str::from_utf8(file).ok().and_then(signed);
+        theirs.is_some()
+            && theirs
+                == self
+                    .root
+                    .as_ref()
+                    .and_then(|root| signed(&root.to_string()))
     }
 
     /// Takes over the signatures of a copy that was signed elsewhere.

@@ -140,7 +140,7 @@ pub enum MetadataError {
     OtherFile {
         /// The role.
         role: Role,
-        /// `length` or `hash`.
+        /// `length`, `hash` or `version`.
         what: &'static str,
     },
 }

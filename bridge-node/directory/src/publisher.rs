@@ -22,7 +22,7 @@ pub(crate) mod repository;
 
 pub use error::PublishError;
 use keys::KeyFolder;
-use repository::{Repository, verify};
+use repository::Repository;
 
 /// How long root metadata is good.
 pub const ROOT_LIFE_S: u64 = 365 * DAY_S;
@@ -174,12 +174,7 @@ impl Publisher {
             .newest_timestamp(&root.part)?
             .ok_or(PublishError::NothingPublished)?;
         let info = timestamp.part.snapshot();
-        let path = Role::Snapshot.path(info.version);
-        let text = self
-            .repository
-            .read(&path)?
-            .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
-        let snapshot: Verified<Snapshot> = verify(&path, &text, &root.part)?;
+        let snapshot: Verified<Snapshot> = self.repository.announced(info, &root.part)?;
         if snapshot.expires.0 > now_s.saturating_add(SNAPSHOT_LIFE_S / 2) {
             return self.write_timestamp(&root.part, info, after(timestamp.version), now_s);
         }

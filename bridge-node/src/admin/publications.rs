@@ -69,7 +69,7 @@ async fn record(
     };
     let receipt = node.journal.record(entry).await?;
     node.clock.not_before(receipt.time);
-    tracing::warn!(%standing, "the directory is published");
+    tracing::warn!(%standing, "the directory is about to be published");
     Ok(receipt.index)
 }
 

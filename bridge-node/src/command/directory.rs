@@ -192,6 +192,14 @@ fn read(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {
     Ok(bytes)
 }
 
+/// Reads a file that need not be there. One that is there and can't be read is a failure, not a missing one.
+fn read_if_there(path: &Path, limit: usize, what: &str) -> Result<Option<Vec<u8>>, Failure> {
+    match std::fs::symlink_metadata(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        _ => read(path, limit, what).map(Some),
+    }
+}
+
 /// Replaces a file, whole.
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write as _;

@@ -51,10 +51,11 @@ impl Base {
     /// [`CeremonyError::OtherRoot`], [`CeremonyError::Directory`], or about the files.
     pub fn read(folder: &Path, trusted: Option<&[u8]>) -> Result<Self, CeremonyError> {
         let repository = Repository::open(folder);
-        if let Some(trusted) = trusted {
-            check_root(&repository, trusted)?;
-        }
-        let mut roots = repository.roots()?;
+        let mut roots = match trusted {
+            // Not from the folder's first root on: whoever gave the folder could have made that one.
+            Some(trusted) => repository.roots_from(find_root(&repository, trusted)?)?,
+            None => repository.roots()?,
+        };
         let (root_text, root) = roots.pop().ok_or(CeremonyError::OtherRoot)?;
         let before = roots.pop().map(|(_, before)| before.part);
         let mut ends = vec![(Role::Root, root.version, root.expires)];
@@ -130,8 +131,11 @@ impl fmt::Display for Standing {
     }
 }
 
-/// The trusted root must stand in the folder under its version, whoever of its officers have signed which copy.
-fn check_root(repository: &Repository, trusted: &[u8]) -> Result<(), CeremonyError> {
+/// Finds the trusted root in the folder under its version, whoever of its officers have signed which copy.
+fn find_root(
+    repository: &Repository,
+    trusted: &[u8],
+) -> Result<(String, Verified<Root>), CeremonyError> {
     let text = std::str::from_utf8(trusted).map_err(|_error| CeremonyError::OtherRoot)?;
     let refused = |source: MetadataError| CeremonyError::Metadata {
         role: Role::Root,
@@ -141,11 +145,11 @@ fn check_root(repository: &Repository, trusted: &[u8]) -> Result<(), CeremonyErr
     let version = trusted.common.version;
     let found = repository.read(&Role::Root.path(Some(version)))?;
     let found = found.ok_or(CeremonyError::OtherRoot)?;
-    first_root(&found).map_err(refused)?;
+    let root = first_root(&found).map_err(refused)?;
     if signed_bytes(text) != signed_bytes(&found) {
         return Err(CeremonyError::OtherRoot);
     }
-    Ok(())
+    Ok((found, root))
 }
 
 /// The bytes of a root that its signatures are made over.

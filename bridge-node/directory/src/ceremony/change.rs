@@ -67,7 +67,7 @@ pub enum Kind {
     OutsideWitness,
     /// The address of a witness outside.
     WitnessAddress,
-    /// The order of lists, and nothing else.
+    /// The order of a list, named after what the list is of: the first place that has another thing now.
     Order,
 }
 
@@ -98,11 +98,12 @@ pub fn changes(old: &Directory, new: &Directory) -> Vec<Change> {
     } = new;
     found.field(Kind::Instance, instance, &old.instance, instance);
     let id = |member: &Member| member.id.to_string();
-    found.list((&old.members, members), id, Found::member);
+    found.list(instance, (&old.members, members), id, Found::member);
     let code = |group: &Group| group.code.clone();
-    found.list((&old.groups, groups), code, Found::group);
+    found.list(instance, (&old.groups, groups), code, Found::group);
     let vkey = |witness: &OutsideWitness| witness.vkey.clone();
-    found.list((&old.witnesses, witnesses), vkey, |found, _, (old, new)| {
+    let witnesses = (&old.witnesses[..], &witnesses[..]);
+    found.list(instance, witnesses, vkey, |found, _, (old, new)| {
         let empty = OutsideWitness {
             vkey: String::new(),
             url: String::new(),
@@ -159,24 +160,30 @@ impl Found {
         }
     }
 
-    /// Goes through two lists by the names of what is in them.
+    /// Goes through two lists by the names of what is in them, and tells another order of what is in both.
     fn list<T>(
         &mut self,
+        of: &str,
         (old, new): (&[T], &[T]),
         name: impl Fn(&T) -> String,
         mut each: impl FnMut(&mut Self, &str, Pair<'_, T>),
     ) {
-        let mut pairs: BTreeMap<String, Pair<'_, T>> = BTreeMap::new();
-        for one in old {
-            pairs.entry(name(one)).or_default().0 = Some(one);
+        let (before, after) = (numbered(old, &name), numbered(new, &name));
+        let mut pairs: BTreeMap<&Numbered, Pair<'_, T>> = BTreeMap::new();
+        for (name, one) in before.iter().zip(old) {
+            pairs.entry(name).or_default().0 = Some(one);
         }
-        for one in new {
-            pairs.entry(name(one)).or_default().1 = Some(one);
+        for (name, one) in after.iter().zip(new) {
+            pairs.entry(name).or_default().1 = Some(one);
         }
-        for (name, pair) in pairs {
-            if pair.0.is_some() || pair.1.is_some() {
-                each(self, &name, pair);
-            }
+        for ((name, _), pair) in &pairs {
+            each(self, name, *pair);
+        }
+        let stays = |name: &&Numbered| matches!(pairs.get(name), Some((Some(_), Some(_))));
+        let mut places = before.iter().filter(stays).zip(after.iter().filter(stays));
+        if let Some(((from, _), (to, _))) = places.find(|(before, after)| before != after) {
+            let (from, to) = (from.clone(), to.clone());
+            self.push(Kind::Order, of, What::Changed { from, to });
         }
     }
 
@@ -206,6 +213,7 @@ impl Found {
         let old_subsystems = old.map_or(&[][..], |old| &old.subsystems);
         let of = |one: &Subsystem| format!("{name}/{}", one.code);
         self.list(
+            name,
             (old_subsystems, subsystems),
             of,
             |found, name, (old, new)| {
@@ -218,7 +226,7 @@ impl Found {
         );
         let old_nodes = old.map_or(&[][..], |old| &old.nodes);
         let of = |one: &Node| format!("{name}/{}", one.code);
-        self.list((old_nodes, nodes), of, Self::node);
+        self.list(name, (old_nodes, nodes), of, Self::node);
     }
 
     /// Of a new node each key is told, because who signs answers for each.
@@ -286,7 +294,8 @@ impl Found {
         (old_pins, old_keys): (&[String], &[ExchangeKey]),
         (pins, keys): (&[String], &[ExchangeKey]),
     ) {
-        self.list((old_pins, pins), String::clone, |found, pin, (old, new)| {
+        let pin = String::clone;
+        self.list(name, (old_pins, pins), pin, |found, pin, (old, new)| {
             found.thing(
                 Kind::TlsKey,
                 &format!("{name}: {pin}"),
@@ -295,7 +304,7 @@ impl Found {
             );
         });
         let pin = |key: &ExchangeKey| key.pin.clone();
-        self.list((old_keys, keys), pin, |found, pin, (old, new)| {
+        self.list(name, (old_keys, keys), pin, |found, pin, (old, new)| {
             let name = format!("{name}: {pin}");
             let of =
                 |key: Option<&ExchangeKey>| key.and_then(ExchangeKey::key_id).unwrap_or_default();
@@ -312,6 +321,7 @@ impl Found {
         };
         let before = old.map_or(&[][..], |old| &old.members);
         self.list(
+            name,
             (before, members),
             ToString::to_string,
             |found, id, (old, new)| {
@@ -324,6 +334,20 @@ impl Found {
             },
         );
     }
+}
+
+/// A name, and how often it was listed until then: what is listed twice is two things.
+type Numbered = (String, usize);
+
+fn numbered<T>(list: &[T], name: impl Fn(&T) -> String) -> Vec<Numbered> {
+    let mut counts: BTreeMap<String, usize> = BTreeMap::new();
+    let of = |one| {
+        let name = name(one);
+        let count = counts.entry(name.clone()).or_default();
+        *count += 1;
+        (name, *count)
+    };
+    list.iter().map(of).collect()
 }
 
 fn list(values: &[impl Display]) -> String {

@@ -217,6 +217,13 @@ pub(super) mod tests {
         Officer::from_pkcs8(pkcs8.as_ref(), |key| key.named(name)).unwrap()
     }
 
+    impl Officer {
+        /// Signs anything, without a review.
+        pub(crate) fn signature(&self, bytes: &[u8]) -> Vec<u8> {
+            self.pair.sign(bytes).as_ref().to_vec()
+        }
+    }
+
     #[test]
     fn a_key_opens_by_its_passphrase_only_and_no_byte_of_its_file_can_be_changed() {
         let (made, file) = Officer::make("first", b"correct horse battery").unwrap();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Base, CeremonyError, FORM, Proposal, Standing, unsigned};
 use crate::directory::{DIRECTORY_FILE, Directory};
-use crate::metadata::{FileInfo, Key, Map, Role, RoleKeys, Root, Targets, hex};
+use crate::metadata::{FileInfo, Key, Map, Role, RoleKeys, Root, Targets};
 use crate::publisher::{PublishError, TARGETS_LIFE_S, after, common, root_part, with};
 
 /// The keys of every role as a root lists them, to be changed.
@@ -148,24 +148,34 @@ impl Key {
 
     /// Returns the key's name, or the first digits of its id.
     pub fn name(&self) -> String {
-        let short = || {
-            self.id()
-                .unwrap_or_else(|| hex(&[]))
-                .chars()
-                .take(16)
-                .collect()
-        };
-        self.field(NAME).map_or_else(short, str::to_owned)
+        self.field(NAME)
+            .map_or_else(|| self.digits(), str::to_owned)
+    }
+
+    /// Returns the name with the first digits of the id: anybody may give a key any name.
+    pub fn shown(&self) -> String {
+        match self.field(NAME) {
+            Some(name) => format!("{name} ({})", self.digits()),
+            None => self.digits(),
+        }
+    }
+
+    fn digits(&self) -> String {
+        let id = self.id().unwrap_or_default();
+        id.chars().take(DIGITS).collect()
     }
 }
 
 impl Root {
-    /// Returns the name of a listed key.
-    pub(super) fn name_of(&self, key_id: &str) -> String {
+    /// Returns how a listed key is shown to officers.
+    pub(super) fn shown(&self, key_id: &str) -> String {
         self.key(key_id)
-            .map_or_else(|| key_id.to_owned(), Key::name)
+            .map_or_else(|| key_id.to_owned(), Key::shown)
     }
 }
+
+/// How many digits of a key's id stand beside its name.
+const DIGITS: usize = 16;
 
 /// A field of keys that The Update Framework leaves to others.
 const NAME: &str = "x-bridge-name";

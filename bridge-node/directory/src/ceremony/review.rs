@@ -1,11 +1,12 @@
 //! A proposal held against what is published: whether it may be signed at all, what it changes, and who has still to sign.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::base::signed_bytes;
 use super::{Base, CeremonyError, Change, FORM, OFFICERS_LEAST, Proposal, changes};
+use crate::client::DIRECTORY_LIMIT_BYTES;
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{Envelope, FileInfo, MetadataError, Part, Role, Root, Targets};
 use crate::moment::Moment;
@@ -35,9 +36,9 @@ pub struct Reviewed {
 pub struct RoleDifference {
     /// The role.
     pub role: Role,
-    /// Names of keys that come.
+    /// Keys that come, each by its name and the first digits of its id.
     pub added: Vec<String>,
-    /// Names of keys that go.
+    /// Keys that go, likewise.
     pub removed: Vec<String>,
     /// Number of keys and threshold before and after.
     pub quorum: ((usize, u32), (usize, u32)),
@@ -50,9 +51,9 @@ pub struct Signatures {
     pub role: Role,
     /// Whether the keys are those of the root before, which have to agree to a new one.
     pub by_former: bool,
-    /// Names of keys that have signed.
+    /// Keys that have signed, each by its name and the first digits of its id.
     pub good: Vec<String>,
-    /// Names of those that have not.
+    /// Those that have not, likewise.
     pub missing: Vec<String>,
     /// How many must.
     pub threshold: u32,
@@ -179,6 +180,10 @@ impl Proposal {
         check_version(&envelope, Role::Targets, after(published))?;
         check_end(&envelope, Role::Targets, now_s, TARGETS_LIFE_S)?;
         let bytes = self.directory.as_bytes();
+        if bytes.len() > DIRECTORY_LIMIT_BYTES {
+            let bytes = bytes.len();
+            return Err(CeremonyError::TooLarge { bytes });
+        }
         let named = targets.targets.get(DIRECTORY_FILE);
         if targets.targets.len() != 1 || named != Some(&FileInfo::of(None, bytes)) {
             return Err(CeremonyError::OtherDirectory);
@@ -253,13 +258,14 @@ fn check_end(
     })
 }
 
-/// Offline roles need two officers at least, and keys that no machine has.
+/// Offline roles need two officers at least, and keys that no machine has. No name stands for two keys.
 fn check_roles(root: &Root) -> Result<(), CeremonyError> {
     let refused = |role, what: String| Err(CeremonyError::Roles { role, what });
     let online: BTreeSet<_> = [Role::Snapshot, Role::Timestamp]
         .iter()
         .flat_map(|role| raw_keys(root, *role))
         .collect();
+    let mut named = BTreeMap::new();
     for role in Role::ALL {
         let keys = root.keys_of(role);
         let raw = raw_keys(root, role);
@@ -269,10 +275,20 @@ fn check_roles(root: &Root) -> Result<(), CeremonyError> {
                 "a key is listed twice, or is no Ed25519 key".to_owned(),
             );
         }
-        for name in keys.key_ids.iter().map(|id| root.name_of(id)) {
+        for (id, key) in keys
+            .key_ids
+            .iter()
+            .filter_map(|id| root.keys().get_key_value(id))
+        {
+            let name = key.name();
             let is_plain = |letter: char| letter.is_alphanumeric() || " -_.".contains(letter);
             if name.is_empty() || name.len() > KEY_NAME_BYTES || !name.chars().all(is_plain) {
                 return refused(role, format!("{name:?} is no name for a key"));
+            }
+            let other = named.insert(name, id);
+            if other.is_some_and(|other| other != id) {
+                let name = key.name();
+                return refused(role, format!("two keys have the name {name:?}"));
             }
         }
         if !matches!(role, Role::Root | Role::Targets) {
@@ -307,7 +323,7 @@ fn signatures_by(root: &Root, role: Role, by_former: bool, envelope: &Envelope) 
     };
     let (good, missing): (Vec<_>, Vec<_>) = keys.key_ids.iter().partition(|id| has_signed(id));
     let names = |ids: Vec<&String>| {
-        let mut names: Vec<_> = ids.into_iter().map(|id| root.name_of(id)).collect();
+        let mut names: Vec<_> = ids.into_iter().map(|id| root.shown(id)).collect();
         names.sort();
         names
     };
@@ -334,9 +350,8 @@ fn role_differences(former: Option<&Root>, new: &Root) -> Vec<RoleDifference> {
             (after.key_ids.len(), after.threshold),
         );
         if Some(after) != before {
-            let names = |root: &Root, ids: Vec<&String>| {
-                ids.into_iter().map(|id| root.name_of(id)).collect()
-            };
+            let names =
+                |root: &Root, ids: Vec<&String>| ids.into_iter().map(|id| root.shown(id)).collect();
             found.push(RoleDifference {
                 role,
                 added: names(new, after.key_ids.difference(ids).collect()),

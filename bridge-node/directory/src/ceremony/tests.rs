@@ -145,7 +145,12 @@ fn one_officer_alone_publishes_nothing_and_the_refusal_names_who_is_missing() {
     world.sign(&mut proposal, &[1]);
     world.sign(&mut proposal, &[1]);
     let error = world.publish(&proposal, NOW).unwrap_err();
-    let words = "targets metadata: 1 of 2 signatures; still to sign: first, third";
+    let shown = |at: usize| world.officers[at].key().shown();
+    let words = format!(
+        "targets metadata: 1 of 2 signatures; still to sign: {}, {}",
+        shown(0),
+        shown(2)
+    );
     assert_eq!(error.to_string(), words);
     let after = fs::read(world.public().join("metadata/timestamp.json")).unwrap();
     assert_eq!(before, after);
@@ -206,6 +211,112 @@ fn files_of_another_authority_are_no_base() {
     assert!(matches!(error, CeremonyError::OtherRoot), "{error}");
 }
 
+/// Signs the root anew for another year, by the first two officers.
+fn renew(world: &World) {
+    let base = world.base();
+    let mut proposal = Proposal::roles(&base, &Roster::of(&base), NOW).unwrap();
+    world.sign(&mut proposal, &[0, 1]);
+    world.publish(&proposal, NOW).unwrap();
+}
+
+/// The file of a root, signed by the first two officers of a world as if it had another version.
+fn of_version(world: &World, version: u64) -> Vec<u8> {
+    let mut proposal = world.first();
+    let mut root = proposal.root.take().unwrap();
+    root["signed"]["version"] = version.into();
+    let bytes = crate::canonical::canonical(&root["signed"]).unwrap();
+    for officer in &world.officers[..2] {
+        let id = officer.key().id().unwrap();
+        let sig = crate::metadata::hex(&officer.signature(&bytes));
+        put_signature(&mut root, serde_json::json!({ "keyid": id, "sig": sig }));
+    }
+    root.to_string().into_bytes()
+}
+
+#[test]
+fn a_false_first_root_beside_the_trusted_one_gives_no_base() {
+    let (ours, theirs) = (World::published(), World::published());
+    renew(&ours);
+    renew(&theirs);
+    let path = |world: &World, name: &str| world.public().join("metadata").join(name);
+    let trusted = fs::read(path(&ours, "2.root.json")).unwrap();
+    Base::read(&ours.public(), Some(&trusted)).unwrap();
+    // All of another authority, its first root under a version as if the trusted one were behind it.
+    fs::copy(path(&ours, "2.root.json"), path(&theirs, "2.root.json")).unwrap();
+    fs::write(path(&theirs, "1.root.json"), of_version(&theirs, 2)).unwrap();
+    let error = Base::read(&theirs.public(), Some(&trusted)).unwrap_err();
+    let words = "metadata/timestamp.json does not verify";
+    assert_eq!(error.to_string(), words);
+    // Without a trusted root the first one is believed, and only as the first.
+    let error = Base::read(&theirs.public(), None).unwrap_err();
+    assert_eq!(error.to_string(), "metadata/1.root.json holds root 2");
+}
+
+#[test]
+fn a_gap_between_roots_hides_no_newer_one_and_is_no_step_over_one() {
+    let world = World::published();
+    renew(&world);
+    renew(&world);
+    let path = |version: u32| world.public().join(format!("metadata/{version}.root.json"));
+    let (second, third) = (fs::read(path(2)).unwrap(), fs::read(path(3)).unwrap());
+    fs::remove_file(path(2)).unwrap();
+    let base = Base::read(&world.public(), Some(&third)).unwrap();
+    assert_eq!(base.standing.root, 3);
+    let error = Base::read(&world.public(), Some(&second)).unwrap_err();
+    assert!(matches!(error, CeremonyError::OtherRoot), "{error}");
+    // The third in the place of the second.
+    fs::rename(path(3), path(2)).unwrap();
+    let error = Base::read(&world.public(), None).unwrap_err();
+    assert_eq!(error.to_string(), "metadata/2.root.json holds root 3");
+}
+
+#[test]
+fn a_root_of_the_last_version_has_no_successor() {
+    let world = World::published();
+    let last = of_version(&world, u64::MAX);
+    let path = Role::Root.path(Some(u64::MAX));
+    fs::write(world.public().join(path), &last).unwrap();
+    let error = Base::read(&world.public(), Some(&last)).unwrap_err();
+    assert_eq!(error.to_string(), "metadata/timestamp.json does not verify");
+    fs::write(world.public().join("metadata/1.root.json"), &last).unwrap();
+    let error = Base::read(&world.public(), None).unwrap_err();
+    let words = format!("metadata/1.root.json holds root {}", u64::MAX);
+    assert_eq!(error.to_string(), words);
+}
+
+#[test]
+fn older_files_of_the_same_keys_under_the_names_of_newer_ones_are_no_base() {
+    let world = World::published();
+    let path = |name: &str| world.public().join("metadata").join(name);
+    let refusal = || {
+        let error = Base::read(&world.public(), None).unwrap_err();
+        let CeremonyError::Publish(PublishError::Metadata { path, source }) = error else {
+            panic!("{error}");
+        };
+        format!("{path}: {source}")
+    };
+    for name in ["snapshot", "targets"] {
+        let (old, new) = (format!("1.{name}.json"), format!("2.{name}.json"));
+        let kept = fs::read(path(&new)).unwrap();
+        fs::copy(path(&old), path(&new)).unwrap();
+        let words = format!("metadata/{new}: {name} metadata is not the file that was announced");
+        assert!(refusal().starts_with(&words), "{}", refusal());
+        fs::write(path(&new), kept).unwrap();
+    }
+    // A time-stamp may announce a version alone.
+    let root = world.base().root.part;
+    let files = serde_json::json!({"snapshot.json": {"version": 2}});
+    let part = crate::publisher::common::<crate::metadata::Timestamp>(3, NOW, DAY_S);
+    let part = crate::publisher::with(part, "meta", files);
+    let keys = KeyFolder::open(&world.online()).unwrap();
+    let timestamp = keys.sign(&part, Role::Timestamp, &[&root]).unwrap();
+    fs::write(path("timestamp.json"), timestamp).unwrap();
+    assert_eq!(world.base().standing.targets, 2);
+    fs::copy(path("1.snapshot.json"), path("2.snapshot.json")).unwrap();
+    let words = "metadata/2.snapshot.json: snapshot metadata is not the file that was announced: its version differs";
+    assert_eq!(refusal(), words);
+}
+
 #[test]
 fn roles_change_by_officers_before_and_after_and_a_lost_key_is_replaced() {
     let mut world = World::published();
@@ -229,9 +340,12 @@ fn roles_change_by_officers_before_and_after_and_a_lost_key_is_replaced() {
     let difference = &reviewed.roles[0];
     assert_eq!(
         (difference.role, &difference.added[..]),
-        (Role::Root, &["fourth".to_owned()][..])
+        (Role::Root, &[world.officers[3].key().shown()][..])
     );
-    assert_eq!(difference.removed, ["third"]);
+    let third = world.officers[2].key();
+    let digits: String = third.id().unwrap().chars().take(16).collect();
+    let words = format!("third ({digits})");
+    assert_eq!(difference.removed, [words]);
     // The new one counts for the new root, not for the former.
     world.sign(&mut proposal, &[0, 3]);
     let error = world.publish(&proposal, NOW).unwrap_err();

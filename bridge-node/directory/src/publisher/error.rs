@@ -57,6 +57,14 @@ pub enum PublishError {
         #[source]
         source: MetadataError,
     },
+    /// A root stands under the version of another.
+    #[error("{path} holds root {found}")]
+    RootVersion {
+        /// The file.
+        path: String,
+        /// The version of the root in it.
+        found: u64,
+    },
     /// The directory is faulty.
     #[error("the directory is faulty")]
     Directory(#[source] DirectoryFault),

@@ -4,17 +4,18 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use super::{PublishError, after};
+use super::PublishError;
 use crate::client::{DIRECTORY_LIMIT_BYTES, ROOT_LIMIT_BYTES};
 use crate::directory::DIRECTORY_FILE;
 use crate::metadata::{
-    Envelope, FileInfo, Part, Role, Root, Snapshot, Targets, Timestamp, hex, sha256,
+    Envelope, FileInfo, MetadataError, Part, Role, Root, Snapshot, TARGETS_FILE, Targets,
+    Timestamp, hex, sha256,
 };
 use crate::source::{Fetch, FolderSource};
 use crate::store::replace;
 use crate::verified::{Verified, first_root, next_root};
 
-/// What a repository shows its readers, verified but for its ends.
+/// What a repository shows its readers, each file as the one above announces it; verified but for its ends.
 pub(crate) struct Published {
     pub(crate) timestamp: Verified<Timestamp>,
     pub(crate) snapshot: Verified<Snapshot>,
@@ -56,26 +57,34 @@ impl Repository {
         self.roots()?.pop().ok_or(PublishError::Gone { path })
     }
 
-    /// Returns every root, each the verified successor of the one before.
+    /// Returns every root from the first on, each the verified successor of the one before.
     pub(crate) fn roots(&self) -> Result<Vec<(String, Verified<Root>)>, PublishError> {
         let path = Role::Root.path(Some(1));
-        let refused = |path: &str| {
-            let path = path.to_owned();
-            move |source| PublishError::Metadata { path, source }
-        };
         let text = self
             .read(&path)?
             .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
-        let mut root = first_root(&text).map_err(refused(&path))?;
-        let mut roots = vec![(text, root.clone())];
-        loop {
-            let path = Role::Root.path(Some(after(root.version)));
-            let Some(next) = self.read(&path)? else {
-                return Ok(roots);
+        let first = first_root(&text).map_err(refused(&path))?;
+        check_root_version(&path, &first, 1)?;
+        self.roots_from((text, first))
+    }
+
+    /// Returns a root that is believed and all that follow it, each the verified successor of the one before.
+    pub(crate) fn roots_from(
+        &self,
+        believed: (String, Verified<Root>),
+    ) -> Result<Vec<(String, Verified<Root>)>, PublishError> {
+        let mut root = believed.1.clone();
+        let mut roots = vec![believed];
+        while let Some(wanted) = root.version.checked_add(1) {
+            let path = Role::Root.path(Some(wanted));
+            let Some(text) = self.read(&path)? else {
+                break;
             };
-            root = next_root(&root.part, &next).map_err(refused(&path))?;
-            roots.push((next, root.clone()));
+            root = next_root(&root.part, &text).map_err(refused(&path))?;
+            check_root_version(&path, &root, wanted)?;
+            roots.push((text, root.clone()));
         }
+        Ok(roots)
     }
 
     pub(super) fn newest_timestamp(
@@ -118,12 +127,10 @@ impl Repository {
         let gone = |path: &str| PublishError::Gone {
             path: path.to_owned(),
         };
-        let path = Role::Snapshot.path(timestamp.part.snapshot().version);
-        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
-        let snapshot: Verified<Snapshot> = verify(&path, &text, root)?;
-        let path = Role::Targets.path(snapshot.part.targets().and_then(|info| info.version));
-        let text = self.read(&path)?.ok_or_else(|| gone(&path))?;
-        let targets: Verified<Targets> = verify(&path, &text, root)?;
+        let snapshot = self.announced::<Snapshot>(timestamp.part.snapshot(), root)?;
+        let info = snapshot.part.targets();
+        let info = info.ok_or_else(|| gone(TARGETS_FILE))?;
+        let targets = self.announced::<Targets>(info, root)?;
         let info = targets
             .part
             .targets
@@ -142,6 +149,26 @@ impl Repository {
         }))
     }
 
+    /// Returns metadata that the role above announced: its length, hash and version are the announced ones.
+    pub(super) fn announced<T: Part>(
+        &self,
+        info: &FileInfo,
+        root: &Root,
+    ) -> Result<Verified<T>, PublishError> {
+        let path = T::ROLE.path(info.version);
+        let text = self
+            .read(&path)?
+            .ok_or_else(|| PublishError::Gone { path: path.clone() })?;
+        info.check(T::ROLE, text.as_bytes())
+            .map_err(refused(&path))?;
+        let verified: Verified<T> = verify(&path, &text, root)?;
+        if Some(verified.version) == info.version {
+            return Ok(verified);
+        }
+        let (role, what) = (T::ROLE, "version");
+        Err(refused(&path)(MetadataError::OtherFile { role, what }))
+    }
+
     pub(crate) fn read(&self, path: &str) -> Result<Option<String>, PublishError> {
         let source = FolderSource(self.folder.clone());
         let bytes = source.fetch(path, ROOT_LIMIT_BYTES)?;
@@ -156,16 +183,24 @@ impl Repository {
     }
 }
 
-pub(super) fn verify<T: Part>(
-    path: &str,
-    text: &str,
-    root: &Root,
-) -> Result<Verified<T>, PublishError> {
-    let refused = |source| PublishError::Metadata {
+fn verify<T: Part>(path: &str, text: &str, root: &Root) -> Result<Verified<T>, PublishError> {
+    Verified::read(text, root).map_err(refused(path))
+}
+
+fn refused(path: &str) -> impl FnOnce(MetadataError) -> PublishError {
+    let path = path.to_owned();
+    move |source| PublishError::Metadata { path, source }
+}
+
+/// Refuses a root that stands under another version than its own: the chain would leave a root out, or begin behind the first.
+fn check_root_version(path: &str, root: &Verified<Root>, wanted: u64) -> Result<(), PublishError> {
+    if root.version == wanted {
+        return Ok(());
+    }
+    Err(PublishError::RootVersion {
         path: path.to_owned(),
-        source,
-    };
-    Verified::read(text, root).map_err(refused)
+        found: root.version,
+    })
 }
 
 /// Returns the version of timestamp metadata, signed by whomever.

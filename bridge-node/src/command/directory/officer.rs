@@ -14,7 +14,9 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::words::Language;
-use super::{Failure, failed, hint, read, read_base, read_proposal, refused, say, show, write};
+use super::{
+    Failure, failed, hint, read, read_base, read_if_there, read_proposal, refused, say, show, write,
+};
 
 /// The largest file of an officer's folder, in bytes: the root.
 const FILE_LIMIT: usize = 1024 * 1024;
@@ -216,12 +218,11 @@ fn held(
     officer: Option<&Path>,
     now_s: u64,
 ) -> Result<(Reviewed, Option<Base>), Failure> {
-    let root = officer
-        .map(|folder| folder.join(ROOT))
-        .filter(|root| root.exists());
-    let root = root
-        .map(|root| read(&root, FILE_LIMIT, TRUSTED))
-        .transpose()?;
+    let kept = |name| match officer {
+        Some(folder) => read_if_there(&folder.join(name), FILE_LIMIT, TRUSTED),
+        None => Ok(None),
+    };
+    let root = kept(ROOT)?;
     let base = match public {
         Some(public) => {
             if officer.is_some() && root.is_none() {
@@ -231,18 +232,15 @@ fn held(
                 )));
             }
             let base = read_base(public, root.as_deref())?;
-            if let Some(seen) = officer
-                .map(|folder| folder.join(SEEN))
-                .filter(|seen| seen.exists())
-            {
-                let seen: Standing = serde_json::from_slice(&read(&seen, FILE_LIMIT, TRUSTED)?)
-                    .map_err(|error| Failure::failed(&seen.display().to_string(), &error))?;
+            if let Some(seen) = kept(SEEN)? {
+                let seen: Standing =
+                    serde_json::from_slice(&seen).map_err(|error| Failure::failed(SEEN, &error))?;
                 base.check_not_older(&seen)
                     .map_err(|error| refused(&error))?;
             }
             Some(base)
         }
-        None if proposal.is_first() && (root.is_none() || root == proposal.root_file()) => None,
+        None if proposal.is_first() && root.is_none_or(|root| proposal.has_root(&root)) => None,
         None => {
             return Err(Failure::Usage(hint(
                 "--public is missing",

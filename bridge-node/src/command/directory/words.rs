@@ -135,7 +135,7 @@ impl Language {
             Kind::GroupMember => self.pick("subsystem in group", "qrupda altsistem"),
             Kind::OutsideWitness => self.pick("outside witness", "kənar şahid"),
             Kind::WitnessAddress => self.pick("address of outside witness", "kənar şahidin ünvanı"),
-            Kind::Order => self.pick("order of the lists", "siyahıların sırası"),
+            Kind::Order => self.pick("order within", "siyahıların sırası"),
         }
     }
 }

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::client::DIRECTORY_LIMIT_BYTES;
 
 /// A hand on a proposal.
 type Bend = Box<dyn FnOnce(&mut Value)>;
@@ -22,11 +23,39 @@ fn words(world: &World, bend: impl FnOnce(&mut Value)) -> String {
     format!("{error}{}", cause.unwrap_or_default())
 }
 
+/// Brings the directory to a size, and the targets to its digest.
+fn padded(bytes: usize) -> Bend {
+    Box::new(move |value| {
+        let text = value["directory"].as_str().unwrap();
+        let text = text.to_owned() + &" ".repeat(bytes - text.len());
+        let info = crate::metadata::FileInfo::of(None, text.as_bytes());
+        value["targets"]["signed"]["targets"]["directory.json"] = json!(info);
+        value["directory"] = json!(text);
+    })
+}
+
+/// Gives a key another name; its id changes with it, wherever it stands.
+fn named(from: &'static str, to: impl Into<String>) -> Bend {
+    let to = to.into();
+    Box::new(move |value| {
+        let root = &mut value["root"];
+        let keys = root["signed"]["keys"].as_object().unwrap().clone();
+        let mut keys = keys.into_iter();
+        let (id, key) = keys.find(|(_, key)| key["x-bridge-name"] == from).unwrap();
+        let key: Key = serde_json::from_value(key).unwrap();
+        let key = key.named(&to);
+        root["signed"]["keys"][&id] = json!(key);
+        let text = root.to_string().replace(&id, &key.id().unwrap());
+        *root = serde_json::from_str(&text).unwrap();
+    })
+}
+
 #[test]
 #[expect(clippy::too_many_lines, reason = "a table: one row a rule")]
 fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
     let world = World::published();
     bent(&world, |_| {}).unwrap();
+    bent(&world, padded(DIRECTORY_LIMIT_BYTES)).unwrap();
     let late = |life_s: u64| Moment(NOW + life_s + 1).to_string();
     let set = |path: &'static str, to: Value| -> Bend {
         Box::new(move |value| *value.pointer_mut(&format!("/{path}")).unwrap() = to)
@@ -87,6 +116,10 @@ fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
             set("directory", json!("{}")),
         ),
         (
+            "the directory has 67108865 bytes; nobody reads more than 67108864",
+            padded(DIRECTORY_LIMIT_BYTES + 1),
+        ),
+        (
             "does not name the enclosed directory",
             Box::new(|value| {
                 let more = json!({"length": 1, "hashes": {"sha256": "0".repeat(64)}});
@@ -103,6 +136,13 @@ fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
                 let officer = value["root"]["signed"]["roles"]["root"]["keyids"][0].clone();
                 value["root"]["signed"]["roles"]["timestamp"]["keyids"] = json!([officer]);
             }),
+        ),
+        ("\"\" is no name for a key", named("first", "")),
+        ("is no name for a key", named("first", "x".repeat(65))),
+        ("is no name for a key", named("first", "first\u{1b}[2J")),
+        (
+            "root: two keys have the name \"second\"",
+            named("first", "second"),
         ),
         (
             "this is not a proposal",

@@ -117,3 +117,73 @@ fn another_order_alone_is_told_too() {
         [(Kind::Order, "AZ".to_owned())]
     );
 }
+
+/// Nodes are tried in the order in which they are listed.
+#[test]
+fn another_order_is_told_beside_other_changes() {
+    let mut old = witnessed(2, 0);
+    let mut second = old.members[0].nodes[0].clone();
+    second.code = "NODE2".into();
+    old.members[0].nodes.push(second);
+    let mut new = old.clone();
+    new.members[0].nodes.reverse();
+    new.members[0].nodes[0].address = "other.example:1".into();
+    new.members[0].name = "Other".into();
+    let told = changes(&old, &new);
+    let kinds: Vec<_> = told.iter().map(|one| one.kind).collect();
+    assert_eq!(kinds, [Kind::MemberName, Kind::Address, Kind::Order]);
+    let order = Change {
+        kind: Kind::Order,
+        name: "AZ/GOV/1001".into(),
+        what: What::Changed {
+            from: "AZ/GOV/1001/NODE1".into(),
+            to: "AZ/GOV/1001/NODE2".into(),
+        },
+    };
+    assert_eq!(told[2], order);
+    // What goes moves nothing else.
+    let mut new = old.clone();
+    new.members[0].nodes.remove(0);
+    let told = changes(&old, &new);
+    assert_eq!(told.len(), 1, "{told:?}");
+}
+
+#[test]
+fn two_exchange_keys_with_one_pin_are_told_apart() {
+    let key = |certificate: &str| crate::directory::ExchangeKey {
+        certificate: certificate.into(),
+        ..witnessed(2, 0).members[0].nodes[0].exchange[0].clone()
+    };
+    let with = |certificates: &[&str]| {
+        let mut directory = witnessed(2, 0);
+        directory.members[0].nodes[0].exchange = certificates.iter().map(|one| key(one)).collect();
+        directory
+    };
+    let told = |old: &[&str], new: &[&str]| -> Vec<_> {
+        let told = changes(&with(old), &with(new)).into_iter();
+        told.map(|one| (one.kind, one.what)).collect()
+    };
+    let id = |certificate: &str| key(certificate).key_id().unwrap();
+    let changed = |from: &str, to: &str| What::Changed {
+        from: id(from),
+        to: id(to),
+    };
+    assert_eq!(
+        told(&["AAAA"], &["BBBB", "AAAA"]),
+        [
+            (Kind::Certificate, changed("AAAA", "BBBB")),
+            (Kind::ExchangeKey, What::Added(id("AAAA"))),
+        ]
+    );
+    assert_eq!(
+        told(&["AAAA", "BBBB"], &["CCCC", "BBBB"]),
+        [(Kind::Certificate, changed("AAAA", "CCCC"))]
+    );
+    assert_eq!(
+        told(&["AAAA", "BBBB"], &["BBBB"]),
+        [
+            (Kind::Certificate, changed("AAAA", "BBBB")),
+            (Kind::ExchangeKey, What::Removed),
+        ]
+    );
+}
