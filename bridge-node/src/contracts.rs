@@ -77,6 +77,9 @@ impl Contracts {
             let of_id = by_id.get(agreement.contract().id());
             contracts.add_signed(agreement, of_id.map_or(&[], Vec::as_slice));
         }
+        for of_service in contracts.ended.values_mut() {
+            of_service.sort_by_key(|one| Reverse(one.at_s));
+        }
         for contract in &files.unsigned {
             let of_id = by_id.get(contract.id()).map_or(&[][..], Vec::as_slice);
             contracts.add_unsigned(contract, of_id);
@@ -104,7 +107,6 @@ impl Contracts {
                         by,
                         at_s,
                     });
-                    of_service.sort_by_key(|one| Reverse(one.at_s));
                 }
                 // What was never agreed allowed nothing, so nothing has ended.
                 State::Unsigned
