@@ -423,7 +423,7 @@ async fn a_node_starts_on_the_largest_contract_file_that_it_takes() {
         let signed = Sealer::new(&key, chain).unwrap().sign(statement).unwrap();
         contract.add(signed, &trust, now_s()).unwrap();
         number += 1;
-        if contract.has_room() {
+        if contract.write_with_room().is_some() {
             taken = contract.clone();
             continue;
         }
