@@ -77,6 +77,10 @@ impl Contracts {
             let of_id = by_id.get(agreement.contract().id());
             contracts.add_signed(agreement, of_id.map_or(&[], Vec::as_slice));
         }
+        #[expect(
+            clippy::iter_over_hash_type,
+            reason = "each service's list is sorted by itself"
+        )]
         for of_service in contracts.ended.values_mut() {
             of_service.sort_by_key(|one| Reverse(one.at_s));
         }
