@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::cmp::{Ordering, Reverse};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use bridge_core::contract::{Agreement, Contract, Party, State};
+use bridge_core::contract::{Action, Agreement, Contract, Party, State};
 use bridge_core::decision::Groups;
 use bridge_core::identity::{MemberId, ServiceId, SubsystemId};
 use bridge_core::leaf::UnixMillis;
@@ -29,6 +29,8 @@ pub struct Contracts {
     by_service: HashMap<ServiceId, Vec<Arc<Contract>>>,
     /// Of signed ones that do not count for everybody at every time, by digest.
     bounds: HashMap<[u8; 32], Bounds>,
+    /// Of unsigned ones with a group, the members for whom they do not count, by digest.
+    overruled: HashMap<[u8; 32], BTreeSet<MemberId>>,
     /// The newest first.
     ended: HashMap<ServiceId, Vec<Ended>>,
 }
@@ -75,11 +77,16 @@ impl Contracts {
             let of_id = by_id.get(agreement.contract().id());
             contracts.add_signed(agreement, of_id.map_or(&[], Vec::as_slice));
         }
+        #[expect(
+            clippy::iter_over_hash_type,
+            reason = "each service's list is sorted by itself"
+        )]
+        for of_service in contracts.ended.values_mut() {
+            of_service.sort_by_key(|one| Reverse(one.at_s));
+        }
         for contract in &files.unsigned {
             let of_id = by_id.get(contract.id()).map_or(&[][..], Vec::as_slice);
-            if !of_id.iter().any(|one| is_overruled(contract, one)) {
-                contracts.add(contract);
-            }
+            contracts.add_unsigned(contract, of_id);
         }
         contracts
     }
@@ -104,7 +111,6 @@ impl Contracts {
                         by,
                         at_s,
                     });
-                    of_service.sort_by_key(|one| Reverse(one.at_s));
                 }
                 // What was never agreed allowed nothing, so nothing has ended.
                 State::Unsigned
@@ -120,6 +126,41 @@ impl Contracts {
         let names_one = matches!(contract.consumer(), Party::Subsystem(_));
         if !names_one || bounds.values().any(Span::is_bounded) {
             self.bounds.insert(contract.digest(), bounds);
+        }
+    }
+
+    /// Adds a file that nobody has signed, unless its parties' words overrule it. In a group each speaks for itself; the
+    /// provider's no is one to all.
+    fn add_unsigned(&mut self, contract: &Arc<Contract>, of_id: &[&Agreement]) {
+        let versions: Vec<_> = of_id
+            .iter()
+            .filter(|one| one.contract().is_version_of(contract))
+            .collect();
+        let is_overruled = |consumer: &MemberId| {
+            let mut versions = versions.iter();
+            versions.any(|one| overrules(one, contract, consumer))
+        };
+        let digest = contract.digest();
+        if let Party::Subsystem(client) = contract.consumer() {
+            if !is_overruled(client.member()) {
+                self.add(contract);
+            }
+            return;
+        }
+        let provider = contract.provider().member();
+        let no = |one: &&&Agreement| {
+            one.contract().digest() == digest
+                && (one.has(provider, Action::Refused) || one.has(provider, Action::Withdrawn))
+        };
+        if versions.iter().any(no) {
+            return;
+        }
+        let mut members: BTreeSet<_> = versions.iter().flat_map(|one| one.consumers()).collect();
+        members.retain(is_overruled);
+        self.overruled.insert(digest, members);
+        // For those who have signed this very version it is there already.
+        if !self.bounds.contains_key(&digest) {
+            self.add(contract);
         }
     }
 
@@ -145,12 +186,14 @@ impl Contracts {
 
     /// Whether one of [`Contracts::all`] counts for a member now.
     pub fn counts(&self, contract: &Contract, consumer: &MemberId, now: UnixMillis) -> bool {
-        match self.bounds.get(&contract.digest()) {
-            None => true,
-            Some(bounds) => match bounds.get(consumer) {
-                None => false,
-                Some(span) => span.contains(now),
-            },
+        let digest = contract.digest();
+        let bounds = self.bounds.get(&digest);
+        if let Some(span) = bounds.and_then(|bounds| bounds.get(consumer)) {
+            return span.contains(now);
+        }
+        match self.overruled.get(&digest) {
+            Some(members) => !members.contains(consumer),
+            None => bounds.is_none(),
         }
     }
 
@@ -239,24 +282,15 @@ fn takes_over(agreement: &Agreement, consumer: &MemberId) -> bool {
     }
 }
 
-/// Whether a file that nobody has signed counts no more: its parties have signed a version of that contract, or one of
-/// them said no to this very version.
-fn is_overruled(unsigned: &Contract, agreement: &Agreement) -> bool {
-    let is_same = agreement.contract().digest() == unsigned.digest();
-    let overrules = |consumer: &MemberId| {
-        let said_no = matches!(
-            agreement.state(consumer),
-            State::Refused { .. } | State::Withdrawn { .. }
-        );
-        agreement.agreed_at_s(consumer).is_some() || (is_same && said_no)
-    };
-    agreement.contract().is_version_of(unsigned)
-        && match unsigned.consumer() {
-            Party::Subsystem(client) => overrules(client.member()),
-            Party::GlobalGroup(_) | Party::LocalGroup(_) => {
-                agreement.consumers().iter().any(overrules)
-            }
-        }
+/// Whether an unsigned file of a contract counts no more for a member, by a version of it: both ends have signed that
+/// version, or one of them said no to it and it is this very one.
+fn overrules(version: &Agreement, unsigned: &Contract, consumer: &MemberId) -> bool {
+    let said_no = matches!(
+        version.state(consumer),
+        State::Refused { .. } | State::Withdrawn { .. }
+    );
+    version.agreed_at_s(consumer).is_some()
+        || (said_no && version.contract().digest() == unsigned.digest())
 }
 
 /// Group membership: global groups from the directory, local ones from the settings.

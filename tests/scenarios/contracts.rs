@@ -317,31 +317,45 @@ async fn an_exchange_that_was_allowed_and_is_not_yet_sent_ends_with_its_contract
     for ending in [Action::Withdrawn, Action::Refused] {
         let mut world = World::with().start().await;
         let mut contract = agreed(&world, &usual()).await;
-        let there = world.provider.ports.peer;
-        let gate = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        world.provider.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
-        world.publish(now_s());
-        world.refresh().await;
         sign(&world.consumer, &mut contract, ending);
-        let ended = async {
-            // A connection is opened for what a contract has allowed.
-            let (mut from, _) = gate.accept().await.unwrap();
-            give(&world.consumer, &contract).await;
-            let mut to = TcpStream::connect(there).await.unwrap();
-            drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
-        };
-        let (refused, ()) = tokio::join!(ask(&world), ended);
-        refused.refused(403, "server.clientproxy.access_denied");
+        let message = ended_before_it_is_sent(&mut world, &contract).await;
         assert!(
-            refused
-                .message()
-                .contains("AZ/GOV/2001 withdrew from it at ")
+            message.contains("AZ/GOV/2001 withdrew from it at "),
+            "{message}"
         );
-        let at = |agency| kinds(agency, refused.request_id());
-        assert_eq!(at(&world.consumer), [Kind::RequestSent, Kind::Refused]);
-        assert_eq!(at(&world.provider), []);
-        assert_eq!(world.registry.seen().len(), 0);
     }
+}
+
+#[tokio::test]
+async fn an_exchange_under_an_unsigned_file_that_is_not_yet_sent_ends_with_a_no_to_it() {
+    let mut world = World::with().contract(usual()).start().await;
+    let mut contract = draft(&usual());
+    sign(&world.consumer, &mut contract, Action::Withdrawn);
+    let message = ended_before_it_is_sent(&mut world, &contract).await;
+    assert_eq!(message, ask(&world).await.message(), "as by no contract");
+}
+
+/// Asks, and gives this to the consumer's node when the exchange is allowed and not yet sent; what it is refused with.
+async fn ended_before_it_is_sent(world: &mut World, contract: &Agreement) -> String {
+    let there = world.provider.ports.peer;
+    let gate = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    world.provider.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
+    world.publish(now_s());
+    world.refresh().await;
+    let ended = async {
+        // A connection is opened for what a contract has allowed.
+        let (mut from, _) = gate.accept().await.unwrap();
+        give(&world.consumer, contract).await;
+        let mut to = TcpStream::connect(there).await.unwrap();
+        drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
+    };
+    let (refused, ()) = tokio::join!(ask(world), ended);
+    refused.refused(403, "server.clientproxy.access_denied");
+    let at = |agency| kinds(agency, refused.request_id());
+    assert_eq!(at(&world.consumer), [Kind::RequestSent, Kind::Refused]);
+    assert_eq!(at(&world.provider), []);
+    assert_eq!(world.registry.seen().len(), 0);
+    refused.message()
 }
 
 #[tokio::test]
@@ -409,7 +423,7 @@ async fn a_node_starts_on_the_largest_contract_file_that_it_takes() {
         let signed = Sealer::new(&key, chain).unwrap().sign(statement).unwrap();
         contract.add(signed, &trust, now_s()).unwrap();
         number += 1;
-        if contract.has_room() {
+        if contract.write_with_room().is_some() {
             taken = contract.clone();
             continue;
         }

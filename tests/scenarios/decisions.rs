@@ -15,7 +15,7 @@ use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys};
 use bridge_signature::{Algorithm, FileSigner};
 use bridge_tests::process::program;
 use bridge_tests::terms::endpoint;
-use bridge_tests::world::{CONSUMER, usual};
+use bridge_tests::world::{CONSUMER, PATH, PROVIDER, World, usual};
 use ring::rand::SystemRandom;
 use ring::signature::Ed25519KeyPair;
 use serde_json::json;
@@ -165,10 +165,10 @@ async fn write(folder: &Path, leaves: Vec<Leaf>) {
     journal.close().await.unwrap();
 }
 
-/// Exit code, standard output and standard error.
-fn replay(folder: &Path) -> (i32, String, String) {
+/// Exit code, standard output and standard error of a replay of the journal at this place in a folder.
+fn replay(folder: &Path, journal: &str) -> (i32, String, String) {
     let output = Command::new(program())
-        .args(["audit", "replay", "journal", "--contracts", "contracts"])
+        .args(["audit", "replay", journal, "--contracts", "contracts"])
         .current_dir(folder)
         .output()
         .unwrap();
@@ -194,7 +194,7 @@ async fn ten_thousand_allowed_decisions_are_re_decided_also_under_superseded_con
     let (leaves, denied) = decisions(&versions);
     assert!(denied > 1000, "{denied}");
     write(folder.path(), leaves).await;
-    let (code, told, error) = replay(folder.path());
+    let (code, told, error) = replay(folder.path(), "journal");
     assert_eq!((code, error.as_str()), (0, ""), "{told}");
     for line in [
         format!("{DECISIONS} allowed decisions agree, 0 disagree\n"),
@@ -210,6 +210,29 @@ async fn ten_thousand_allowed_decisions_are_re_decided_also_under_superseded_con
 }
 
 #[tokio::test]
+async fn what_two_nodes_recorded_of_exchanges_is_re_decided_at_both_ends() {
+    let world = World::usual().await;
+    for _exchange in 0..2 {
+        world.consumer.get(PATH).send().await.answered(200);
+    }
+    let metadata = format!("/r1/{PROVIDER}/listMethods");
+    world.consumer.get(&metadata).send().await.answered(200);
+    let refused = world.consumer.get(&format!("{PATH}?other=1")).send().await;
+    refused.refused(403, "server.clientproxy.access_denied");
+    for (agency, refused) in [(&world.consumer, 1), (&world.provider, 0)] {
+        let (code, told, error) = replay(&agency.folder, "data/journal");
+        assert_eq!((code, error.as_str()), (0, ""), "{told}");
+        for line in [
+            "2 allowed decisions agree, 0 disagree\n".to_owned(),
+            "1 allowed calls for metadata: no contract decides them\n".to_owned(),
+            format!("{refused} refused, not re-decidable: "),
+        ] {
+            assert!(told.contains(&line), "{told}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn each_allowed_decision_that_no_contract_makes_is_named() {
     let folder = tempfile::tempdir().unwrap();
     let versions = versions();
@@ -221,6 +244,10 @@ async fn each_allowed_decision_that_no_contract_makes_is_named() {
         let named = |leaf: &Leaf| leaf.contract.as_deref() == Some(reference);
         from + leaves[from..].iter().position(named).unwrap()
     };
+    let allowed = leaves
+        .iter()
+        .filter(|leaf| leaf.kind == Kind::RequestReceived)
+        .count();
     // Eight lies, one behind the other.
     let at: Vec<usize> = (0..8).map(|lie| under(&leaves, 2, lie * 240)).collect();
     leaves[at[0]].purpose = Some("audit".to_owned());
@@ -241,7 +268,7 @@ async fn each_allowed_decision_that_no_contract_makes_is_named() {
         .map(|at| leaves[*at].request_id.unwrap())
         .collect();
     write(folder.path(), leaves).await;
-    let (code, told, error) = replay(folder.path());
+    let (code, told, error) = replay(folder.path(), "journal");
     assert_eq!(code, 2, "{error}");
     assert!(
         told.contains(" allowed decisions agree, 8 disagree\n"),
@@ -263,4 +290,19 @@ async fn each_allowed_decision_that_no_contract_makes_is_named() {
             "{line}"
         );
     }
+    // With no contract at all each is one more: the first thousand are named.
+    for number in 0..versions.len() {
+        fs::remove_file(folder.path().join(format!("contracts/{number}.json"))).unwrap();
+    }
+    let (code, told, error) = replay(folder.path(), "journal");
+    assert_eq!(code, 2);
+    let count = format!("0 allowed decisions agree, {allowed} disagree\n");
+    assert!(told.contains(&count), "{told}");
+    assert!(allowed > 1000, "{allowed}");
+    assert_eq!(error.lines().count(), 1001);
+    let last = error.lines().next_back().unwrap();
+    assert!(
+        last.ends_with(&format!("and {} more", allowed - 1000)),
+        "{last}"
+    );
 }

@@ -23,6 +23,14 @@ pub const MAX_SEGMENTS: usize = 64;
 /// The most query parameters.
 pub const MAX_PARAMETERS: usize = 100;
 
+const LIST_METHODS: &str = "listMethods";
+const ALLOWED_METHODS: &str = "allowedMethods";
+const GET_OPENAPI: &str = "getOpenAPI";
+
+/// The codes of the calls that every provider answers by terms of the program, without a contract: no service has one.
+/// Standard: X-Road PR-MREST §4.
+pub const METADATA_CODES: [&str; 3] = [LIST_METHODS, ALLOWED_METHODS, GET_OPENAPI];
+
 /// Bounds what a request line may hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetLimits {
@@ -88,6 +96,17 @@ pub enum MetadataCall {
         /// The service's code, decoded.
         service_code: String,
     },
+}
+
+impl MetadataCall {
+    /// The code that stands in place of a service's.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::ListMethods => LIST_METHODS,
+            Self::AllowedMethods => ALLOWED_METHODS,
+            Self::GetOpenApi { .. } => GET_OPENAPI,
+        }
+    }
 }
 
 impl ServiceTarget {
@@ -190,14 +209,14 @@ fn metadata_call(
     query: &CleanQuery,
 ) -> Result<Option<MetadataCall>, TargetError> {
     let takes = match code {
-        "listMethods" | "allowedMethods" => MetadataForm::Nothing,
-        "getOpenAPI" => MetadataForm::ServiceCode,
+        LIST_METHODS | ALLOWED_METHODS => MetadataForm::Nothing,
+        GET_OPENAPI => MetadataForm::ServiceCode,
         _ => return Ok(None),
     };
     let call = match (code, query.pairs()) {
-        ("listMethods", []) => MetadataCall::ListMethods,
-        ("allowedMethods", []) => MetadataCall::AllowedMethods,
-        ("getOpenAPI", [(name, value)]) if name == "serviceCode" => MetadataCall::GetOpenApi {
+        (LIST_METHODS, []) => MetadataCall::ListMethods,
+        (ALLOWED_METHODS, []) => MetadataCall::AllowedMethods,
+        (GET_OPENAPI, [(name, value)]) if name == "serviceCode" => MetadataCall::GetOpenApi {
             service_code: check_part(value.clone(), PartRole::ServiceCode)?,
         },
         _ => return Err(TargetError::Metadata { takes }),
@@ -210,16 +229,13 @@ fn metadata_call(
 }
 
 fn metadata_text(provider: &SubsystemId, call: &MetadataCall) -> String {
-    match call {
-        MetadataCall::ListMethods => format!("/r1/{provider}/listMethods"),
-        MetadataCall::AllowedMethods => format!("/r1/{provider}/allowedMethods"),
-        MetadataCall::GetOpenApi { service_code } => {
-            let mut text = format!("/r1/{provider}/getOpenAPI?serviceCode=");
-            // Writing to a String can't fail.
-            let _infallible = write_part(&mut text, service_code);
-            text
-        }
+    let mut text = format!("/r1/{provider}/{}", call.code());
+    if let MetadataCall::GetOpenApi { service_code } = call {
+        text.push_str("?serviceCode=");
+        // Writing to a String can't fail.
+        let _infallible = write_part(&mut text, service_code);
     }
+    text
 }
 
 fn parse_list_clients(query: &CleanQuery) -> Result<Target, TargetError> {

@@ -56,7 +56,7 @@ pub(super) enum Command {
     /// little of the request, and the consumer keeps no evidence of it. What counted for an allowed one (endpoint, method, purpose,
     /// uses of the quota, group) is taken from its leaf.
     #[command(
-        after_help = "Example:\n  bridge-node audit replay data/journal --contracts contracts --contracts data/contracts\n\nExit code 2: an allowed decision is not the contract's, or the journal does not verify; each finding is one line."
+        after_help = "Example:\n  bridge-node audit replay data/journal --contracts contracts --contracts data/contracts\n\nExit code 2: an allowed decision is not the contract's, or the journal does not verify; each finding is one line, of such decisions the first 1,000."
     )]
     Replay(Box<replay::Replay>),
     /// Check what nodes gave to callers as proof.

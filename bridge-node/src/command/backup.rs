@@ -1,15 +1,16 @@
 //! `backup` and `restore`: a copy of the journals and signed contracts without any key, and a new epoch behind it.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io::{self, ErrorKind};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bridge_certs::read_secret_file;
 use bridge_journal::Past;
 
 use super::{Failure, hint, say};
 use crate::clock::Clock;
-use crate::contracts::{self, kept_folder};
+use crate::contracts::{self, json_files, kept_folder};
 use crate::epochs::{closed, epochs_folder, journal_folder, next_key, number_of, sync};
 use crate::node::read_trust;
 use crate::settings::Settings;
@@ -54,7 +55,7 @@ fn copy_all(settings: &Settings, to: &Path) -> Result<(), Failure> {
             target.display()
         ));
     }
-    // A statement's leaf is written before its file: copied in this order no file is missing that a copied leaf names.
+    // A file that was in force when the journal was copied is in the copy; one that was being taken just then may not be.
     let contracts = kept_folder(to);
     copy_contracts(&kept_folder(&settings.data_folder), &contracts).map_err(failed)?;
     let checked = checked(settings, &contracts)?;
@@ -162,45 +163,56 @@ fn copy_log(from: &Path, to: &Path) -> io::Result<()> {
     Err(io::Error::new(ErrorKind::ResourceBusy, why))
 }
 
-/// Copies signed contract files. Where one of the name is, it stays, and the copy lies beside it: files of one version
-/// count together, so that no withdrawal is written over.
+/// Copies signed contract files. Where another one of the name is, it stays, and the copy lies beside it: files of one
+/// version count together, so that no withdrawal is written over.
 fn copy_contracts(from: &Path, to: &Path) -> io::Result<()> {
-    for (name, stem) in json_names(from)? {
+    for file in contract_files(from)? {
         fs::create_dir_all(to)?;
-        let mut place = to.join(&name);
-        if place.try_exists()? {
-            place = to.join(format!("{stem}.restored.json"));
+        let stem = file.file_stem().and_then(OsStr::to_str).ok_or_else(|| {
+            let why = format!("{}: its name is not UTF-8", file.display());
+            io::Error::new(ErrorKind::InvalidInput, why)
+        })?;
+        let bytes = fs::read(&file)?;
+        let beside = (2..).map(|number| format!("{stem}.restored-{number}.json"));
+        let names = [format!("{stem}.json"), format!("{stem}.restored.json")];
+        for name in names.into_iter().chain(beside) {
+            match fs::read(to.join(&name)) {
+                Ok(held) if held == bytes => break,
+                Ok(_other) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {
+                    crate::witness::replace(to, &name, &bytes)?;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
-        copy(&from.join(&name), &place)?;
-        sync(to)?;
     }
     Ok(())
 }
 
-/// The names of contract files, each with its stem.
-fn json_names(folder: &Path) -> io::Result<Vec<(String, String)>> {
-    let names = names(folder)?.into_iter();
-    let stem = |name: &str| name.strip_suffix(".json").map(str::to_owned);
-    Ok(names
-        .filter_map(|name| stem(&name).map(|stem| (name, stem)))
-        .collect())
+/// The contract files of a folder; none if it is absent.
+fn contract_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    match json_files(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        files => files,
+    }
 }
 
 /// Reads copied contract files as a start would, seals included; returns how many there are.
 fn checked(settings: &Settings, folder: &Path) -> Result<usize, Failure> {
     let failed = |error: io::Error| Failure::failed(&folder.display().to_string(), &error);
-    let names = json_names(folder).map_err(failed)?;
-    if names.is_empty() {
+    let files = contract_files(folder).map_err(failed)?;
+    if files.is_empty() {
         return Ok(0);
     }
     let trust = read_trust(settings).map_err(Failure::Failed)?;
     let now_s = Clock::default().now_s();
     let mut faults = Vec::new();
-    for (name, _stem) in &names {
-        contracts::read(&folder.join(name), (&trust, now_s), &mut faults);
+    for file in &files {
+        contracts::read(file, (&trust, now_s), &mut faults);
     }
     if faults.is_empty() {
-        Ok(names.len())
+        Ok(files.len())
     } else {
         Err(Failure::Settings(faults))
     }
@@ -306,6 +318,8 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::ffi::OsStrExt as _;
+
     use super::*;
 
     fn write(folder: &Path, name: &str) {
@@ -329,6 +343,41 @@ mod tests {
         let whole = ["a@1.json", "a@1.restored.json", "b@2.json"];
         assert_eq!(names(&to).unwrap(), whole);
         assert_eq!(fs::read(to.join("a@1.json")).unwrap(), b"withdrawn since");
+        // Restored once more, it is there already; another backup's goes beside both.
+        copy_contracts(&from, &to).unwrap();
+        assert_eq!(names(&to).unwrap(), whole);
+        fs::write(from.join("a@1.json"), "of another backup").unwrap();
+        for _again in 0..2 {
+            copy_contracts(&from, &to).unwrap();
+            let held = names(&to).unwrap();
+            let held = held
+                .iter()
+                .map(|name| fs::read_to_string(to.join(name)).unwrap());
+            assert_eq!(
+                held.collect::<Vec<_>>(),
+                [
+                    "withdrawn since",
+                    "of another backup",
+                    "a@1.json",
+                    "b@2.json"
+                ]
+            );
+        }
+        let beside = [
+            "a@1.json",
+            "a@1.restored-2.json",
+            "a@1.restored.json",
+            "b@2.json",
+        ];
+        assert_eq!(names(&to).unwrap(), beside);
+        // A file that lies where the copy cannot go is named, and none is left out in silence.
+        let odd = OsStr::from_bytes(b"\xff.json");
+        fs::write(from.join(odd), "not UTF-8").unwrap();
+        let error = copy_contracts(&from, &to).unwrap_err();
+        assert!(
+            error.to_string().ends_with("its name is not UTF-8"),
+            "{error}"
+        );
     }
 
     #[test]

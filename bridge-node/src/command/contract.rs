@@ -182,7 +182,7 @@ impl Said {
                 "nothing was signed; `bridge-node contract show` says who has signed what",
             ))
         })?;
-        if !agreement.has_room() {
+        let Some(file) = agreement.write_with_room() else {
             return Err(Failure::Failed(hint(
                 &format!(
                     "{}: the file has no room for more signatures",
@@ -190,8 +190,8 @@ impl Said {
                 ),
                 "nothing was signed; sign a copy that holds fewer members' words, or propose the contract anew",
             )));
-        }
-        replace(&self.file, &agreement.write())?;
+        };
+        replace(&self.file, &file)?;
         say(format_args!(
             "{}: {action} by {}",
             agreement.contract().reference(),

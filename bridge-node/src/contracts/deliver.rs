@@ -13,7 +13,7 @@ use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
 use tokio::task::{self, JoinError, JoinSet};
-use tokio::time::Instant;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::arrive::PATH;
 use super::live::others;
@@ -80,12 +80,18 @@ const WORDS_CHARACTERS: usize = 200;
 /// Delivers until the node drains; what is under way then is offered again after a start.
 pub async fn keep_delivering(node: Arc<Node>) {
     let mut outbox = Outbox::default();
+    let mut looks = tokio::time::interval(EVERY);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         tokio::select! {
             () = node.house.draining.cancelled() => return,
             () = node.agreements.changed.notified() => {}
-            () = tokio::time::sleep(EVERY) => {}
-            Some(ended) = outbox.under_way.join_next_with_id() => outbox.note(ended),
+            _now = looks.tick() => {}
+            // What has become due for that node meanwhile waits for the next look: each builds all letters again.
+            Some(ended) = outbox.under_way.join_next_with_id() => {
+                outbox.note(ended);
+                continue;
+            }
         }
         if let Ok(view) = node.watch.view(node.clock.now_s()) {
             outbox.deliver(&node, &view);

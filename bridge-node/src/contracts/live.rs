@@ -177,10 +177,7 @@ async fn take_in_turn(
     if new.is_empty() {
         return Ok(new);
     }
-    if !merged.has_room() {
-        return Err(TakeError::TooLong);
-    }
-    let body = Bytes::from(merged.write());
+    let body = Bytes::from(merged.write_with_room().ok_or(TakeError::TooLong)?);
     // The file as it is now stands behind the first of its new statements; each has its own words and seal.
     let mut evidence = Some(body.clone());
     for one in &new {

@@ -190,6 +190,34 @@ fn no_unsigned_file_counts_of_a_version_that_one_side_refused() {
     world.put("contracts", "unsigned.json", older.to_string().as_bytes());
     let contracts = Contracts::of(&world.files(OPTIONAL).unwrap());
     assert_eq!(counting(&contracts, now), ["older"]);
+    // With a group: what a member says is said for itself, what the provider says is said to all.
+    let mut group = terms();
+    group["contract"]["title"] = json!("With a group");
+    group["contract"]["consumer"] = json!({ "global_group": "pensions" });
+    world.put("contracts", "unsigned.json", group.to_string().as_bytes());
+    let is_with = |contracts: &Contracts, member: &str| {
+        let service = "AZ/GOV/1001/POPULATION/person".parse().unwrap();
+        let about = contracts.about(&service, &member.parse().unwrap(), now);
+        about
+            .iter()
+            .filter(|one| one.title() == "With a group")
+            .count()
+    };
+    for (words, own, others) in [
+        (&AGREED[..1], 1, 1),
+        (&AGREED, 1, 1),
+        (&[AGREED[0], (Action::Refused, CONSUMER)], 0, 1),
+        (&[(Action::Withdrawn, CONSUMER)], 0, 1),
+        (&[AGREED[0], AGREED[1], (Action::Withdrawn, CONSUMER)], 0, 1),
+        (&[(Action::Withdrawn, PROVIDER)], 0, 0),
+        (&[AGREED[0], AGREED[1], (Action::Withdrawn, PROVIDER)], 0, 0),
+    ] {
+        let signed = world.agreement(&group, words);
+        world.put("data/contracts", "group.json", &signed.write());
+        let contracts = Contracts::of(&world.files(OPTIONAL).unwrap());
+        let counts = [CONSUMER, "AZ/GOV/2002"].map(|member| is_with(&contracts, member));
+        assert_eq!(counts, [own, others], "{words:?}");
+    }
 }
 
 #[test]

@@ -128,11 +128,7 @@ impl Asked {
     pub(super) fn service(&self) -> Result<ServiceId, Refusal> {
         let code = match self {
             Self::Service(target) => return Ok(target.service.clone()),
-            Self::Metadata { call, .. } => match call {
-                MetadataCall::ListMethods => "listMethods",
-                MetadataCall::AllowedMethods => "allowedMethods",
-                MetadataCall::GetOpenApi { .. } => "getOpenAPI",
-            },
+            Self::Metadata { call, .. } => call.code(),
         };
         self.provider()
             .service(code)

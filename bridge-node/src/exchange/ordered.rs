@@ -115,22 +115,30 @@ pub(super) fn still(node: &Node, about: &About) -> Result<(), Refusal> {
         Some(reference) if *reference != metadata::terms_reference() => {
             let id = reference.split_once('@').map_or("", |(id, _digest)| id);
             contract(node, id)?;
-            agreed(node, about, reference)
+            counts(node, about, reference)
         }
         _ => Ok(()),
     }
 }
 
-/// A contract that was in force when it was asked for, and is withdrawn since.
-fn agreed(node: &Node, about: &About, reference: &str) -> Result<(), Refusal> {
+/// A contract that counted when it was asked for, and counts no more: it was withdrawn since, or it is a file that nobody
+/// has signed, of a version that one side has refused since.
+fn counts(node: &Node, about: &About, reference: &str) -> Result<(), Refusal> {
     let (Some(client), Some(service)) = (&about.client, &about.service) else {
         return Ok(());
     };
     let contracts = node.contracts.load();
-    match contracts.withdrawn(service, client.member(), reference) {
-        Some(ended) => Err(withdrawn(ended)),
-        None => Ok(()),
+    if let Some(ended) = contracts.withdrawn(service, client.member(), reference) {
+        return Err(withdrawn(ended));
     }
+    let about = contracts.about(service, client.member(), node.clock.now());
+    if about.iter().any(|one| one.reference() == reference) {
+        return Ok(());
+    }
+    // The client was a party to it: that the service exists is no news to it.
+    Err(Refusal::NoContract {
+        provider: service.subsystem().clone(),
+    })
 }
 
 fn stop(node: &Node, target: impl FnOnce() -> Target) -> Result<(), Refusal> {

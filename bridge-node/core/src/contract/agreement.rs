@@ -232,18 +232,21 @@ impl Agreement {
         Some(provider.max(self.consented_at_s(consumer)?))
     }
 
-    /// Whether the file, as [`Agreement::write`] has it, can be read again, and has room for what the provider has not said
-    /// yet: no crowd of a group's members keeps it from withdrawing.
-    pub fn has_room(&self) -> bool {
+    /// Writes the file; none unless it can be read again, and has room for what the provider has not said yet: no crowd of
+    /// a group's members keeps it from withdrawing.
+    pub fn write_with_room(&self) -> Option<Vec<u8>> {
         let provider = self.contract.provider().member();
         let unsaid = Action::ALL
             .into_iter()
             .filter(|action| !self.has(provider, *action))
             .count();
+        let file = self.write();
         let bytes = unsaid
             .saturating_mul(LONGEST_WORD_BYTES)
-            .saturating_add(self.write().len());
-        bytes <= SIGNED_LIMIT_BYTES && self.signed.len().saturating_add(unsaid) <= SIGNATURES_LIMIT
+            .saturating_add(file.len());
+        let has_room = bytes <= SIGNED_LIMIT_BYTES
+            && self.signed.len().saturating_add(unsaid) <= SIGNATURES_LIMIT;
+        has_room.then_some(file)
     }
 
     /// Writes the file.

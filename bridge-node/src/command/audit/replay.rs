@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use bridge_core::contract::{Contract, terms};
 use bridge_core::decision::replay;
 use bridge_core::leaf::{Kind, Leaf};
+use bridge_core::target::METADATA_CODES;
 use bridge_verify::{Options, Seen};
 use clap::Args;
 
@@ -13,8 +14,8 @@ use super::super::{Failure, say};
 use super::{Progress, journal_folder};
 use crate::contracts::{bytes, json_files};
 
-/// The calls that every provider answers by terms of the program, without a contract.
-const METADATA: [&str; 3] = ["listMethods", "allowedMethods", "getOpenAPI"];
+/// So many decisions that disagree are named; a journal under none of the contracts has millions.
+const NAMED: usize = 1000;
 
 /// Which decisions to re-decide, and under what.
 #[derive(Debug, Args)]
@@ -37,7 +38,9 @@ struct Tally {
     versions: BTreeMap<String, u64>,
     metadata: u64,
     refused: u64,
-    disagree: Vec<String>,
+    disagree: u64,
+    /// The first of those that disagree, and why.
+    named: Vec<String>,
 }
 
 // === impl Replay ===
@@ -69,8 +72,7 @@ impl Replay {
         }
         say(format_args!(
             "{} allowed decisions agree, {} disagree",
-            tally.agreed,
-            tally.disagree.len(),
+            tally.agreed, tally.disagree,
         ));
         say(format_args!(
             "{} allowed calls for metadata: no contract decides them",
@@ -80,10 +82,7 @@ impl Replay {
             "{} refused, not re-decidable: a leaf of a refusal holds too little of the request, and the consumer keeps no evidence of it",
             tally.refused,
         ));
-        if tally.disagree.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::NotGenuine(tally.disagree))
+        tally.outcome()
     }
 }
 
@@ -92,8 +91,7 @@ impl Replay {
 impl Tally {
     fn see(&mut self, index: u64, bytes: &[u8], contracts: &BTreeMap<String, Contract>) {
         let Ok(leaf) = Leaf::parse(bytes) else {
-            self.disagree
-                .push(format!("leaf {index}: this version cannot read it"));
+            self.disagrees(|| format!("leaf {index}: this version cannot read it"));
             return;
         };
         match leaf.kind {
@@ -127,10 +125,29 @@ impl Tally {
             }
             Err(why) => {
                 let id = leaf.request_id.map(|id| id.to_string()).unwrap_or_default();
-                self.disagree
-                    .push(format!("leaf {index}, exchange {id}: {why}"));
+                self.disagrees(|| format!("leaf {index}, exchange {id}: {why}"));
             }
         }
+    }
+
+    fn disagrees(&mut self, line: impl FnOnce() -> String) {
+        self.disagree = self.disagree.saturating_add(1);
+        if self.named.len() < NAMED {
+            self.named.push(line());
+        }
+    }
+
+    fn outcome(self) -> Result<(), Failure> {
+        let mut lines = self.named;
+        if self.disagree == 0 {
+            return Ok(());
+        }
+        let named = u64::try_from(lines.len()).unwrap_or(u64::MAX);
+        let more = self.disagree.saturating_sub(named);
+        if more > 0 {
+            lines.push(format!("and {more} more"));
+        }
+        Err(Failure::NotGenuine(lines))
     }
 }
 
@@ -139,7 +156,7 @@ fn is_metadata(leaf: &Leaf) -> bool {
     let service = leaf.service.as_ref();
     leaf.decision == Some(true)
         && leaf.rules == ["metadata"]
-        && service.is_some_and(|service| METADATA.contains(&service.code()))
+        && service.is_some_and(|service| METADATA_CODES.contains(&service.code()))
 }
 
 /// All contracts, by `{id}@{digest}`. Who signed them is not asked: the leaf names the digest.

@@ -383,14 +383,16 @@ fn what_two_members_can_say_always_has_room_and_a_group_leaves_room_for_its_prov
         }
     }
     let terms = crate::contract::CONTRACT_LIMIT_BYTES - pair.contract.canonical().len();
-    assert!(pair.has_room() && pair.write().len() + terms < SIGNED_LIMIT_BYTES / 2);
+    assert!(
+        pair.write_with_room().is_some() && pair.write().len() + terms < SIGNED_LIMIT_BYTES / 2
+    );
 
     let mut file: Value = serde_json::from_str(PENSION).expect("JSON");
     file["contract"]["consumer"] = json!({ "global_group": "pensions" });
     let contract = load(file.to_string().as_bytes()).expect("contract");
     let mut group = Agreement::new(contract.clone());
     let mut number = 2000;
-    while group.has_room() {
+    while group.write_with_room().is_some() {
         let member = id(&format!("AZ/GOV/{number}"));
         group
             .signed
@@ -403,7 +405,7 @@ fn what_two_members_can_say_always_has_room_and_a_group_leaves_room_for_its_prov
         group
             .signed
             .push(statement(action, &id(PROVIDER), &contract));
-        assert!(group.has_room(), "{action}");
+        assert!(group.write_with_room().is_some(), "{action}");
     }
     let (_, read) = read_signed(&group.write()).expect("a file that is read again");
     assert!(read.iter().all(Result::is_ok));
@@ -418,9 +420,9 @@ fn what_two_members_can_say_always_has_room_and_a_group_leaves_room_for_its_prov
         (word.seal, word.statement.reason) = (vec![b'x'], None);
         crowd.signed.push(word);
     }
-    assert!(crowd.has_room());
+    assert_eq!(crowd.write_with_room(), Some(crowd.write()));
     crowd.signed.push(crowd.signed[0].clone());
-    assert!(!crowd.has_room());
+    assert!(crowd.write_with_room().is_none());
 }
 
 #[test]
