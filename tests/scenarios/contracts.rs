@@ -337,25 +337,53 @@ async fn an_exchange_under_an_unsigned_file_that_is_not_yet_sent_ends_with_a_no_
 
 /// Asks, and gives this to the consumer's node when the exchange is allowed and not yet sent; what it is refused with.
 async fn ended_before_it_is_sent(world: &mut World, contract: &Agreement) -> String {
-    let there = world.provider.ports.peer;
-    let gate = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-    world.provider.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
-    world.publish(now_s());
-    world.refresh().await;
-    let ended = async {
-        // A connection is opened for what a contract has allowed.
-        let (mut from, _) = gate.accept().await.unwrap();
-        give(&world.consumer, contract).await;
-        let mut to = TcpStream::connect(there).await.unwrap();
-        drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
-    };
-    let (refused, ()) = tokio::join!(ask(world), ended);
+    let refused = ask_while(world, async |world| {
+        drop(give(&world.consumer, contract).await);
+    })
+    .await;
     refused.refused(403, "server.clientproxy.access_denied");
     let at = |agency| kinds(agency, refused.request_id());
     assert_eq!(at(&world.consumer), [Kind::RequestSent, Kind::Refused]);
     assert_eq!(at(&world.provider), []);
     assert_eq!(world.registry.seen().len(), 0);
     refused.message()
+}
+
+#[tokio::test]
+async fn an_exchange_that_was_allowed_before_a_renewal_takes_over_is_carried_out() {
+    let mut world = World::with().start().await;
+    agreed(&world, &usual()).await;
+    let start_s = now_s() + 10;
+    let renewed = usual().with("start", json!(bridge_certs::Moment(start_s).to_string()));
+    agreed(&world, &renewed).await;
+    let answer = ask_while(&mut world, async |world| {
+        world.consumer.set_clock(start_s + 1);
+    })
+    .await;
+    answer.answered(200);
+}
+
+/// Asks, and does something when the exchange is allowed and not yet sent.
+async fn ask_while(world: &mut World, meanwhile: impl AsyncFnOnce(&World)) -> Answer {
+    let there = world.provider.ports.peer;
+    let gate = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    world.provider.entry.nodes[0].address = gate.local_addr().unwrap().to_string();
+    world.publish(now_s());
+    world.refresh().await;
+    let world = &*world;
+    let ended = async {
+        // A connection is opened for what a contract has allowed.
+        let (mut from, _) = gate.accept().await.unwrap();
+        meanwhile(world).await;
+        let mut to = TcpStream::connect(there).await.unwrap();
+        drop(tokio::io::copy_bidirectional(&mut from, &mut to).await);
+        // A connection that is kept outlives its answer, and one that is not ends before it.
+        std::future::pending().await
+    };
+    tokio::select! {
+        answer = ask(world) => answer,
+        never = ended => never,
+    }
 }
 
 #[tokio::test]

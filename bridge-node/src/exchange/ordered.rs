@@ -122,7 +122,8 @@ pub(super) fn still(node: &Node, about: &About) -> Result<(), Refusal> {
 }
 
 /// A contract that counted when it was asked for, and counts no more: it was withdrawn since, or it is a file that nobody
-/// has signed, of a version that one side has refused since.
+/// has signed, of a version that one side has refused since. What counted when it was allowed is carried out also where a
+/// renewal takes over meanwhile.
 fn counts(node: &Node, about: &About, reference: &str) -> Result<(), Refusal> {
     let (Some(client), Some(service)) = (&about.client, &about.service) else {
         return Ok(());
@@ -131,8 +132,10 @@ fn counts(node: &Node, about: &About, reference: &str) -> Result<(), Refusal> {
     if let Some(ended) = contracts.withdrawn(service, client.member(), reference) {
         return Err(withdrawn(ended));
     }
-    let about = contracts.about(service, client.member(), node.clock.now());
-    if about.iter().any(|one| one.reference() == reference) {
+    let allowed = about.charged.as_ref().map(|(_contract, at)| *at);
+    let allowed = allowed.unwrap_or_else(|| node.clock.now());
+    let counting = contracts.about(service, client.member(), allowed);
+    if counting.iter().any(|one| one.reference() == reference) {
         return Ok(());
     }
     // The client was a party to it: that the service exists is no news to it.
