@@ -95,7 +95,7 @@ pub(crate) fn only(bytes: &[u8]) -> Result<Value<'_>, Error> {
 }
 
 /// The tag of a value that the context names by a number.
-pub(crate) fn context(number: u32, constructed: bool) -> Tag {
+pub(crate) const fn context(number: u32, constructed: bool) -> Tag {
     Tag::ContextSpecific {
         constructed,
         number: der::TagNumber(number),
@@ -136,6 +136,15 @@ pub(crate) fn shortest(mut number: &[u8]) -> &[u8] {
         number = rest;
     }
     number
+}
+
+/// The digits of a positive integer that is written as short as can be, without the zero that only says so.
+pub(crate) fn positive(written: &[u8]) -> Option<&[u8]> {
+    match written {
+        [0, digits @ ..] if digits.first().is_some_and(|first| *first >= 0x80) => Some(digits),
+        [1..0x80, ..] => Some(written),
+        _ => None,
+    }
 }
 
 /// Writes an object identifier.

@@ -27,7 +27,7 @@ use crate::profile::{HostNames, Profile, Profiles, Rules};
 use crate::trust::Trust;
 
 mod error;
-mod usages;
+pub(crate) mod usages;
 
 use usages::apply;
 
@@ -254,7 +254,7 @@ impl Authority {
 impl NewKey {
     /// Exchange keys sign and verify every message, where Ed25519 costs least (D22); browsers and foreign TLS stacks know
     /// P-256.
-    fn usual(profile: Profile) -> Self {
+    pub(crate) fn usual(profile: Profile) -> Self {
         match profile {
             Profile::Exchange => Self::Ed25519,
             Profile::Root
@@ -268,7 +268,7 @@ impl NewKey {
         }
     }
 
-    fn algorithm(self) -> &'static SignatureAlgorithm {
+    pub(crate) fn algorithm(self) -> &'static SignatureAlgorithm {
         match self {
             Self::P256 => &PKCS_ECDSA_P256_SHA256,
             Self::Ed25519 => &PKCS_ED25519,

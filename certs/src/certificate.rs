@@ -1,15 +1,28 @@
 //! Reads what one certificate says about itself. Nothing here trusts it.
+//!
+//! One reader, of the distinguished encoding only, and each rule that a certificate breaks by itself has its own words.
+//!
+//! Standard: RFC 5280 §4.1, §4.2.
 
 use std::collections::BTreeSet;
 use std::fmt;
 
-use x509_parser::extensions::{ExtendedKeyUsage, GeneralName};
-use x509_parser::prelude::{FromDer, X509Certificate};
-use x509_parser::public_key::PublicKey;
-use x509_parser::x509::SubjectPublicKeyInfo;
+use der::Tagged as _;
+use der::asn1::{BitStringRef, GeneralizedTime, ObjectIdentifier, UtcTime};
 
-use crate::asn1::shortest;
+use crate::asn1::{Value, Values, context, only, positive};
+use crate::extensions::{ExtensionFault, Extensions};
 use crate::profile::{KeyFamily, Purpose, Usage};
+use crate::trust::sha256;
+
+pub(crate) mod key;
+mod name;
+mod usage;
+
+pub(crate) use name::Name;
+
+use name::AlternativeNames;
+use usage::Constraints;
 
 /// The largest certificate that is looked at, in bytes.
 pub const CERTIFICATE_LIMIT_BYTES: usize = 16 * 1024;
@@ -86,26 +99,39 @@ pub enum ReadError {
     /// Neither P-256, P-384, Ed25519 nor RSA; the value is the algorithm's or curve's object identifier.
     #[error("the key is of algorithm or curve {0}; P-256, P-384, Ed25519 and RSA are supported")]
     UnknownKey(String),
+    /// An extension that stands twice.
+    #[error("the extension {0} stands twice in the certificate")]
+    Repeated(ObjectIdentifier),
+    /// A critical extension that is not known.
+    #[error("the critical extension {0} of the certificate is not known")]
+    Critical(ObjectIdentifier),
+    /// More extensions than are read.
+    #[error("the certificate has more extensions than are read")]
+    TooManyExtensions,
 }
 
 /// A certificate taken apart.
 #[derive(Debug)]
 pub(crate) struct Reading {
-    pub(crate) subject: String,
-    pub(crate) issuer: String,
-    /// Its number as it is written, without zeros that need not stand in front.
+    pub(crate) subject: Name,
+    pub(crate) issuer: Name,
+    /// Its number as it is written: as short as can be.
     pub(crate) serial: Vec<u8>,
     pub(crate) not_before: u64,
     pub(crate) not_after: u64,
-    pub(crate) is_authority: bool,
+    pub(crate) constraints: Constraints,
+    /// Whether basic constraints are marked critical.
+    pub(crate) constraints_critical: bool,
     pub(crate) usages: BTreeSet<Usage>,
     pub(crate) purposes: BTreeSet<Purpose>,
     /// Whether the purposes are marked critical.
     pub(crate) purposes_critical: bool,
     pub(crate) uris: Vec<String>,
-    /// Subject attributes: object identifier and text.
-    pub(crate) attributes: Vec<(String, String)>,
-    pub(crate) host_names: usize,
+    /// DNS names in lower case, and addresses.
+    pub(crate) host_names: Vec<String>,
+    /// What its own key, and the key of its issuer, are called in it.
+    pub(crate) key_identifier: Option<Vec<u8>>,
+    pub(crate) issuer_key_identifier: Option<Vec<u8>>,
     pub(crate) spki: Vec<u8>,
     pub(crate) public_key: Vec<u8>,
     pub(crate) algorithm: KeyAlgorithm,
@@ -120,220 +146,214 @@ pub fn public_key_of(der: &[u8]) -> Result<(KeyAlgorithm, Vec<u8>), ReadError> {
     Reading::of(der).map(|reading| (reading.algorithm, reading.public_key))
 }
 
+/// SHA-256 of the subject public key info in a DER certificate. Nothing is said of whether it is good for anything.
+///
+/// # Errors
+///
+/// [`ReadError`] if it can't be read.
+pub fn spki_sha256_of(der: &[u8]) -> Result<[u8; 32], ReadError> {
+    Reading::of(der).map(|reading| sha256(&reading.spki))
+}
+
+// === impl Reading ===
+
 impl Reading {
     /// Takes a DER certificate apart and refuses keys that no profile could allow.
     pub(crate) fn of(der: &[u8]) -> Result<Self, ReadError> {
-        if der.len() > CERTIFICATE_LIMIT_BYTES {
-            return Err(ReadError::TooLarge { bytes: der.len() });
+        check_size(der)?;
+        let mut file = Values::of(der).part(NOT_DER)?;
+        let mut outer = file.sequence().part(NOT_DER)?;
+        file.end().part("bytes after its end")?;
+        let body = outer.next_bytes().part(NOT_DER)?;
+        let signed_with = outer.next_bytes().part("its signature")?;
+        let signature: BitStringRef<'_> = outer.read().part("its signature")?;
+        if signature.has_unused_bits() {
+            return Err(ReadError::Malformed("its signature"));
         }
-        let (rest, certificate) = X509Certificate::from_der(der)
-            .map_err(|_error| ReadError::Malformed("not a DER certificate"))?;
-        if !rest.is_empty() {
-            return Err(ReadError::Malformed("bytes after its end"));
+        outer.end().part("something after its signature")?;
+
+        let mut parts = Values::of_sequence(body).part(NOT_DER)?;
+        let version = parts.next_if(context(0, true)).part(NOT_DER)?;
+        if version.map(der::AnyRef::value) != Some(&VERSION_3) {
+            return Err(ReadError::Malformed("of another version than 3"));
         }
-        let (uris, host_names) = names(&certificate)?;
-        let (algorithm, public_key) = key(certificate.public_key())?;
-        let (purposes, purposes_critical) = purposes(&certificate)?;
-        Ok(Self {
-            subject: certificate.subject().to_string(),
-            issuer: certificate.issuer().to_string(),
-            serial: shortest(certificate.raw_serial()).to_vec(),
-            not_before: seconds(certificate.validity().not_before.timestamp()),
-            not_after: seconds(certificate.validity().not_after.timestamp()),
-            is_authority: is_authority(&certificate)?,
-            usages: usages(&certificate)?,
-            purposes,
-            purposes_critical,
-            uris,
-            attributes: attributes(&certificate),
-            host_names,
-            spki: certificate.public_key().raw.to_vec(),
+        let serial = serial(parts.integer().part("its serial number")?)?;
+        if parts.next_bytes().part("its algorithm")? != signed_with {
+            return Err(ReadError::Malformed(
+                "the algorithm inside is another than the one beside the signature",
+            ));
+        }
+        let issuer = Name::read(parts.next_bytes().part("a name")?)?;
+        let (not_before, not_after) = dates(parts.sequence().part("its dates")?)?;
+        let subject = Name::read(parts.next_bytes().part("a name")?)?;
+        let spki = parts.next_bytes().part("its key")?;
+        let (algorithm, public_key) = key::read(spki)?;
+        let extensions = parts.next_if(context(3, true)).part("its extensions")?;
+        parts.end().part("something beside its parts")?;
+        let reading = Self {
+            subject,
+            issuer,
+            serial: serial.to_vec(),
+            not_before,
+            not_after,
+            constraints: Constraints::default(),
+            constraints_critical: false,
+            usages: BTreeSet::new(),
+            purposes: BTreeSet::new(),
+            purposes_critical: false,
+            uris: Vec::new(),
+            host_names: Vec::new(),
+            key_identifier: None,
+            issuer_key_identifier: None,
+            spki: spki.to_vec(),
             public_key,
             algorithm,
-        })
+        };
+        reading.extended(extensions)
+    }
+
+    /// Adds what the extensions say.
+    fn extended(mut self, explicit: Option<Value<'_>>) -> Result<Self, ReadError> {
+        let sequence = explicit.map(|explicit| only(explicit.value()));
+        let sequence = sequence.transpose().part("its extensions")?;
+        if sequence.is_some_and(|sequence| sequence.value().is_empty()) {
+            return Err(ReadError::Malformed("an empty list of extensions"));
+        }
+        let extensions = Extensions::read(sequence)?;
+        extensions.check_critical(&MAY_BE_CRITICAL)?;
+        if let Some(found) = extensions.get(BASIC_CONSTRAINTS) {
+            self.constraints = usage::constraints(found.value)?;
+            self.constraints_critical = found.critical;
+        }
+        if let Some(value) = extensions.value(KEY_USAGE) {
+            self.usages = usage::usages(value)?;
+        }
+        if let Some(found) = extensions.get(EXTENDED_KEY_USAGE) {
+            self.purposes = usage::purposes(found.value)?;
+            self.purposes_critical = found.critical;
+        }
+        if let Some(value) = extensions.value(SUBJECT_KEY) {
+            self.key_identifier = Some(usage::key_identifier(value)?);
+        }
+        if let Some(value) = extensions.value(AUTHORITY_KEY) {
+            self.issuer_key_identifier = usage::issuer_key_identifier(value)?;
+        }
+        let names = extensions.get(ALTERNATIVE_NAMES);
+        if let Some(found) = names {
+            let names = AlternativeNames::read(found.value)?;
+            (self.uris, self.host_names) = (names.uris, names.host_names);
+        }
+        let may_be_nameless = names.is_some_and(|names| names.critical);
+        self.check_whose(may_be_nameless, extensions.get(NAME_CONSTRAINTS).is_some())?;
+        Ok(self)
+    }
+
+    /// Somebody issued it to somebody, and only an authority says what names those below it may have.
+    fn check_whose(&self, may_be_nameless: bool, constrains: bool) -> Result<(), ReadError> {
+        if self.issuer.is_empty() {
+            return Err(ReadError::Malformed("no name of its issuer"));
+        }
+        if self.subject.is_empty() && (self.constraints.is_authority || !may_be_nameless) {
+            return Err(ReadError::Malformed("no name of its subject"));
+        }
+        if constrains && !self.constraints.is_authority {
+            return Err(ReadError::Malformed(
+                "name constraints of what is no authority",
+            ));
+        }
+        Ok(())
     }
 }
 
-/// An attribute whose value is no text names nobody.
-fn attributes(certificate: &X509Certificate<'_>) -> Vec<(String, String)> {
-    certificate
-        .subject()
-        .iter_attributes()
-        .filter_map(|part| {
-            Some((
-                part.attr_type().to_id_string(),
-                part.as_str().ok()?.to_owned(),
-            ))
-        })
-        .collect()
+/// Holds a certificate to a size that is read.
+pub(crate) fn check_size(der: &[u8]) -> Result<(), ReadError> {
+    let bytes = der.len();
+    if bytes > CERTIFICATE_LIMIT_BYTES {
+        return Err(ReadError::TooLarge { bytes });
+    }
+    Ok(())
 }
 
-/// Dates before 1970 count as 1970: nothing that old is valid or will be.
-fn seconds(timestamp: i64) -> u64 {
-    u64::try_from(timestamp).unwrap_or(0)
+/// Says of a part of a certificate that it can't be read.
+trait Part<T> {
+    fn part(self, what: &'static str) -> Result<T, ReadError>;
 }
 
-fn is_authority(certificate: &X509Certificate<'_>) -> Result<bool, ReadError> {
-    let extension = certificate
-        .basic_constraints()
-        .map_err(|_error| ReadError::Malformed("basic constraints"))?;
-    Ok(extension.is_some_and(|extension| extension.value.ca))
+impl<T> Part<T> for Result<T, der::Error> {
+    fn part(self, what: &'static str) -> Result<T, ReadError> {
+        self.map_err(|_error| ReadError::Malformed(what))
+    }
 }
 
-fn usages(certificate: &X509Certificate<'_>) -> Result<BTreeSet<Usage>, ReadError> {
-    const BITS: [Usage; 9] = [
-        Usage::DigitalSignature,
-        Usage::ContentCommitment,
-        Usage::KeyEncipherment,
-        Usage::DataEncipherment,
-        Usage::KeyAgreement,
-        Usage::CertSign,
-        Usage::CrlSign,
-        Usage::EncipherOnly,
-        Usage::DecipherOnly,
-    ];
-    let extension = certificate
-        .key_usage()
-        .map_err(|_error| ReadError::Malformed("key usage"))?;
-    let flags = extension.map_or(0, |extension| extension.value.flags);
-    Ok(BITS
-        .into_iter()
-        .enumerate()
-        .filter(|(bit, _)| flags >> bit & 1 == 1)
-        .map(|(_, u)| u)
-        .collect())
-}
-
-/// Returns the purposes, and whether they are marked critical.
-fn purposes(certificate: &X509Certificate<'_>) -> Result<(BTreeSet<Purpose>, bool), ReadError> {
-    let extension = certificate
-        .extended_key_usage()
-        .map_err(|_error| ReadError::Malformed("extended key usage"))?;
-    let Some(extension) = extension else {
-        return Ok((BTreeSet::new(), false));
-    };
-    let ExtendedKeyUsage {
-        any,
-        server_auth,
-        client_auth,
-        code_signing,
-        email_protection,
-        time_stamping,
-        ocsp_signing,
-        other,
-    } = extension.value;
-    let known = [
-        (*any, Purpose::Any),
-        (*server_auth, Purpose::ServerAuth),
-        (*client_auth, Purpose::ClientAuth),
-        (*code_signing, Purpose::CodeSigning),
-        (*email_protection, Purpose::EmailProtection),
-        (*time_stamping, Purpose::TimeStamping),
-        (*ocsp_signing, Purpose::OcspSigning),
-    ];
-    let known = known
-        .into_iter()
-        .filter(|(stands, _)| *stands)
-        .map(|(_, purpose)| purpose);
-    let other = other.iter().map(|oid| match oid.to_id_string() {
-        text if text == DOCUMENT_SIGNING => Purpose::DocumentSigning,
-        text => Purpose::Other(text),
-    });
-    Ok((known.chain(other).collect(), extension.critical))
-}
-
-/// Returns all URI names, and how many DNS names and addresses stand beside them.
-fn names(certificate: &X509Certificate<'_>) -> Result<(Vec<String>, usize), ReadError> {
-    let extension = certificate
-        .subject_alternative_name()
-        .map_err(|_error| ReadError::Malformed("subject alternative name"))?;
-    let mut uris = Vec::new();
-    let mut host_names = 0_usize;
-    for name in extension
-        .iter()
-        .flat_map(|extension| &extension.value.general_names)
-    {
-        match name {
-            GeneralName::URI(uri) => uris.push((*uri).to_owned()),
-            GeneralName::DNSName(_) | GeneralName::IPAddress(_) => host_names += 1,
-            // Might be a second identity that this reader can't see and another one can.
-            GeneralName::Invalid(..) => return Err(ReadError::Malformed("an alternative name")),
-            GeneralName::OtherName(..)
-            | GeneralName::RFC822Name(_)
-            | GeneralName::X400Address(_)
-            | GeneralName::DirectoryName(_)
-            | GeneralName::EDIPartyName(_)
-            | GeneralName::RegisteredID(_) => {}
+impl From<ExtensionFault> for ReadError {
+    fn from(fault: ExtensionFault) -> Self {
+        match fault {
+            ExtensionFault::Malformed(_error) => Self::Malformed("its extensions"),
+            ExtensionFault::Repeated(name) => Self::Repeated(name),
+            ExtensionFault::Critical(name) => Self::Critical(name),
+            ExtensionFault::TooMany => Self::TooManyExtensions,
         }
     }
-    Ok((uris, host_names))
 }
 
-/// Names the algorithm and returns the raw key: an uncompressed point, 32 bytes of Ed25519, or PKCS#1 of RSA.
-fn key(spki: &SubjectPublicKeyInfo<'_>) -> Result<(KeyAlgorithm, Vec<u8>), ReadError> {
-    let raw = spki.subject_public_key.data.to_vec();
-    let algorithm = spki.algorithm.algorithm.to_id_string();
-    match algorithm.as_str() {
-        EC_PUBLIC_KEY => {
-            let curve = spki
-                .algorithm
-                .parameters
-                .as_ref()
-                .and_then(|parameters| parameters.as_oid().ok())
-                .ok_or(ReadError::Malformed(
-                    "an elliptic key without a named curve",
-                ))?;
-            point(&curve.to_id_string(), raw)
-        }
-        ED25519 if raw.len() == ED25519_KEY_BYTES => Ok((KeyAlgorithm::Ed25519, raw)),
-        ED25519 => Err(ReadError::Malformed(
-            "an Ed25519 key of another length than 32 bytes",
-        )),
-        RSA => {
-            let bits = rsa_bits(spki)?;
-            match bits {
-                _ if bits < RSA_FLOOR_BITS => Err(ReadError::RsaTooShort { bits }),
-                _ if bits > RSA_CEILING_BITS => Err(ReadError::RsaTooLong { bits }),
-                _ => Ok((KeyAlgorithm::Rsa { bits }, raw)),
-            }
-        }
-        other => Err(ReadError::UnknownKey(other.to_owned())),
+/// A positive number of at most twenty bytes, written as short as can be. Standard: RFC 5280 §4.1.2.2.
+fn serial(written: &[u8]) -> Result<&[u8], ReadError> {
+    let digits = positive(written).ok_or(ReadError::Malformed(
+        "its serial number is not positive and as short as can be",
+    ))?;
+    if digits.len() > SERIAL_BYTES {
+        return Err(ReadError::Malformed(
+            "its serial number has more than 20 bytes",
+        ));
     }
+    Ok(written)
 }
 
-fn point(curve: &str, raw: Vec<u8>) -> Result<(KeyAlgorithm, Vec<u8>), ReadError> {
-    let (algorithm, length) = match curve {
-        SECP256R1 => (KeyAlgorithm::P256, 65),
-        SECP384R1 => (KeyAlgorithm::P384, 97),
-        other => return Err(ReadError::UnknownKey(other.to_owned())),
-    };
-    match raw.first() {
-        Some(&UNCOMPRESSED) if raw.len() == length => Ok((algorithm, raw)),
-        _ => Err(ReadError::Malformed(
-            "an elliptic key that is not an uncompressed point",
-        )),
+/// The first and the last second. Standard: RFC 5280 §4.1.2.5.
+fn dates(mut parts: Values<'_>) -> Result<(u64, u64), ReadError> {
+    let not_before = date(parts.next().part("its dates")?)?;
+    let not_after = date(parts.next().part("its dates")?)?;
+    parts.end().part("its dates")?;
+    if not_before > not_after {
+        return Err(ReadError::Malformed("it ends before it begins"));
     }
+    Ok((not_before, not_after))
 }
 
-fn rsa_bits(spki: &SubjectPublicKeyInfo<'_>) -> Result<usize, ReadError> {
-    let malformed = ReadError::Malformed("an RSA key that is not PKCS#1");
-    let Ok(PublicKey::RSA(key)) = spki.parsed() else {
-        return Err(malformed);
-    };
-    let mut modulus = key.modulus.iter().skip_while(|byte| **byte == 0);
-    let Some(first) = modulus.next() else {
-        return Err(malformed);
-    };
-    let unused = usize::try_from(first.leading_zeros()).unwrap_or(0);
-    Ok((modulus.count() + 1) * 8 - unused)
+/// Years until 2049 are written in the short form, later ones in the long form: one time has one spelling.
+fn date(value: Value<'_>) -> Result<u64, ReadError> {
+    if value.tag() == der::Tag::UtcTime {
+        let time: UtcTime = value.decode_as().part("its dates")?;
+        return Ok(time.to_unix_duration().as_secs());
+    }
+    let time: GeneralizedTime = value.decode_as().part("its dates")?;
+    let seconds = time.to_unix_duration().as_secs();
+    if seconds < YEAR_2050_S {
+        return Err(ReadError::Malformed(
+            "a date before 2050 in the form of later ones",
+        ));
+    }
+    Ok(seconds)
 }
 
-const EC_PUBLIC_KEY: &str = "1.2.840.10045.2.1";
-const SECP256R1: &str = "1.2.840.10045.3.1.7";
-const SECP384R1: &str = "1.3.132.0.34";
-const ED25519: &str = "1.3.101.112";
-const ED25519_KEY_BYTES: usize = 32;
-const RSA: &str = "1.2.840.113549.1.1.1";
-const DOCUMENT_SIGNING: &str = "1.3.6.1.5.5.7.3.36";
-/// First byte of an uncompressed point. Standard: SEC 1 §2.3.3.
-const UNCOMPRESSED: u8 = 4;
+const NOT_DER: &str = "not a DER certificate";
+const VERSION_3: [u8; 3] = [2, 1, 2];
+const SERIAL_BYTES: usize = 20;
+/// 2050-01-01T00:00:00Z.
+const YEAR_2050_S: u64 = 2_524_608_000;
+const SUBJECT_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.14");
+const KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.15");
+const ALTERNATIVE_NAMES: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.17");
+const BASIC_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.19");
+const NAME_CONSTRAINTS: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.30");
+const AUTHORITY_KEY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.35");
+const EXTENDED_KEY_USAGE: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37");
+/// What is looked at here and by path validation. Whoever marks another as critical wants it understood or the certificate
+/// refused. Standard: RFC 5280 §4.2.
+const MAY_BE_CRITICAL: [ObjectIdentifier; 5] = [
+    KEY_USAGE,
+    ALTERNATIVE_NAMES,
+    BASIC_CONSTRAINTS,
+    NAME_CONSTRAINTS,
+    EXTENDED_KEY_USAGE,
+];

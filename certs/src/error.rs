@@ -45,6 +45,17 @@ pub enum TrustError {
         /// Its subject.
         subject: String,
     },
+    /// Two certificates of one authority with one key, as after a renewal: which one's dates count would be chance.
+    #[error(
+        "two trust anchors are of {subject} with the same key (SHA-256 {} and {}): keep the newer one alone",
+        sha256[0], sha256[1]
+    )]
+    TwoOfOneAuthority {
+        /// Their subject.
+        subject: String,
+        /// SHA-256 of each, in hexadecimal digits, as they stand in the file.
+        sha256: [String; 2],
+    },
     /// Path validation can't use one.
     #[error("{subject} can't be a trust anchor")]
     Anchor {
@@ -80,6 +91,14 @@ pub enum CertificateError {
     /// An issuer of that name exists, but its key did not sign this.
     #[error("the signature on the certificate or on one of its issuers is wrong (issuer {issuer})")]
     BadSignature {
+        /// The issuer that the certificate names.
+        issuer: String,
+    },
+    /// It or one of its issuers is signed with an algorithm that is weak or unknown, or not of the issuer's key.
+    #[error(
+        "signed with an algorithm that is not taken, or not with the issuer's key (issuer {issuer})"
+    )]
+    Algorithm {
         /// The issuer that the certificate names.
         issuer: String,
     },
@@ -123,6 +142,23 @@ pub enum CertificateError {
         /// Its subject.
         subject: String,
     },
+    /// An issuer whose basic constraints are not marked critical.
+    #[error("the basic constraints of the issuer {subject} are not marked critical")]
+    IssuerNotCritical {
+        /// Its subject.
+        subject: String,
+    },
+    /// An issuer that names purposes, and not one of the certificate's.
+    #[error("the issuer {subject} may not sign for {purpose:?}")]
+    IssuerPurposes {
+        /// Its subject.
+        subject: String,
+        /// The purpose.
+        purpose: Purpose,
+    },
+    /// A certificate that calls its issuer's key otherwise than the issuer does.
+    #[error("the identifier of the issuer's key is not the issuer's")]
+    OtherIssuerKey,
     /// More steps than an issuer allows.
     #[error("the chain is longer than one of its authorities allows")]
     ChainTooLong,

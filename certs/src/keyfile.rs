@@ -1,12 +1,14 @@
 //! Files that hold secrets: read only if nobody else can read them, written so that nobody else ever could.
 //!
 //! A symbolic link is followed, because mounted secrets are links; all checks are made on the opened file itself,
-//! so that nothing can be exchanged between the check and the reading.
+//! so that nothing can be exchanged between the check and the reading. Whatever a file says in clear may be put under a
+//! passphrase ([`sealed`]); who opens it is asked for the passphrase only then.
 
+use std::ffi::OsString;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -14,7 +16,13 @@ use rustix::fs::OFlags;
 use rustix::process::geteuid;
 use zeroize::Zeroizing;
 
-use crate::pem::{self, PemError};
+use self::sealed::{Sealed, SealedError};
+use crate::pem;
+
+mod error;
+pub mod sealed;
+
+pub use error::KeyFileError;
 
 /// The largest file of a secret that is read, in bytes. An RSA key of 8192 bits takes 6.4 KiB.
 pub const KEY_FILE_LIMIT_BYTES: u64 = 16 * 1024;
@@ -22,76 +30,8 @@ pub const KEY_FILE_LIMIT_BYTES: u64 = 16 * 1024;
 /// The length of a shared secret, in bytes.
 pub const SECRET_BYTES: usize = 32;
 
-/// A file of a secret can't be used or made.
-#[derive(Debug, thiserror::Error)]
-pub enum KeyFileError {
-    /// The system refuses.
-    #[error("{path}: can't be {attempt}")]
-    Io {
-        /// The file or its folder.
-        path: PathBuf,
-        /// What was tried: opened, read, made, written, made durable.
-        attempt: &'static str,
-        /// What the system says.
-        #[source]
-        source: io::Error,
-    },
-    /// A folder, pipe, socket or device.
-    #[error("{path}: not a regular file")]
-    NotAFile {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Group or others have rights on it, or it is executable.
-    #[error("{path}: mode {mode:04o} lets others in; set it to 0600 (chmod 600)")]
-    TooOpen {
-        /// The file.
-        path: PathBuf,
-        /// Its permission bits.
-        mode: u32,
-    },
-    /// It belongs to another user than the one who runs this program.
-    #[error("{path}: belongs to user {owner}; this program runs as user {user}")]
-    OtherOwner {
-        /// The file.
-        path: PathBuf,
-        /// Numeric id of its owner.
-        owner: u32,
-        /// Numeric id of the effective user.
-        user: u32,
-    },
-    /// More bytes than [`KEY_FILE_LIMIT_BYTES`].
-    #[error("{path}: {bytes} bytes; at most {KEY_FILE_LIMIT_BYTES} are read")]
-    TooLarge {
-        /// The file.
-        path: PathBuf,
-        /// Its size.
-        bytes: u64,
-    },
-    /// Not one PKCS#8 private key in PEM.
-    #[error("{path}: not one private key")]
-    NotAKey {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with the text.
-        #[source]
-        source: PemError,
-    },
-    /// Empty, or more than a line.
-    #[error("{path}: not one line with a password")]
-    NotAPassword {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Not 32 bytes in base64.
-    #[error(
-        "{path}: not {SECRET_BYTES} bytes in base64 (make one: openssl rand -base64 {SECRET_BYTES})"
-    )]
-    NotASecret {
-        /// The file.
-        path: PathBuf,
-    },
-}
+/// Gives the passphrase of encrypted files, or says why there is none.
+pub type Ask<'a> = &'a dyn Fn() -> Result<Zeroizing<Vec<u8>>, String>;
 
 /// Reads a private key as PKCS#8 DER from a PEM file of mode 0600 or stricter.
 ///
@@ -99,7 +39,16 @@ pub enum KeyFileError {
 ///
 /// [`KeyFileError`]: about the file, its rights, or [`KeyFileError::NotAKey`] about its content.
 pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
-    let text = read(path)?;
+    open_key_file(path, &none)
+}
+
+/// As [`read_key_file`], and asks for the passphrase if the file is encrypted.
+///
+/// # Errors
+///
+/// As [`read_key_file`]; [`KeyFileError::NoPassphrase`], [`KeyFileError::Sealed`].
+pub fn open_key_file(path: &Path, ask: Ask<'_>) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let text = open(path, ask)?;
     pem::private_key(&text).map_err(|source| KeyFileError::NotAKey {
         path: path.to_path_buf(),
         source,
@@ -112,7 +61,19 @@ pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 ///
 /// [`KeyFileError`]: about the file, its rights, or [`KeyFileError::NotASecret`] about its content.
 pub fn read_secret_file(path: &Path) -> Result<Zeroizing<[u8; SECRET_BYTES]>, KeyFileError> {
-    let text = read(path)?;
+    open_secret_file(path, &none)
+}
+
+/// As [`read_secret_file`], and asks for the passphrase if the file is encrypted.
+///
+/// # Errors
+///
+/// As [`read_secret_file`]; [`KeyFileError::NoPassphrase`], [`KeyFileError::Sealed`].
+pub fn open_secret_file(
+    path: &Path,
+    ask: Ask<'_>,
+) -> Result<Zeroizing<[u8; SECRET_BYTES]>, KeyFileError> {
+    let text = open(path, ask)?;
     let mut value = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut secret = Zeroizing::new([0; SECRET_BYTES]);
     match STANDARD.decode_vec(text.trim_ascii(), &mut value) {
@@ -146,9 +107,22 @@ pub fn read_password_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileErro
 ///
 /// # Errors
 ///
-/// [`KeyFileError::Io`], also when the file exists.
+/// [`KeyFileError::Io`], also when the file exists; [`KeyFileError::TooLarge`] if it could not be read again.
 pub fn write_key_file(path: &Path, pkcs8: &[u8]) -> Result<(), KeyFileError> {
-    write(path, pem::section("PRIVATE KEY", pkcs8).as_bytes())
+    write_key_file_under(path, pkcs8, None)
+}
+
+/// As [`write_key_file`], encrypted if there is a passphrase: no clear text of the key comes on the disk.
+///
+/// # Errors
+///
+/// As [`write_key_file`]; [`KeyFileError::Sealed`].
+pub fn write_key_file_under(
+    path: &Path,
+    pkcs8: &[u8],
+    passphrase: Option<&[u8]>,
+) -> Result<(), KeyFileError> {
+    write_text(path, &pem::section("PRIVATE KEY", pkcs8), passphrase)
 }
 
 /// Writes a shared secret in base64 as a new file of mode 0600; an existing file is left alone.
@@ -157,20 +131,116 @@ pub fn write_key_file(path: &Path, pkcs8: &[u8]) -> Result<(), KeyFileError> {
 ///
 /// [`KeyFileError::Io`], also when the file exists.
 pub fn write_secret_file(path: &Path, secret: &[u8; SECRET_BYTES]) -> Result<(), KeyFileError> {
+    write_secret_file_under(path, secret, None)
+}
+
+/// As [`write_secret_file`], encrypted if there is a passphrase.
+///
+/// # Errors
+///
+/// As [`write_secret_file`]; [`KeyFileError::Sealed`].
+pub fn write_secret_file_under(
+    path: &Path,
+    secret: &[u8; SECRET_BYTES],
+    passphrase: Option<&[u8]>,
+) -> Result<(), KeyFileError> {
     let mut text = Zeroizing::new(String::with_capacity(SECRET_BYTES * 2));
     STANDARD.encode_string(secret, &mut text);
     text.push('\n');
-    write(path, text.as_bytes())
+    write_text(path, &text, passphrase)
+}
+
+/// Whether a file is encrypted; its rights are checked as for reading.
+///
+/// # Errors
+///
+/// [`KeyFileError`] about the file and its rights.
+pub fn is_encrypted(path: &Path) -> Result<bool, KeyFileError> {
+    Ok(looks_sealed(&read(path)?))
+}
+
+/// Puts a file under a passphrase, or under another: `old` is asked for if it is encrypted. The file is replaced whole.
+///
+/// # Errors
+///
+/// [`KeyFileError`]; then the file is as it was.
+pub fn change_passphrase(path: &Path, old: Ask<'_>, new: &[u8]) -> Result<(), KeyFileError> {
+    let text = open(path, old)?;
+    let sealed = close(path, &text, new)?;
+    // A link stays a link: what it names is replaced.
+    let whole = path.canonicalize().map_err(io_error(path, "opened"))?;
+    let mut beside = OsString::from(".");
+    beside.push(whole.file_name().unwrap_or_default());
+    beside.push(".new");
+    let beside = whole.with_file_name(beside);
+    write(&beside, sealed.as_bytes())?;
+    // crash here: the file is as it was, and the next attempt names what lies beside it.
+    std::fs::rename(&beside, &whole)
+        .and_then(|()| sync_folder(&whole))
+        .map_err(io_error(path, "replaced"))
+}
+
+fn write_text(path: &Path, text: &str, passphrase: Option<&[u8]>) -> Result<(), KeyFileError> {
+    let Some(passphrase) = passphrase else {
+        check_size(path, text.len())?;
+        return write(path, text.as_bytes());
+    };
+    write(path, close(path, text.as_bytes(), passphrase)?.as_bytes())
+}
+
+fn close(path: &Path, text: &[u8], passphrase: &[u8]) -> Result<String, KeyFileError> {
+    let key = serde_json::json!({ "holds": HOLDS });
+    let sealed = Sealed::close(text, passphrase, (key, HOLDS.as_bytes()));
+    let sealed = sealed.map_err(|source| KeyFileError::Sealed {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let text = sealed.text();
+    // What is encrypted is longer than it was, and what is not read again is lost.
+    check_size(path, text.len())?;
+    Ok(text)
+}
+
+/// The text of a file in clear.
+fn open(path: &Path, ask: Ask<'_>) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    let text = read(path)?;
+    if !looks_sealed(&text) {
+        return Ok(text);
+    }
+    let wrong = |source| KeyFileError::Sealed {
+        path: path.to_path_buf(),
+        source,
+    };
+    let sealed = Sealed::read(&text).map_err(wrong)?;
+    if sealed.key != serde_json::json!({ "holds": HOLDS }) {
+        return Err(wrong(SealedError::Form));
+    }
+    let passphrase = ask().map_err(|why| KeyFileError::NoPassphrase {
+        path: path.to_path_buf(),
+        why,
+    })?;
+    sealed.open(&passphrase, HOLDS.as_bytes()).map_err(wrong)
+}
+
+/// Neither PEM nor base64 begins so.
+fn looks_sealed(text: &[u8]) -> bool {
+    text.trim_ascii_start().starts_with(b"{")
+}
+
+fn none() -> Result<Zeroizing<Vec<u8>>, String> {
+    Err("this file is read without one".to_owned())
+}
+
+fn io_error(path: &Path, attempt: &'static str) -> impl Fn(io::Error) -> KeyFileError {
+    move |source| KeyFileError::Io {
+        path: path.to_path_buf(),
+        attempt,
+        source,
+    }
 }
 
 fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
-    let io = |attempt| {
-        move |source| KeyFileError::Io {
-            path: path.to_path_buf(),
-            attempt,
-            source,
-        }
-    };
+    let io = |attempt| io_error(path, attempt);
     // Without NONBLOCK a pipe in place of the file would hold the start for ever.
     let flags = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
     let file = OpenOptions::new()
@@ -185,14 +255,19 @@ fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     file.take(limit)
         .read_to_end(&mut text)
         .map_err(io("read"))?;
-    let bytes = u64::try_from(text.len()).unwrap_or(u64::MAX);
+    check_size(path, text.len())?;
+    Ok(text)
+}
+
+fn check_size(path: &Path, bytes: usize) -> Result<(), KeyFileError> {
+    let bytes = u64::try_from(bytes).unwrap_or(u64::MAX);
     if bytes > KEY_FILE_LIMIT_BYTES {
         return Err(KeyFileError::TooLarge {
             path: path.to_path_buf(),
             bytes,
         });
     }
-    Ok(text)
+    Ok(())
 }
 
 fn check(path: &Path, metadata: &Metadata, user: u32) -> Result<(), KeyFileError> {
@@ -221,13 +296,7 @@ fn check(path: &Path, metadata: &Metadata, user: u32) -> Result<(), KeyFileError
 }
 
 fn write(path: &Path, text: &[u8]) -> Result<(), KeyFileError> {
-    let io = |attempt| {
-        move |source| KeyFileError::Io {
-            path: path.to_path_buf(),
-            attempt,
-            source,
-        }
-    };
+    let io = |attempt| io_error(path, attempt);
     let mut file = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -237,14 +306,18 @@ fn write(path: &Path, text: &[u8]) -> Result<(), KeyFileError> {
     file.write_all(text).map_err(io("written"))?;
     file.sync_all().map_err(io("made durable"))?;
     // Crash here: the file may be gone after a loss of power, but never half there under its name.
+    sync_folder(path).map_err(io("made durable"))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
     let folder = path
         .parent()
         .filter(|parent| !parent.as_os_str().is_empty());
-    File::open(folder.unwrap_or(Path::new(".")))
-        .and_then(|folder| folder.sync_all())
-        .map_err(io("made durable"))
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
 }
 
+/// What an encrypted file of a node holds: the text that the file would have in clear.
+const HOLDS: &str = "key file";
 /// Permission bits with set-id and sticky.
 const ALL_RIGHTS: u32 = 0o7777;
 const OWNER_READS_AND_WRITES: u32 = 0o600;

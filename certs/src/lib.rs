@@ -5,9 +5,10 @@
 //! - a [`Profile`] is what a key is for; `profiles.toml` holds the rules of each, and one key has one;
 //! - [`Trust`] is a set of authorities that judges a certificate for one profile at one time;
 //! - an [`Authority`] issues certificates by the same profiles, for development and small instances;
+//! - a [`Request`] is what a key asks an authority for;
 //! - a [`Stamp`] is an authority's word on when something was there;
 //! - an [`Issuer`](status::Issuer) says by [lists](status::RevocationList) and [answers](status::Answer) what it has revoked;
-//! - a key file is read only if nobody else can read it ([`read_key_file`]).
+//! - a key file is read only if nobody else can read it ([`read_key_file`]), and may lie under a passphrase ([`sealed`]).
 //!
 //! This crate is **not** a TLS stack: it hands out trust anchors, and the node builds its verifiers around
 //! [`Trust::check`]. It takes time as an argument and fetches nothing; [`Trust::check`] does
@@ -43,25 +44,32 @@ pub mod authority;
 pub mod certificate;
 pub mod cms;
 pub mod error;
+mod extensions;
 mod foreign;
+#[cfg(test)]
+mod forge;
 mod identity;
 pub mod keyfile;
 pub mod moment;
 pub mod pem;
 pub mod profile;
+pub mod request;
 pub mod stamp;
 pub mod status;
 pub mod trust;
 
 pub use authority::{Authority, AuthorityError, Issued, NewKey, Order};
-pub use certificate::{KeyAlgorithm, ReadError, public_key_of};
+pub use certificate::{KeyAlgorithm, ReadError, public_key_of, spki_sha256_of};
 pub use error::{CertificateError, TrustError};
+pub use keyfile::sealed;
 pub use keyfile::{
-    KeyFileError, read_key_file, read_password_file, read_secret_file, write_key_file,
-    write_secret_file,
+    KeyFileError, change_passphrase, is_encrypted, open_key_file, open_secret_file, read_key_file,
+    read_password_file, read_secret_file, write_key_file, write_key_file_under, write_secret_file,
+    write_secret_file_under,
 };
 pub use moment::Moment;
-pub use pem::{PemError, certificate_pem, read_pem_certificates};
+pub use pem::{PemError, certificate_pem, certificates, read_pem_certificates};
 pub use profile::{IdentityKind, Profile, Profiles};
+pub use request::{OwnKey, Request, RequestError, request_pem};
 pub use stamp::{Stamp, StampError};
 pub use trust::{Checked, Issuance, Trust};

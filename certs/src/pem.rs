@@ -63,7 +63,11 @@ pub fn read_pem_certificates(path: &Path) -> Result<Vec<Vec<u8>>, PemError> {
 }
 
 /// Reads a file of certificates, up to [`CERTIFICATES_LIMIT_BYTES`].
-pub(crate) fn read_text(path: &Path) -> Result<Vec<u8>, PemError> {
+///
+/// # Errors
+///
+/// [`PemError::Io`], [`PemError::TooLarge`].
+pub fn read_text(path: &Path) -> Result<Vec<u8>, PemError> {
     let shown = || path.display().to_string();
     let io = |source| PemError::Io {
         path: shown(),

@@ -19,7 +19,6 @@ use crate::trust::{Trust, sha256};
 
 mod answer;
 mod error;
-mod extensions;
 mod list;
 mod signed;
 
@@ -57,6 +56,7 @@ pub struct Window {
 #[derive(Debug)]
 pub struct Issuer {
     reading: Reading,
+    subject: String,
     name: Vec<u8>,
     spki_sha256: [u8; 32],
     /// Judges the certificates of its responders.
@@ -126,6 +126,7 @@ impl Issuer {
         Ok(Self {
             spki_sha256: sha256(&reading.spki),
             name: name.unwrap_or_default(),
+            subject: reading.subject.to_string(),
             reading,
             trust,
         })
@@ -138,7 +139,7 @@ impl Issuer {
 
     /// Its name, for people.
     pub fn subject(&self) -> &str {
-        &self.reading.subject
+        &self.subject
     }
 
     fn signs_lists(&self) -> bool {

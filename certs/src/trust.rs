@@ -1,28 +1,33 @@
 //! Judges certificates: chain, dates, profile, identity, key.
 
 use std::mem;
+use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
-use rustls_pki_types::{CertificateDer, SignatureVerificationAlgorithm, TrustAnchor, UnixTime};
-use webpki::{
-    EndEntityCert, ExtendedKeyUsageValidator, KeyPurposeIdIter, VerifiedPath,
-    anchor_from_trusted_cert,
-};
+use rustls_pki_types::{CertificateDer, TrustAnchor, UnixTime};
+use webpki::{EndEntityCert, VerifiedPath};
 
 use bridge_core::identity::CertificateName;
 
-use crate::certificate::{KeyAlgorithm, Reading};
+use crate::certificate::{KeyAlgorithm, Reading, check_size};
 use crate::error::{CertificateError, TrustError};
 use crate::foreign::{self, Foreign};
 use crate::identity::identity;
 use crate::moment::Moment;
 use crate::pem::certificates;
-use crate::profile::{Profile, Profiles, Rules, Usage};
+use crate::profile::{Profile, Profiles, Rules};
 
+mod anchor;
+mod path;
+mod remembered;
 mod rules;
 
-use rules::check_rules;
+use anchor::Anchor;
+use path::{CHAIN_ALGORITHMS, PurposeIsJudgedLater, chain_error};
+use remembered::{Remembered, Shown};
+use rules::{check_issuer, check_key, check_rules};
 
 /// The most issuers a chain may bring along.
 pub const INTERMEDIATES_LIMIT: usize = 4;
@@ -54,12 +59,16 @@ pub struct Checked {
     pub public_key: Vec<u8>,
     /// Algorithm of the key.
     pub algorithm: KeyAlgorithm,
+    /// DNS names in lower case, and IP addresses: never an identity.
+    pub host_names: Vec<String>,
     /// The certificate and the issuers between it and the trusted authority, in this order.
     pub chain: Vec<Issuance>,
     /// Seconds since the Unix epoch.
     pub not_before: u64,
     /// Seconds since the Unix epoch; the certificate is still valid in this second.
     pub not_after: u64,
+    /// The seconds in which it and all authorities above it are valid: what held once, holds in each of them.
+    pub holds_s: RangeInclusive<u64>,
 }
 
 /// The authorities that are trusted, and the profiles by which their certificates are judged.
@@ -68,26 +77,18 @@ pub struct Trust {
     anchors: Vec<Anchor>,
     profiles: Profiles,
     foreign: Vec<Foreign>,
+    remembered: Arc<Remembered>,
 }
 
-/// A trusted authority, with the dates that path validation itself does not look at.
-#[derive(Clone, Debug)]
-struct Anchor {
-    certificate: CertificateDer<'static>,
-    parts: TrustAnchor<'static>,
-    subject: String,
-    spki_sha256: [u8; 32],
-    sha256: String,
-    not_before: u64,
-    not_after: u64,
-}
+/// Under which anchor a certificate is, who issued what below it, and when all of them are valid.
+type Issued<'a> = (&'a Anchor, Vec<Issuance>, RangeInclusive<u64>);
 
 impl Trust {
     /// Reads trust anchors from PEM; every certificate in it becomes one.
     ///
     /// # Errors
     ///
-    /// [`TrustError`] if there is none, too many, or one that is no authority by its own words or has a weak key.
+    /// [`TrustError`] if there is none, too many, one that is no authority by its own words or has a weak key, or two of one authority.
     pub fn from_pem(pem: &[u8]) -> Result<Self, TrustError> {
         let profiles = Profiles::embedded()?;
         let found = certificates(pem).map_err(TrustError::Pem)?;
@@ -100,11 +101,13 @@ impl Trust {
         let anchors = found
             .into_iter()
             .map(Anchor::read)
-            .collect::<Result<_, _>>()?;
+            .collect::<Result<Vec<_>, _>>()?;
+        check_distinct(&anchors)?;
         Ok(Self {
             anchors,
             profiles,
             foreign: Vec::new(),
+            remembered: Arc::default(),
         })
     }
 
@@ -116,6 +119,7 @@ impl Trust {
     /// [`TrustError::Foreign`] if the text is malformed or names an authority that is not trusted.
     pub fn with_foreign(mut self, text: &str) -> Result<Self, TrustError> {
         self.foreign = foreign::read(text)?;
+        self.remembered = Arc::default();
         for authority in &self.foreign {
             let known = |anchor: &Anchor| anchor.sha256 == authority.anchor_sha256;
             if !self.anchors.iter().any(known) {
@@ -187,8 +191,12 @@ impl Trust {
                 count: intermediates.len(),
             });
         }
+        for der in intermediates {
+            check_size(der).map_err(CertificateError::Issuer)?;
+        }
         let reading = Reading::of(leaf_der)?;
-        let (anchor, chain) = self.check_chain(leaf_der, &reading, intermediates, now_s)?;
+        let (anchor, chain, holds_s) =
+            self.check_chain(leaf_der, &reading, intermediates, now_s)?;
         let rules = self.profiles.rules(profile);
         check_rules(&reading, rules, profile)?;
         Ok(Checked {
@@ -198,10 +206,36 @@ impl Trust {
             spki_sha256: sha256(&reading.spki),
             public_key: reading.public_key,
             algorithm: reading.algorithm,
+            host_names: reading.host_names,
             chain,
             not_before: reading.not_before,
             not_after: reading.not_after,
+            holds_s,
         })
+    }
+
+    /// As [`Trust::check`], and remembers what held: the same certificates are not verified again within their dates. For
+    /// connections, whose peers show the same ones each time.
+    ///
+    /// # Errors
+    ///
+    /// As [`Trust::check`].
+    pub fn check_once(
+        &self,
+        leaf_der: &[u8],
+        intermediates: &[Vec<u8>],
+        profile: Profile,
+        now_s: u64,
+    ) -> Result<Arc<Checked>, CertificateError> {
+        let shown = Shown::of(leaf_der, intermediates, profile);
+        if let Some(known) = self.remembered.get(&shown)
+            && known.holds_s.contains(&now_s)
+        {
+            return Ok(known);
+        }
+        let checked = Arc::new(self.check(leaf_der, intermediates, profile, now_s)?);
+        self.remembered.keep(shown, &checked);
+        Ok(checked)
     }
 
     /// The identity: by the URI of our own authorities, by the table for foreign ones.
@@ -218,7 +252,8 @@ impl Trust {
             .find(|authority| authority.anchor_sha256 == anchor.sha256);
         match foreign {
             Some(authority) => {
-                authority.identity(&reading.attributes, &reading.uris, rules.identity, profile)
+                let attributes = reading.subject.attributes();
+                authority.identity(&attributes, &reading.uris, rules.identity, profile)
             }
             None => identity(&reading.uris, rules.identity, profile),
         }
@@ -230,10 +265,10 @@ impl Trust {
         reading: &Reading,
         intermediates: &[Vec<u8>],
         now_s: u64,
-    ) -> Result<(&Anchor, Vec<Issuance>), CertificateError> {
+    ) -> Result<Issued<'_>, CertificateError> {
         let der = CertificateDer::from(leaf_der);
-        let leaf =
-            EndEntityCert::try_from(&der).map_err(|error| chain_error(error, reading, now_s))?;
+        let refused = |error| chain_error(error, reading, intermediates, now_s);
+        let leaf = EndEntityCert::try_from(&der).map_err(refused)?;
         let issuers: Vec<_> = intermediates
             .iter()
             .map(|der| CertificateDer::from(der.as_slice()))
@@ -249,27 +284,30 @@ impl Trust {
                 None,
                 None,
             )
-            .map_err(|error| chain_error(error, reading, now_s))?;
-        self.check_issuers(&path, &reading.serial, now_s)
+            .map_err(refused)?;
+        self.check_issuers(&path, reading, now_s)
     }
 
-    /// Judges what path validation leaves open: usage and strength of issuing keys, and the anchor's own dates. Returns the
-    /// anchor, and who issued what below it.
+    /// Judges what path validation leaves open: what issuers may do and how strong their keys are, and the anchor's own dates and
+    /// path length. Returns the anchor, who issued what below it, and when all of
+    /// them are valid.
     fn check_issuers(
         &self,
         path: &VerifiedPath<'_>,
-        serial: &[u8],
+        leaf: &Reading,
         now_s: u64,
-    ) -> Result<(&Anchor, Vec<Issuance>), CertificateError> {
+    ) -> Result<Issued<'_>, CertificateError> {
         let mut chain = Vec::new();
-        let mut issued = serial.to_vec();
+        let (mut from_s, mut to_s) = (leaf.not_before, leaf.not_after);
+        let mut issued = leaf.serial.clone();
+        let mut key = leaf.issuer_key_identifier.clone();
         for issuer in path.intermediate_certificates() {
             let reading = Reading::of(&issuer.der()).map_err(CertificateError::Issuer)?;
-            if !reading.usages.contains(&Usage::CertSign) {
-                return Err(CertificateError::IssuerMayNotSign {
-                    subject: reading.subject,
-                });
-            }
+            check_issuer(&reading, leaf)?;
+            check_key(key.as_deref(), reading.key_identifier.as_deref())?;
+            key = reading.issuer_key_identifier;
+            from_s = from_s.max(reading.not_before);
+            to_s = to_s.min(reading.not_after);
             chain.push(Issuance {
                 issuer_spki_sha256: sha256(&reading.spki),
                 serial: mem::replace(&mut issued, reading.serial),
@@ -279,92 +317,47 @@ impl Trust {
             known.parts.subject == path.anchor().subject
                 && known.parts.subject_public_key_info == path.anchor().subject_public_key_info
         });
-        match used {
-            Some(anchor) if (anchor.not_before..=anchor.not_after).contains(&now_s) => {
-                chain.push(Issuance {
-                    issuer_spki_sha256: anchor.spki_sha256,
-                    serial: issued,
-                });
-                Ok((anchor, chain))
-            }
-            Some(anchor) => Err(CertificateError::AnchorOutOfDate {
+        let Some(anchor) = used else {
+            return Err(CertificateError::UnknownIssuer {
+                issuer: String::new(),
+            });
+        };
+        check_key(key.as_deref(), anchor.key_identifier.as_deref())?;
+        if anchor
+            .path_length
+            .is_some_and(|most| chain.len() > usize::from(most))
+        {
+            return Err(CertificateError::ChainTooLong);
+        }
+        if !(anchor.not_before..=anchor.not_after).contains(&now_s) {
+            return Err(CertificateError::AnchorOutOfDate {
                 subject: anchor.subject.clone(),
                 not_before: Moment(anchor.not_before),
                 not_after: Moment(anchor.not_after),
                 now: Moment(now_s),
-            }),
-            None => Err(CertificateError::UnknownIssuer {
-                issuer: String::new(),
-            }),
-        }
-    }
-}
-
-impl Anchor {
-    fn read(der: Vec<u8>) -> Result<Self, TrustError> {
-        let reading = Reading::of(&der).map_err(TrustError::Unreadable)?;
-        if !reading.is_authority || !reading.usages.contains(&Usage::CertSign) {
-            return Err(TrustError::NotAnAuthority {
-                subject: reading.subject,
             });
         }
-        let certificate = CertificateDer::from(der);
-        let parts = anchor_from_trusted_cert(&certificate)
-            .map_err(|source| TrustError::Anchor {
-                subject: reading.subject.clone(),
-                source,
-            })?
-            .to_owned();
-        Ok(Self {
-            sha256: foreign::hexadecimal(&sha256(&certificate)),
-            certificate,
-            parts,
-            spki_sha256: sha256(&reading.spki),
-            subject: reading.subject,
-            not_before: reading.not_before,
-            not_after: reading.not_after,
-        })
+        chain.push(Issuance {
+            issuer_spki_sha256: anchor.spki_sha256,
+            serial: issued,
+        });
+        let holds_s = from_s.max(anchor.not_before)..=to_s.min(anchor.not_after);
+        Ok((anchor, chain, holds_s))
     }
 }
 
-/// Sorts what path validation says into what the reader of the message can act on.
-#[expect(
-    clippy::wildcard_enum_match_arm,
-    reason = "the enum is foreign and open"
-)]
-fn chain_error(error: webpki::Error, leaf: &Reading, now_s: u64) -> CertificateError {
-    let now = Moment(now_s);
-    match error {
-        webpki::Error::UnknownIssuer => CertificateError::UnknownIssuer {
-            issuer: leaf.issuer.clone(),
-        },
-        webpki::Error::InvalidSignatureForPublicKey => CertificateError::BadSignature {
-            issuer: leaf.issuer.clone(),
-        },
-        webpki::Error::CertExpired { not_after, .. } => CertificateError::Expired {
-            not_after: Moment(not_after.as_secs()),
-            now,
-        },
-        webpki::Error::CertNotValidYet { not_before, .. } => CertificateError::NotYetValid {
-            not_before: Moment(not_before.as_secs()),
-            now,
-        },
-        webpki::Error::CaUsedAsEndEntity => CertificateError::AuthorityAsLeaf,
-        webpki::Error::EndEntityUsedAsCa => CertificateError::LeafAsAuthority,
-        webpki::Error::PathLenConstraintViolated | webpki::Error::MaximumPathDepthExceeded => {
-            CertificateError::ChainTooLong
+/// Path validation says of an anchor its name and key only: of two that share them, either's dates and identity could be taken.
+fn check_distinct(anchors: &[Anchor]) -> Result<(), TrustError> {
+    for (place, one) in anchors.iter().enumerate() {
+        let others = anchors.iter().skip(place + 1);
+        if let Some(other) = others.into_iter().find(|other| one.is_ambiguous(other)) {
+            return Err(TrustError::TwoOfOneAuthority {
+                subject: one.subject.clone(),
+                sha256: [one.sha256.clone(), other.sha256.clone()],
+            });
         }
-        other => CertificateError::Chain(other),
     }
-}
-
-/// Lets path validation pass every extended usage: [`check_rules`] judges the leaf's, more strictly.
-struct PurposeIsJudgedLater;
-
-impl ExtendedKeyUsageValidator for PurposeIsJudgedLater {
-    fn validate(&self, _purposes: KeyPurposeIdIter<'_, '_>) -> Result<(), webpki::Error> {
-        Ok(())
-    }
+    Ok(())
 }
 
 pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
@@ -372,21 +365,6 @@ pub(crate) fn sha256(bytes: &[u8]) -> [u8; 32] {
     value.copy_from_slice(digest(&SHA256, bytes).as_ref());
     value
 }
-
-/// Signature algorithms that issuers may use. No SHA-1; the strength of RSA keys is judged apart.
-const CHAIN_ALGORITHMS: &[&dyn SignatureVerificationAlgorithm] = &[
-    webpki::ring::ECDSA_P256_SHA256,
-    webpki::ring::ECDSA_P256_SHA384,
-    webpki::ring::ECDSA_P384_SHA256,
-    webpki::ring::ECDSA_P384_SHA384,
-    webpki::ring::ED25519,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA256,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA384,
-    webpki::ring::RSA_PKCS1_2048_8192_SHA512,
-    webpki::ring::RSA_PSS_2048_8192_SHA256_LEGACY_KEY,
-    webpki::ring::RSA_PSS_2048_8192_SHA384_LEGACY_KEY,
-    webpki::ring::RSA_PSS_2048_8192_SHA512_LEGACY_KEY,
-];
 
 #[cfg(test)]
 #[expect(

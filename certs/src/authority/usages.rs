@@ -9,7 +9,7 @@ use crate::asn1::{SEQUENCE, write, write_oid};
 use crate::profile::{Purpose, Rules, Usage};
 
 /// Writes what the profile demands, and nothing of what it merely allows.
-pub(super) fn apply(params: &mut CertificateParams, rules: &Rules) {
+pub(crate) fn apply(params: &mut CertificateParams, rules: &Rules) {
     params.use_authority_key_identifier_extension = true;
     params.key_usages = rules
         .key_usage

@@ -1,7 +1,9 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::PathBuf;
 
 use super::*;
+use crate::pem::PemError;
 
 /// Any bytes do: the file is not judged as a key here.
 const PKCS8: &[u8] = &[0x30; 138];
@@ -226,4 +228,102 @@ fn a_password_is_one_line_of_a_file_that_only_its_owner_reads() {
         read_password_file(&path),
         Err(KeyFileError::TooOpen { .. })
     ));
+}
+
+const PASSPHRASE: &[u8] = b"correct horse battery";
+
+#[expect(clippy::unnecessary_wraps, reason = "who is asked may have no answer")]
+fn given() -> Result<Zeroizing<Vec<u8>>, String> {
+    Ok(Zeroizing::new(PASSPHRASE.to_vec()))
+}
+
+#[test]
+fn an_encrypted_key_file_opens_by_its_passphrase_only_and_says_nothing_of_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("tls.key");
+    write_key_file_under(&path, PKCS8, Some(PASSPHRASE)).unwrap();
+    assert_eq!(
+        fs::metadata(&path).unwrap().permissions().mode() & 0o7777,
+        0o600
+    );
+    assert!(is_encrypted(&path).unwrap());
+    assert_eq!(*open_key_file(&path, &given).unwrap(), PKCS8);
+    let text = fs::read_to_string(&path).unwrap();
+    let clear = STANDARD.encode(&PKCS8[..18]);
+    assert!(!text.contains("PRIVATE KEY") && !text.contains(&clear));
+    let error = read_key_file(&path).unwrap_err();
+    assert!(
+        matches!(error, KeyFileError::NoPassphrase { .. }),
+        "{error}"
+    );
+    let other = || Ok(Zeroizing::new(b"correct horse batterY".to_vec()));
+    let error = open_key_file(&path, &other).unwrap_err();
+    let KeyFileError::Sealed { source, .. } = &error else {
+        panic!("{error}")
+    };
+    assert!(matches!(source, SealedError::Passphrase), "{source}");
+    for (from, to) in [
+        ("\"rounds\": 600000", "\"rounds\": 1000"),
+        ("\"rounds\": 600000", "\"rounds\": 4000000000"),
+        ("\"key file\"", "\"other\""),
+        ("\"cipher\"", "\"more\": 1, \"cipher\""),
+    ] {
+        let changed = text.replace(from, to);
+        assert_ne!(changed, text);
+        fs::write(&path, changed).unwrap();
+        let error = open_key_file(&path, &given).unwrap_err();
+        assert!(matches!(error, KeyFileError::Sealed { .. }), "{error}");
+    }
+    mode(&path, 0o640);
+    let error = open_key_file(&path, &given).unwrap_err();
+    assert!(matches!(error, KeyFileError::TooOpen { .. }), "{error}");
+}
+
+#[test]
+fn a_file_in_clear_is_encrypted_in_its_place_and_its_passphrase_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("evidence.key");
+    write_secret_file(&path, &[7; 32]).unwrap();
+    assert!(!is_encrypted(&path).unwrap());
+    let error = change_passphrase(&path, &none, b"short").unwrap_err();
+    assert!(matches!(error, KeyFileError::Sealed { .. }), "{error}");
+    assert_eq!(*read_secret_file(&path).unwrap(), [7; 32], "as it was");
+    change_passphrase(&path, &none, PASSPHRASE).unwrap();
+    assert_eq!(*open_secret_file(&path, &given).unwrap(), [7; 32]);
+    let next = || Ok(Zeroizing::new(b"another horse battery".to_vec()));
+    assert!(change_passphrase(&path, &next, PASSPHRASE).is_err());
+    change_passphrase(&path, &given, b"another horse battery").unwrap();
+    assert_eq!(*open_secret_file(&path, &next).unwrap(), [7; 32]);
+    assert!(open_secret_file(&path, &given).is_err());
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing lies beside it: {left:?}");
+}
+
+#[test]
+fn no_key_file_is_written_that_could_not_be_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    for (passphrase, largest) in [(None, 12_000), (Some(PASSPHRASE), 8_800)] {
+        for (bytes, fits) in [(largest, true), (largest + 300, false)] {
+            let path = folder.path().join(format!("{bytes}.key"));
+            let (key, limit) = (vec![0x30; bytes], KEY_FILE_LIMIT_BYTES);
+            match write_key_file_under(&path, &key, passphrase) {
+                Ok(()) => assert_eq!(*open_key_file(&path, &given).unwrap(), key),
+                Err(KeyFileError::TooLarge { bytes, .. }) => assert!(bytes > limit, "{bytes}"),
+                Err(other) => panic!("{other}"),
+            }
+            assert_eq!(path.exists(), fits, "{bytes}");
+        }
+    }
+}
+
+#[test]
+fn a_file_that_would_be_too_large_under_a_passphrase_stays_as_it_was() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("large.key");
+    write_key_file(&path, &[0x30; 12_000]).unwrap();
+    let error = change_passphrase(&path, &none, PASSPHRASE).unwrap_err();
+    assert!(matches!(error, KeyFileError::TooLarge { .. }), "{error}");
+    assert_eq!(*read_key_file(&path).unwrap(), [0x30; 12_000]);
+    let left: Vec<_> = fs::read_dir(folder.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing lies beside it: {left:?}");
 }

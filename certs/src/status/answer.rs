@@ -6,13 +6,13 @@ use der::Tag;
 use der::asn1::{ObjectIdentifier, OctetStringRef};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
-use super::extensions::Extensions;
 use super::signed::{Signed, serial, time};
 use super::{CLOCK_SKEW_S, Issuer, Status, StatusError, Window, sha1};
 use crate::asn1::{
     INTEGER, NULL, OCTET_STRING, SEQUENCE, Value, Values, context, only, write, write_oid,
 };
 use crate::certificate::KeyAlgorithm;
+use crate::extensions::Extensions;
 use crate::moment::Moment;
 use crate::profile::Profile;
 

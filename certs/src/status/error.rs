@@ -4,6 +4,7 @@ use der::asn1::ObjectIdentifier;
 
 use crate::certificate::KeyAlgorithm;
 use crate::error::CertificateError;
+use crate::extensions::ExtensionFault;
 use crate::moment::Moment;
 
 /// A revocation list or an answer is refused.
@@ -12,7 +13,7 @@ pub enum StatusError {
     /// Not the distinguished encoding of a list or an answer.
     #[error("malformed: {0}")]
     Malformed(#[from] der::Error),
-    /// A serial number that is not positive, not as short as can be, or longer than 20 bytes.
+    /// A serial number that is below zero, not as short as can be, or longer than 20 bytes.
     #[error("a serial number is not written as it must be")]
     Serial,
     /// A version that is not taken.
@@ -121,4 +122,15 @@ pub enum StatusError {
         /// When it was made by its own words.
         produced: Moment,
     },
+}
+
+impl From<ExtensionFault> for StatusError {
+    fn from(fault: ExtensionFault) -> Self {
+        match fault {
+            ExtensionFault::Malformed(error) => Self::Malformed(error),
+            ExtensionFault::Repeated(name) => Self::Repeated(name),
+            ExtensionFault::Critical(name) => Self::Critical(name),
+            ExtensionFault::TooMany => Self::TooMany,
+        }
+    }
 }

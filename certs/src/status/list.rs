@@ -10,10 +10,10 @@ use std::collections::HashMap;
 use der::Tag;
 use der::asn1::ObjectIdentifier;
 
-use super::extensions::Extensions;
 use super::signed::{Signed, serial, time};
 use super::{Issuer, Status, StatusError, Window};
 use crate::asn1::{Value, Values, context, only};
+use crate::extensions::Extensions;
 
 /// A revocation list that its authority signed.
 #[derive(Clone, Debug, PartialEq, Eq)]

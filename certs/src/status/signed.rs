@@ -59,7 +59,8 @@ pub(super) fn time(value: Value<'_>) -> Result<u64, StatusError> {
     Ok(since.as_secs())
 }
 
-/// A positive number, written as short as can be. Standard: RFC 5280 §4.1.2.2.
+/// A number of a certificate or a list that is not below zero, written as short as can be. Zero is the first list's number; as a
+/// certificate's, which no certificate that is taken has, it is no reason to refuse a whole list. Standard: RFC 5280 §4.1.2.2, §5.2.3.
 pub(super) fn serial<'a>(values: &mut Values<'a>) -> Result<&'a [u8], StatusError> {
     let bytes = values.integer()?;
     let well_written = match bytes {

@@ -8,9 +8,10 @@ use crate::asn1::{INTEGER, SEQUENCE, write, write_oid};
 
 mod forge;
 
+use crate::forge::{algorithm, extension, general, oid, short};
 use forge::{
-    HOUR_S, List, NONCE, NOW_S, OTHER_SERIAL, SERIAL, Said, Single, WORLD, algorithm, entry,
-    extension, general, nonce, number, oid, query, short,
+    HOUR_S, List, NONCE, NOW_S, OTHER_SERIAL, SERIAL, Said, Single, WORLD, entry, nonce, number,
+    query,
 };
 
 const DAY_S: u64 = 24 * HOUR_S;
@@ -275,6 +276,19 @@ const HOSTILE_LISTS: [(&str, &str, BendList); 38] = [
         list.after = write(INTEGER, &[&[1]]);
     }),
 ];
+
+#[test]
+fn a_certificate_of_number_zero_in_a_list_costs_nobody_the_others_nor_is_a_first_list_refused() {
+    let bend = |list: &mut List<'static>| {
+        list.entries = vec![entry(&[0], &[]), entry(&[9], &[])];
+        list.extensions = vec![number(&[0])];
+    };
+    let taken = list(bend).unwrap();
+    for serial in [0, 9] {
+        let status = taken.status(&[serial]);
+        assert!(matches!(status, Status::Revoked { .. }), "{serial}");
+    }
+}
 
 #[test]
 fn a_list_that_breaks_one_rule_is_refused_for_that_one() {
@@ -613,6 +627,32 @@ fn an_answer_of_the_future_or_of_an_expired_responder_is_refused() {
         told.contains("responder's certificate does not hold: expired"),
         "{told}"
     );
+}
+
+#[test]
+fn no_beginning_of_a_list_or_an_answer_is_one_and_nothing_may_follow() {
+    let (list, answer) = (List::good().der(), Said::good().der());
+    for length in 0..list.len() {
+        let read = RevocationList::read(&WORLD.issuer, &list[..length]);
+        assert!(read.is_err(), "a list of {length} bytes");
+    }
+    for length in 0..answer.len() {
+        let read = Answer::read(&WORLD.issuer, &query(), &answer[..length], NOW_S);
+        assert!(read.is_err(), "an answer of {length} bytes");
+    }
+    for more in [&[0][..], &vec![0; 1 << 20], &list, &answer] {
+        let (list, answer) = ([&list, more].concat(), [&answer, more].concat());
+        assert!(RevocationList::read(&WORLD.issuer, &list).is_err());
+        assert!(Answer::read(&WORLD.issuer, &query(), &answer, NOW_S).is_err());
+    }
+    // A length that nobody has, and a depth that no reader should follow.
+    for bytes in [
+        &[0x30, 0x84, 0xff, 0xff, 0xff, 0xff, 0][..],
+        &vec![0x30; 1 << 16],
+    ] {
+        assert!(RevocationList::read(&WORLD.issuer, bytes).is_err());
+        assert!(Answer::read(&WORLD.issuer, &query(), bytes, NOW_S).is_err());
+    }
 }
 
 #[test]

@@ -10,8 +10,10 @@ use time::OffsetDateTime;
 
 use super::*;
 use crate::authority::Authority;
-use crate::certificate::ReadError;
-use crate::profile::{IdentityKind, Purpose};
+use crate::certificate::{CERTIFICATE_LIMIT_BYTES, ReadError};
+use crate::profile::{IdentityKind, Purpose, Usage};
+
+mod hostile;
 
 const NOW: u64 = 1_800_000_000;
 const DAY: u64 = 86_400;
@@ -228,6 +230,149 @@ fn dates_are_inclusive_and_judged_at_the_given_time() {
             assert_eq!(not_before, Moment(NOW - DAY));
         }
         other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn a_chain_that_held_is_not_verified_again_within_its_dates_and_never_for_another_use() {
+    let mut params = authority("Root of a day");
+    params.not_after = date(NOW + DAY / 2);
+    let world = World::with(params);
+    let leaf = world.leaf(&good(Profile::Tls));
+    let once = |profile, now_s| world.trust.check_once(&leaf, &[], profile, now_s);
+    let first = once(Profile::Tls, NOW).unwrap();
+    assert_eq!(first.holds_s, NOW - DAY..=NOW + DAY / 2);
+    for now_s in [NOW - DAY, NOW, NOW + DAY / 2] {
+        assert!(Arc::ptr_eq(&first, &once(Profile::Tls, now_s).unwrap()));
+    }
+    let after = once(Profile::Tls, NOW + DAY / 2 + 1).unwrap_err();
+    assert!(
+        matches!(after, CertificateError::AnchorOutOfDate { .. }),
+        "{after}"
+    );
+    assert!(once(Profile::Tls, NOW - DAY - 1).is_err());
+    assert!(once(Profile::Exchange, NOW).is_err());
+    let mut bent = leaf.clone();
+    *bent.last_mut().unwrap() ^= 1;
+    assert!(
+        world
+            .trust
+            .check_once(&bent, &[], Profile::Tls, NOW)
+            .is_err()
+    );
+    assert_eq!(world.trust.remembered.count(), 1, "what failed is not kept");
+    // What is sent along beside belongs to what was shown.
+    let beside = [leaf.clone()];
+    let other = world.trust.check_once(&leaf, &beside, Profile::Tls, NOW);
+    assert!(!Arc::ptr_eq(&first, &other.unwrap()));
+}
+
+#[test]
+fn a_stranger_who_shows_a_nodes_chain_with_anything_beside_it_has_no_other_chain_forgotten() {
+    let trust = forgetful();
+    let [shown, other] = [good(Profile::Tls), good(Profile::Tls)].map(|one| WORLD.leaf(&one));
+    let once = |leaf: &[u8], beside: &[Vec<u8>]| {
+        let checked = trust.check_once(leaf, beside, Profile::Tls, NOW);
+        checked.unwrap()
+    };
+    let first = once(&other, &[]);
+    for number in 0..=remembered::LIMIT {
+        let beside = [number.to_be_bytes().to_vec()];
+        let mixture = once(&shown, &beside);
+        assert!(Arc::ptr_eq(&mixture, &once(&shown, &beside)));
+        assert!(trust.remembered.count() <= 2, "one place for a certificate");
+    }
+    assert!(Arc::ptr_eq(&first, &once(&other, &[])));
+}
+
+#[test]
+fn no_more_chains_are_remembered_than_the_limit() {
+    let trust = forgetful();
+    let key = KeyPair::generate().unwrap();
+    let mut params = good(Profile::Tls);
+    let mut leaf = |number: usize| {
+        params.serial_number = Some(u64::try_from(number + 1).unwrap().into());
+        let signed = params.signed_by(&key, &WORLD.issuer).unwrap();
+        signed.der().to_vec()
+    };
+    let once = |leaf: &[u8]| trust.check_once(leaf, &[], Profile::Tls, NOW).unwrap();
+    let last = (0..remembered::LIMIT).map(|number| once(&leaf(number)));
+    let last = last.last().unwrap();
+    assert_eq!(trust.remembered.count(), remembered::LIMIT);
+    let beside = [b"another mixture".to_vec()];
+    trust
+        .check_once(&last.der, &beside, Profile::Tls, NOW)
+        .unwrap();
+    assert_eq!(trust.remembered.count(), remembered::LIMIT);
+    once(&leaf(remembered::LIMIT));
+    assert_eq!(trust.remembered.count(), 1, "and then they begin anew");
+}
+
+/// Trusts the root, and remembers nothing yet.
+fn forgetful() -> Trust {
+    Trust {
+        remembered: Arc::default(),
+        ..WORLD.trust.clone()
+    }
+}
+
+#[test]
+fn a_certificate_of_as_many_bytes_as_are_read_is_taken_and_none_of_a_byte_more() {
+    // Its signatures have one length, so that a byte more in it is one more of it.
+    let key = KeyPair::generate_for(&rcgen::PKCS_ED25519).unwrap();
+    let params = authority("Root");
+    let pem = params.self_signed(&key).unwrap().pem();
+    let trust = Trust::from_pem(pem.as_bytes()).unwrap();
+    let (issuer, own) = (Issuer::new(params, key), KeyPair::generate().unwrap());
+    let with = |bytes: usize| {
+        let mut params = good(Profile::Tls);
+        let beside = rcgen::CustomExtension::from_oid_content(&[1, 2, 3, 4], vec![0; bytes]);
+        params.custom_extensions.push(beside);
+        params.signed_by(&own, &issuer).unwrap().der().to_vec()
+    };
+    let room = CERTIFICATE_LIMIT_BYTES - with(15_000).len();
+    let [most, more] = [0, 1].map(|one| with(15_000 + room + one));
+    assert_eq!(most.len(), CERTIFICATE_LIMIT_BYTES);
+    trust.check(&most, &[], Profile::Tls, NOW).unwrap();
+    let error = trust.check(&more, &[], Profile::Tls, NOW).unwrap_err();
+    let bytes = CERTIFICATE_LIMIT_BYTES + 1;
+    assert!(
+        matches!(error, CertificateError::Read(ReadError::TooLarge { bytes: found }) if found == bytes),
+        "{error}"
+    );
+}
+
+#[test]
+fn two_anchors_of_one_authority_with_one_key_are_refused_and_both_are_told() {
+    let key = KeyPair::generate().unwrap();
+    let root = |name: &str, key: &KeyPair, days: u64| {
+        let mut params = authority(name);
+        params.not_after = date(NOW + days * DAY);
+        params.self_signed(key).unwrap()
+    };
+    let (old, renewed) = (root("Root", &key, 1), root("Root", &key, 2));
+    let trust = |other: &str| Trust::from_pem([old.pem(), other.to_owned()].concat().as_bytes());
+    let error = trust(&renewed.pem()).unwrap_err();
+    let TrustError::TwoOfOneAuthority { subject, sha256 } = &error else {
+        panic!("{error}")
+    };
+    let told = [&old, &renewed].map(|one| foreign::hexadecimal(&super::sha256(one.der())));
+    assert_eq!((subject.as_str(), sha256), ("CN=Root", &told));
+    assert!(error.to_string().ends_with("keep the newer one alone"));
+    // Another key, another name, and the very same once more can't be mistaken.
+    let other = KeyPair::generate().unwrap();
+    for taken in [root("Root", &other, 2), root("Toor", &key, 2), old.clone()] {
+        trust(&taken.pem()).unwrap();
+    }
+}
+
+#[test]
+fn the_purposes_of_a_trusted_authority_itself_are_not_asked() {
+    let mut params = authority("Root for mail");
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::EmailProtection];
+    let world = World::with(params);
+    for profile in LEAVES {
+        world.check(profile, &good(profile)).unwrap();
     }
 }
 

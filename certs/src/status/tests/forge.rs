@@ -2,17 +2,13 @@
 
 use std::sync::LazyLock;
 
-use ring::rand::SystemRandom;
-use ring::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
-use time::OffsetDateTime;
-
-use crate::asn1::{BOOLEAN, INTEGER, NULL, OCTET_STRING, SEQUENCE, write, write_oid};
+use crate::asn1::{INTEGER, NULL, OCTET_STRING, SEQUENCE, write, write_oid};
 use crate::certificate::Reading;
 use crate::cms::Bearing;
+use crate::forge::{bit_string, ecdsa, explicit, extension, general, oid, sign};
 use crate::keyfile::read_key_file;
 use crate::status::{Issuer, Query, sha1};
 use crate::{Authority, Order, Profile};
-use der::asn1::ObjectIdentifier;
 
 pub(super) const NOW_S: u64 = 1_800_000_000;
 pub(super) const HOUR_S: u64 = 3600;
@@ -95,9 +91,7 @@ impl Signer {
     }
 
     pub(super) fn sign(&self, body: &[u8]) -> Vec<u8> {
-        let random = SystemRandom::new();
-        let key = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, &self.pkcs8, &random);
-        key.unwrap().sign(&random, body).unwrap().as_ref().to_vec()
+        sign(&self.pkcs8, body)
     }
 
     pub(super) fn name(&self) -> Vec<u8> {
@@ -310,18 +304,6 @@ pub(super) fn query() -> Query {
     }
 }
 
-pub(super) fn oid(text: &str) -> ObjectIdentifier {
-    ObjectIdentifier::new(text).unwrap()
-}
-
-pub(super) fn ecdsa() -> Vec<u8> {
-    algorithm("1.2.840.10045.4.3.2")
-}
-
-pub(super) fn algorithm(name: &str) -> Vec<u8> {
-    write(SEQUENCE, &[&write_oid(oid(name))])
-}
-
 pub(super) fn entry(serial: &[u8], extensions: &[Vec<u8>]) -> Vec<u8> {
     let parts: Vec<&[u8]> = extensions.iter().map(Vec::as_slice).collect();
     let extensions = match parts.as_slice() {
@@ -330,22 +312,6 @@ pub(super) fn entry(serial: &[u8], extensions: &[Vec<u8>]) -> Vec<u8> {
     };
     let since = general(NOW_S - 2 * HOUR_S);
     write(SEQUENCE, &[&write(INTEGER, &[serial]), &since, &extensions])
-}
-
-pub(super) fn extension(name: &str, critical: bool, value: &[u8]) -> Vec<u8> {
-    let critical = if critical {
-        write(BOOLEAN, &[&[0xff]])
-    } else {
-        Vec::new()
-    };
-    write(
-        SEQUENCE,
-        &[
-            &write_oid(oid(name)),
-            &critical,
-            &write(OCTET_STRING, &[value]),
-        ],
-    )
 }
 
 pub(super) fn number(bytes: &[u8]) -> Vec<u8> {
@@ -358,39 +324,4 @@ pub(super) fn nonce(bytes: &[u8]) -> Vec<u8> {
         false,
         &write(OCTET_STRING, &[bytes]),
     )
-}
-
-/// A time in the long form.
-pub(super) fn general(at_s: u64) -> Vec<u8> {
-    write(0x18, &[digits(at_s).as_bytes()])
-}
-
-/// A time in the short form.
-pub(super) fn short(at_s: u64) -> Vec<u8> {
-    write(0x17, &[&digits(at_s).as_bytes()[2..]])
-}
-
-fn digits(at_s: u64) -> String {
-    let at = OffsetDateTime::from_unix_timestamp(at_s.try_into().unwrap()).unwrap();
-    let (date, month) = (at.date(), u8::from(at.month()));
-    format!(
-        "{:04}{month:02}{:02}{:02}{:02}{:02}Z",
-        date.year(),
-        date.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
-}
-
-fn explicit(tag: u8, parts: &[Vec<u8>]) -> Vec<u8> {
-    let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
-    match parts.as_slice() {
-        [] => Vec::new(),
-        some => write(tag, &[&write(SEQUENCE, some)]),
-    }
-}
-
-fn bit_string(bytes: &[u8]) -> Vec<u8> {
-    write(3, &[&[0], bytes])
 }
