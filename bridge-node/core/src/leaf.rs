@@ -25,7 +25,7 @@ pub use coarse::{
 pub use kind::{EvidenceMode, Kind, Side};
 
 /// The version of the leaf format that this crate writes and reads.
-pub const LEAF_VERSION: u64 = 1;
+pub const LEAF_VERSION: u32 = 1;
 
 /// The longest leaf, in bytes: its length must fit the two-byte length of a tlog entry bundle.
 ///

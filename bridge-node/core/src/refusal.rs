@@ -23,7 +23,7 @@
 //! One word for one thing, in both languages: node qovşaq · member üzv · subsystem altsistem · service xidmət · provider
 //! təchizatçı · client müştəri · registry reyestr · contract müqavilə · purpose məqsəd · legal basis hüquqi əsas · request
 //! sorğu · answer cavab · message mesaj · field sahə · body gövdə · path yol · exchange mübadilə · journal jurnal · evidence
-//! sübut · receipt qəbz · directory kataloq · signature imza · key açar · certificate sertifikat · credentials giriş məlumatları
+//! sübut · receipt qəbz · directory kataloq · catalogue vahid siyahı · signature imza · key açar · certificate sertifikat · credentials giriş məlumatları
 //! · operator operator · security officer təhlükəsizlik üzrə məsul şəxs · to refuse rədd etmək. Names of fields, methods and calls
 //! stay as they are on the wire, with a noun behind them that takes the suffix: `X-Road-Client sahəsində`.
 
@@ -31,7 +31,7 @@ use std::fmt;
 
 use crate::accept::Language;
 use crate::fields::FieldError;
-use crate::identity::SubsystemId;
+use crate::identity::{MemberId, SubsystemId};
 use crate::leaf::Side;
 use crate::quota::Window;
 use crate::target::TargetError;
@@ -78,6 +78,13 @@ pub enum Refusal {
     NoContract {
         /// Whom to ask for one.
         provider: SubsystemId,
+    },
+    /// The directory demands that services are approved, and this one is not.
+    NotApproved {
+        /// Whether it was, and has been retired since.
+        is_retired: bool,
+        /// Who approves, if the directory names anybody.
+        ministry: Option<MemberId>,
     },
     /// A contract exists and does not allow this.
     Denied {
@@ -159,9 +166,10 @@ impl Refusal {
             Self::Malformed(_) | Self::Field(_) => 400,
             Self::Request(fault) => fault.status(),
             Self::Caller(CallerFault::NotAuthenticated) => 401,
-            Self::Caller(CallerFault::NotOwner) | Self::NoContract { .. } | Self::Denied { .. } => {
-                403
-            }
+            Self::Caller(CallerFault::NotOwner)
+            | Self::NoContract { .. }
+            | Self::NotApproved { .. }
+            | Self::Denied { .. } => 403,
             Self::Unknown(_) => 404,
             Self::ContractVersions { .. } => 409,
             Self::Quota { .. } => 429,
@@ -177,6 +185,7 @@ impl Refusal {
     pub fn fault(&self) -> Fault {
         match self {
             Self::NoContract { .. }
+            | Self::NotApproved { .. }
             | Self::Denied { .. }
             | Self::Quota { .. }
             | Self::ContractVersions { .. }
@@ -215,6 +224,7 @@ impl Refusal {
             | Self::Caller(_)
             | Self::Unknown(_)
             | Self::NoContract { .. }
+            | Self::NotApproved { .. }
             | Self::Denied { .. }
             | Self::ContractVersions { .. }
             | Self::PeerRequest(_)
@@ -235,6 +245,7 @@ impl Refusal {
             Self::Caller(_) => Code::SslAuthenticationFailed,
             Self::Unknown(unknown) => unknown.code(),
             Self::NoContract { .. } | Self::Denied { .. } => Code::AccessDenied,
+            Self::NotApproved { .. } => Code::ServiceNotApproved,
             Self::Quota { .. } => Code::QuotaExceeded,
             Self::ContractVersions { .. } => Code::ContractVersionsDiffer,
             Self::PeerRequest(fault) | Self::PeerAnswer(fault) => fault.code(),
@@ -252,6 +263,10 @@ impl Refusal {
             Self::Caller(fault) => fault.explain(),
             Self::Unknown(unknown) => unknown.explain(),
             Self::NoContract { provider } => policy::explain_no_contract(provider),
+            Self::NotApproved {
+                is_retired,
+                ministry,
+            } => policy::explain_not_approved(*is_retired, ministry.as_ref()),
             Self::Denied { rule, contract } => rule.explain(contract),
             Self::Quota {
                 contract,

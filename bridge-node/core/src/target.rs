@@ -71,6 +71,11 @@ pub enum Target {
         /// Another instance than the node's own.
         instance: Option<String>,
     },
+    /// The source of an attribute, answered by the node itself from the catalogue.
+    WhoHolds {
+        /// The attribute, such as `person.address`.
+        attribute: String,
+    },
 }
 
 /// Names a service and what is asked of it.
@@ -156,6 +161,7 @@ pub fn parse_target(path_and_query: &str, limits: &TargetLimits) -> Result<Targe
     match path.split_once('/') {
         Some(("r1", rest)) => parse_exchange(rest, query, limits),
         None if path == "listClients" => parse_list_clients(&query),
+        None if path == "whoHolds" => parse_who_holds(&query),
         _ => Err(TargetError::UnknownPath),
     }
 }
@@ -249,6 +255,31 @@ fn parse_list_clients(query: &CleanQuery) -> Result<Target, TargetError> {
             takes: MetadataForm::Instance,
         }),
     }
+}
+
+fn parse_who_holds(query: &CleanQuery) -> Result<Target, TargetError> {
+    match query.pairs() {
+        [(name, value)] if name == "attribute" && is_attribute(value) => Ok(Target::WhoHolds {
+            attribute: value.clone(),
+        }),
+        _ => Err(TargetError::Metadata {
+            takes: MetadataForm::Attribute,
+        }),
+    }
+}
+
+/// The longest name of an attribute, in bytes.
+pub const ATTRIBUTE_LIMIT_BYTES: usize = 64;
+
+/// Tells whether a text names an attribute of the catalogue: two or more words of `a-z`, `0-9` and `-`, each beginning with a
+/// letter, with points between.
+pub fn is_attribute(text: &str) -> bool {
+    let is_word = |word: &str| {
+        let mut bytes = word.bytes();
+        word.starts_with(|letter: char| letter.is_ascii_lowercase())
+            && bytes.all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    };
+    text.len() <= ATTRIBUTE_LIMIT_BYTES && text.contains('.') && text.split('.').all(is_word)
 }
 
 #[cfg(test)]

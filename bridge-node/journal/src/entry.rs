@@ -1,12 +1,14 @@
 //! What goes into the journal and what comes back.
 
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, Side, UnixMillis};
-use bridge_signature::{Base, Form};
+use bridge_signature::{Base, Form, Signer};
 use bytes::Bytes;
 use uuid::Uuid;
 
@@ -53,17 +55,32 @@ impl Entry {
 }
 
 /// A message to sign, in each form that its receiver takes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Unsigned {
     /// The base that is signed if the message is signed on its own.
     pub plain: Base,
     /// The base that is signed if the message is signed with others; `None` if it must not be.
     pub batch: Option<Base>,
+    /// The key that the bases name, where it may be another than the one that the journal was opened with.
+    pub signer: Option<Arc<dyn Signer>>,
+}
+
+impl fmt::Debug for Unsigned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unsigned")
+            .field("plain", &self.plain)
+            .field("batch", &self.batch)
+            .finish_non_exhaustive()
+    }
 }
 
 impl From<Base> for Unsigned {
     fn from(plain: Base) -> Self {
-        Self { plain, batch: None }
+        Self {
+            plain,
+            batch: None,
+            signer: None,
+        }
     }
 }
 

@@ -14,20 +14,22 @@ use uuid::Uuid;
 use crate::catalogue::{NoStore, SledStore, Store};
 use crate::config::{JournalConfig, JournalKeys, OnFatal};
 use crate::disk::{Disk, FolderDisk, replace_file};
-use crate::entry::{Entry, Filter, Head, Hit, Opened, Receipt, Shown, Tally};
-use crate::error::{CloseError, CosignedError, OpenError, ReadError, RecordError, UnfinishedError};
+use crate::entry::{Filter, Head, Hit, Opened, Shown, Tally};
+use crate::error::{CloseError, CosignedError, OpenError, ReadError, UnfinishedError};
 use crate::log_file::log_file;
 use crate::note::Checkpoint;
 use crate::proof::consistency;
 use crate::reader::SegmentReader;
 use crate::search::{each_from, each_since, search};
 use crate::shared::{COSIGNED, Shared};
-use crate::station::{Job, Message};
+use crate::station::Message;
 
 mod ending;
 mod pages;
+mod recording;
 mod start;
 
+pub use recording::Pending;
 use start::start;
 pub(crate) use start::unfinished;
 
@@ -93,39 +95,6 @@ impl Journal {
     ) -> Result<(Self, Opened), OpenError> {
         let none = || Box::new(NoStore) as Box<dyn Store>;
         start((disk, &none), config, keys, signer, (now, on_fatal))
-    }
-
-    /// Records an entry: signs its message if asked, appends it, and returns when it is durable.
-    ///
-    /// The leaf's time becomes that of the newest leaf if it was lower.
-    ///
-    /// # Errors
-    ///
-    /// [`RecordError::Stopped`] after a failure or closing; [`RecordError::Unknown`] if the journal
-    /// failed with the entry in its hands; any other for an entry that can't be recorded, which
-    /// concerns no other entry.
-    ///
-    /// # Cancel safety
-    ///
-    /// Dropped before the first suspension ends, nothing is recorded. Later the entry is recorded all
-    /// the same, and its receipt is lost.
-    pub async fn record(&self, entry: Entry) -> Result<Receipt, RecordError> {
-        let places = self.inner.places.clone();
-        let place = places
-            .acquire_owned()
-            .await
-            .map_err(|_closed| RecordError::Stopped)?;
-        let (reply, outcome) = oneshot::channel();
-        let job = Message::Record(Box::new(Job {
-            entry,
-            reply,
-            place,
-        }));
-        self.inner
-            .inbox
-            .try_send(job)
-            .map_err(|_ended| RecordError::Stopped)?;
-        outcome.await.map_err(|_dropped| RecordError::Unknown)?
     }
 
     /// Returns the exchanges that have begun and not ended, each with the leaf that began it, oldest first.

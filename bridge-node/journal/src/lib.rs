@@ -113,7 +113,7 @@ pub use error::{
     RecordError, UnfinishedError,
 };
 pub use evidence::{Evidence, SealError};
-pub use journal::Journal;
+pub use journal::{Journal, Pending};
 pub use note::{Checkpoint, NoteError, Verifier, empty_checkpoint, note_text, origin_of, vkey};
 pub use past::Past;
 pub use proof::{LogTile, Proof, ProofPlan};

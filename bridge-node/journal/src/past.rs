@@ -60,12 +60,6 @@ impl Past {
         })?;
         let begun = recovered.progress.unfinished.indexes();
         let shared = recovered.shared;
-        // What recovery would show again.
-        if let Some(note) = recovered.to_show
-            && let Ok(checkpoint) = shared.verifier.open(&note)
-        {
-            shared.state().checkpoint = Some((checkpoint, note));
-        }
         Ok(Self {
             shared,
             rebooted,

@@ -10,7 +10,6 @@
 use std::sync::Arc;
 
 use bridge_core::leaf::UnixMillis;
-use bytes::Bytes;
 use zeroize::Zeroizing;
 
 use crate::catalogue::{Catalogue, Store};
@@ -60,8 +59,6 @@ pub(crate) struct Recovered {
     pub(crate) signed_size: u64,
     /// Sealed segments whose index has no leaf yet.
     pub(crate) without_leaf: Vec<Arc<Sealed>>,
-    /// A checkpoint that became durable and was not shown.
-    pub(crate) to_show: Option<Bytes>,
     pub(crate) cut_bytes: u64,
     pub(crate) first_start: bool,
     /// Why the folder counts as moved, if it does and the operator agrees.

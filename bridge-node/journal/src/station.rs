@@ -1,7 +1,8 @@
 //! The station: the one thread that writes, from an entry to its receipt.
 //!
 //! 1. It takes all entries that wait, signs their messages as one batch (a lone one plainly) and makes their frames.
-//! 2. It appends the commit, writes all with one call and makes it durable with one `fdatasync`.
+//! 2. It appends the commit, writes all with one call, hands signatures to those who asked for them ahead, and makes
+//!    all durable with one `fdatasync`.
 //! 3. It publishes the leaves to readers and hands out the receipts.
 //! 4. When a segment is full it seals it and begins the next, which the keeper has made ready.
 //! 5. While anything is new it signs a checkpoint every second, a batch of its own.
@@ -21,7 +22,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::compose::{Draft, Setting};
 use crate::disk::SegmentFile;
-use crate::entry::{Entry, Head, Receipt, receipt_text};
+use crate::entry::{Entry, Head, Receipt, Signed, receipt_text};
 use crate::error::{JournalError, RecordError};
 use crate::evidence::Place;
 use crate::frame::push_commit;
@@ -51,6 +52,8 @@ pub(crate) enum Message {
 /// An entry, and who waits for it.
 pub(crate) struct Job {
     pub(crate) entry: Entry,
+    /// Who wants the signature as soon as the entry is written, without waiting for the disk.
+    pub(crate) ahead: Option<oneshot::Sender<Signed>>,
     pub(crate) reply: Reply,
     /// The place in the queue, given back when the entry is done with.
     pub(crate) place: OwnedSemaphorePermit,
@@ -79,6 +82,8 @@ pub(crate) struct Station {
     pub(crate) spare: Option<Arc<dyn SegmentFile>>,
     /// Whether a segment is being sealed.
     pub(crate) sealing: bool,
+    /// How many checkpoints the keeper has still to show.
+    pub(crate) showing: usize,
     /// When a checkpoint has to be signed.
     pub(crate) due: Option<Instant>,
     pub(crate) random: SystemRandom,
@@ -90,6 +95,7 @@ pub(crate) struct Batch {
     bytes: Vec<u8>,
     placed: Vec<(usize, Hash)>,
     rows: Vec<Added>,
+    ahead: Vec<(oneshot::Sender<Signed>, Signed)>,
     waiting: Vec<(Reply, Receipt, OwnedSemaphorePermit)>,
 }
 
@@ -206,6 +212,7 @@ impl Station {
     fn stage(&mut self, job: Job, made: Made) -> Result<(), JournalError> {
         let Job {
             mut entry,
+            ahead,
             reply,
             place,
         } = job;
@@ -230,7 +237,13 @@ impl Station {
         };
         match staged {
             Ok(leaf_hash) => {
-                let receipt = self.place(&mut draft, leaf_hash);
+                let mut receipt = self.place(&mut draft, leaf_hash);
+                if let Some(ahead) = ahead {
+                    let signed = receipt.signature.take();
+                    self.batch
+                        .ahead
+                        .extend(signed.map(|signed| (ahead, signed)));
+                }
                 self.batch.waiting.push((reply, receipt, place));
             }
             Err(refused) => answer(reply, Err(refused)),
@@ -297,6 +310,11 @@ impl Station {
         // crash here: pieces of one batch that nobody was told of; the next start cuts them off, or finds
         // them complete and keeps them.
         written.map_err(|e| JournalError::disk("writing a batch", &self.open.path())(e))?;
+        for (ahead, signed) in self.batch.ahead.drain(..) {
+            if ahead.send(signed).is_err() {
+                tracing::debug!("nobody waits for a signature any more");
+            }
+        }
         let synced = self.open.file.sync();
         // crash here: the batch is in the journal, and those who sent it don't know; exchanges in it
         // without an end are reported as unfinished by the next start.

@@ -14,7 +14,7 @@ use crate::identity::{ServiceId, SubsystemId};
 pub(super) fn read(bytes: &[u8]) -> Result<Leaf, LeafError> {
     let found = version(bytes).ok_or(LeafError::NotCanonical)?;
     // Judged first: a later version may have fields that would only look malformed here.
-    if found != LEAF_VERSION {
+    if found != u64::from(LEAF_VERSION) {
         return Err(LeafError::UnknownVersion { found });
     }
     let raw: Raw = serde_json::from_slice(bytes).map_err(|error| LeafError::Malformed {

@@ -17,7 +17,7 @@ const HASH_TEXT_BYTES: usize = 43;
 pub(super) fn write(leaf: &Leaf, out: &mut Vec<u8>) -> Result<(), LeafError> {
     let mut object = Object { out };
     object.open();
-    object.number("v", Some(LEAF_VERSION))?;
+    object.number("v", Some(u64::from(LEAF_VERSION)))?;
     object.text("kind", Some(leaf.kind.as_str()));
     object.number("time", Some(leaf.time.0))?;
     object.shown(

@@ -79,6 +79,7 @@ codes! {
     Overloaded => "overloaded",
     QuotaExceeded => "quota_exceeded",
     Replayed => "replayed",
+    ServiceNotApproved => "service_not_approved",
     SubjectsNotReadable => "subjects_not_readable",
     UnsupportedSignatureForm => "unsupported_signature_form",
 }

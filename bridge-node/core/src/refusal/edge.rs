@@ -113,6 +113,9 @@ fn metadata(takes: MetadataForm) -> &'static str {
         MetadataForm::Instance => {
             "metaməlumat sorğusu xRoadInstance parametrindən başqa parametr qəbul etmir"
         }
+        MetadataForm::Attribute => {
+            "metaməlumat sorğusu yalnız bir parametr qəbul edir və onun dəyəri person.address kimi yazılır"
+        }
     }
 }
 

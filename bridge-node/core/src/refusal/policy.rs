@@ -256,6 +256,43 @@ pub(super) fn explain_no_contract(provider: &SubsystemId) -> Explanation {
     )
 }
 
+pub(super) fn explain_not_approved(is_retired: bool, ministry: Option<&MemberId>) -> Explanation {
+    let what = if is_retired {
+        words!(
+            "The service is retired in the catalogue.",
+            "Xidmət vahid siyahıda ləğv edilib."
+        )
+    } else {
+        words!(
+            "The service is not approved in the catalogue.",
+            "Xidmət vahid siyahıda təsdiq edilməyib."
+        )
+    };
+    let who = match ministry {
+        Some(ministry) => words!(
+            "{ministry}, which approves services, and the provider, which files them",
+            "xidmətləri təsdiq edən {ministry} üzvü və onları vahid siyahıya təqdim edən təchizatçı"
+        ),
+        None => words!(
+            "the officers of the directory, and the provider, which files services",
+            "kataloqun məsul şəxsləri və xidmətləri vahid siyahıya təqdim edən təchizatçı"
+        ),
+    };
+    Explanation::new(
+        what,
+        words!(
+            "only approved services are routed",
+            "yalnız təsdiq edilmiş xidmətlərə sorğu göndərilir"
+        ),
+        who,
+        words!(
+            "a service that `bridge-node catalogue` lists as approved, or filing this one by `bridge-node resource`",
+            "`bridge-node catalogue` siyahısında təsdiq edilmiş xidmətdən istifadə etmək və ya bu xidməti \
+             `bridge-node resource` əmri ilə təqdim etmək"
+        ),
+    )
+}
+
 pub(super) fn explain_quota(
     contract: &ContractName,
     per: Window,

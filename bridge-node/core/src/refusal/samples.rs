@@ -23,11 +23,11 @@ impl Refusal {
                 .map(Self::Caller),
         );
         samples.extend(unknowns().into_iter().map(Self::Unknown));
-        samples.extend(
-            provider()
-                .into_iter()
-                .map(|provider| Self::NoContract { provider }),
-        );
+        samples.extend(provider().map(|provider| Self::NoContract { provider }));
+        samples.extend([provider(), None].map(|provider| Self::NotApproved {
+            is_retired: provider.is_none(),
+            ministry: provider.map(|provider| provider.member().clone()),
+        }));
         samples.extend(denials().into_iter().map(|rule| Self::Denied {
             rule,
             contract: contract(),
@@ -110,6 +110,7 @@ fn target_errors() -> Vec<TargetError> {
         MetadataForm::Nothing,
         MetadataForm::ServiceCode,
         MetadataForm::Instance,
+        MetadataForm::Attribute,
     ];
     errors.extend(forms.map(|takes| TargetError::Metadata { takes }));
     errors

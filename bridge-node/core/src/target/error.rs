@@ -91,6 +91,9 @@ pub enum MetadataForm {
     /// `listClients`.
     #[error("no parameter but xRoadInstance")]
     Instance,
+    /// `whoHolds`.
+    #[error("one parameter, attribute, written like person.address")]
+    Attribute,
 }
 
 /// Says what is wrong with one path segment behind the service.

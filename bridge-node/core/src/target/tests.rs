@@ -426,3 +426,30 @@ proptest! {
         prop_assert_eq!(query.raw(), Some(raw.as_str()));
     }
 }
+
+#[test]
+fn who_holds_takes_one_attribute_and_nothing_else() {
+    for attribute in ["person.address", "a.b", "tax-payer.debt2.total"] {
+        let target = parse(&format!("/whoHolds?attribute={attribute}")).unwrap();
+        let attribute = attribute.to_owned();
+        assert_eq!(target, Target::WhoHolds { attribute });
+    }
+    let long = format!(
+        "/whoHolds?attribute=a.{}",
+        "b".repeat(ATTRIBUTE_LIMIT_BYTES)
+    );
+    for text in [
+        "/whoHolds",
+        "/whoHolds?attribute",
+        "/whoHolds?attribute=address",
+        "/whoHolds?attribute=Person.address",
+        "/whoHolds?attribute=person..address",
+        "/whoHolds?attribute=person.address&attribute=person.name",
+        "/whoHolds?name=person.address",
+        "/whoHolds?attribute=p%C9%99rson.address",
+        &long,
+    ] {
+        let takes = MetadataForm::Attribute;
+        assert_eq!(parse(text), Err(TargetError::Metadata { takes }), "{text}");
+    }
+}

@@ -20,7 +20,7 @@ use crate::home;
 use crate::keeper::Keeper;
 use crate::note::NoteKey;
 use crate::reader::leaves_at;
-use crate::recovery::{Ground, recover};
+use crate::recovery::{Ground, Recovered, recover};
 use crate::shared::Shared;
 use crate::station::{Batch, Message, Station};
 
@@ -53,12 +53,8 @@ pub(super) fn start(
         now,
     };
     let recovered = recover(ground)?;
+    let opened = found(&recovered)?;
     let (shared, progress) = (recovered.shared, recovered.progress);
-    let opened = Opened {
-        unfinished: unfinished(&shared, &progress.unfinished.indexes())?,
-        cut_bytes: recovered.cut_bytes,
-        first_start: recovered.first_start,
-    };
     let keeper = Keeper::start(&shared, segment_bytes).map_err(OpenError::Thread)?;
     let mut station = Station {
         shared: shared.clone(),
@@ -76,14 +72,16 @@ pub(super) fn start(
         batch: Batch::default(),
         spare: None,
         sealing: false,
+        showing: 0,
         due: None,
         random: SystemRandom::new(),
     };
-    station.begin(&recovered.without_leaf, recovered.to_show, now)?;
+    station.begin(&recovered.without_leaf, now)?;
     move_in(&mut station, recovered.moved, now)?;
     // One place more than entries can wait: closing takes a place like an entry and gives it back early.
     let (inbox, messages) = sync_channel(queue.saturating_add(1));
-    let places = Arc::new(Semaphore::new(queue.min(Semaphore::MAX_PERMITS)));
+    let queue = queue.min(Semaphore::MAX_PERMITS);
+    let places = Arc::new(Semaphore::new(queue));
     let ending = Ending {
         shared: shared.clone(),
         places: places.clone(),
@@ -98,11 +96,21 @@ pub(super) fn start(
                 shared,
                 inbox,
                 places,
-                queue: queue.min(Semaphore::MAX_PERMITS),
+                queue,
             }),
         },
         opened,
     ))
+}
+
+/// What the opener is told.
+fn found(recovered: &Recovered) -> Result<Opened, ReadError> {
+    let begun = recovered.progress.unfinished.indexes();
+    Ok(Opened {
+        unfinished: unfinished(&recovered.shared, &begun)?,
+        cut_bytes: recovered.cut_bytes,
+        first_start: recovered.first_start,
+    })
 }
 
 fn spawn(ending: Ending, station: Station, messages: Receiver<Message>) -> Result<(), OpenError> {

@@ -11,7 +11,7 @@ use crate::error::{Damage, Fault, JournalError, OpenError, ReadError};
 use crate::evidence::Place;
 use crate::frame::{FrameKind, push_commit, push_frame};
 use crate::index::{Summary, write_index};
-use crate::keeper::make_spare;
+use crate::keeper::{make_spare, show};
 use crate::keys::WrapKey;
 use crate::note::Checkpoint;
 use crate::open_segment::{OpenSegment, put_in_place};
@@ -220,6 +220,12 @@ impl Reading {
         lock: Box<dyn Send>,
     ) -> Result<Recovered, OpenError> {
         let shared = self.shared;
+        let newer = self.progress.checkpoint.take();
+        if let Some(newer) = newer.filter(|(newer, _)| newer.size > signed_size(&shared)) {
+            // Before a segment begins: whoever reads meanwhile finds the file at most one segment behind.
+            show(&shared, &newer.1)?;
+            shared.state().checkpoint = Some(newer);
+        }
         let spare = make_spare(&shared, self.segment_bytes)?;
         let (header, frames) = self.carried.unwrap_or_else(|| {
             let header = Header {
@@ -231,41 +237,33 @@ impl Reading {
             (header, Vec::new())
         });
         let open = OpenSegment::begin(&shared, spare, &header, &frames)?;
-        let mut to_show = None;
-        let (without_leaf, signed_size) = {
+        let without_leaf = {
             let mut state = shared.state();
             state.head = head(&self.progress);
             state.held.push(open.held());
-            let shown = state
-                .checkpoint
-                .as_ref()
-                .map_or(0, |(checkpoint, _)| checkpoint.size);
-            let newer = self.progress.checkpoint.take();
-            if let Some(newer) = newer.filter(|(checkpoint, _)| checkpoint.size > shown) {
-                to_show = Some(newer.1.clone());
-                state.checkpoint = Some(newer);
-            }
-            let signed = state
-                .checkpoint
-                .as_ref()
-                .map_or(0, |(checkpoint, _)| checkpoint.size);
             // Only the last two can be without: see `Station::roll`.
             let last_two = state.sealed.len().saturating_sub(2);
             let without = state.sealed.iter().skip(last_two);
             let without = without.filter(|one| !self.progress.digests.contains_key(&one.row.first));
-            (without.cloned().collect(), signed)
+            without.cloned().collect()
         };
         Ok(Recovered {
+            signed_size: signed_size(&shared),
             shared,
             open,
             progress: self.progress,
-            signed_size,
             without_leaf,
-            to_show,
             cut_bytes: self.cut_bytes,
             first_start: false,
             moved: None,
             lock,
         })
     }
+}
+
+/// Leaves under the newest checkpoint that is shown.
+fn signed_size(shared: &Shared) -> u64 {
+    let state = shared.state();
+    let shown = state.checkpoint.as_ref();
+    shown.map_or(0, |(checkpoint, _)| checkpoint.size)
 }

@@ -35,6 +35,7 @@ impl Station {
         self.signed_size = checkpoint.size;
         let note = Bytes::from(note);
         self.shared.state().checkpoint = Some((checkpoint, note.clone()));
+        self.showing += 1;
         self.keeper.order(Order::Show(note))
     }
 }

@@ -6,7 +6,6 @@ use std::time::Instant;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_core::leaf::{Kind, Leaf, UnixMillis};
-use bytes::Bytes;
 
 use super::{Station, offset};
 use crate::error::{JournalError, Move};
@@ -24,7 +23,6 @@ impl Station {
     pub(crate) fn begin(
         &mut self,
         without_leaf: &[Arc<Sealed>],
-        to_show: Option<Bytes>,
         now: UnixMillis,
     ) -> Result<(), JournalError> {
         for sealed in without_leaf {
@@ -34,9 +32,6 @@ impl Station {
         self.flush()?;
         if self.tree.size() > self.signed_size {
             self.due = Some(Instant::now() + self.checkpoint_every);
-        }
-        if let Some(note) = to_show {
-            self.keeper.order(Order::Show(note))?;
         }
         self.keeper.order(Order::Spare)
     }
@@ -53,7 +48,7 @@ impl Station {
         self.flush()?;
         // The leaf with the digest of an index is itself new; and a checkpoint may begin a segment.
         while self.sealing || self.tree.size() > self.signed_size {
-            self.await_seal()?;
+            self.await_keeper()?;
             self.flush()?;
             self.checkpoint()?;
         }
@@ -72,8 +67,9 @@ impl Station {
     /// Seals the open segment, which has leaves, and begins the next.
     pub(super) fn roll(&mut self) -> Result<(), JournalError> {
         self.flush()?;
-        // The digest of the index before has its leaf here, so that at most two segments are without.
-        self.await_seal()?;
+        // The digest of the index before has its leaf here, so that at most two segments are without; and the checkpoint that is
+        // shown is at most one segment behind.
+        self.await_keeper()?;
         self.flush()?;
         let spare = loop {
             if let Some(spare) = self.spare.take() {
@@ -128,9 +124,9 @@ impl Station {
         }))
     }
 
-    /// Waits until no segment is being sealed.
-    fn await_seal(&mut self) -> Result<(), JournalError> {
-        while self.sealing {
+    /// Waits until no segment is being sealed and no checkpoint is still to be shown.
+    fn await_keeper(&mut self) -> Result<(), JournalError> {
+        while self.sealing || self.showing > 0 {
             let done = self.keeper.wait()?;
             self.take_over(done)?;
         }
@@ -145,7 +141,7 @@ impl Station {
                 self.sealing = false;
                 self.stage_digest(&sealed)?;
             }
-            Done::Shown => {}
+            Done::Shown => self.showing = self.showing.saturating_sub(1),
         }
         Ok(())
     }

@@ -74,6 +74,7 @@ fn batched(exchange: u128) -> Entry {
     let sign = Unsigned {
         plain: base("plain", exchange),
         batch: Some(base("batch", exchange)),
+        signer: None,
     };
     Entry {
         sign: Some(sign),

@@ -9,6 +9,7 @@ use bridge_signature::Form;
 use uuid::Uuid;
 
 use super::support::{Bench, NOW, ORIGIN, answer, base, body, check, leaf, request};
+use crate::disk::Disk as _;
 use crate::disk::memory::{Crash, Failure, MemoryDisk, Operation};
 use crate::note::NoteKey;
 use crate::tree::sha256;
@@ -308,6 +309,67 @@ fn settings_out_of_range_are_refused() {
         refused(|b| b.config.origin = "a b".to_owned()),
         OpenError::Key(_)
     ));
+}
+
+#[tokio::test]
+async fn a_signature_made_ahead_is_that_of_a_leaf_that_becomes_durable() {
+    let (bench, disk) = (Bench::new(), MemoryDisk::default());
+    let (journal, _) = bench.open(&disk).expect("opens");
+    let (signed, pending) = journal.sign_ahead(answer(1, 10)).await.expect("signed");
+    let receipt = pending.durable().await.expect("durable");
+    assert_eq!(receipt.signature, None);
+    let hit = journal.leaves_since(UnixMillis(0)).expect("readable");
+    let link = bridge_core::envelope::link(&signed.value);
+    assert_eq!(hit[0].1.answer_link.as_ref(), Some(&link));
+    // What has no message to sign is recorded, and nobody gets a signature.
+    let unsigned = journal.sign_ahead(request(2, 10)).await;
+    assert!(matches!(unsigned, Err(RecordError::Unknown)));
+    check(&journal, &[receipt]);
+}
+
+#[tokio::test]
+async fn a_signature_made_ahead_of_a_sync_that_fails_gets_no_receipt() {
+    let (bench, disk) = (Bench::new(), MemoryDisk::default());
+    let (journal, _) = bench.open(&disk).expect("opens");
+    let what = "sync segments/00000000000000000000.segment".to_owned();
+    disk.fail(Operation { what, number: 0 }, Failure::NotStored);
+    let begun = journal.sign_ahead(answer(1, 10)).await;
+    let (_signed, pending) = begun.expect("handed out before the sync");
+    let outcome = pending.durable().await;
+    assert!(matches!(outcome, Err(RecordError::Unknown)), "{outcome:?}");
+    assert_eq!(bench.fatal.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_start_shows_the_newest_checkpoint_before_it_begins_a_segment() {
+    let (bench, disk) = (Bench::new(), MemoryDisk::default());
+    let (journal, _) = bench.open(&disk).expect("opens");
+    let mut shown = Vec::new();
+    for exchange in 1..3 {
+        journal
+            .record(request(exchange, 10))
+            .await
+            .expect("recorded");
+        while journal
+            .checkpoint()
+            .is_none_or(|note| shown.contains(&note))
+        {
+            tokio::task::yield_now().await;
+        }
+        shown.push(journal.checkpoint().expect("a checkpoint"));
+    }
+    // Killed when the second was among the frames and the file still showed the first.
+    let (killed, before) = (disk.crash(Crash::Process), shown[0].clone());
+    let file = killed.create("checkpoint").expect("a file");
+    file.write_at(&before, 0).expect("written");
+    file.shorten(before.len() as u64).expect("shortened");
+    let _running = bench.open(&killed).expect("opens");
+    assert_eq!(killed.bytes("checkpoint").expect("shown"), shown[1]);
+    let trace = killed.trace();
+    let at = |what: &str| trace.iter().position(|one| one.what == what);
+    let begun = at("rename segments/spare segments/00000000000000000002.segment");
+    let newest = at("rename checkpoint.half checkpoint");
+    assert!(newest.is_some() && newest < begun, "{trace:?}");
 }
 
 #[tokio::test]

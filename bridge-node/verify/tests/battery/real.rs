@@ -122,6 +122,7 @@ fn entry(number: u64) -> Entry {
         entry.sign = Some(Unsigned {
             plain,
             batch: Some(batch),
+            signer: None,
         });
         entry.link_as = LinkField::Link;
     }
