@@ -10,9 +10,11 @@
 //!
 //! A proposal holds for one base only. Nothing in it is believed: who signs holds it against a base of his own.
 
+use bridge_core::identity::{MemberId, ServiceId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::catalogue::{CATALOGUE_LIMIT_BYTES, CatalogueFault, EntryFault};
 use crate::client::DIRECTORY_LIMIT_BYTES;
 use crate::directory::DirectoryFault;
 use crate::metadata::{MetadataError, Role};
@@ -21,20 +23,23 @@ use crate::publisher::PublishError;
 
 mod base;
 mod change;
+mod listed;
 mod officer;
 mod propose;
 mod publish;
 mod review;
 
+pub(crate) use base::signed_bytes;
 pub use base::{Base, Standing};
 pub use change::{Change, Kind, What, changes};
-pub use officer::{Officer, OfficerError, PASSPHRASE_BYTES};
+pub use listed::Listed;
+pub use officer::Officer;
 pub use propose::{RoleChange, Roster};
 pub use publish::Publication;
 pub use review::{Reviewed, RoleDifference, Signatures};
 
-/// The largest proposal that is read, in bytes: a directory, escaped, and metadata.
-pub const PROPOSAL_LIMIT_BYTES: usize = 2 * DIRECTORY_LIMIT_BYTES;
+/// The largest proposal that is read, in bytes: a directory and a catalogue, escaped, and metadata.
+pub const PROPOSAL_LIMIT_BYTES: usize = 2 * (DIRECTORY_LIMIT_BYTES + CATALOGUE_LIMIT_BYTES);
 
 /// The fewest officers of an offline role who must sign: nobody changes the directory alone.
 pub const OFFICERS_LEAST: u32 = 2;
@@ -58,6 +63,9 @@ pub struct Proposal {
     targets: Value,
     /// The directory that the targets name, byte by byte.
     directory: String,
+    /// The catalogue that the targets name, likewise; none where there is none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    catalogue: Option<String>,
 }
 
 /// A proposal is none, or must not be signed or published.
@@ -132,8 +140,10 @@ pub enum CeremonyError {
         /// What is wrong.
         what: String,
     },
-    /// The targets name another directory than the one enclosed, or other files.
-    #[error("the targets metadata does not name the enclosed directory, and it alone")]
+    /// The targets name another directory or catalogue than those enclosed, or other files.
+    #[error(
+        "the targets metadata does not name the enclosed directory and catalogue, and them alone"
+    )]
     OtherDirectory,
     /// Larger than any node reads; the officers' next base could not be read either.
     #[error("the directory has {bytes} bytes; nobody reads more than {DIRECTORY_LIMIT_BYTES}")]
@@ -144,6 +154,49 @@ pub enum CeremonyError {
     /// The directory is faulty.
     #[error("the directory is faulty")]
     Directory(#[source] DirectoryFault),
+    /// The catalogue is faulty.
+    #[error("the catalogue is faulty")]
+    Catalogue(#[source] CatalogueFault),
+    /// An entry of the catalogue does not count.
+    #[error("entry {entry} of the catalogue")]
+    Entry {
+        /// Which.
+        entry: ServiceId,
+        /// Why not.
+        #[source]
+        source: EntryFault,
+    },
+    /// Something that was said of an entry is said no more.
+    #[error(
+        "the history of {entry} was changed: documents are added to it, and none is taken away"
+    )]
+    History {
+        /// The entry.
+        entry: ServiceId,
+    },
+    /// An opinion or a decision by somebody else than the ministry of the catalogue.
+    #[error("{by} is not the ministry whose decisions count, and decides about {entry}")]
+    NotMinistry {
+        /// The entry.
+        entry: ServiceId,
+        /// Who speaks.
+        by: MemberId,
+    },
+    /// Only approved services are routed, and nobody can approve any.
+    #[error(
+        "approved services alone are routed, and the catalogue names no ministry to approve them"
+    )]
+    NoMinistry,
+    /// An attribute goes to another service than the one that the ministry has given it to.
+    #[error("{attribute} is transferred to {to}, and {holder} would be its source")]
+    Transfer {
+        /// The attribute.
+        attribute: String,
+        /// Whom the transfer names.
+        to: ServiceId,
+        /// Who would have it.
+        holder: ServiceId,
+    },
     /// Copies of different proposals.
     #[error("these are different proposals; only copies of one can be joined")]
     OtherProposal,
@@ -201,7 +254,7 @@ impl Proposal {
 
     /// Tells whether a root file is the root that is proposed, whoever has signed which copy.
     pub fn has_root(&self, file: &[u8]) -> bool {
-        let signed = |text: &str| base::signed_bytes(text);
+        let signed = |text: &str| signed_bytes(text);
         let theirs = std::str::from_utf8(file).ok().and_then(signed);
         theirs.is_some()
             && theirs
@@ -263,4 +316,4 @@ fn put_signature(file: &mut Value, signature: Value) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::catalogue::{CATALOGUE_FILE, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::indexed::Indexed;
+use crate::join::{Refusal, Refused};
 use crate::metadata::{FileInfo, MetadataError, Part, Role, Root, Snapshot, Targets, Timestamp};
 use crate::moment::Moment;
 use crate::source::Fetch;
@@ -16,7 +18,7 @@ mod error;
 mod refresh;
 
 pub use error::DirectoryError;
-use refresh::Refresh;
+use refresh::{Fetched, Refresh};
 
 /// The largest root metadata file, in bytes.
 pub const ROOT_LIMIT_BYTES: usize = 512 * 1024;
@@ -113,15 +115,29 @@ impl Client {
     /// [`DirectoryError::NothingYet`] before the first complete refresh, [`DirectoryError::Expired`] when any of its metadata is out
     /// of time, [`DirectoryError::Stored`] if its signers were replaced since or the folder was tampered with.
     pub fn trusted(&self, now_s: u64) -> Result<Arc<Trusted>, DirectoryError> {
-        self.trust(now_s, None)
+        self.trust(now_s, Fetched::default())
     }
 
-    /// As [`Client::trusted`]; `fetched` is the directory on disk if it was read a moment ago.
-    fn trust(
+    /// Brings the refusal of a request to join, if an officer of the newest root seen has published one.
+    ///
+    /// # Errors
+    ///
+    /// [`DirectoryError::Fetch`], [`DirectoryError::Refusal`] if what is published does not verify.
+    pub fn refusal(
         &self,
-        now_s: u64,
-        fetched: Option<Directory>,
-    ) -> Result<Arc<Trusted>, DirectoryError> {
+        source: &dyn Fetch,
+        request: &[u8; 32],
+    ) -> Result<Option<Refused>, DirectoryError> {
+        let (_, root) = self.load()?;
+        let Some(bytes) = source.fetch(&Refusal::path(request), Refusal::LIMIT_BYTES)? else {
+            return Ok(None);
+        };
+        let refused = Refusal::read(&bytes, request, &root.part);
+        refused.map(Some).map_err(DirectoryError::Refusal)
+    }
+
+    /// As [`Client::trusted`]; `fetched` is what was read a moment ago of what is on disk.
+    fn trust(&self, now_s: u64, fetched: Fetched) -> Result<Arc<Trusted>, DirectoryError> {
         let (state, root) = self.load()?;
         let Some(set) = state.complete else {
             return Err(DirectoryError::NothingYet);
@@ -135,10 +151,10 @@ impl Client {
         let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
         let bytes = self
             .store
-            .directory(&digest)?
+            .target(DIRECTORY_FILE, &digest)?
             .ok_or(DirectoryError::DirectoryGone)?;
-        check_directory(info, &bytes)?;
-        let directory = match (&self.last, fetched) {
+        check_target(DIRECTORY_FILE, info, &bytes)?;
+        let directory = match (&self.last, fetched.directory) {
             (_, Some(directory)) => Arc::new(Indexed::new(directory)),
             (Some(last), None) if last.digest == digest => Arc::clone(&last.directory),
             (_, None) => {
@@ -146,12 +162,38 @@ impl Client {
                 Arc::new(Indexed::new(directory))
             }
         };
+        let (catalogue, catalogue_digest) = self.catalogue(&targets, fetched.catalogue)?;
         Ok(Arc::new(Trusted {
             directory,
             expires_s: expires.0,
             version,
             digest,
+            catalogue,
+            catalogue_digest,
         }))
+    }
+
+    /// The catalogue on disk, where the targets name one.
+    fn catalogue(
+        &self,
+        targets: &Targets,
+        fetched: Option<Catalogue>,
+    ) -> Result<(Arc<Catalogue>, Option<[u8; 32]>), DirectoryError> {
+        let Some(info) = targets.targets.get(CATALOGUE_FILE) else {
+            return Ok((Arc::default(), None));
+        };
+        let digest = info.sha256().ok_or(DirectoryError::OtherCatalogue)?;
+        let bytes = self.store.target(CATALOGUE_FILE, &digest)?;
+        let bytes = bytes.ok_or(DirectoryError::CatalogueGone)?;
+        check_target(CATALOGUE_FILE, info, &bytes)?;
+        let last = self.last.as_ref();
+        let same = last.filter(|last| last.catalogue_digest == Some(digest));
+        let catalogue = match (same, fetched) {
+            (_, Some(catalogue)) => Arc::new(catalogue),
+            (Some(last), None) => Arc::clone(&last.catalogue),
+            (None, None) => Arc::new(Catalogue::parse(&bytes).map_err(DirectoryError::Catalogue)?),
+        };
+        Ok((catalogue, Some(digest)))
     }
 
     /// Loads the state and verifies its chain of roots from the pinned one on.
@@ -260,9 +302,12 @@ fn directory_info(targets: &Targets) -> Result<&FileInfo, DirectoryError> {
         .ok_or(DirectoryError::NoDirectory)
 }
 
-fn check_directory(info: &FileInfo, bytes: &[u8]) -> Result<(), DirectoryError> {
+fn check_target(name: &str, info: &FileInfo, bytes: &[u8]) -> Result<(), DirectoryError> {
     info.check(Role::Targets, bytes)
-        .map_err(|_error| DirectoryError::OtherDirectory)
+        .map_err(|_error| match name {
+            CATALOGUE_FILE => DirectoryError::OtherCatalogue,
+            _ => DirectoryError::OtherDirectory,
+        })
 }
 
 /// Marks a fault as one of the folder, not of the source.

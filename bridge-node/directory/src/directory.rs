@@ -8,7 +8,7 @@ use crate::metadata::sha256;
 mod check;
 pub(crate) mod witnessing;
 
-pub use check::{DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES};
+pub use check::{DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES, is_address, is_host_name};
 pub(crate) use witnessing::key_name;
 pub use witnessing::{OutsideWitness, WITNESSES_LIMIT, WitnessPlace, Witnessing};
 
@@ -119,7 +119,7 @@ impl Directory {
         Ok(directory)
     }
 
-    fn nodes(&self) -> impl Iterator<Item = (&Member, &Node)> {
+    pub(crate) fn nodes(&self) -> impl Iterator<Item = (&Member, &Node)> {
         self.members
             .iter()
             .flat_map(|member| member.nodes.iter().map(move |node| (member, node)))

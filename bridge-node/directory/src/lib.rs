@@ -8,7 +8,9 @@
 //! - a [`Directory`] lists members, subsystems, nodes, keys and groups; [`Indexed`] answers questions about it;
 //! - a [`Client`] brings the newest one from a [`Fetch`] source and remembers what it saw, so that nothing older is ever taken;
 //! - [`Trusted`] is a directory that passed every check, with the second from which it may not be used;
+//! - a [`catalogue`] lists resources, systems and services, and which of them are approved;
 //! - a [`ceremony`] is how officers change the directory, each with a key of their own;
+//! - [`join`] is how a node asks them to be listed, and how they say no;
 //! - a [`Publisher`] signs and writes a repository, for development and small instances.
 //!
 //! This crate is **not** an HTTP client (the node brings one as a [`Fetch`]), keeps no time of its own, and does not look into
@@ -38,10 +40,12 @@
 //! ```
 
 pub mod canonical;
+pub mod catalogue;
 pub mod ceremony;
 pub mod client;
 pub mod directory;
 mod indexed;
+pub mod join;
 pub mod metadata;
 pub mod moment;
 pub mod publisher;

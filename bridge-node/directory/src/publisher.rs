@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::catalogue::{CATALOGUE_FILE, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{
     FileInfo, Key, Map, Part, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets,
@@ -133,7 +134,7 @@ impl Publisher {
         Ok(self.repository.newest_root()?.0.into_bytes())
     }
 
-    /// Publishes a directory and returns the version of its targets metadata.
+    /// Publishes a directory, beside the catalogue that is there, and returns the version of its targets metadata.
     ///
     /// # Errors
     ///
@@ -143,7 +144,27 @@ impl Publisher {
         let bytes = serde_json::to_vec(directory).map_err(PublishError::Shape)?;
         let _lock = self.lock()?;
         let (_, root) = self.repository.newest_root()?;
-        self.publish_bytes(&root.part, &bytes, now_s)
+        let catalogue = self.repository.newest_catalogue()?;
+        self.publish_bytes(&root.part, (&bytes, catalogue.as_deref()), now_s)
+    }
+
+    /// Publishes a catalogue beside the directory that is there, and returns the version of its targets metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::NothingPublished`] before the first directory; the rest about keys and files.
+    pub fn publish_catalogue(
+        &self,
+        catalogue: &Catalogue,
+        now_s: u64,
+    ) -> Result<u64, PublishError> {
+        let _lock = self.lock()?;
+        let (_, root) = self.repository.newest_root()?;
+        let published = self.repository.published(&root.part)?;
+        let directory = published.ok_or(PublishError::NothingPublished)?.bytes;
+        let catalogue = catalogue.to_text();
+        let files = (&*directory, Some(catalogue.as_bytes()));
+        self.publish_bytes(&root.part, files, now_s)
     }
 
     /// Makes a key for each online role, and returns them as a root lists them.
@@ -218,7 +239,8 @@ impl Publisher {
         self.write_root(&signed, version, &[&old.part, &new])?;
         // Crash here: the old keys lie there still, unused; what follows is done by the next publication.
         if let Some(published) = self.repository.published(&old.part)? {
-            self.publish_bytes(&new, &published.bytes, now_s)?;
+            let files = (&*published.bytes, published.catalogue.as_deref());
+            self.publish_bytes(&new, files, now_s)?;
         }
         self.keys.remove(role, &gone)?;
         Ok(version)
@@ -245,16 +267,26 @@ impl Publisher {
         Ok(version)
     }
 
-    fn publish_bytes(&self, root: &Root, bytes: &[u8], now_s: u64) -> Result<u64, PublishError> {
+    fn publish_bytes(
+        &self,
+        root: &Root,
+        (directory, catalogue): (&[u8], Option<&[u8]>),
+        now_s: u64,
+    ) -> Result<u64, PublishError> {
         // Versions count from the newest timestamp of any key: after a rotation they must not go back.
         let (timestamp, snapshot, targets) = self.repository.newest_versions()?;
-        let info = FileInfo::of(None, bytes);
-        self.repository.write(
-            &format!("targets/{}.{DIRECTORY_FILE}", hex(&sha256(bytes))),
-            bytes,
-        )?;
+        let mut files = Map::new();
+        for (name, bytes) in [
+            (DIRECTORY_FILE, Some(directory)),
+            (CATALOGUE_FILE, catalogue),
+        ] {
+            let Some(bytes) = bytes else { continue };
+            let path = format!("targets/{}.{name}", hex(&sha256(bytes)));
+            self.repository.write(&path, bytes)?;
+            files.insert(name.to_owned(), FileInfo::of(None, bytes));
+        }
         let part = common::<Targets>(after(targets), now_s, TARGETS_LIFE_S);
-        let signed = with(part, "targets", json!({DIRECTORY_FILE: info}));
+        let signed = with(part, "targets", json!(files));
         let info = self.write_signed(root, Role::Targets, &signed, after(targets))?;
         let meta = json!({TARGETS_FILE: info});
         let info = self.write_snapshot(root, &meta, after(snapshot), now_s)?;

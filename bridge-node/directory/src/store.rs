@@ -128,9 +128,13 @@ impl Store {
         replace(&path, &text, PRIVATE)
     }
 
-    /// Returns the directory file of a digest, as far as it is there. The caller checks it.
-    pub(crate) fn directory(&self, sha256: &[u8; 32]) -> Result<Option<Vec<u8>>, StoreError> {
-        let path = self.directory_path(sha256);
+    /// Returns the target file of a name and digest, as far as it is there. The caller checks it.
+    pub(crate) fn target(
+        &self,
+        name: &str,
+        sha256: &[u8; 32],
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.target_path(name, sha256);
         match fs::read(&path) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -138,34 +142,37 @@ impl Store {
         }
     }
 
-    /// Keeps a directory file. The state names it only afterwards.
-    pub(crate) fn save_directory(
+    /// Keeps a target file. The state names it only afterwards.
+    pub(crate) fn save_target(
         &self,
         _lock: &Lock,
-        sha256: &[u8; 32],
+        (name, sha256): (&str, &[u8; 32]),
         bytes: &[u8],
     ) -> Result<(), StoreError> {
-        replace(&self.directory_path(sha256), bytes, PRIVATE)
+        replace(&self.target_path(name, sha256), bytes, PRIVATE)
     }
 
-    /// Removes directory files of other digests, as far as it can: the rest is tried again at the next refresh.
-    pub(crate) fn remove_other_directories(&self, _lock: &Lock, sha256: &[u8; 32]) {
-        let kept = self.directory_path(sha256);
+    /// Removes target files of a name with other digests, as far as it can: the rest is tried again at the next refresh.
+    pub(crate) fn remove_other_targets(&self, _lock: &Lock, name: &str, sha256: Option<&[u8; 32]>) {
+        let kept = sha256.map(|sha256| self.target_path(name, sha256));
+        let suffix = format!(".{name}");
         for entry in fs::read_dir(&self.folder).into_iter().flatten().flatten() {
             let path = entry.path();
             let name = path
                 .file_name()
                 .and_then(|name| name.to_str())
                 .unwrap_or_default();
-            if name.ends_with(DIRECTORY_SUFFIX) && path != kept && fs::remove_file(&path).is_err() {
+            if name.ends_with(&suffix)
+                && kept.as_ref() != Some(&path)
+                && fs::remove_file(&path).is_err()
+            {
                 break;
             }
         }
     }
 
-    fn directory_path(&self, sha256: &[u8; 32]) -> PathBuf {
-        self.folder
-            .join(format!("{}{DIRECTORY_SUFFIX}", hex(sha256)))
+    fn target_path(&self, name: &str, sha256: &[u8; 32]) -> PathBuf {
+        self.folder.join(format!("{}.{name}", hex(sha256)))
     }
 }
 
@@ -203,7 +210,6 @@ const PRIVATE: u32 = 0o600;
 
 const STATE: &str = "state.json";
 const LOCK: &str = "lock";
-const DIRECTORY_SUFFIX: &str = ".directory.json";
 
 #[cfg(test)]
 mod tests {
@@ -276,10 +282,23 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let lock = store.lock().unwrap();
-        store.save_directory(&lock, &[1; 32], b"one").unwrap();
-        store.save_directory(&lock, &[2; 32], b"two").unwrap();
-        store.remove_other_directories(&lock, &[2; 32]);
-        assert_eq!(store.directory(&[1; 32]).unwrap(), None);
-        assert_eq!(store.directory(&[2; 32]).unwrap().unwrap(), b"two");
+        let (file, other) = ("directory.json", "catalogue.json");
+        for (name, digest) in [(file, &[1; 32]), (file, &[2; 32]), (other, &[1; 32])] {
+            store
+                .save_target(&lock, (name, digest), name.as_bytes())
+                .unwrap();
+        }
+        store.remove_other_targets(&lock, file, Some(&[2; 32]));
+        assert_eq!(store.target(file, &[1; 32]).unwrap(), None);
+        assert_eq!(
+            store.target(file, &[2; 32]).unwrap().unwrap(),
+            file.as_bytes()
+        );
+        assert_eq!(
+            store.target(other, &[1; 32]).unwrap().unwrap(),
+            other.as_bytes()
+        );
+        store.remove_other_targets(&lock, other, None);
+        assert_eq!(store.target(other, &[1; 32]).unwrap(), None);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use crate::catalogue::Catalogue;
 use crate::indexed::Indexed;
 
 /// A verified directory.
@@ -15,6 +16,10 @@ pub struct Trusted {
     pub version: u64,
     /// SHA-256 of the directory file.
     pub digest: [u8; 32],
+    /// The catalogue, likewise shared; an empty one where none is published.
+    pub catalogue: Arc<Catalogue>,
+    /// SHA-256 of the catalogue file.
+    pub catalogue_digest: Option<[u8; 32]>,
 }
 
 impl Trusted {

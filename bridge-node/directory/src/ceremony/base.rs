@@ -7,8 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use super::CeremonyError;
 use crate::canonical::canonical;
+use crate::catalogue::Catalogue;
 use crate::directory::Directory;
-use crate::metadata::{Envelope, MetadataError, Role, Root, Targets, hex};
+use crate::join::root_digest;
+use crate::metadata::{Envelope, MetadataError, Role, Root, Targets, hex, sha256};
 use crate::moment::Moment;
 use crate::publisher::PublishError;
 use crate::publisher::repository::{Published, Repository};
@@ -24,6 +26,9 @@ pub struct Standing {
     pub targets: u64,
     /// SHA-256 of the directory, in hexadecimal digits; empty before the first.
     pub directory: String,
+    /// SHA-256 of the catalogue, likewise; empty where there is none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub catalogue: String,
 }
 
 /// The published files of the offline roles and what they name.
@@ -33,11 +38,16 @@ pub struct Base {
     pub standing: Standing,
     /// The directory.
     pub directory: Option<Directory>,
+    /// The catalogue; an empty one where none is published.
+    pub catalogue: Catalogue,
     /// The ends of all roles that have published, in the order of trust.
     pub ends: Vec<(Role, u64, Moment)>,
     pub(super) root: Verified<Root>,
     pub(super) root_text: String,
     pub(super) targets: Option<Targets>,
+    /// What its roots are known by: those from the trusted one on, and those that lead to it.
+    roots: Vec<String>,
+    pub(super) catalogue_text: Option<String>,
 }
 
 impl Base {
@@ -56,6 +66,7 @@ impl Base {
             Some(trusted) => repository.roots_from(find_root(&repository, trusted)?)?,
             None => repository.roots()?,
         };
+        let digests = known_as(&repository, &roots);
         let (root_text, root) = roots.pop().ok_or(CeremonyError::OtherRoot)?;
         let before = roots.pop().map(|(_, before)| before.part);
         let mut ends = vec![(Role::Root, root.version, root.expires)];
@@ -64,11 +75,15 @@ impl Base {
                 root: root.version,
                 targets: 0,
                 directory: String::new(),
+                catalogue: String::new(),
             },
             directory: None,
+            catalogue: Catalogue::default(),
+            catalogue_text: None,
             ends: Vec::new(),
             root_text,
             targets: None,
+            roots: digests,
             root,
         };
         // Between a new root and the metadata that follows it, a publication may have been cut short.
@@ -83,6 +98,7 @@ impl Base {
                 targets,
                 bytes,
                 digest,
+                catalogue,
             } = published;
             ends.push((Role::Timestamp, timestamp.version, timestamp.expires));
             ends.push((Role::Snapshot, snapshot.version, snapshot.expires));
@@ -91,6 +107,11 @@ impl Base {
             base.standing.directory = hex(&digest);
             base.directory = Some(Directory::parse(&bytes).map_err(CeremonyError::Directory)?);
             base.targets = Some(targets.part);
+            if let Some(bytes) = catalogue {
+                base.standing.catalogue = hex(&sha256(&bytes));
+                base.catalogue = Catalogue::parse(&bytes).map_err(CeremonyError::Catalogue)?;
+                base.catalogue_text = String::from_utf8(bytes).ok();
+            }
         }
         base.ends = ends;
         Ok(base)
@@ -103,7 +124,8 @@ impl Base {
     /// [`CeremonyError::OlderBase`]
     pub fn check_not_older(&self, seen: &Standing) -> Result<(), CeremonyError> {
         let (ours, theirs) = (&self.standing, seen);
-        let is_other = ours.targets == theirs.targets && ours.directory != theirs.directory;
+        let named = |one: &Standing| (one.directory.clone(), one.catalogue.clone());
+        let is_other = ours.targets == theirs.targets && named(ours) != named(theirs);
         if ours.root < theirs.root || ours.targets < theirs.targets || is_other {
             return Err(CeremonyError::OlderBase {
                 offered: ours.to_string(),
@@ -111,6 +133,16 @@ impl Base {
             });
         }
         Ok(())
+    }
+
+    /// Tells whether one of its roots is known by a digest, as a node that pins it knows it.
+    pub fn has_root(&self, digest: &str) -> bool {
+        self.roots.iter().any(|one| one == digest)
+    }
+
+    /// Returns the newest root.
+    pub(crate) fn root(&self) -> &Root {
+        &self.root.part
     }
 
     /// Returns the newest root file: what an officer trusts from now on.
@@ -121,14 +153,29 @@ impl Base {
 
 impl fmt::Display for Standing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short: String = self.directory.chars().take(16).collect();
         write!(f, "root {}, targets {}", self.root, self.targets)?;
-        if short.is_empty() {
-            Ok(())
-        } else {
-            write!(f, ", directory {short}")
+        let files = [
+            ("directory", &self.directory),
+            ("catalogue", &self.catalogue),
+        ];
+        for (name, digest) in files.into_iter().filter(|(_, digest)| !digest.is_empty()) {
+            let short: String = digest.chars().take(16).collect();
+            write!(f, ", {name} {short}")?;
         }
+        Ok(())
     }
+}
+
+/// What roots are known by to nodes that pinned one of them. Nodes keep the first root that they were given, and an officer trusts
+/// the newest one seen: those before it count if their officers have signed the way to it.
+fn known_as(repository: &Repository, roots: &[(String, Verified<Root>)]) -> Vec<String> {
+    let newest = |roots: &[(String, Verified<Root>)]| roots.last().map(|(text, _)| text.clone());
+    let whole = repository.roots().ok();
+    let whole = whole.filter(|whole| newest(whole) == newest(roots));
+    let roots = whole.as_deref().unwrap_or(roots);
+    let digests = roots.iter();
+    let digests = digests.filter_map(|(text, _)| root_digest(text.as_bytes()));
+    digests.collect()
 }
 
 /// Finds the trusted root in the folder under its version, whoever of its officers have signed which copy.
@@ -153,7 +200,7 @@ fn find_root(
 }
 
 /// The bytes of a root that its signatures are made over.
-pub(super) fn signed_bytes(text: &str) -> Option<Vec<u8>> {
+pub(crate) fn signed_bytes(text: &str) -> Option<Vec<u8>> {
     Envelope::read(Role::Root, text.as_bytes()).ok()?;
     let file: serde_json::Value = serde_json::from_str(text).ok()?;
     canonical(file.get("signed")?).ok()

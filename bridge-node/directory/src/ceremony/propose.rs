@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::{Base, CeremonyError, FORM, Proposal, Standing, unsigned};
+use crate::catalogue::{CATALOGUE_FILE, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{FileInfo, Key, Map, Role, RoleKeys, Root, Targets};
 use crate::publisher::{PublishError, TARGETS_LIFE_S, after, common, root_part, with};
@@ -86,7 +87,7 @@ impl Proposal {
         let root = Some(unsigned(&roster.root(1, now_s)));
         Ok(Self {
             root,
-            ..Self::of(None, &directory, now_s)?
+            ..Self::of(None, (&directory, None), now_s)?
         })
     }
 
@@ -100,7 +101,24 @@ impl Proposal {
         directory: &Directory,
         now_s: u64,
     ) -> Result<Self, CeremonyError> {
-        Self::of(Some(&base.standing), directory, now_s)
+        let catalogue = base.catalogue_text.clone();
+        Self::of(Some(&base.standing), (directory, catalogue), now_s)
+    }
+
+    /// Proposes another catalogue beside the same directory.
+    ///
+    /// # Errors
+    ///
+    /// [`CeremonyError::Publish`] if there is no directory yet.
+    pub fn catalogue(
+        base: &Base,
+        catalogue: &Catalogue,
+        now_s: u64,
+    ) -> Result<Self, CeremonyError> {
+        let nothing = || CeremonyError::Publish(PublishError::NothingPublished);
+        let directory = base.directory.as_ref().ok_or_else(nothing)?;
+        let catalogue = Some(catalogue.to_text());
+        Self::of(Some(&base.standing), (directory, catalogue), now_s)
     }
 
     /// Proposes other keys for roles, or the same root for another year. The directory is signed anew by whoever may from now on.
@@ -120,23 +138,36 @@ impl Proposal {
 
     fn of(
         based_on: Option<&Standing>,
-        directory: &Directory,
+        (directory, catalogue): (&Directory, Option<String>),
         now_s: u64,
     ) -> Result<Self, CeremonyError> {
         directory.check().map_err(CeremonyError::Directory)?;
         let text = serde_json::to_string(directory).map_err(PublishError::Shape)?;
-        let info = FileInfo::of(None, text.as_bytes());
+        let files = named(&text, catalogue.as_deref());
         let version = after(based_on.map_or(0, |standing| standing.targets));
         let part = common::<Targets>(version, now_s, TARGETS_LIFE_S);
-        let part = with(part, "targets", json!({ DIRECTORY_FILE: info }));
+        let part = with(part, "targets", json!(files));
         Ok(Self {
             form: FORM,
             based_on: based_on.cloned(),
             root: None,
             targets: unsigned(&part),
             directory: text,
+            catalogue,
         })
     }
+}
+
+/// What the targets metadata names: the directory, and the catalogue where there is one.
+pub(super) fn named(directory: &str, catalogue: Option<&str>) -> Map<FileInfo> {
+    let files = [
+        (DIRECTORY_FILE, Some(directory)),
+        (CATALOGUE_FILE, catalogue),
+    ];
+    let info = |(name, text): (&str, Option<&str>)| {
+        Some((name.to_owned(), FileInfo::of(None, text?.as_bytes())))
+    };
+    files.into_iter().filter_map(info).collect()
 }
 
 impl Key {

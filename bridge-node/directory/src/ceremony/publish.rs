@@ -5,6 +5,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::{Base, CeremonyError, Proposal, Reviewed, Standing};
+use crate::catalogue::CATALOGUE_FILE;
 use crate::directory::DIRECTORY_FILE;
 use crate::metadata::{
     FileInfo, Role, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Timestamp, hex, sha256,
@@ -61,6 +62,11 @@ impl Publication {
             root: version(Role::Root, |standing| standing.root),
             targets: version(Role::Targets, |standing| standing.targets),
             directory: hex(&sha256(proposal.directory.as_bytes())),
+            catalogue: proposal
+                .catalogue
+                .as_ref()
+                .map(|text| hex(&sha256(text.as_bytes())))
+                .unwrap_or_default(),
         };
         let files = files(proposal, &reviewed, (&online, &repository), now_s)?;
         Ok(Self {
@@ -101,9 +107,17 @@ fn files(
     let root = &reviewed.root;
     let mut files: Vec<(String, Vec<u8>)> = Vec::new();
     let (newest_timestamp, newest_snapshot, _) = repository.newest_versions()?;
-    let directory = proposal.directory.as_bytes();
-    let name = format!("targets/{}.{DIRECTORY_FILE}", hex(&sha256(directory)));
-    files.push((name, directory.to_vec()));
+    let enclosed = [
+        (DIRECTORY_FILE, Some(&proposal.directory)),
+        (CATALOGUE_FILE, proposal.catalogue.as_ref()),
+    ];
+    for (name, text) in enclosed {
+        let Some(bytes) = text.map(String::as_bytes) else {
+            continue;
+        };
+        let path = format!("targets/{}.{name}", hex(&sha256(bytes)));
+        files.push((path, bytes.to_vec()));
+    }
     let version = reviewed.version_of(Role::Targets);
     let bytes = proposal.targets.to_string().into_bytes();
     let targets = FileInfo::of(version, &bytes);

@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::base::signed_bytes;
-use super::{Base, CeremonyError, Change, FORM, OFFICERS_LEAST, Proposal, changes};
+use super::propose::named;
+use super::{Base, CeremonyError, Change, FORM, Listed, OFFICERS_LEAST, Proposal, changes};
+use crate::catalogue::Catalogue;
 use crate::client::DIRECTORY_LIMIT_BYTES;
-use crate::directory::{DIRECTORY_FILE, Directory};
-use crate::metadata::{Envelope, FileInfo, MetadataError, Part, Role, Root, Targets};
+use crate::directory::Directory;
+use crate::metadata::{Envelope, MetadataError, Part, Role, Root, Targets};
 use crate::moment::Moment;
 use crate::publisher::{ROOT_LIFE_S, TARGETS_LIFE_S, after};
 
@@ -22,6 +24,8 @@ pub struct Reviewed {
     pub directory: Directory,
     /// What becomes of the directory.
     pub changes: Vec<Change>,
+    /// What becomes of the catalogue.
+    pub listed: Listed,
     /// What becomes of the roles.
     pub roles: Vec<RoleDifference>,
     /// The ends of what is signed.
@@ -126,6 +130,7 @@ impl Proposal {
         let old = base.and_then(|base| base.directory.as_ref());
         Ok(Reviewed {
             changes: changes(old.unwrap_or(&empty), &directory),
+            listed: self.listed(base)?,
             roles: role_differences(former, &effective),
             directory,
             ends,
@@ -170,6 +175,17 @@ impl Proposal {
         })
     }
 
+    /// What becomes of the catalogue: an entry that was published is never taken away.
+    fn listed(&self, base: Option<&Base>) -> Result<Listed, CeremonyError> {
+        let text = self.catalogue.as_ref();
+        let new = text
+            .map(|text| Catalogue::parse(text.as_bytes()))
+            .transpose();
+        let new = new.map_err(CeremonyError::Catalogue)?.unwrap_or_default();
+        let none = Catalogue::default();
+        Listed::between(base.map_or(&none, |base| &base.catalogue), &new)
+    }
+
     fn check_targets(
         &self,
         base: Option<&Base>,
@@ -184,8 +200,7 @@ impl Proposal {
             let bytes = bytes.len();
             return Err(CeremonyError::TooLarge { bytes });
         }
-        let named = targets.targets.get(DIRECTORY_FILE);
-        if targets.targets.len() != 1 || named != Some(&FileInfo::of(None, bytes)) {
+        if targets.targets != named(&self.directory, self.catalogue.as_deref()) {
             return Err(CeremonyError::OtherDirectory);
         }
         let directory = Directory::parse(bytes).map_err(CeremonyError::Directory)?;

@@ -11,20 +11,21 @@ use crate::publisher::{PublishError, ROOT_LIFE_S, TARGETS_LIFE_S};
 use crate::source::FolderSource;
 
 mod battery;
+mod catalogue;
 mod changes;
 
-const NOW: u64 = 1_800_000_000;
+pub(crate) const NOW: u64 = 1_800_000_000;
 const DAY_S: u64 = 86_400;
 
 /// Three officers, a publishing machine, and what it publishes.
-struct World {
+pub(crate) struct World {
     folder: tempfile::TempDir,
-    officers: Vec<Officer>,
+    pub(crate) officers: Vec<Officer>,
 }
 
 impl World {
     /// Nothing is published yet.
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         // Sealed under a passphrase only where that is what is tested: it takes half a second each.
         let officers = ["first", "second", "third"].map(officer::tests::officer);
@@ -35,7 +36,7 @@ impl World {
     }
 
     /// With the sample directory published by the first two.
-    fn published() -> Self {
+    pub(crate) fn published() -> Self {
         let world = Self::new();
         let mut first = world.first();
         world.sign(&mut first, &[0, 1]);
@@ -46,7 +47,7 @@ impl World {
         world
     }
 
-    fn public(&self) -> PathBuf {
+    pub(crate) fn public(&self) -> PathBuf {
         self.folder.path().join("public")
     }
 
@@ -89,11 +90,11 @@ impl World {
         Proposal::first("AZ", &self.roster(), NOW).unwrap()
     }
 
-    fn base(&self) -> Base {
+    pub(crate) fn base(&self) -> Base {
         Base::read(&self.public(), None).unwrap()
     }
 
-    fn propose(&self, change: impl FnOnce(&mut Directory)) -> Proposal {
+    pub(crate) fn propose(&self, change: impl FnOnce(&mut Directory)) -> Proposal {
         let base = self.base();
         let mut directory = base.directory.clone().unwrap();
         change(&mut directory);
@@ -106,14 +107,18 @@ impl World {
         proposal.review(base.as_ref(), now_s)
     }
 
-    fn sign(&self, proposal: &mut Proposal, officers: &[usize]) {
+    pub(crate) fn sign(&self, proposal: &mut Proposal, officers: &[usize]) {
         for officer in officers {
             let reviewed = self.review(proposal, NOW).unwrap();
             self.officers[*officer].sign(proposal, &reviewed).unwrap();
         }
     }
 
-    fn publish(&self, proposal: &Proposal, now_s: u64) -> Result<Standing, CeremonyError> {
+    pub(crate) fn publish(
+        &self,
+        proposal: &Proposal,
+        now_s: u64,
+    ) -> Result<Standing, CeremonyError> {
         Publication::prepare(proposal, &self.public(), &self.online(), now_s)?.write()
     }
 
@@ -212,7 +217,7 @@ fn files_of_another_authority_are_no_base() {
 }
 
 /// Signs the root anew for another year, by the first two officers.
-fn renew(world: &World) {
+pub(crate) fn renew(world: &World) {
     let base = world.base();
     let mut proposal = Proposal::roles(&base, &Roster::of(&base), NOW).unwrap();
     world.sign(&mut proposal, &[0, 1]);
@@ -220,7 +225,7 @@ fn renew(world: &World) {
 }
 
 /// The file of a root, signed by the first two officers of a world as if it had another version.
-fn of_version(world: &World, version: u64) -> Vec<u8> {
+pub(crate) fn of_version(world: &World, version: u64) -> Vec<u8> {
     let mut proposal = world.first();
     let mut root = proposal.root.take().unwrap();
     root["signed"]["version"] = version.into();

@@ -1,6 +1,8 @@
 //! Why there is no directory.
 
+use crate::catalogue::CatalogueFault;
 use crate::directory::DirectoryFault;
+use crate::join::JoinError;
 use crate::metadata::{MetadataError, Role};
 use crate::moment::Moment;
 use crate::source::FetchError;
@@ -125,6 +127,18 @@ pub enum DirectoryError {
     /// Well signed, and still not a directory that can be used.
     #[error("the directory is faulty")]
     Directory(#[source] DirectoryFault),
+    /// A refusal of a request to join that nobody should believe.
+    #[error("the answer to the request is not believed")]
+    Refusal(#[source] JoinError),
+    /// The catalogue file is not the one that the metadata names.
+    #[error("the catalogue is not the file that its metadata names")]
+    OtherCatalogue,
+    /// The catalogue file vanished from the folder; a refresh brings it back.
+    #[error("the catalogue file is missing in its folder; refresh it")]
+    CatalogueGone,
+    /// Well signed, and still not a catalogue that can be used.
+    #[error("the catalogue is faulty")]
+    Catalogue(#[source] CatalogueFault),
     /// No refresh has been complete yet.
     #[error("no directory has been fetched yet")]
     NothingYet,

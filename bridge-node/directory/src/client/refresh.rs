@@ -2,9 +2,9 @@
 
 use super::{
     DIRECTORY_LIMIT_BYTES, DirectoryError, ROOT_LIMIT_BYTES, ROOTS_LIMIT, SNAPSHOT_LIMIT_BYTES,
-    TARGETS_LIMIT_BYTES, TIMESTAMP_LIMIT_BYTES, check_directory, directory_info, stored,
-    targets_info,
+    TARGETS_LIMIT_BYTES, TIMESTAMP_LIMIT_BYTES, check_target, directory_info, stored, targets_info,
 };
+use crate::catalogue::{CATALOGUE_FILE, CATALOGUE_LIMIT_BYTES, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{
     Envelope, FileInfo, MetadataError, Role, Root, SNAPSHOT_FILE, Snapshot, Targets, Timestamp, hex,
@@ -22,6 +22,13 @@ pub(super) struct Refresh<'a> {
     pub(super) now: Moment,
     pub(super) state: State,
     pub(super) root: Verified<Root>,
+}
+
+/// What a refresh brought and has read already; none of what the folder had.
+#[derive(Default)]
+pub(super) struct Fetched {
+    pub(super) directory: Option<Directory>,
+    pub(super) catalogue: Option<Catalogue>,
 }
 
 /// Verified metadata with the text it was read from.
@@ -154,26 +161,24 @@ impl Refresh<'_> {
         })
     }
 
-    /// Brings the directory itself, and keeps it together with the metadata that vouches for it. Returns it if it was fetched.
+    /// Brings the directory itself and the catalogue, and keeps them together with the metadata that vouches for them.
     ///
     /// Standard: TUF 1.0 §5.7.
     pub(super) fn complete(
         &mut self,
         targets: &Current<Targets>,
-    ) -> Result<Option<Directory>, DirectoryError> {
+    ) -> Result<Fetched, DirectoryError> {
         let info = directory_info(&targets.part)?;
         let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
-        let path = format!("targets/{}.{DIRECTORY_FILE}", hex(&digest));
-        let kept = self.store.directory(&digest)?;
-        let mut fetched = None;
-        if kept.is_none_or(|bytes| check_directory(info, &bytes).is_err()) {
-            let limit = limit(&path, info, DIRECTORY_LIMIT_BYTES)?;
-            let bytes = self.fetch_bytes(&path, limit)?;
-            let bytes = bytes.ok_or(DirectoryError::Missing { path })?;
-            check_directory(info, &bytes)?;
-            fetched = Some(Directory::parse(&bytes).map_err(DirectoryError::Directory)?);
-            self.store.save_directory(self.lock, &digest, &bytes)?;
+        let mut fetched = Fetched::default();
+        if let Some(bytes) = self.fetch_target(DIRECTORY_FILE, info, DIRECTORY_LIMIT_BYTES)? {
+            let directory = Directory::parse(&bytes).map_err(DirectoryError::Directory)?;
+            fetched.directory = Some(directory);
+            let name = (DIRECTORY_FILE, &digest);
+            self.store.save_target(self.lock, name, &bytes)?;
         }
+        let catalogue;
+        (catalogue, fetched.catalogue) = self.complete_catalogue(&targets.part)?;
         // Crash here: a directory file that nothing names; the next refresh uses or removes it.
         if let (Some(timestamp), Some(snapshot)) = (&self.state.timestamp, &self.state.snapshot) {
             let (timestamp, snapshot) = (timestamp.clone(), snapshot.clone());
@@ -187,8 +192,49 @@ impl Refresh<'_> {
                 self.save()?;
             }
         }
-        self.store.remove_other_directories(self.lock, &digest);
+        let kept = [(DIRECTORY_FILE, Some(digest)), (CATALOGUE_FILE, catalogue)];
+        for (name, digest) in &kept {
+            self.store
+                .remove_other_targets(self.lock, name, digest.as_ref());
+        }
         Ok(fetched)
+    }
+
+    /// Brings the catalogue, where the targets name one. Returns its digest, and the catalogue if it was fetched.
+    fn complete_catalogue(
+        &self,
+        targets: &Targets,
+    ) -> Result<(Option<[u8; 32]>, Option<Catalogue>), DirectoryError> {
+        let Some(info) = targets.targets.get(CATALOGUE_FILE) else {
+            return Ok((None, None));
+        };
+        let digest = info.sha256().ok_or(DirectoryError::OtherCatalogue)?;
+        let mut fetched = None;
+        if let Some(bytes) = self.fetch_target(CATALOGUE_FILE, info, CATALOGUE_LIMIT_BYTES)? {
+            fetched = Some(Catalogue::parse(&bytes).map_err(DirectoryError::Catalogue)?);
+            let name = (CATALOGUE_FILE, &digest);
+            self.store.save_target(self.lock, name, &bytes)?;
+        }
+        Ok((Some(digest), fetched))
+    }
+
+    /// Fetches a target file, unless the store has it.
+    fn fetch_target(
+        &self,
+        name: &str,
+        info: &FileInfo,
+        most: usize,
+    ) -> Result<Option<Vec<u8>>, DirectoryError> {
+        let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
+        let kept = self.store.target(name, &digest)?;
+        if kept.is_some_and(|bytes| check_target(name, info, &bytes).is_ok()) {
+            return Ok(None);
+        }
+        let path = format!("targets/{}.{name}", hex(&digest));
+        let bytes = self.fetch_bytes(&path, limit(&path, info, most)?)?;
+        let bytes = bytes.ok_or(DirectoryError::Missing { path })?;
+        check_target(name, info, &bytes)?;
+        Ok(Some(bytes))
     }
 
     /// Returns announced metadata: the known text if it is the one, else what the source has.

@@ -239,8 +239,10 @@ fn value(place: String, error: &dyn std::error::Error) -> DirectoryFault {
     }
 }
 
-/// Letters, digits and inner hyphens in labels of up to 63. Standard: RFC 1123 §2.1.
-fn is_host_name(name: &str) -> bool {
+/// Tells whether a text can be a node's name: letters, digits and inner hyphens in labels of up to 63.
+///
+/// Standard: RFC 1123 §2.1.
+pub fn is_host_name(name: &str) -> bool {
     let is_label = |label: &str| {
         let inner = |byte: u8| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         (1..=63).contains(&label.len())
@@ -251,7 +253,8 @@ fn is_host_name(name: &str) -> bool {
     name.len() <= 253 && name.split('.').all(is_label)
 }
 
-fn is_address(address: &str) -> bool {
+/// Tells whether a text can be a node's address: `host:port`.
+pub fn is_address(address: &str) -> bool {
     let Some((host, port)) = address.rsplit_once(':') else {
         return false;
     };

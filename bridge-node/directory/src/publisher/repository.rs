@@ -5,6 +5,7 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use super::PublishError;
+use crate::catalogue::{CATALOGUE_FILE, CATALOGUE_LIMIT_BYTES};
 use crate::client::{DIRECTORY_LIMIT_BYTES, ROOT_LIMIT_BYTES};
 use crate::directory::DIRECTORY_FILE;
 use crate::metadata::{
@@ -22,6 +23,8 @@ pub(crate) struct Published {
     pub(crate) targets: Verified<Targets>,
     pub(crate) bytes: Vec<u8>,
     pub(crate) digest: [u8; 32],
+    /// The catalogue, if one is published.
+    pub(crate) catalogue: Option<Vec<u8>>,
 }
 
 /// A repository's folder.
@@ -33,16 +36,18 @@ pub(crate) struct Repository {
 impl Repository {
     pub(crate) fn create(path: &Path) -> Result<(), PublishError> {
         for folder in [path.join("metadata"), path.join("targets")] {
-            let made = DirBuilder::new()
-                .recursive(true)
-                .mode(0o755)
-                .create(&folder);
-            made.map_err(|source| PublishError::Io {
-                path: folder,
-                source,
-            })?;
+            Self::make_folder(&folder)?;
         }
         Ok(())
+    }
+
+    /// Makes a folder that a web server may read.
+    pub(crate) fn make_folder(folder: &Path) -> Result<(), PublishError> {
+        let made = DirBuilder::new().recursive(true).mode(0o755).create(folder);
+        made.map_err(|source| PublishError::Io {
+            path: folder.to_path_buf(),
+            source,
+        })
     }
 
     pub(crate) fn open(path: &Path) -> Self {
@@ -131,22 +136,45 @@ impl Repository {
         let info = snapshot.part.targets();
         let info = info.ok_or_else(|| gone(TARGETS_FILE))?;
         let targets = self.announced::<Targets>(info, root)?;
-        let info = targets
-            .part
-            .targets
-            .get(DIRECTORY_FILE)
-            .and_then(FileInfo::sha256);
+        let named = &targets.part.targets;
+        let info = named.get(DIRECTORY_FILE).and_then(FileInfo::sha256);
         let digest = info.ok_or_else(|| gone(DIRECTORY_FILE))?;
-        let path = format!("targets/{}.{DIRECTORY_FILE}", hex(&digest));
-        let bytes = FolderSource(self.folder.clone()).fetch(&path, DIRECTORY_LIMIT_BYTES)?;
-        let bytes = bytes.filter(|bytes| sha256(bytes) == digest);
+        let bytes = self.target(DIRECTORY_FILE, &digest, DIRECTORY_LIMIT_BYTES)?;
+        let catalogue = named.get(CATALOGUE_FILE).and_then(FileInfo::sha256);
+        let catalogue = catalogue
+            .map(|digest| self.target(CATALOGUE_FILE, &digest, CATALOGUE_LIMIT_BYTES))
+            .transpose()?;
         Ok(Some(Published {
-            bytes: bytes.ok_or_else(|| gone(&path))?,
             timestamp,
             snapshot,
             targets,
+            bytes,
             digest,
+            catalogue,
         }))
+    }
+
+    fn target(&self, name: &str, digest: &[u8; 32], limit: usize) -> Result<Vec<u8>, PublishError> {
+        let path = format!("targets/{}.{name}", hex(digest));
+        let bytes = FolderSource(self.folder.clone()).fetch(&path, limit)?;
+        let bytes = bytes.filter(|bytes| sha256(bytes) == *digest);
+        bytes.ok_or(PublishError::Gone { path })
+    }
+
+    /// Returns the catalogue that the newest targets metadata of the own folder names, whoever signed it.
+    pub(super) fn newest_catalogue(&self) -> Result<Option<Vec<u8>>, PublishError> {
+        let (_, _, newest) = self.newest_versions()?;
+        let Some(text) = self.read(&Role::Targets.path(Some(newest)))? else {
+            return Ok(None);
+        };
+        let path = Role::Targets.path(Some(newest));
+        let part = Envelope::read(Role::Targets, text.as_bytes())
+            .and_then(|envelope| envelope.part::<Targets>())
+            .map_err(refused(&path))?;
+        let named = part.targets.get(CATALOGUE_FILE).and_then(FileInfo::sha256);
+        named
+            .map(|digest| self.target(CATALOGUE_FILE, &digest, CATALOGUE_LIMIT_BYTES))
+            .transpose()
     }
 
     /// Returns metadata that the role above announced: its length, hash and version are the announced ones.

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::*;
+use crate::catalogue::{Catalogue, Services};
 use crate::client::DIRECTORY_LIMIT_BYTES;
 
 /// A hand on a proposal.
@@ -114,6 +115,15 @@ fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
         (
             "does not name the enclosed directory",
             set("directory", json!("{}")),
+        ),
+        (
+            "approved services alone are routed, and the catalogue names no ministry",
+            Box::new(|value| {
+                let none = Catalogue::default().with_rules(Services::ApprovedOnly, None);
+                let info = crate::metadata::FileInfo::of(None, none.to_text().as_bytes());
+                value["targets"]["signed"]["targets"]["catalogue.json"] = json!(info);
+                value["catalogue"] = json!(none.to_text());
+            }),
         ),
         (
             "the directory has 67108865 bytes; nobody reads more than 67108864",

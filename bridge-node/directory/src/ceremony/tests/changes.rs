@@ -89,7 +89,7 @@ fn of_a_new_member_each_key_is_told_and_of_one_that_goes_its_name() {
         let mut member = Member {
             ..d.members[0].clone()
         };
-        member.id = bridge_core::identity::MemberId::new("AZ", "COM", "1").unwrap();
+        member.id = MemberId::new("AZ", "COM", "1").unwrap();
         d.members.push(member);
         d.groups.push(Group {
             code: "some".into(),

@@ -415,6 +415,9 @@ fn what_this_version_does_not_follow_is_refused() {
         part["meta"]["more.json"] = json!({"version": 1});
     });
     unsupported(Role::Targets, &|part| part["delegations"] = json!({}));
+    unsupported(Role::Targets, &|part| {
+        part["targets"]["catalogue.json"] = json!({"length": 2, "hashes": {"sha512": "00"}});
+    });
     for role in [Role::Timestamp, Role::Snapshot, Role::Targets] {
         unsupported(role, &|part| part["spec_version"] = json!("2.0"));
         unsupported(role, &|part| part["version"] = json!(0));
