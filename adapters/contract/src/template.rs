@@ -85,6 +85,13 @@ impl Template {
         Some(values.collect())
     }
 
+    /// The value of a parameter in decoded segments that fit.
+    pub fn value<'a>(&self, name: &str, segments: &'a [String]) -> Option<&'a str> {
+        let is_own = |own: &Segment| matches!(own, Segment::Parameter(own) if own == name);
+        let index = self.segments.iter().position(is_own)?;
+        segments.get(index).map(String::as_str)
+    }
+
     /// Whether it matches, without the values.
     pub fn fits(&self, segments: &[String]) -> bool {
         let fits = |(own, given): (&Segment, &String)| match own {
@@ -169,6 +176,8 @@ mod tests {
         let template = Template::parse("/{fin}/children").unwrap();
         let path = segments("/1AB2C3D/children");
         assert_eq!(template.matches(&path).unwrap(), [("fin", "1AB2C3D")]);
+        assert_eq!(template.value("fin", &path), Some("1AB2C3D"));
+        assert_eq!(template.value("children", &path), None);
         assert!(template.matches(&segments("/1AB2C3D")).is_none());
         assert!(template.matches(&segments("//children")).is_none());
     }

@@ -37,17 +37,10 @@ pub(crate) fn filters(
     call: &Call,
 ) -> Result<Vec<Filter>, AdapterError> {
     check_query_names(operation, call)?;
-    let path = operation
-        .template
-        .matches(&call.segments)
-        .unwrap_or_default();
     let mut filters = Vec::new();
     for param in &operation.params {
         let text = match &param.source {
-            Source::Path(name) => path
-                .iter()
-                .find(|(own, _)| own == name)
-                .map(|(_, text)| *text),
+            Source::Path(name) => operation.template.value(name, &call.segments),
             Source::Query(name) => query(call, name)?,
         };
         let Some(column) = table.columns.get(param.column) else {

@@ -73,9 +73,8 @@ impl AnswersFor {
         };
         match &self.from {
             Asked::Path(name) => {
-                let found = self.path.matches(&call.segments).unwrap_or_default();
-                let value = found.into_iter().find(|(own, _)| own == name);
-                let value = value.map(|(_, value)| value.to_owned());
+                let value = self.path.value(name, &call.segments);
+                let value = value.map(str::to_owned);
                 value.ok_or_else(|| missing(format!("path segment {name}")))
             }
             Asked::Query(name) => {

@@ -90,16 +90,16 @@ pub(crate) fn against_database(config: &Config, looked: &Looked, faults: &mut Ve
                     let (code, problem) = ("statement-does-not-prepare", why.problem.clone());
                     faults.push(Fault::new(code, place, problem, why.remedy));
                     // Its parameters can't be known; noting them as unused would only mislead.
-                    bound.extend(operation.params.iter().map(|param| param.name.clone()));
+                    bound.extend(operation.params.iter().map(|param| param.name.to_string()));
                 }
                 // The database could not be asked, which is said elsewhere.
-                None => bound.extend(operation.params.iter().map(|param| param.name.clone())),
+                None => bound.extend(operation.params.iter().map(|param| param.name.to_string())),
             }
         }
         for param in operation
             .params
             .iter()
-            .filter(|param| !bound.contains(&param.name))
+            .filter(|param| !bound.contains(&*param.name))
         {
             let problem = format!("no statement of the operation uses :{}", param.name);
             let remedy = "use it in a statement, or remove it";
@@ -248,7 +248,7 @@ fn check_statement(
             continue;
         };
         bound.insert(name.clone());
-        if operation.params.iter().all(|param| param.name != *name) {
+        if operation.params.iter().all(|param| *param.name != **name) {
             let problem = format!("uses :{name}, which the operation does not declare");
             let remedy = format!("add params.{name} = {{ from = …, type = … }}");
             faults.push(Fault::new("unbound-parameter", &place, problem, remedy));

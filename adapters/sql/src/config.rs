@@ -39,6 +39,7 @@ pub(crate) use statement::{EMPTY, RESULTS};
 
 use crate::dialect::PerDatabase;
 use crate::kept::FIRST_ID;
+use crate::layout::Layout;
 use crate::shape::{self, Pointer};
 use crate::value::document;
 
@@ -66,6 +67,10 @@ pub(crate) struct Operation {
     /// The most bytes of a request body, if it is another number than for other operations.
     pub(crate) request_bytes: Option<u64>,
     pub(crate) statements: Vec<Statement>,
+    /// How its document is written.
+    pub(crate) layout: Layout,
+    /// How many values the document has.
+    pub(crate) values: usize,
 }
 
 /// The methods of HTTP that an operation can answer.
@@ -159,6 +164,14 @@ fn read_operation(
     let place = section.place().to_owned();
     section.finish(faults);
     shape::check(&place, &statements, faults);
+    if let [only] = statements.as_mut_slice() {
+        only.is_document = only.result == Rows::One;
+    }
+    let mut values = 0;
+    for statement in &mut statements {
+        statement.first_value = values;
+        values = values.saturating_add(statement.values());
+    }
     let method = method?.clone();
     Some(Operation {
         place,
@@ -169,6 +182,8 @@ fn read_operation(
         effect,
         status,
         request_bytes,
+        layout: Layout::document(&statements),
+        values,
         statements,
     })
 }

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use bridge_adapter::{AdapterError, Effect, Idempotency, Limit, Until};
 use http::StatusCode;
-use serde_json::{Map, Value};
 
 use crate::config::{Empty, Operation, Refusal, Rows, Statement};
 use crate::kept;
 use crate::limits::SqlLimits;
 use crate::request::Bound;
-use crate::rows::Taker;
+use crate::rows::{Taker, Values};
 use crate::stream::Chunks;
 
 /// How long a transaction that lost against another one waits before it is tried again, and how much longer each time.
@@ -170,18 +169,16 @@ async fn attempt(session: &mut impl Session, work: &Work) -> Result<Reply, Troub
     Ok(reply)
 }
 
-/// Runs the statements of the operation in order and puts their rows into one document.
+/// Runs the statements of the operation in order and writes their rows into one document.
 pub(crate) async fn statements<'a>(
     session: &mut impl Session,
     work: &'a Work,
 ) -> Result<Outcome<'a>, Trouble> {
-    let mut bytes = 0;
-    let mut document = Map::new();
-    let mut list = None;
+    let mut values = Values::new(work.operation.values);
     for statement in &work.operation.statements {
-        let mut taker = Taker::new(statement, work, &mut bytes);
+        let mut taker = Taker::new(statement, work, &mut values);
         let count = session.run(statement, &work.bound, &mut taker).await?;
-        let rows = taker.finish();
+        taker.finish();
         if count == 0 {
             match &statement.empty {
                 Empty::NotFound => return Ok(Outcome::Nothing),
@@ -189,22 +186,11 @@ pub(crate) async fn statements<'a>(
                 Empty::LeaveOut => {}
             }
         }
-        match statement.result {
-            Rows::Stream => return Ok(Outcome::Done(Vec::new())),
-            Rows::Many if statement.at.is_root() => list = Some(Value::Array(rows)),
-            Rows::Many => statement.at.put(&mut document, Value::Array(rows)),
-            Rows::One => {
-                if let Some(row) = rows.into_iter().next() {
-                    statement.at.put(&mut document, row);
-                }
-            }
-            Rows::Counted => {}
+        if statement.result == Rows::Stream {
+            return Ok(Outcome::Done(Vec::new()));
         }
     }
-    let document = list.unwrap_or(Value::Object(document));
-    let body = serde_json::to_vec(&document).map_err(|_cause| AdapterError::Failed {
-        reason: "the answer cannot be written".to_owned(),
-    })?;
+    let body = values.document(&work.operation);
     let limit = work.limits.answer_bytes;
     if u64::try_from(body.len()).unwrap_or(u64::MAX) > limit {
         let limit = Limit::AnswerBytes(limit);

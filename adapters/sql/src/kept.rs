@@ -13,7 +13,8 @@ use time::OffsetDateTime;
 use crate::config::{Column, Empty, Rows, Statement};
 use crate::dialect::{Dialect, PerDatabase};
 use crate::flow::{self, Outcome, Reply, Session, Trouble, Work};
-use crate::rows::Taker;
+use crate::layout::Layout;
+use crate::rows::{Taker, Values};
 use crate::shape::Pointer;
 use crate::value::{Scalar, Type};
 
@@ -104,6 +105,9 @@ fn statement(id: usize, name: &str, sql: &str, columns: &[(&str, Type)]) -> Stat
         },
         at: Pointer::root(),
         empty: Empty::LeaveOut,
+        row: Layout::row(std::iter::empty()),
+        first_value: 0,
+        is_document: false,
         columns: columns.iter().map(column).collect(),
     }
 }
@@ -114,16 +118,16 @@ pub(crate) async fn perform(session: &mut impl Session, work: &Work) -> Result<R
     let text = |text: &str| Scalar::Text(text.to_owned());
     let at = Type::DateTime.of_moment(OffsetDateTime::now_utc());
     let mut bound = vec![
-        ("scoped".to_owned(), text(&key.scoped)),
-        ("content".to_owned(), text(&key.content)),
-        ("at".to_owned(), at.unwrap_or(Scalar::Null)),
+        ("scoped".into(), text(&key.scoped)),
+        ("content".into(), text(&key.content)),
+        ("at".into(), at.unwrap_or(Scalar::Null)),
     ];
-    let mut bytes = 0;
-    let mut taker = Taker::new(&OWN.enter, work, &mut bytes);
+    let mut values = Values::new(OWN.find.values());
+    let mut taker = Taker::new(&OWN.enter, work, &mut values);
     if session.run(&OWN.enter, &bound, &mut taker).await? == 0 {
-        let mut taker = Taker::new(&OWN.find, work, &mut bytes);
+        let mut taker = Taker::new(&OWN.find, work, &mut values);
         session.run(&OWN.find, &bound, &mut taker).await?;
-        return found(&key.content, taker.finish().pop()).map_err(Trouble::from);
+        return found(&key.content, &values).map_err(Trouble::from);
     }
     session.mark().await?;
     let outcome = flow::statements(session, work).await?;
@@ -131,34 +135,36 @@ pub(crate) async fn perform(session: &mut impl Session, work: &Work) -> Result<R
         session.undo().await?;
     }
     let reply = outcome.reply(work.operation.status);
-    bound.push((
-        "status".to_owned(),
-        Scalar::Integer(reply.status.as_u16().into()),
-    ));
+    let status = Scalar::Integer(reply.status.as_u16().into());
+    bound.push(("status".into(), status));
     let body = String::from_utf8_lossy(&reply.body).into_owned();
-    bound.push(("body".to_owned(), Scalar::Text(body)));
-    let mut taker = Taker::new(&OWN.keep, work, &mut bytes);
+    bound.push(("body".into(), Scalar::Text(body)));
+    let mut taker = Taker::new(&OWN.keep, work, &mut values);
     session.run(&OWN.keep, &bound, &mut taker).await?;
     Ok(reply)
 }
 
 /// The answer that was kept with the key, if the content is the same.
-fn found(content: &str, row: Option<Value>) -> Result<Reply, AdapterError> {
-    let incomplete = || AdapterError::Failed {
-        reason: "table bridge_idempotency: a row without an answer".to_owned(),
-    };
-    let row = row.ok_or_else(incomplete)?;
-    if row.get("content").and_then(Value::as_str) != Some(content) {
-        return Err(AdapterError::KeyReused);
-    }
-    let status = row.get("status").and_then(Value::as_u64);
+fn found(content: &str, values: &Values) -> Result<Reply, AdapterError> {
+    let [kept_content, status, body] = std::array::from_fn(|number| {
+        let json = values.get(number)?;
+        serde_json::from_slice::<Value>(json).ok()
+    });
     let status = status
+        .and_then(|status| status.as_u64())
         .and_then(|status| u16::try_from(status).ok())
-        .and_then(|status| StatusCode::from_u16(status).ok())
-        .ok_or_else(incomplete)?;
-    let body = row.get("body").and_then(Value::as_str);
-    let body = body.ok_or_else(incomplete)?.into();
-    Ok(Reply { status, body })
+        .and_then(|status| StatusCode::from_u16(status).ok());
+    match (kept_content, status, body) {
+        (Some(kept), _, _) if kept != content => Err(AdapterError::KeyReused),
+        // Without the content that it was given for, an answer is nobody's.
+        (Some(_), Some(status), Some(Value::String(body))) => Ok(Reply {
+            status,
+            body: body.into(),
+        }),
+        _ => Err(AdapterError::Failed {
+            reason: "table bridge_idempotency: a row without content or answer".to_owned(),
+        }),
+    }
 }
 
 fn no_key() -> AdapterError {

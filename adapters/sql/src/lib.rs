@@ -5,7 +5,7 @@
 //! the manifest is reported at once (`check`). A call picks an operation by method and path, binds
 //! its parameters (`request`) and runs its statements (`flow`) on a connection of one of the two
 //! databases (`sqlite`, `postgres`), which do no more than what `flow::Session` asks of them. Rows
-//! become one JSON document (`rows`), or are sent while they are read (`stream`). What changes the
+//! become one JSON document (`rows`, `layout`), or are sent while they are read (`stream`). What changes the
 //! registry runs in one transaction with the caller's Idempotency-Key (`kept`).
 //!
 //! What it is **not**: it keeps no state of its own and cuts no fields; which fields may leave is
@@ -37,6 +37,7 @@ mod config;
 mod dialect;
 mod flow;
 mod kept;
+mod layout;
 pub mod limits;
 mod places;
 mod postgres;

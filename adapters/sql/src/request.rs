@@ -13,7 +13,7 @@ use crate::config::{CallerFact, Config, Operation, Param, Source};
 use crate::value::Scalar;
 
 /// The value of each parameter of an operation, in the order of the manifest.
-pub(crate) type Bound = Vec<(String, Scalar)>;
+pub(crate) type Bound = Vec<(Arc<str>, Scalar)>;
 
 /// Picks the operation that answers a call.
 pub(crate) fn pick<'a>(
@@ -50,19 +50,11 @@ pub(crate) fn pick<'a>(
         .ok_or_else(|| AdapterError::MethodNotAllowed { allowed: allowed() })
 }
 
-/// Reads the request body, if the operation reads anything from it.
+/// Reads the request body.
 pub(crate) async fn read_body(
-    operation: &Operation,
     call: &mut Call,
     (limit_bytes, until): (u64, &Until),
-) -> Result<Option<(Bytes, Value)>, AdapterError> {
-    if !operation
-        .params
-        .iter()
-        .any(|param| matches!(param.source, Source::Body(_)))
-    {
-        return Ok(None);
-    }
+) -> Result<(Bytes, Value), AdapterError> {
     let too_large = AdapterError::TooLarge {
         limit: Limit::RequestBytes(limit_bytes),
     };
@@ -94,7 +86,7 @@ pub(crate) async fn read_body(
     let strict = bridge_core::json::read(&bytes).is_ok();
     let value = serde_json::from_slice(&bytes).ok().filter(|_| strict);
     match value {
-        Some(value) => Ok(Some((bytes, value))),
+        Some(value) => Ok((bytes, value)),
         None => Err(not_json("JSON in UTF-8, each key once")),
     }
 }
@@ -128,17 +120,10 @@ pub(crate) fn bind(
     if !call.query.is_empty() {
         check_query_names(operation, call)?;
     }
-    let path = operation
-        .template
-        .matches(&call.segments)
-        .unwrap_or_default();
     let bound = operation.params.iter().map(|param| {
         let value = match &param.source {
             Source::Path(name) => {
-                let text = path
-                    .iter()
-                    .find(|(own, _)| own == name)
-                    .map(|(_, value)| *value);
+                let text = operation.template.value(name, &call.segments);
                 text.map(|text| param.kind.read_text(text))
             }
             Source::Query(name) => query(call, name)?.map(|text| param.kind.read_text(text)),
@@ -154,8 +139,8 @@ pub(crate) fn bind(
             Source::Clock => Some(param.kind.of_moment(OffsetDateTime::now_utc())),
         };
         match value {
-            Some(Some(value)) => Ok((param.name.clone(), value)),
-            None if param.optional => Ok((param.name.clone(), Scalar::Null)),
+            Some(Some(value)) => Ok((Arc::clone(&param.name), value)),
+            None if param.optional => Ok((Arc::clone(&param.name), Scalar::Null)),
             Some(None) | None => Err(bad(param)),
         }
     });

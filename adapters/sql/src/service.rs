@@ -8,11 +8,11 @@ use bridge_adapter::openapi::Checker;
 use bridge_adapter::{
     Adapter, AdapterError, Answer, Call, Description, Effect, Fault, Health, Package, Until, body,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, header};
 use tokio::sync::mpsc;
 
 use crate::access::Access;
-use crate::config::{Config, Operation, Rows};
+use crate::config::{Config, Operation, Rows, Source};
 use crate::flow::{Reply, Work};
 use crate::limits::SqlLimits;
 use crate::store::{self, Store};
@@ -21,6 +21,9 @@ use crate::{check, request, stream};
 /// How long the health check may take.
 const HEALTH_TIME: Duration = Duration::from_secs(1);
 
+/// What every answer is.
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
 /// Serves a registry package from a database.
 #[derive(Debug)]
 pub struct SqlAdapter {
@@ -28,6 +31,8 @@ pub struct SqlAdapter {
     config: Config,
     limits: SqlLimits,
     openapi: Arc<Checker>,
+    /// The fields of an answer. Its length its body says, where it is known.
+    fields: HeaderMap,
     queries: Arc<Store>,
     submissions: Option<Arc<Store>>,
 }
@@ -80,17 +85,17 @@ impl SqlAdapter {
             config,
             limits,
             openapi: Arc::clone(&package.openapi),
+            fields: HeaderMap::from_iter([(header::CONTENT_TYPE, JSON)]),
         })
     }
 
     /// The database that an operation uses.
-    fn store(&self, operation: &Operation) -> Result<Arc<Store>, AdapterError> {
+    fn store(&self, operation: &Operation) -> Result<&Arc<Store>, AdapterError> {
         if !operation.stores() {
-            return Ok(Arc::clone(&self.queries));
+            return Ok(&self.queries);
         }
         // Checked at start: a package with such an operation is not opened without access for submissions.
-        let store = self.submissions.as_ref();
-        store.map(Arc::clone).ok_or(AdapterError::NotFound)
+        self.submissions.as_ref().ok_or(AdapterError::NotFound)
     }
 
     async fn streamed(&self, mut work: Work, store: Arc<Store>) -> Result<Answer, AdapterError> {
@@ -110,7 +115,7 @@ impl SqlAdapter {
         match pieces.recv().await {
             Some(Ok(first)) => Ok(Answer {
                 status,
-                fields: fields(None),
+                fields: self.fields.clone(),
                 body: stream::body(first, pieces),
             }),
             Some(Err(error)) => Err(error),
@@ -140,14 +145,18 @@ impl Adapter for SqlAdapter {
 
     async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
         let operation = Arc::clone(request::pick(&self.config, &call)?);
-        let mut until = Until::of(&call);
-        if !operation.streams() {
-            until = until.within(self.limits.statement_time);
-        }
+        let longest = Some(self.limits.statement_time).filter(|_| !operation.streams());
         // Nobody waits for it: quick statements would otherwise win against the deadline.
-        until.check()?;
+        let deadline = Until::deadline(&call, longest)?;
         let limit_bytes = operation.request_bytes.unwrap_or(self.limits.request_bytes);
-        let body = request::read_body(&operation, &mut call, (limit_bytes, &until)).await?;
+        let body = if operation.reads_body() {
+            let cancel = call.cancel.clone();
+            let limits = (limit_bytes, &Until { deadline, cancel });
+            // Boxed, as all that not each call needs: a call's future is moved, and each would carry the room for it.
+            Some(Box::pin(request::read_body(&mut call, limits)).await?)
+        } else {
+            None
+        };
         let bound = request::bind(&operation, &call, body.as_ref().map(|(_, value)| value))?;
         if let Some((bytes, _)) = &body {
             request::fits(&self.openapi, &call, bytes)?;
@@ -157,15 +166,22 @@ impl Adapter for SqlAdapter {
             bound,
             idempotency: call.idempotency,
             limits: self.limits.clone(),
-            until,
+            until: Until {
+                deadline,
+                cancel: call.cancel,
+            },
             chunks: None,
             operation,
         };
         if work.operation.streams() {
-            return self.streamed(work, store).await;
+            return Box::pin(self.streamed(work, Arc::clone(store))).await;
         }
         let Reply { status, body } = store.run(work).await?;
-        Ok(json(status, body))
+        Ok(Answer {
+            status,
+            fields: self.fields.clone(),
+            body: body::full(body),
+        })
     }
 }
 
@@ -173,6 +189,12 @@ impl Operation {
     /// Whether it changes the registry.
     pub(crate) fn stores(&self) -> bool {
         self.effect == Effect::Stored
+    }
+
+    /// Whether it reads anything from a request body.
+    fn reads_body(&self) -> bool {
+        let mut params = self.params.iter();
+        params.any(|param| matches!(param.source, Source::Body(_)))
     }
 
     /// Whether its answer is sent while it is read.
@@ -191,25 +213,5 @@ async fn tell(
         && last.send(Err(error)).await.is_err()
     {
         tracing::debug!("nobody waits for the answer any more");
-    }
-}
-
-fn fields(length: Option<usize>) -> HeaderMap {
-    let mut fields = HeaderMap::new();
-    fields.insert(
-        header::CONTENT_TYPE,
-        HeaderValue::from_static("application/json"),
-    );
-    if let Some(length) = length {
-        fields.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-    }
-    fields
-}
-
-fn json(status: StatusCode, bytes: Vec<u8>) -> Answer {
-    Answer {
-        status,
-        fields: fields(Some(bytes.len())),
-        body: body::full(bytes),
     }
 }

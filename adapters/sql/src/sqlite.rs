@@ -7,7 +7,6 @@ use std::time::Duration;
 use bridge_adapter::{AdapterError, Effect, Until};
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{CachedStatement, Connection, ErrorCode, ToSql};
-use serde_json::Value;
 use tokio::runtime::Handle;
 
 use crate::config::{Column, Statement};
@@ -15,7 +14,7 @@ use crate::dialect::Dialect;
 use crate::flow::{self, Reply, Session, Trouble, Work};
 use crate::request::Bound;
 use crate::rows::Taker;
-use crate::value::{Scalar, Type};
+use crate::value::{Cell, Scalar, Type};
 
 pub(crate) mod look;
 pub(crate) mod pool;
@@ -101,10 +100,11 @@ impl Session for Lent<'_> {
         let mut rows = prepared.raw_query();
         while let Some(row) = rows.next().map_err(|error| trouble(name, &error))? {
             self.go_on()?;
-            let cell = |_, column: &Column| {
-                let value = row.get_ref(column.name.as_str()).ok()?;
-                to_json(column.kind, value)
-            };
+            let cell =
+                |_, column: &Column, out: &mut Vec<u8>| match row.get_ref(column.name.as_str()) {
+                    Ok(value) => write(column.kind, value, out),
+                    Err(_) => Cell::Misfit,
+                };
             taker.take(cell).await?;
         }
         Ok(taker.count())
@@ -162,16 +162,18 @@ impl ToSql for Scalar {
     }
 }
 
-/// Turns a column's value into JSON; `None` if it is of another type or form.
-fn to_json(kind: Type, value: ValueRef<'_>) -> Option<Value> {
+/// Writes a column's value as JSON.
+fn write(kind: Type, value: ValueRef<'_>, out: &mut Vec<u8>) -> Cell {
     match (kind, value) {
-        (_, ValueRef::Null) => Some(Value::Null),
-        (Type::Integer | Type::Number, ValueRef::Integer(n)) => Some(Value::from(n)),
-        (Type::Boolean, ValueRef::Integer(n @ (0 | 1))) => Some(Value::from(n == 1)),
-        (Type::Number, ValueRef::Real(n)) => serde_json::Number::from_f64(n).map(Value::Number),
-        (kind, ValueRef::Blob(bytes)) => kind.of_bytes(bytes),
-        (kind, ValueRef::Text(bytes)) => kind.of_text(str::from_utf8(bytes).ok()?),
-        _ => None,
+        (_, ValueRef::Null) => Cell::Null,
+        (Type::Integer | Type::Number, ValueRef::Integer(n)) => Cell::integer(n, out),
+        (Type::Boolean, ValueRef::Integer(n @ (0 | 1))) => Cell::boolean(n == 1, out),
+        (Type::Number, ValueRef::Real(n)) => Cell::number(n, out),
+        (kind, ValueRef::Blob(bytes)) => kind.write_bytes(bytes, out),
+        (kind, ValueRef::Text(bytes)) => {
+            str::from_utf8(bytes).map_or(Cell::Misfit, |text| kind.write_text(text, out))
+        }
+        _ => Cell::Misfit,
     }
 }
 
@@ -207,19 +209,27 @@ mod tests {
 
     #[test]
     fn a_column_of_another_type_is_not_turned_into_the_wanted_one() {
-        let json = |kind, value| to_json(kind, value);
+        let json = |kind, value| {
+            let mut out = Vec::new();
+            let cell = write(kind, value, &mut out);
+            (cell, String::from_utf8(out).unwrap())
+        };
+        let written = |text: &str| (Cell::Written, text.to_owned());
+        let misfit = (Cell::Misfit, String::new());
+        assert_eq!(json(Type::Boolean, ValueRef::Integer(1)), written("true"));
+        assert_eq!(json(Type::Boolean, ValueRef::Integer(2)), misfit);
+        assert_eq!(json(Type::Integer, ValueRef::Text(b"1")), misfit);
+        assert_eq!(json(Type::Text, ValueRef::Text(b"\xff")), misfit);
         assert_eq!(
-            json(Type::Boolean, ValueRef::Integer(1)),
-            Some(Value::from(true))
+            json(Type::Text, ValueRef::Text("Gəncə \"\n".as_bytes())),
+            written("\"Gəncə \\\"\\n\"")
         );
-        assert_eq!(json(Type::Boolean, ValueRef::Integer(2)), None);
-        assert_eq!(json(Type::Integer, ValueRef::Text(b"1")), None);
-        assert_eq!(json(Type::Text, ValueRef::Text(b"\xff")), None);
+        assert_eq!(json(Type::Number, ValueRef::Real(f64::NAN)), misfit);
+        assert_eq!(json(Type::Number, ValueRef::Real(0.5)), written("0.5"));
+        assert_eq!(json(Type::Date, ValueRef::Text(b"2026-02-30")), misfit);
         assert_eq!(
-            json(Type::Text, ValueRef::Text("Gəncə".as_bytes())),
-            Some(Value::from("Gəncə"))
+            json(Type::Date, ValueRef::Null),
+            (Cell::Null, String::new())
         );
-        assert_eq!(json(Type::Number, ValueRef::Real(f64::NAN)), None);
-        assert_eq!(json(Type::Date, ValueRef::Text(b"2026-02-30")), None);
     }
 }

@@ -17,7 +17,7 @@ use crate::{kept, postgres, sqlite};
 #[derive(Debug)]
 pub(crate) enum Store {
     Sqlite(Arc<sqlite::pool::Pool>),
-    Postgresql(Arc<postgres::pool::Pool>),
+    Postgresql(Box<postgres::pool::Pool>),
 }
 
 impl Store {
@@ -35,7 +35,7 @@ impl Store {
             Database::Postgresql(address) => {
                 let texts = postgres::text::of(config);
                 let pool = postgres::pool::Pool::new(address, effect, (texts, limits));
-                Self::Postgresql(Arc::new(pool))
+                Self::Postgresql(Box::new(pool))
             }
         }
     }
@@ -48,7 +48,7 @@ impl Store {
     pub(crate) async fn run(&self, work: Work) -> Result<Reply, AdapterError> {
         match self {
             Self::Sqlite(pool) => sqlite::run(pool, work).await,
-            Self::Postgresql(pool) => pool.run(work).await,
+            Self::Postgresql(pool) => pool.run(&work).await,
         }
     }
 

@@ -8,7 +8,6 @@ use bridge_adapter::{AdapterError, Body, BodyError, Limit, Until};
 use bytes::Bytes;
 use http_body::Frame;
 use http_body_util::BodyExt;
-use serde_json::Value;
 use tokio::sync::mpsc;
 
 use crate::limits::SqlLimits;
@@ -53,7 +52,7 @@ impl Chunks {
     /// Writes a row.
     pub(crate) async fn row(
         &self,
-        row: &Value,
+        row: impl FnOnce(&mut Vec<u8>) -> Result<(), AdapterError>,
         limits: &SqlLimits,
         until: &Until,
     ) -> Result<(), AdapterError> {
@@ -82,15 +81,16 @@ impl Chunks {
     }
 
     /// Appends a row; gives the chunk when it is full.
-    fn gather(&self, row: &Value, limits: &SqlLimits) -> Result<Option<Vec<u8>>, AdapterError> {
+    fn gather(
+        &self,
+        row: impl FnOnce(&mut Vec<u8>) -> Result<(), AdapterError>,
+        limits: &SqlLimits,
+    ) -> Result<Option<Vec<u8>>, AdapterError> {
         let mut state = self.state();
         let before = state.gathered.len();
         let first = !std::mem::replace(&mut state.begun, true);
         state.gathered.push(if first { b'[' } else { b',' });
-        let written = serde_json::to_writer(&mut state.gathered, row);
-        written.map_err(|_cause| AdapterError::Failed {
-            reason: "a row cannot be written".to_owned(),
-        })?;
+        row(&mut state.gathered)?;
         let grown = state.gathered.len().saturating_sub(before);
         state.sent = state
             .sent

@@ -46,6 +46,17 @@ pub(crate) enum Type {
     Base64Sha256,
 }
 
+/// What became of a column on its way into JSON.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Cell {
+    /// It was written.
+    Written,
+    /// It is NULL, and nothing was written.
+    Null,
+    /// It does not have the form of its type. What was written of it is no value.
+    Misfit,
+}
+
 /// The types by the words of the manifest.
 pub(crate) const TYPES: [(&str, Type); 11] = [
     ("text", Type::Text),
@@ -138,8 +149,8 @@ impl Type {
         .map(Scalar::Text)
     }
 
-    /// Turns the text of a column into JSON; `None` if it is of another form.
-    pub(crate) fn of_text(self, text: &str) -> Option<Value> {
+    /// Writes the text of a column as JSON.
+    pub(crate) fn write_text(self, text: &str, out: &mut Vec<u8>) -> Cell {
         let fits = match self {
             Self::Text | Self::LongText => true,
             Self::Fin | Self::Voen | Self::Date | Self::DateTime | Self::Base64Sha256 => {
@@ -147,12 +158,28 @@ impl Type {
             }
             Self::Integer | Self::Number | Self::Boolean | Self::Base64 => false,
         };
-        fits.then(|| Value::from(text))
+        if fits {
+            Cell::text(text, out)
+        } else {
+            Cell::Misfit
+        }
     }
 
-    /// Turns the bytes of a column into JSON; `None` if they are to be something else.
-    pub(crate) fn of_bytes(self, bytes: &[u8]) -> Option<Value> {
-        (self == Self::Base64).then(|| Value::from(document::base64(bytes)))
+    /// Writes the bytes of a column as JSON.
+    pub(crate) fn write_bytes(self, bytes: &[u8], out: &mut Vec<u8>) -> Cell {
+        match self {
+            Self::Base64 => Cell::text(&document::base64(bytes), out),
+            Self::Text
+            | Self::Fin
+            | Self::Voen
+            | Self::Date
+            | Self::DateTime
+            | Self::Integer
+            | Self::Number
+            | Self::Boolean
+            | Self::LongText
+            | Self::Base64Sha256 => Cell::Misfit,
+        }
     }
 
     /// Whether a text has the form of the type.
@@ -170,6 +197,35 @@ impl Type {
             }
             Self::Integer | Self::Number | Self::Boolean | Self::Base64 => false,
         }
+    }
+}
+
+impl Cell {
+    /// Writes a text.
+    pub(crate) fn text(text: &str, out: &mut Vec<u8>) -> Self {
+        Self::of(serde_json::to_writer(out, text))
+    }
+
+    /// Writes a whole number.
+    pub(crate) fn integer(n: i64, out: &mut Vec<u8>) -> Self {
+        Self::of(serde_json::to_writer(out, &n))
+    }
+
+    /// Writes a number. JSON has none that is not finite. Standard: RFC 8259 §6.
+    pub(crate) fn number(n: f64, out: &mut Vec<u8>) -> Self {
+        if !n.is_finite() {
+            return Self::Misfit;
+        }
+        Self::of(serde_json::to_writer(out, &n))
+    }
+
+    /// Writes true or false.
+    pub(crate) fn boolean(flag: bool, out: &mut Vec<u8>) -> Self {
+        Self::of(serde_json::to_writer(out, &flag))
+    }
+
+    fn of(written: serde_json::Result<()>) -> Self {
+        written.map_or(Self::Misfit, |()| Self::Written)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The parameters of an operation.
 
+use std::sync::Arc;
+
 use bridge_adapter::Fault;
 use bridge_adapter::section::Section;
 use toml::Table;
@@ -12,7 +14,8 @@ use crate::value::{TYPES, Type};
 #[derive(Debug)]
 pub(crate) struct Param {
     pub(crate) place: String,
-    pub(crate) name: String,
+    /// Lent to each call.
+    pub(crate) name: Arc<str>,
     pub(crate) source: Source,
     pub(crate) kind: Type,
     pub(crate) optional: bool,
@@ -140,7 +143,7 @@ fn read_param(name: &str, table: &Table, place: String, faults: &mut Vec<Fault>)
     section.finish(faults);
     Some(Param {
         place,
-        name: name.to_owned(),
+        name: name.into(),
         source: source?,
         kind: kind?,
         optional,

@@ -7,6 +7,7 @@ use toml::{Table, Value};
 
 use super::pointer;
 use crate::dialect::PerDatabase;
+use crate::layout::Layout;
 use crate::shape::Pointer;
 use crate::value::{TYPES, Type};
 
@@ -25,6 +26,12 @@ pub(crate) struct Statement {
     pub(crate) at: Pointer,
     pub(crate) empty: Empty,
     pub(crate) columns: Vec<Column>,
+    /// How a row of a list is written.
+    pub(crate) row: Layout,
+    /// The number of its first value among those of its operation's document.
+    pub(crate) first_value: usize,
+    /// Whether its row is all of its operation's document: then it is written at once, and no value is gathered.
+    pub(crate) is_document: bool,
 }
 
 /// What becomes of a statement's rows.
@@ -83,6 +90,18 @@ pub(crate) const EMPTY: [(&str, Empty); 2] = [
     ("not-found", Empty::NotFound),
     ("leave-out", Empty::LeaveOut),
 ];
+
+impl Statement {
+    /// How many values it has in its operation's document: a list is one, a single row has its columns and that it was found.
+    pub(crate) fn values(&self) -> usize {
+        match self.result {
+            Rows::One if self.is_document => 0,
+            Rows::One => self.columns.len().saturating_add(1),
+            Rows::Many => 1,
+            Rows::Stream | Rows::Counted => 0,
+        }
+    }
+}
 
 impl Rows {
     /// Whether the rows become a list.
@@ -143,6 +162,9 @@ pub(super) fn read(
         result: result?,
         at: at?,
         empty,
+        row: Layout::row(columns.iter().map(|column: &Column| &column.to)),
+        first_value: 0,
+        is_document: false,
         columns,
     })
 }

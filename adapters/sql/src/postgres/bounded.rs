@@ -61,6 +61,15 @@ impl<S> Bounded<S> {
     /// Follows the messages through bytes that arrived.
     fn follow(&mut self, mut bytes: &[u8]) -> io::Result<()> {
         while let Some((first, rest)) = bytes.split_first() {
+            // Mostly a head comes whole, after the end of the message before.
+            if self.left == 0
+                && self.head.1 == 0
+                && let Some((length, rest)) = rest.split_first_chunk()
+            {
+                self.begin(u32::from_be_bytes(*length))?;
+                bytes = rest;
+                continue;
+            }
             if let Some(left) = usize::try_from(self.left).ok().filter(|left| *left > 0) {
                 let (passed, rest) = bytes.split_at(left.min(bytes.len()));
                 let passed = u32::try_from(passed.len()).unwrap_or(u32::MAX);
@@ -72,14 +81,16 @@ impl<S> Bounded<S> {
             self.head = (self.head.0 << 8 | u64::from(*first), self.head.1 + 1);
             if self.head.1 == HEAD_BYTES {
                 let length = u32::try_from(self.head.0 & u64::from(u32::MAX)).unwrap_or(u32::MAX);
-                (self.head, self.left) = ((0, 0), length.saturating_sub(LENGTH_BYTES));
-                self.judge()?;
+                self.head = (0, 0);
+                self.begin(length)?;
             }
         }
         Ok(())
     }
 
-    fn judge(&self) -> io::Result<()> {
+    /// Begins a message of this length, if it is not too long.
+    fn begin(&mut self, length: u32) -> io::Result<()> {
+        self.left = length.saturating_sub(LENGTH_BYTES);
         let limit = self.bound.limit_bytes.saturating_add(BESIDE_BYTES.into());
         if u64::from(self.left) <= limit {
             return Ok(());

@@ -1,7 +1,12 @@
 //! The connections to one database with one role.
 
-use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+#![expect(
+    clippy::vec_box,
+    reason = "each call takes a connection out of the list and puts it back"
+)]
+
+use std::pin::{Pin, pin};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bridge_adapter::{AdapterError, Effect, Until};
@@ -26,7 +31,7 @@ pub(crate) struct Pool {
     texts: Vec<Text>,
     statement_time: Duration,
     answer_bytes: u64,
-    idle: Mutex<Vec<Link>>,
+    idle: Mutex<Vec<Box<Link>>>,
     places: Places,
 }
 
@@ -53,7 +58,7 @@ impl Pool {
     /// # Cancel safety
     ///
     /// Dropping the future cancels the statement and closes the connection.
-    pub(crate) async fn run(self: &Arc<Self>, work: Work) -> Result<Reply, AdapterError> {
+    pub(crate) async fn run(&self, work: &Work) -> Result<Reply, AdapterError> {
         let until = &work.until;
         let mut loan = self.lend(until).await?;
         loop {
@@ -61,11 +66,16 @@ impl Pool {
             let link = loan.link(until).await?;
             let mut clock = link.clock(until.deadline);
             let mut session = Lent::new(link, (&self.texts, self.statement_time));
-            let ended = tokio::select! {
-                biased;
-                () = until.cancel.cancelled() => Err(AdapterError::Cancelled),
-                ended = flow::run(&mut session, &work) => Ok(ended),
-                () = clock.as_mut() => Err(AdapterError::TimedOut),
+            let ended = {
+                // Pinned where it stands, or it would be copied together with what it is weighed against.
+                let mut running = pin!(flow::run(&mut session, work));
+                tokio::select! {
+                    biased;
+                    // First what is mostly next to happen: then there is nothing more to look at.
+                    ended = running.as_mut() => Ok(ended),
+                    () = until.cancel.cancelled() => Err(AdapterError::Cancelled),
+                    () = clock.as_mut() => Err(AdapterError::TimedOut),
+                }
             };
             let (clean, answered) = (session.is_clean(), session.answered);
             match ended {
@@ -82,7 +92,7 @@ impl Pool {
     }
 
     /// Says whether the database answers.
-    pub(crate) async fn health(self: &Arc<Self>, time: Duration) -> Result<(), AdapterError> {
+    pub(crate) async fn health(&self, time: Duration) -> Result<(), AdapterError> {
         let until = Until::after(time);
         let mut loan = self.lend(&until).await?;
         loop {
@@ -100,33 +110,33 @@ impl Pool {
         }
     }
 
-    async fn lend(self: &Arc<Self>, until: &Until) -> Result<Loan, AdapterError> {
+    async fn lend(&self, until: &Until) -> Result<Loan<'_>, AdapterError> {
         let place = self.places.take(until).await?;
         let mut idle = self.idle();
         // The newest first, so that connections nobody needs grow old together.
         let link = std::iter::from_fn(|| idle.pop()).find(|link| !link.client.is_closed());
         drop(idle);
         Ok(Loan {
-            pool: Arc::clone(self),
+            pool: self,
             link,
             place: Some(place),
         })
     }
 
-    fn idle(&self) -> MutexGuard<'_, Vec<Link>> {
+    fn idle(&self) -> MutexGuard<'_, Vec<Box<Link>>> {
         // The list is whole after a panic elsewhere: push and pop do not stop half-way.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// A place, and the connection that is used there. What is not given back is cancelled and closed.
-struct Loan {
-    pool: Arc<Pool>,
-    link: Option<Link>,
+struct Loan<'a> {
+    pool: &'a Pool,
+    link: Option<Box<Link>>,
     place: Option<OwnedSemaphorePermit>,
 }
 
-impl Loan {
+impl Loan<'_> {
     fn is_there(&self) -> bool {
         self.link.is_some()
     }
@@ -138,7 +148,7 @@ impl Loan {
             let pool = &self.pool;
             // Boxed, as all that is done once for a connection: a call's future is moved, and each would carry the room for it.
             let opened = Box::pin(Link::open(&pool.address, &pool.config, pool.answer_bytes));
-            until.bound(opened).await?.map_err(link::unreachable)?
+            Box::new(until.bound(opened).await?.map_err(link::unreachable)?)
         };
         Ok(self.link.insert(link))
     }
@@ -157,7 +167,7 @@ impl Loan {
     }
 }
 
-impl Drop for Loan {
+impl Drop for Loan<'_> {
     fn drop(&mut self) {
         if let (Some(link), Some(place)) = (self.link.take(), self.place.take())
             && let Ok(runtime) = Handle::try_current()

@@ -16,7 +16,7 @@ use crate::config::{Column, Statement};
 use crate::flow::{Session, Trouble, Work};
 use crate::request::Bound;
 use crate::rows::Taker;
-use crate::value::Scalar;
+use crate::value::{Cell, Scalar};
 
 /// How much later than the call's deadline the server may stop a statement by itself: the caller cancels it anyway.
 const SLACK: Duration = Duration::from_secs(1);
@@ -128,11 +128,10 @@ impl Session for Lent<'_> {
     ) -> Result<u64, Trouble> {
         let (ready, text) = self.ready(statement).await?;
         let values = text.names.iter().map(|name| {
-            let own = bound.iter().find(|(own, _)| own == name);
+            let own = bound.iter().find(|(own, _)| **own == **name);
             own.map_or(&Scalar::Null, |(_, value)| value)
         });
         self.asking = true;
-        let values: Vec<&Scalar> = values.collect();
         let asked = self.link.client.query_raw(&ready.prepared, values).await;
         let rows = match asked {
             Ok(rows) => rows,
@@ -145,9 +144,14 @@ impl Session for Lent<'_> {
                 Err(error) => return self.judge(&statement.name, Err(error)),
             };
             self.answered = true;
-            let cell = |index: usize, column: &Column| {
-                let place = ready.columns.get(index).copied().flatten()?;
-                value::read(&row, place, column.kind)
+            let cell = |index: usize, column: &Column, out: &mut Vec<u8>| match ready
+                .columns
+                .get(index)
+                .copied()
+                .flatten()
+            {
+                Some(place) => value::write(&row, place, column.kind, out),
+                None => Cell::Misfit,
             };
             taker.take(cell).await?;
         }

@@ -31,7 +31,7 @@ impl Text {
     /// Translates a statement of an operation with these parameters.
     pub(crate) fn new(statement: &Statement, params: &[Param]) -> Self {
         Self::translate(statement, |name| {
-            let own = params.iter().find(|param| param.name == name);
+            let own = params.iter().find(|param| &*param.name == name);
             own.map(|param| param.kind)
         })
     }
@@ -252,6 +252,7 @@ mod tests {
 
     use super::*;
     use crate::dialect::PerDatabase;
+    use crate::layout::Layout;
 
     fn text(sql: &str) -> Text {
         let [own, ..] = kept::statements();
@@ -264,6 +265,9 @@ mod tests {
             at: own.at.clone(),
             empty: own.empty.clone(),
             columns: Vec::new(),
+            row: Layout::row(std::iter::empty()),
+            first_value: 0,
+            is_document: false,
         };
         Text::translate(&statement, |name| (name == "fin").then_some(Type::Fin))
     }

@@ -1,11 +1,11 @@
 //! A transaction that has to be tried again while its rows are being sent.
 
-use std::cell::Cell;
+use std::cell;
 use std::sync::Arc;
 
 use bridge_adapter::Until;
 use http_body_util::BodyExt as _;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::*;
 use crate::config::{Config, Statement};
@@ -13,12 +13,13 @@ use crate::flow::{self, Session, Trouble, Work};
 use crate::request::Bound;
 use crate::rows::Taker;
 use crate::stream;
+use crate::value::Cell;
 
 /// A database that loses its transaction after so many rows, once, as a standby does; then it has them all.
 struct Loses {
     after: usize,
     rows: usize,
-    lost: Cell<bool>,
+    lost: cell::Cell<bool>,
 }
 
 impl Session for Loses {
@@ -36,12 +37,9 @@ impl Session for Loses {
             if n == self.after && !self.lost.replace(true) {
                 return Err(Trouble::Again);
             }
-            let cell = |index, _: &_| {
-                Some(if index == 0 {
-                    json!(n)
-                } else {
-                    json!("x".repeat(1000))
-                })
+            let cell = |index, _: &_, out: &mut Vec<u8>| match index {
+                0 => Cell::integer(n.try_into().unwrap(), out),
+                _ => Cell::text(&"x".repeat(1000), out),
             };
             taker.take(cell).await?;
         }
@@ -80,7 +78,7 @@ async fn streamed(after: usize, rows: usize) -> (Result<(), AdapterError>, Optio
         chunks: Some(chunks),
     };
     let running = async move {
-        let lost = Cell::new(false);
+        let lost = cell::Cell::new(false);
         let mut session = Loses { after, rows, lost };
         let ended = flow::run(&mut session, &work).await;
         assert!(session.lost.get(), "the transaction was lost once");

@@ -8,6 +8,7 @@ use bridge_adapter::{BodyError, Idempotency};
 use super::server::Postgres;
 use super::*;
 
+mod damaged;
 mod documents;
 mod samples;
 
