@@ -60,13 +60,7 @@ impl Callers {
         fields: &HeaderMap,
         now_s: u64,
     ) -> Result<Arc<Caller>, Refusal> {
-        let found = match fields.get(API_KEY) {
-            Some(key) => self
-                .by_key
-                .get(digest(&SHA256, key.as_bytes()).as_ref())
-                .ok_or("no entry of [[callers]] has this API key"),
-            None => self.of_certificate(connection, now_s),
-        };
+        let found = self.find(connection, fields, now_s);
         found.cloned().map_err(|why| {
             // The caller is told nothing that helps to guess; the operator is.
             if self.lines.admit() {
@@ -74,6 +68,26 @@ impl Callers {
             }
             Refusal::Caller(CallerFault::NotAuthenticated)
         })
+    }
+
+    /// As [`Callers::authenticate`], for whoever refuses nobody by it.
+    ///
+    /// # Errors
+    ///
+    /// What the operator is told.
+    pub fn find(
+        &self,
+        connection: &Connection,
+        fields: &HeaderMap,
+        now_s: u64,
+    ) -> Result<&Arc<Caller>, &'static str> {
+        match fields.get(API_KEY) {
+            Some(key) => self
+                .by_key
+                .get(digest(&SHA256, key.as_bytes()).as_ref())
+                .ok_or("no entry of [[callers]] has this API key"),
+            None => self.of_certificate(connection, now_s),
+        }
     }
 
     /// The caller whose certificate the connection has shown, or why there is none.

@@ -10,6 +10,7 @@ use crate::settings::Fault;
 mod audit;
 mod backup;
 mod cage;
+mod catalogue;
 mod certs;
 mod check;
 mod conformance;
@@ -17,15 +18,19 @@ mod contract;
 mod demo;
 mod directory;
 mod forks;
+mod join;
 mod keys;
 mod maintenance;
 mod officer;
 mod open;
 mod output;
+mod passphrase;
 mod probe;
+mod resource;
 mod run;
 mod sandbox;
 mod scaffold;
+mod seal;
 mod stop;
 mod trial;
 
@@ -90,12 +95,15 @@ enum Command {
         after_help = "Examples:\n  bridge-node demo\n  bridge-node demo --once --json\n  bridge-node demo --once --dir demo-data"
     )]
     Demo(demo::Options),
-    /// Make a development authority and issue certificates.
+    /// Get the node's certificates from an authority; make a development authority and issue certificates.
     Certs {
         #[command(subcommand)]
         command: certs::Command,
     },
-    /// Publish a signed directory (development: all role keys in one folder).
+    /// Ask the directory's officers to list this node, and learn what they said.
+    #[command(after_help = join::EXAMPLES)]
+    Join(join::Options),
+    /// Change and publish the signed directory: the officers' ceremony.
     Directory {
         #[command(subcommand)]
         command: directory::Command,
@@ -140,6 +148,16 @@ enum Command {
         #[command(subcommand)]
         command: contract::Command,
     },
+    /// File resources, systems and services for the catalogue, and judge what is filed.
+    Resource {
+        #[command(subcommand)]
+        command: resource::Command,
+    },
+    /// Search the catalogue of resources, systems and services, ask who holds an attribute, report who asks twice.
+    #[command(
+        after_help = "Examples:\n  bridge-node catalogue ünvan --public public\n  bridge-node catalogue --public public --root root.json --member AZ/GOV/1001 --json\n  bridge-node catalogue --who-holds person.address --public public\n  bridge-node catalogue --once-only --csv --public public\n\nPUBLIC is a copy of what the directory's officers publish; no node is needed. ASCII words find every letter that looks\nalike (unvan finds ünvan); words with letters of their own find these only."
+    )]
+    Catalogue(catalogue::Options),
     /// Make keys that are not certificates: journal, evidence, officer, API key.
     Key {
         #[command(subcommand)]
@@ -234,6 +252,7 @@ impl Cli {
             } => backup::restore(&config, &folder, epoch),
             Command::Demo(options) => demo::run(&options),
             Command::Certs { command } => certs::run(command),
+            Command::Join(options) => join::run(&options),
             Command::Directory { command } => directory::run(command),
             Command::Audit { command } => audit::run(command),
             Command::Stop { command } => stop::run(command),
@@ -243,6 +262,8 @@ impl Cli {
             Command::Cage(options) => cage::run(options),
             Command::Sandbox(options) => sandbox::run(&options),
             Command::Contract { command } => contract::run(command),
+            Command::Resource { command } => resource::run(command),
+            Command::Catalogue(options) => catalogue::run(&options),
             Command::Key { command } => keys::run(command),
         }
     }

@@ -20,7 +20,7 @@ mod live;
 
 pub use arrive::{PATH, answer};
 pub use deliver::keep_delivering;
-pub use files::{Files, bytes, json_files, kept_folder, read, sealer};
+pub use files::{Files, bytes, json_files, kept_folder, read, sealer, sealer_of};
 pub use live::{Bringer, Live, SIGNED, TakeError, read_brought, take};
 
 /// All contracts that count at this node, each within its bounds.

@@ -13,7 +13,7 @@ use std::io::{
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use bridge_certs::{KeyFileError, write_key_file};
+use bridge_certs::KeyFileError;
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
 use bridge_core::quota::Begun;
 use bridge_journal::{Disk as _, Filter, FolderDisk, Hit, Journal, Past, ReadError, Shown};
@@ -141,13 +141,12 @@ pub fn open_closed(data: &Path, evidence: &Zeroizing<[u8; 32]>) -> Result<Arc<[P
     list.into_iter().map(open).collect()
 }
 
-/// The file of the key that signs a log's checkpoints.
-pub fn key_file(settings: &Settings, epoch: u64) -> PathBuf {
-    let name = match epoch {
+/// The file, in the keys folder, of the key that signs a log's checkpoints.
+pub fn key_file(epoch: u64) -> String {
+    match epoch {
         0 | 1 => "journal.key".to_owned(),
         later => format!("journal-{later}.key"),
-    };
-    settings.keys_folder.join(name)
+    }
 }
 
 /// Closes the current log for ever: its folder goes to the others, and the next one has a key. Returns its number.
@@ -196,11 +195,13 @@ pub fn sync(folder: &Path) -> io::Result<()> {
 ///
 /// [`EpochError`]
 pub fn next_key(settings: &Settings, at_least: u64, epochs: &Path) -> Result<u64, EpochError> {
-    let free = |number: &u64| !key_file(settings, *number).exists();
+    let free = |number: &u64| !settings.keys.path(&key_file(*number)).exists();
     let number = (at_least..u64::MAX).find(free).unwrap_or(u64::MAX);
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
         .map_err(|_unspecified| EpochError::Key(None))?;
-    write_key_file(&key_file(settings, number), pkcs8.as_ref())
+    settings
+        .keys
+        .write_private(&key_file(number), pkcs8.as_ref())
         .map_err(|error| EpochError::Key(Some(error)))?;
     // crash here: the log is where it was; a number is left out when the next is closed.
     let written = fs::create_dir_all(epochs)
@@ -209,14 +210,27 @@ pub fn next_key(settings: &Settings, at_least: u64, epochs: &Path) -> Result<u64
     Ok(number)
 }
 
-/// The epoch of the log in a folder, as its file `origin` says.
+/// The epoch of the log in a folder, as its file `origin` says. A folder without segments has no log yet: power may have failed
+/// in its first start, before the file was durable.
 fn number_in(folder: &Path) -> io::Result<Option<u64>> {
-    match fs::read_to_string(folder.join("origin")) {
-        Ok(text) => Ok(text.lines().next().and_then(number_of)),
+    let origin = folder.join("origin");
+    let missing = match fs::read_to_string(&origin) {
+        Ok(text) => return Ok(text.lines().next().and_then(number_of)),
+        Err(error) => error,
+    };
+    let segments = match fs::read_dir(folder.join("segments")) {
+        Ok(segments) => segments,
         // What is there instead of a journal, its opening will say.
-        Err(_) if !folder.join("segments").is_dir() => Ok(None),
-        Err(error) => Err(error),
+        Err(error) if matches!(error.kind(), NotFound | NotADirectory) => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    for entry in segments {
+        if Path::new(&entry?.file_name()).extension() == Some("segment".as_ref()) {
+            let what = format!("{}: {missing}", origin.display());
+            return Err(io::Error::new(missing.kind(), what));
+        }
     }
+    Ok(None)
 }
 
 // === impl History ===
@@ -337,5 +351,23 @@ impl History {
     pub fn newest(&self) -> UnixMillis {
         let past = self.past.iter().map(|past| past.head().newest);
         past.fold(self.journal.head().newest, UnixMillis::max)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn power_that_fails_in_the_first_start_leaves_a_folder_without_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let segments = folder.path().join("segments");
+        assert_eq!(number_in(folder.path()).unwrap(), None);
+        fs::create_dir(&segments).unwrap();
+        fs::write(segments.join("spare"), [0; 8]).unwrap();
+        assert_eq!(number_in(folder.path()).unwrap(), None);
+        fs::write(segments.join("00000000000000000000.segment"), [0; 8]).unwrap();
+        let error = number_in(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("origin: No such file"), "{error}");
     }
 }

@@ -25,13 +25,16 @@ mod error;
 mod forward;
 mod keep;
 mod late;
+mod listed;
 mod metadata;
 mod names;
 mod once;
 mod ordered;
+mod overload;
 mod record;
 mod refuse;
 mod reply;
+mod route;
 mod serve;
 mod sign;
 mod verify;
@@ -39,8 +42,11 @@ mod verify;
 pub use about::{About, Proof, Reader, Refused};
 pub use ask::{Told, ask_allowed_methods};
 pub use enter::{Arrival, edge};
-pub use metadata::{CONTRACTS, list_clients};
-pub use record::MAINTENANCE;
+pub use listed::answer_published;
+pub use metadata::CONTRACTS;
+pub(crate) use metadata::neutral;
+pub(crate) use names::MAINTENANCE;
+pub use overload::Overload;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;
 pub use sign::RequestHead;
@@ -54,9 +60,10 @@ pub async fn outbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refus
     let mut lap = node.house.metrics.begin(Side::Consumer);
     let entered = lap.passed(Entered, enter::caller(node, arrival).await)?; //           1 enters
     let authorised = lap.passed(Authorised, authorise::outbound(node, entered).await)?; // 2 authorised
-    let sent = lap.passed(RequestKept, record::request(node, authorised).await)?; // 3 signed, 4 journaled
-    let genuine = lap.passed(AnswerVerified, late::in_time(node, &sent).await)?; //      5 forwarded, 6 verified
-    let kept = lap.passed(AnswerKept, record::their_answer(node, &sent, genuine).await)?; // 7 journaled
+    let underway = lap.passed(RequestKept, record::request(node, authorised).await)?; // 3 signed, 4 journaled
+    let genuine = lap.passed(AnswerVerified, late::in_time(node, &underway.value).await)?; // 5 forwarded, 6 verified
+    let kept = record::their_answer(node, underway, genuine).await; //                    4 durable at the latest, 7 journaled
+    let (sent, kept) = lap.passed(AnswerKept, kept)?;
     Ok(lap.answered(reply::to_caller(node, &sent, kept))) //                             8 answered
 }
 
@@ -70,8 +77,10 @@ pub async fn inbound(node: &Arc<Node>, arrival: Arrival) -> Result<Reply, Refuse
     let entered = lap.passed(Entered, enter::peer(node, arrival))?; //                   1 enters
     let verified = lap.passed(RequestVerified, verify::request(node, entered).await)?; // 2 verified
     let authorised = lap.passed(Authorised, authorise::inbound(node, verified))?; //     3 authorised
-    let received = lap.passed(RequestKept, record::their_request(node, authorised).await)?; // 4 journaled
-    let served = lap.passed(Served, serve::call(node, &received).await)?; //             5 served
+    let underway = lap.passed(RequestKept, record::their_request(node, authorised).await)?; // 4 journaled
+    let served = serve::call(node, &underway).await; //                                  5 served
+    let served = underway.settled(node, served).await; //                                4 durable at the latest
+    let (received, served) = lap.passed(Served, served)?;
     let answer = lap.passed(AnswerKept, record::answer(node, received, served).await)?; // 6 signed, 7 journaled
     Ok(lap.answered(reply::to_peer(answer))) //                                          8 answered
 }

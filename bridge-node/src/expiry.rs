@@ -14,7 +14,7 @@ const DAY_S: u64 = 86_400;
 /// Which alarms the log has heard.
 #[derive(Debug, Default)]
 pub struct Expiry {
-    told: Mutex<HashMap<&'static str, u64>>,
+    told: Mutex<HashMap<(&'static str, u64), u64>>,
 }
 
 // === impl Expiry ===
@@ -22,19 +22,22 @@ pub struct Expiry {
 impl Expiry {
     /// Tells the log each alarm of each certificate once.
     pub fn tell(&self, own: &[OwnCertificate], now_s: u64) {
-        for certificate in self.unheard(own, now_s) {
-            let (usage, days) = (certificate.usage, alarm(certificate, now_s));
+        for (certificate, days) in self.unheard(own, now_s) {
+            let usage = certificate.usage;
             let until = Moment(certificate.not_after);
             tracing::warn!(code = "certificate_expires", usage, days, %until, "a certificate of this node ends soon");
         }
     }
 
-    /// The certificates that have reached another alarm than the log has heard.
-    fn unheard<'a>(&self, own: &'a [OwnCertificate], now_s: u64) -> Vec<&'a OwnCertificate> {
+    /// The certificates that have reached another alarm than the log has heard, and which.
+    fn unheard<'a>(&self, own: &'a [OwnCertificate], now_s: u64) -> Vec<(&'a OwnCertificate, u64)> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = own.iter().filter(|certificate| {
-            alarm(certificate, now_s)
-                .is_some_and(|days| told.insert(certificate.usage, days) != Some(days))
+        let new = own.iter().filter_map(|certificate| {
+            let days = alarm(certificate, now_s)?;
+            // A certificate that was renewed has its own alarms.
+            let which = (certificate.usage, certificate.not_after);
+            let is_new = told.insert(which, days) != Some(days);
+            is_new.then_some((certificate, days))
         });
         new.collect()
     }
@@ -68,6 +71,7 @@ mod tests {
     fn own() -> [OwnCertificate; 1] {
         [OwnCertificate {
             usage: "tls",
+            sha256: [0; 32],
             not_after: END_S,
             chain: Vec::new(),
         }]
@@ -97,9 +101,12 @@ mod tests {
         let mut told = Vec::new();
         for hour in 0..40 * 24 {
             let now_s = END_S - 35 * DAY_S + hour * 3600;
-            for certificate in expiry.unheard(&own, now_s) {
-                told.push(alarm(certificate, now_s).expect("an alarm"));
-            }
+            told.extend(
+                expiry
+                    .unheard(&own, now_s)
+                    .into_iter()
+                    .map(|(_, days)| days),
+            );
         }
         assert_eq!(told, ALARM_DAYS);
     }

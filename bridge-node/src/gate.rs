@@ -26,7 +26,6 @@ struct State {
     limit: usize,
     inside: usize,
     window: Window,
-    told: Option<Instant>,
 }
 
 /// What was seen since the limit was last judged.
@@ -46,8 +45,6 @@ pub struct Place(Arc<Gate>);
 const FEWEST: usize = 64;
 /// What is judged at a time: long enough for an average, short enough to follow a load.
 const WINDOW: Duration = Duration::from_millis(250);
-/// An overload is told to the log once in this time.
-const TELL_EVERY: Duration = Duration::from_secs(10);
 
 // === impl Gate ===
 
@@ -58,7 +55,6 @@ impl Gate {
             limit: most,
             inside: 0,
             window: Window::starting(0),
-            told: None,
         };
         Self {
             most,
@@ -76,7 +72,6 @@ impl Gate {
     pub fn enter(self: &Arc<Self>) -> Option<Place> {
         let mut state = self.state();
         if state.inside >= state.limit {
-            state.tell();
             return None;
         }
         state.inside += 1;
@@ -121,20 +116,6 @@ fn next_limit(limit: usize, fullest: usize, average: Duration, patience: Duratio
         return limit + limit / 4 + 1;
     }
     limit
-}
-
-// === impl State ===
-
-impl State {
-    fn tell(&mut self) {
-        if self.told.is_none_or(|told| told.elapsed() >= TELL_EVERY) {
-            self.told = Some(Instant::now());
-            tracing::warn!(
-                places = self.limit,
-                "all places are taken: exchanges are refused"
-            );
-        }
-    }
 }
 
 // === impl Window ===

@@ -7,6 +7,7 @@
 //! The nouns: a [`node::Node`] is one process of one member; an exchange ([`exchange`]) is one query and its answer; the
 //! [`settings::Settings`] say what a node was told.
 
+pub mod acme;
 pub mod admin;
 pub mod batches;
 pub mod callers;
@@ -25,12 +26,14 @@ pub mod expiry;
 pub mod fetch;
 pub mod framing;
 pub mod gate;
+pub mod keys;
 pub mod listeners;
 pub mod lobby;
 pub mod log_share;
 pub mod metrics;
 pub mod node;
 pub mod orders;
+pub mod own;
 pub mod pace;
 pub mod payload;
 pub mod peers;
@@ -46,6 +49,7 @@ pub mod settings;
 pub mod shares;
 pub mod stamping;
 pub mod status;
+mod terminal;
 pub mod tls;
 pub mod watch;
 mod way;
@@ -53,6 +57,9 @@ pub mod witness;
 
 /// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
 pub const WIRE_VERSION: u32 = 1;
+
+/// The signature forms that this node takes, as the directory names them.
+pub const FORMS: [&str; 2] = ["plain", "batch"];
 
 /// An error with its causes, one line, for the log.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -12,8 +12,8 @@ use hyper::body::Incoming;
 
 use crate::contracts;
 use crate::exchange::{
-    About, Arrival, Reader, Refused, Reply, edge, inbound, list_clients, outbound, refuse_caller,
-    refuse_peer,
+    About, Arrival, Reader, Refused, Reply, answer_published, edge, inbound, outbound,
+    refuse_caller, refuse_peer,
 };
 use crate::framing::Doubt;
 use crate::gate::Place;
@@ -46,6 +46,7 @@ pub struct Health(pub Arc<Node>);
 const LOG_PREFIX: &str = "/log/";
 const WITNESS_PREFIX: &str = "/witness/";
 const LIST_CLIENTS: &str = "/listClients";
+const WHO_HOLDS: &str = "/whoHolds";
 
 impl Handler for ConsumerInterface {
     async fn handle(
@@ -54,6 +55,7 @@ impl Handler for ConsumerInterface {
         request: Request<Incoming>,
     ) -> Response<Outgoing> {
         let node = Arc::clone(&self.0);
+        recognise(&node, &connection, &request);
         let reader = Reader::of(&node.settings, request.headers());
         let text = request.uri().path_and_query().map_or("/", |pq| pq.as_str());
         let reply = if text.starts_with(receipts::PATH) {
@@ -63,11 +65,11 @@ impl Handler for ConsumerInterface {
             }
         } else if request.method() == Method::GET
             // Every other target is read once, by its exchange.
-            && text.starts_with(LIST_CLIENTS)
-            && let Ok(Target::ListClients { instance }) =
+            && [LIST_CLIENTS, WHO_HOLDS].iter().any(|own| text.starts_with(own))
+            && let Ok(target @ (Target::ListClients { .. } | Target::WhoHolds { .. })) =
                 parse_target(text, &TargetLimits::default())
         {
-            match clients(&node, &connection, &request, instance.as_deref()) {
+            match published(&node, &connection, &request, &target) {
                 Ok(reply) => reply,
                 Err(refused) => refuse_caller(&node, refused).await,
             }
@@ -104,6 +106,21 @@ impl Handler for ConsumerInterface {
     }
 }
 
+/// Who asks first on a connection is recognised before there is a place for it: a caller that is refused for want of places, or
+/// that asks for no exchange, is no stranger. Every request is authenticated by itself all the same.
+fn recognise(node: &Node, connection: &Connection, request: &Request<Incoming>) {
+    let fields = request.headers();
+    if connection.visitor.party().is_some()
+        || edge(request.extensions(), request.uri(), fields).is_err()
+    {
+        return;
+    }
+    if let Ok(caller) = node.callers.find(connection, fields, node.clock.now_s()) {
+        // One connection more than its share stays a stranger's; an exchange on it is refused.
+        connection.visitor.prove(&caller.name);
+    }
+}
+
 async fn run_outbound(node: Arc<Node>, arrival: Arrival, _place: Place) -> Reply {
     // Kept until the exchange has ended.
     let _share = Arc::clone(&arrival.share);
@@ -123,11 +140,12 @@ fn interrupted(side: Side, reader: Reader) -> Refused {
     About::new(side, reader).refuse(Refusal::Node(NodeFault::Interrupted))
 }
 
-fn clients(
+/// What the node answers from the published files, without an exchange.
+fn published(
     node: &Node,
     connection: &Connection,
     request: &Request<Incoming>,
-    instance: Option<&str>,
+    target: &Target,
 ) -> Result<Reply, Refused> {
     let now_s = node.clock.now_s();
     let reader = Reader::of(&node.settings, request.headers());
@@ -137,7 +155,7 @@ fn clients(
                 .authenticate(connection, request.headers(), now_s)
         })
         .and_then(|_caller| node.watch.view(now_s))
-        .map(|view| list_clients(view.directory(), instance))
+        .and_then(|view| answer_published(&view, target))
         .map_err(|refusal| About::new(Side::Consumer, reader).refuse(refusal))
 }
 

@@ -2,12 +2,17 @@
 //!
 //! A flood of strangers, be it half-open handshakes, idle connections or slow heads, fills the lobby and nothing else. A full
 //! lobby turns nobody away at the door, for a member may be next: the one who leaves is the oldest of the address that
-//! holds most, and a member has long proved itself by then. Proved connections have places of their own, shared by party.
+//! holds most. But everybody has a moment to prove itself, or else a crowd of members who come back at once would push each
+//! other out; until it is over the listener takes nobody in, and those at the door wait in the system's queue. What has come
+//! by then is read before anybody leaves. Proved connections have places of their own, shared by party.
 
 use std::collections::{HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
+use tokio::sync::Notify;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::shares::{Share, Shares};
@@ -17,7 +22,15 @@ use crate::shares::{Share, Shares};
 pub struct Lobby {
     strangers: usize,
     proved: Shares,
-    waiting: Arc<Mutex<Waiting>>,
+    room: Arc<Room>,
+}
+
+/// The lobby itself.
+#[derive(Debug, Default)]
+struct Room {
+    waiting: Mutex<Waiting>,
+    /// Somebody has left it.
+    left: Notify,
 }
 
 #[derive(Debug, Default)]
@@ -30,6 +43,7 @@ struct Waiting {
 struct Stranger {
     number: u64,
     from: IpAddr,
+    since: Instant,
     out: CancellationToken,
 }
 
@@ -38,10 +52,14 @@ struct Stranger {
 pub struct Visitor {
     number: u64,
     out: CancellationToken,
-    waiting: Arc<Mutex<Waiting>>,
+    room: Arc<Room>,
     proved: Shares,
     share: Mutex<Option<Share>>,
 }
+
+/// How long everybody may stay in a full lobby: several ways there and back through a country, and for strangers who flood a
+/// listener a limit on the connections that it takes from them in a second.
+const MOMENT: Duration = Duration::from_millis(100);
 
 // === impl Lobby ===
 
@@ -51,15 +69,31 @@ impl Lobby {
         Self {
             strangers: strangers.max(1),
             proved: Shares::new(proved),
-            waiting: Arc::default(),
+            room: Arc::default(),
         }
     }
 
-    /// Lets a connection in; if the lobby is full, another one is sent out for it.
-    pub fn enter(&self, from: IpAddr) -> Visitor {
-        let mut waiting = lock(&self.waiting);
+    /// Lets a connection in. If the lobby is full, another one is sent out for it, once that has had its moment.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future takes no place.
+    pub async fn enter(&self, from: IpAddr) -> Visitor {
+        loop {
+            let over = match self.try_enter(from) {
+                Ok(visitor) => return visitor,
+                Err(over) => over,
+            };
+            // Whichever comes first. One who leaves in between is remembered.
+            drop(tokio::time::timeout_at(over, self.room.left.notified()).await);
+        }
+    }
+
+    /// Lets a connection in, or says when somebody can be sent out for it.
+    fn try_enter(&self, from: IpAddr) -> Result<Visitor, Instant> {
+        let mut waiting = self.room.waiting();
         while waiting.line.len() >= self.strangers {
-            waiting.send_one_out();
+            waiting.send_one_out()?;
         }
         let number = waiting.next;
         waiting.next += 1;
@@ -67,36 +101,56 @@ impl Lobby {
         waiting.line.push_back(Stranger {
             number,
             from,
+            since: Instant::now(),
             out: out.clone(),
         });
-        Visitor {
+        Ok(Visitor {
             number,
             out,
-            waiting: Arc::clone(&self.waiting),
+            room: Arc::clone(&self.room),
             proved: self.proved.clone(),
             share: Mutex::default(),
+        })
+    }
+}
+
+// === impl Room ===
+
+impl Room {
+    fn leave(&self, number: u64) {
+        if self.waiting().leave(number) {
+            self.left.notify_one();
         }
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 // === impl Waiting ===
 
 impl Waiting {
-    fn send_one_out(&mut self) {
+    /// Sends the oldest of the greediest address out, or says when its moment is over.
+    fn send_one_out(&mut self) -> Result<(), Instant> {
         let mut counts: HashMap<IpAddr, usize> = HashMap::new();
         for stranger in &self.line {
             *counts.entry(stranger.from).or_default() += 1;
         }
         let most = counts.values().copied().max().unwrap_or(0);
         let greediest = |stranger: &Stranger| counts.get(&stranger.from) == Some(&most);
-        if let Some(stranger) = self
+        let oldest = self.line.iter().position(greediest).unwrap_or(0);
+        let over = self
             .line
-            .iter()
-            .position(greediest)
-            .and_then(|oldest| self.line.remove(oldest))
-        {
+            .get(oldest)
+            .map(|stranger| stranger.since + MOMENT);
+        if let Some(over) = over.filter(|over| *over > Instant::now()) {
+            return Err(over);
+        }
+        if let Some(stranger) = self.line.remove(oldest) {
             stranger.out.cancel();
         }
+        Ok(())
     }
 
     fn leave(&mut self, number: u64) -> bool {
@@ -110,13 +164,17 @@ impl Waiting {
 // === impl Visitor ===
 
 impl Visitor {
-    /// Ends when this connection has to go.
+    /// Ends when this connection has to go. Whoever waits for it looks at what has come first: who proves itself by that
+    /// stays, because it was this node that was late.
     pub async fn sent_out(&self) {
         self.out.cancelled().await;
+        if self.party().is_some() {
+            std::future::pending::<()>().await;
+        }
     }
 
     /// The connection is this party's: it leaves the lobby, and can't be sent out any more. `false` if the party holds its
-    /// share of connections already, or this one was sent out just before.
+    /// share of connections already.
     pub fn prove(&self, party: &str) -> bool {
         let mut share = self.share.lock().unwrap_or_else(PoisonError::into_inner);
         if share.is_some() {
@@ -125,9 +183,7 @@ impl Visitor {
         let Some(taken) = self.proved.take(party) else {
             return false;
         };
-        if !lock(&self.waiting).leave(self.number) {
-            return false;
-        }
+        self.room.leave(self.number);
         *share = Some(taken);
         true
     }
@@ -141,70 +197,110 @@ impl Visitor {
 
 impl Drop for Visitor {
     fn drop(&mut self) {
-        lock(&self.waiting).leave(self.number);
+        self.room.leave(self.number);
     }
-}
-
-fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
-    waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::future::Future as _;
+    use std::pin::pin;
+    use std::task::{Context, Waker};
+
     use super::*;
 
     fn ip(last: u8) -> IpAddr {
         IpAddr::from([127, 0, 0, last])
     }
 
-    #[test]
-    fn the_oldest_of_the_greediest_address_leaves() {
-        let lobby = Lobby::new(4, 10);
-        let early = lobby.enter(ip(1));
-        let flood: Vec<Visitor> = (0..4).map(|_| lobby.enter(ip(2))).collect();
-        let gone = |visitor: &Visitor| visitor.out.is_cancelled();
-        assert!(!gone(&early), "it holds one place");
-        assert_eq!(
-            flood.iter().map(gone).collect::<Vec<_>>(),
-            [true, false, false, false]
-        );
-        drop(early);
-        drop(flood);
-        assert!(lock(&lobby.waiting).line.is_empty());
+    /// So many come from this address, as soon as they are let in.
+    async fn crowd(lobby: &Lobby, last: u8, count: usize) -> Vec<Visitor> {
+        let mut visitors = Vec::new();
+        for _ in 0..count {
+            visitors.push(lobby.enter(ip(last)).await);
+        }
+        visitors
     }
 
-    #[test]
-    fn who_has_proved_itself_is_not_sent_out() {
+    fn gone(visitors: &[Visitor]) -> Vec<bool> {
+        let gone = visitors.iter().map(|visitor| visitor.out.is_cancelled());
+        gone.collect()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_oldest_of_the_greediest_address_leaves() {
+        let lobby = Lobby::new(4, 10);
+        let early = crowd(&lobby, 1, 1).await;
+        let flood = crowd(&lobby, 2, 4).await;
+        assert_eq!(gone(&early), [false], "it holds one place");
+        assert_eq!(gone(&flood), [true, false, false, false]);
+        drop((early, flood));
+        assert!(lobby.room.waiting().line.is_empty());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn everybody_has_a_moment_and_who_leaves_makes_room_at_once() {
+        let lobby = Lobby::new(2, 10);
+        let began = Instant::now();
+        let mut crowd = crowd(&lobby, 1, 2).await;
+        assert_eq!(began.elapsed(), Duration::ZERO);
+        let (newcomer, ()) = tokio::join!(lobby.enter(ip(1)), async {
+            tokio::time::sleep(MOMENT / 4).await;
+            assert!(crowd[1].prove("member"));
+        });
+        assert_eq!(
+            (began.elapsed(), gone(&crowd)),
+            (MOMENT / 4, vec![false; 2])
+        );
+        crowd.push(newcomer);
+        crowd.push(lobby.enter(ip(1)).await);
+        assert!(began.elapsed() >= MOMENT);
+        assert_eq!(gone(&crowd), [true, false, false, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_has_proved_itself_is_not_sent_out() {
         let lobby = Lobby::new(2, 4);
-        let member = lobby.enter(ip(1));
+        let member = lobby.enter(ip(1)).await;
         assert!(member.prove("member") && member.prove("another"));
         assert_eq!(
             member.party().as_deref(),
             Some("member"),
             "whose it is first"
         );
-        let flood: Vec<Visitor> = (0..9).map(|_| lobby.enter(ip(1))).collect();
+        let flood = crowd(&lobby, 1, 9).await;
         assert!(!member.out.is_cancelled());
-        assert_eq!(flood.iter().filter(|v| v.out.is_cancelled()).count(), 7);
-        assert!(!flood[0].prove("late"), "it was sent out before");
-        let more: Vec<bool> = (0..3)
-            .map(|_| lobby.enter(ip(1)))
-            .map(|v| v.prove("member"))
-            .collect();
-        assert_eq!(more, [true; 3], "each gave its place back");
+        assert_eq!(gone(&flood).iter().filter(|gone| **gone).count(), 7);
+        let more = crowd(&lobby, 1, 3).await;
+        for visitor in more {
+            assert!(visitor.prove("member"), "each gave its place back");
+        }
         drop(member);
         assert_eq!(lobby.proved.taken(), 0);
     }
 
-    #[test]
-    fn a_party_has_its_share_of_connections() {
+    #[tokio::test(start_paused = true)]
+    async fn who_proves_itself_before_it_is_told_to_go_stays() {
+        let lobby = Lobby::new(1, 4);
+        let crowd = crowd(&lobby, 1, 3).await;
+        assert_eq!(gone(&crowd), [true, true, false]);
+        assert!(crowd[0].prove("member"));
+        let goes = |visitor: &Visitor| {
+            let mut cx = Context::from_waker(Waker::noop());
+            pin!(visitor.sent_out()).poll(&mut cx).is_ready()
+        };
+        assert_eq!([goes(&crowd[0]), goes(&crowd[1])], [false, true]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_party_has_its_share_of_connections() {
         let lobby = Lobby::new(100, 10);
-        let visitors: Vec<Visitor> = (0..20).map(|_| lobby.enter(ip(1))).collect();
+        let visitors = crowd(&lobby, 1, 20).await;
         let proved = visitors
             .iter()
             .filter(|visitor| visitor.prove("greedy"))
             .count();
         assert_eq!(proved, 6);
-        assert!(lobby.enter(ip(1)).prove("modest"));
+        assert!(lobby.enter(ip(1)).await.prove("modest"));
     }
 }

@@ -9,7 +9,6 @@ use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_core::quota::Counters;
 use bridge_core::refusal::{PeerFault, Refusal};
 use bridge_journal::{Entry, Journal, Opened, RecordError};
-use bridge_signature::Signer;
 use bytes::Bytes;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -23,10 +22,12 @@ use crate::cosigning::Cosigning;
 use crate::disk::Disk;
 use crate::effects::{Effects, Marker};
 use crate::epochs::{self, History};
+use crate::exchange::Overload;
 use crate::gate::Gate;
 use crate::log_share::LogShare;
 use crate::metrics::Limit;
 use crate::orders::Orders;
+use crate::own::Standing;
 use crate::payload::{Bounds, Room};
 use crate::peers::Peers;
 use crate::receipts::Receipts;
@@ -45,8 +46,10 @@ use crate::witness::Witness;
 mod admission;
 mod leaves;
 mod opening;
+mod own_keys;
 mod parts;
 
+pub(crate) use own_keys::{exchange_signer, own_tls};
 pub(crate) use parts::read_trust;
 pub use parts::{OwnCertificate, Parts, Vouched};
 
@@ -70,8 +73,8 @@ pub struct Node {
     pub doubted: CancellationToken,
     /// The statement that the journal follows another, as witnesses are shown it.
     pub epoch: OnceLock<Bytes>,
-    /// The exchange key.
-    pub signer: Arc<dyn Signer>,
+    /// Its own certificates and keys towards others.
+    pub own: Standing,
     /// Certificate authorities.
     pub trust: Arc<Trust>,
     /// The directory in force.
@@ -120,12 +123,12 @@ pub struct Node {
     pub receipts: Receipts,
     /// Log lines about faults of this node's own.
     pub fault_lines: LogShare,
-    /// The certificates of this node.
-    pub certificates: Vec<OwnCertificate>,
     /// Which certificates are revoked, if the settings name who says it.
     pub status: Option<Arc<Statuses>>,
     /// Places for exchanges, each direction its own: a flood of one leaves the other alive.
     gates: [Arc<Gate>; 2],
+    /// What those are told who find none.
+    pub overload: Overload,
     /// How the parties of a direction share its places.
     shares: [Shares; 2],
     counters: [Mutex<Counters>; 2],
@@ -212,6 +215,7 @@ impl Node {
             ),
             house: House::new(limits.clone(), Arc::clone(&stranger_lines)),
             gates: Gate::both(limits),
+            overload: Overload::default(),
             shares: [(); 2].map(|()| Shares::new(limits.exchanges)),
             disk: Disk::new(settings.data_folder.clone(), limits.disk_reserve_bytes),
             fault_lines: LogShare::new("faults of this node", limits.log_lines_per_minute),
@@ -224,10 +228,9 @@ impl Node {
             contracts: ArcSwap::from_pointee(Contracts::of(&parts.contracts)),
             agreements: Live::new(parts.contracts, &settings),
             registries: parts.registries,
-            signer: parts.signer,
+            own: Standing::new(parts.signer, parts.certificates),
             trust: parts.trust,
             stamping: resumed(parts.stamping, &journal, clock.now()),
-            certificates: parts.certificates,
             status: parts.status,
             counters: counters.map(Mutex::new),
             journal_fault,
@@ -301,13 +304,14 @@ impl Node {
         }
     }
 
-    /// How much one body may take.
-    pub fn bounds(&self) -> Bounds {
+    /// How much the body of a request, or of an answer, may take.
+    pub fn bounds(&self, of_request: bool) -> Bounds {
         let limits = &self.settings.limits;
         Bounds {
             memory: limits.body_memory_bytes,
             total: limits.body_bytes,
             rate: limits.body_bytes_per_second,
+            of_request,
         }
     }
 
@@ -329,7 +333,7 @@ impl Node {
     /// What the certificate of a connection says, judged once.
     fn judged<'a>(&self, connection: &'a Connection) -> Option<&'a Checked> {
         let judge = || peer_of(&self.trust, &connection.certificates, self.clock.now_s()).ok();
-        connection.peer.get_or_init(judge).as_ref()
+        connection.peer.get_or_init(judge).as_deref()
     }
 
     /// The node at the other end of a connection: its certificate holds now and its key is pinned in the directory.
@@ -357,7 +361,7 @@ impl Node {
         let now_s = self.clock.now_s();
         let checked = self
             .judged(connection)
-            .filter(|checked| checked.not_before <= now_s && now_s <= checked.not_after)
+            .filter(|checked| checked.holds_s.contains(&now_s))
             .ok_or(PeerFault::KeyNotValid)?;
         let node = view.tls_belongs(checked).ok_or(PeerFault::KeyUnknown)?;
         Ok((node, checked))
@@ -365,4 +369,4 @@ impl Node {
 }
 
 /// What the node has judged of a connection's certificate, once.
-pub type Judged = OnceLock<Option<Checked>>;
+pub type Judged = OnceLock<Option<Arc<Checked>>>;

@@ -33,7 +33,8 @@ pub struct Payload {
 #[derive(Debug, Clone)]
 enum Content {
     Memory(Bytes),
-    Spooled(Arc<Spooled>, ring::digest::Digest),
+    /// With the SHA-512 of a request.
+    Spooled(Arc<Spooled>, Option<ring::digest::Digest>),
 }
 
 /// How much a body may take.
@@ -45,6 +46,8 @@ pub struct Bounds {
     pub total: u64,
     /// Bytes in a second: a body that comes faster takes nothing of its exchange's time.
     pub rate: u64,
+    /// Whether it is a request's: `X-Road-Request-Hash` has its SHA-512, which costs as much as all else that is done to a large body.
+    pub of_request: bool,
 }
 
 /// Why a body could not be read whole.
@@ -139,7 +142,7 @@ impl Payload {
                 // The common case, a small body in one piece, is not copied.
                 single = Some(data);
             } else if length > bounds.memory as u64 {
-                let mut fresh = room.writer(owner);
+                let mut fresh = room.writer(owner, bounds.of_request);
                 fresh.write(memory.split().freeze()).await?;
                 fresh.write(data).await?;
                 writer = Some(fresh);
@@ -167,12 +170,12 @@ impl Payload {
         &self.digest
     }
 
-    /// SHA-512 of the body, none where there is no body: part of `X-Road-Request-Hash`.
+    /// SHA-512 of a request's body, none where there is no body: part of `X-Road-Request-Hash`.
     pub fn sha512(&self) -> Option<[u8; 64]> {
         let digest = match &self.content {
             Content::Memory(bytes) if bytes.is_empty() => return None,
             Content::Memory(bytes) => ring::digest::digest(&ring::digest::SHA512, bytes),
-            Content::Spooled(_, digest) => *digest,
+            Content::Spooled(_, digest) => (*digest)?,
         };
         digest.as_ref().try_into().ok()
     }
@@ -222,17 +225,18 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let room = Room::new(folder.path().to_owned(), (1 << 20, 1 << 20), 0);
         let bytes: Bytes = (0u32..50_000).flat_map(u32::to_le_bytes).collect();
-        let collect = async |memory| {
+        let collect = async |memory, of_request| {
             let bounds = Bounds {
                 memory,
                 total: 1 << 20,
                 rate: 1,
+                of_request,
             };
             let body = Full::new(bytes.clone());
             Payload::collect(body, bounds, &room, "peer", &Allowance::new()).await
         };
-        let small = collect(200_000).await.unwrap();
-        let spooled = collect(199_999).await.unwrap();
+        let small = collect(200_000, true).await.unwrap();
+        let spooled = collect(199_999, true).await.unwrap();
         assert!(small.memory().is_some() && spooled.memory().is_none());
         assert!(room.used() > 200_000);
         assert_eq!(small.digest(), spooled.digest());
@@ -242,6 +246,10 @@ mod tests {
             assert_eq!(sent.to_bytes(), bytes);
         }
         drop(spooled);
+        let answer = collect(199_999, false).await.unwrap();
+        assert_eq!(answer.digest(), small.digest());
+        assert_eq!(answer.sha512(), None, "nobody asks for an answer's");
+        drop(answer);
         assert_eq!(room.used(), 0);
     }
 
@@ -255,6 +263,7 @@ mod tests {
             memory: 10,
             total,
             rate: 1,
+            of_request: false,
         };
         let body = Full::new(Bytes::from(vec![7; bytes]));
         Payload::collect(body, bounds, room, owner, &Allowance::new()).await
@@ -296,6 +305,7 @@ mod tests {
             memory: 10,
             total: 1 << 20,
             rate: 1,
+            of_request: false,
         };
         let (body, sender) = Stalled::new();
         let allowance = Allowance::new();

@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use bridge_certs::{Issuance, Trust};
 use bridge_core::identity::NodeId;
 use hyper::body::Incoming;
@@ -51,7 +52,7 @@ impl PeerAddress {
 /// All connections of this node to others.
 #[derive(Debug)]
 pub struct Peers {
-    identity: TlsIdentity,
+    identity: ArcSwap<TlsIdentity>,
     trust: Arc<Trust>,
     status: Option<Arc<Statuses>>,
     idle: Mutex<HashMap<NodeId, Vec<Line>>>,
@@ -146,7 +147,7 @@ impl Peers {
         limits: &Limits,
     ) -> Self {
         Self {
-            identity,
+            identity: ArcSwap::from_pointee(identity),
             trust,
             status,
             idle: Mutex::default(),
@@ -201,8 +202,13 @@ impl Peers {
     }
 
     /// What this node shows to others.
-    pub fn identity(&self) -> &TlsIdentity {
-        &self.identity
+    pub fn identity(&self) -> Arc<TlsIdentity> {
+        self.identity.load_full()
+    }
+
+    /// Shows another identity on connections opened from now on; open ones go on until they are old.
+    pub fn show(&self, identity: TlsIdentity) {
+        self.identity.store(Arc::new(identity));
     }
 
     /// Keeps a connection whose answer was read to its end.
@@ -254,7 +260,7 @@ impl Peers {
         }
         let verifier =
             PeerVerifier::exactly(Arc::clone(&self.trust), to.node.clone(), to.pins.clone());
-        let config = peer_client(&self.identity, verifier)?;
+        let config = peer_client(&self.identity.load(), verifier)?;
         // The name is not sent and not compared: the identity is the certificate's URI, tied to the directory's pin.
         let name = ServerName::try_from("bridge.invalid")
             .map_err(|error| TlsError::Certificate(error.to_string()))?;
@@ -317,7 +323,7 @@ impl Peers {
         let now_s = UnixTime::now().as_secs();
         let checked = peer_of(&self.trust, shown, now_s).map_err(std::io::Error::other)?;
         status.want(&checked.chain, || format!("tls of {node}"));
-        Ok(checked.chain)
+        Ok(checked.chain.clone())
     }
 }
 

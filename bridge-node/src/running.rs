@@ -18,12 +18,13 @@ use crate::expiry::Expiry;
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
 use crate::node::{Node, Parts};
+use crate::own::{self, Use};
 use crate::receipts::keep_checking;
 use crate::server::House;
 use crate::settings::{DirectorySource, Settings};
 use crate::tls::{TlsIdentity, consumer_server, peer_server};
 use crate::watch::Watch;
-use crate::{admin, server, stamping, status};
+use crate::{acme, admin, server, stamping, status};
 
 /// Refusals without a leaf of their own are counted by one leaf in this time.
 const COUNT_EVERY: Duration = Duration::from_mins(1);
@@ -80,6 +81,7 @@ impl Running {
     /// [`Failure::Failed`] if the journal or the directory's store cannot be opened or a listener cannot be bound.
     pub async fn open(settings: Settings, mut parts: Parts) -> Result<Self, Failure> {
         let doubt = Box::pin(next_epoch(&settings, &mut parts)).await?;
+        let identities = parts.identities();
         let (lost, journal_lost) = mpsc::channel::<String>(1);
         let journal_fault = Arc::new(OnceLock::new());
         let fault = Arc::clone(&journal_fault);
@@ -106,7 +108,10 @@ impl Running {
             .await
             .map_err(|error| Failure::failed("the journal does not take a `state` leaf", &error))?;
         refresh_directory(&node).await;
-        let addresses = bind_all(&node).await?;
+        if let Some(web) = &identities.1 {
+            node.own.shows_web(web);
+        }
+        let addresses = bind_all(&node, identities).await?;
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
         tokio::spawn(keep_count(Arc::clone(&node)));
         tokio::spawn(keep_checking(Arc::clone(&node)));
@@ -115,6 +120,8 @@ impl Running {
         tokio::spawn(keep_cosigned(Arc::clone(&node)));
         tokio::spawn(keep_delivering(Arc::clone(&node)));
         tokio::spawn(look_at_registries(Arc::clone(&node)));
+        tokio::spawn(own::keep(Arc::clone(&node)));
+        tokio::spawn(acme::keep(Arc::clone(&node)));
         tracing::info!(node = %node.settings.node, unfinished = opened.unfinished.len(), "serving");
         Ok(Self {
             node,
@@ -237,7 +244,10 @@ async fn next_epoch(settings: &Settings, parts: &mut Parts) -> Result<Option<Dou
     Ok(Some(doubt))
 }
 
-async fn bind_all(node: &Arc<Node>) -> Result<Addresses, Failure> {
+async fn bind_all(
+    node: &Arc<Node>,
+    (tls, web): (TlsIdentity, Option<TlsIdentity>),
+) -> Result<Addresses, Failure> {
     let mut addresses = Addresses {
         consumer: None,
         plain: None,
@@ -246,29 +256,25 @@ async fn bind_all(node: &Arc<Node>) -> Result<Addresses, Failure> {
     };
     let settings = &node.settings;
     let house = node.house.clone();
-    let tls = |name: &str| {
-        TlsIdentity::read(&settings.keys_folder, name)
-            .map_err(|error| Failure::failed(&format!("TLS identity `{name}`"), &error))
-    };
     let failed = |error: crate::tls::TlsError| Failure::failed("TLS", &error);
-    let peer = peer_server(&tls("tls")?, Arc::clone(&node.trust)).map_err(failed)?;
+    let peer = peer_server(&tls, Arc::clone(&node.trust)).map_err(failed)?;
     let (listener, bound) = bind("peer.listen", settings.peer_listen).await?;
     addresses.peer = bound;
     let interface = Arc::new(NodeInterface(Arc::clone(node)));
     tokio::spawn(server::serve(
         listener,
-        Some(Arc::new(peer)),
+        Some(node.own.listener(Use::Tls, peer)),
         house.clone(),
         interface,
     ));
     let interface = Arc::new(ConsumerInterface(Arc::clone(node)));
-    if let Some(address) = settings.consumer_listen {
-        let web = consumer_server(&tls("web")?).map_err(failed)?;
+    if let Some((address, web)) = settings.consumer_listen.zip(web) {
+        let web = consumer_server(&web).map_err(failed)?;
         let (listener, bound) = bind("consumer.listen", address).await?;
         addresses.consumer = Some(bound);
         tokio::spawn(server::serve(
             listener,
-            Some(Arc::new(web)),
+            Some(node.own.listener(Use::Web, web)),
             house.clone(),
             Arc::clone(&interface),
         ));
@@ -326,7 +332,7 @@ async fn look_at_registries(node: Arc<Node>) {
 async fn keep_count(node: Arc<Node>) {
     let expiry = Expiry::default();
     loop {
-        expiry.tell(&node.certificates, node.clock.now_s());
+        expiry.tell(&node.own.certificates(), node.clock.now_s());
         tokio::select! {
             () = node.house.draining.cancelled() => return,
             () = tokio::time::sleep(COUNT_EVERY) => {

@@ -11,7 +11,6 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioIo, TokioTimer};
-use rustls::ServerConfig;
 use rustls::pki_types::CertificateDer;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -23,6 +22,7 @@ use crate::framing::Guarded;
 use crate::lobby::{Lobby, Visitor};
 use crate::log_share::LogShare;
 use crate::metrics::{Limit, Metrics};
+use crate::own::Shown;
 use crate::payload::Outgoing;
 use crate::settings::Limits;
 
@@ -112,12 +112,11 @@ const LAST_REQUESTS: Duration = Duration::from_secs(1);
 /// Serves one listener until the node drains.
 pub async fn serve<H: Handler>(
     listener: TcpListener,
-    tls: Option<Arc<ServerConfig>>,
+    tls: Option<Shown>,
     house: House,
     handler: Arc<H>,
 ) {
     let lobby = Lobby::new(house.limits.strangers, house.limits.connections);
-    let acceptor = tls.map(TlsAcceptor::from);
     loop {
         let accepted = tokio::select! {
             () = house.draining.cancelled() => return,
@@ -131,17 +130,25 @@ pub async fn serve<H: Handler>(
                 continue;
             }
         };
-        let (house, handler, acceptor) = (house.clone(), Arc::clone(&handler), acceptor.clone());
-        let visitor = Arc::new(lobby.enter(remote.ip()));
+        let visitor = tokio::select! {
+            () = house.draining.cancelled() => return,
+            visitor = lobby.enter(remote.ip()) => Arc::new(visitor),
+        };
+        let acceptor = tls
+            .as_ref()
+            .map(|shown| TlsAcceptor::from(shown.load_full()));
+        let (house, handler) = (house.clone(), Arc::clone(&handler));
         house.tasks.clone().spawn(async move {
             tokio::select! {
+                // What has come is read before anybody is sent out.
+                biased;
+                () = connection(stream, (remote, Arc::clone(&visitor)), acceptor, house.clone(), handler) => {}
                 () = visitor.sent_out() => {
                     house.metrics.reached(Limit::Strangers);
                     if house.stranger_lines.admit() {
                         tracing::info!(%remote, "a stranger's connection was closed for a newer one");
                     }
                 }
-                () = connection(stream, (remote, Arc::clone(&visitor)), acceptor, house.clone(), handler) => {}
             }
         });
     }
@@ -323,7 +330,7 @@ mod tests {
     async fn a_revoked_peer_is_cut_off_also_while_the_node_drains_and_at_the_connections_age() {
         for drains in [true, false] {
             let house = House::new(Limits::default(), Arc::new(LogShare::new("strangers", 1)));
-            let visitor = Arc::new(Lobby::new(1, 1).enter([127, 0, 0, 1].into()));
+            let visitor = Arc::new(Lobby::new(1, 1).enter([127, 0, 0, 1].into()).await);
             let from = (([127, 0, 0, 1], 0).into(), visitor);
             let slow = Arc::new(Slow::default());
             let (mut peer, stream) = tokio::io::duplex(1024);

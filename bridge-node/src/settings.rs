@@ -11,6 +11,9 @@ use std::time::Duration;
 
 use bridge_core::identity::{NodeId, SubsystemId};
 
+use crate::keys::Keys;
+
+mod acme;
 mod database;
 mod limits;
 mod parts;
@@ -23,6 +26,7 @@ mod told;
 mod upstream;
 mod witnesses;
 
+pub use acme::{Acme, AcmeBinding};
 pub use limits::{Limits, RawLimits};
 pub use process::{Process, RawCage};
 pub use status::{CrlSource, Status, StatusAuthority};
@@ -40,8 +44,9 @@ pub struct Settings {
     pub log_domain: String,
     /// Journal, directory store, admin socket.
     pub data_folder: PathBuf,
-    /// `tls.pem`, `tls.key`, `exchange.pem`, `exchange.key`, `journal.key`, `evidence.key`, `witness.key`, `web.pem`, `web.key`.
-    pub keys_folder: PathBuf,
+    /// Folder of `tls.pem`, `tls.key`, `exchange.pem`, `exchange.key`, `journal.key`, `evidence.key`, `witness.key`, `seal.pem`,
+    /// `seal.key`, `web.pem`, `web.key`.
+    pub keys: Keys,
     /// PEM file of the certificate authorities that issue node certificates.
     pub anchors: PathBuf,
     /// TOML table of foreign authorities, if any of the anchors is one.
@@ -80,6 +85,8 @@ pub struct Settings {
     pub time: Option<Box<Time>>,
     /// How revoked certificates are known; not at all if it is not given.
     pub status: Option<Box<Status>>,
+    /// Who issues and renews this node's certificates; nobody if it is not given.
+    pub acme: Option<Box<Acme>>,
     /// How checkpoints are cosigned.
     pub witnesses: Witnesses,
     /// Limits on everything a stranger can send.

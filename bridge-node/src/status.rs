@@ -201,10 +201,10 @@ impl Statuses {
         self.want(chain, whose);
         let told = async {
             loop {
+                // Asked first: a word that comes in between is found below.
+                let waits = self.waits_for(chain);
                 let checked = self.check(chain, clock.now_s());
-                if !matches!(checked, Err(Unusable::NotKnown { until_s: None, .. }))
-                    || !self.waits_for(chain)
-                {
+                if !waits || !matches!(checked, Err(Unusable::NotKnown { until_s: None, .. })) {
                     return checked;
                 }
                 // The sender is this very thing.

@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use bridge_certs::{Checked, KeyFileError, Profile, Trust, read_key_file, read_pem_certificates};
+use bridge_certs::{Checked, KeyFileError, Profile, Trust, read_pem_certificates};
 use rustls::client::Resumption;
 use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
@@ -16,6 +16,9 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
+
+use crate::keys::Keys;
+use crate::own::OwnFiles;
 
 mod look;
 mod verifier;
@@ -48,6 +51,15 @@ pub struct TlsIdentity {
     key: PrivateKeyDer<'static>,
 }
 
+impl Clone for TlsIdentity {
+    fn clone(&self) -> Self {
+        Self {
+            chain: self.chain.clone(),
+            key: self.key.clone_key(),
+        }
+    }
+}
+
 // === impl TlsIdentity ===
 
 impl TlsIdentity {
@@ -57,7 +69,20 @@ impl TlsIdentity {
     ///
     /// [`TlsError`] names the file and what is wrong with it.
     pub fn read(folder: &Path, name: &str) -> Result<Self, TlsError> {
-        let path = folder.join(format!("{name}.pem"));
+        let files = OwnFiles {
+            certificates: format!("{name}.pem"),
+            key: format!("{name}.key"),
+        };
+        Self::of(&Keys::new(folder.to_path_buf(), None), &files)
+    }
+
+    /// As [`TlsIdentity::read`], from these of a node's keys.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] names the file and what is wrong with it.
+    pub fn of(keys: &Keys, files: &OwnFiles) -> Result<Self, TlsError> {
+        let path = keys.path(&files.certificates);
         let chain = read_pem_certificates(&path)
             .map_err(|error| TlsError::Certificate(crate::chain(&error)))?;
         if chain.is_empty() {
@@ -66,7 +91,7 @@ impl TlsIdentity {
                 path.display()
             )));
         }
-        let key = read_key_file(&folder.join(format!("{name}.key")))?;
+        let key = keys.private(&files.key)?;
         Ok(Self {
             chain: chain.into_iter().map(CertificateDer::from).collect(),
             key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())),
@@ -177,12 +202,12 @@ pub fn peer_of(
     trust: &Trust,
     certificates: &[CertificateDer<'_>],
     now_s: u64,
-) -> Result<Checked, bridge_certs::CertificateError> {
+) -> Result<Arc<Checked>, bridge_certs::CertificateError> {
     let (leaf, rest) = certificates
         .split_first()
         .map_or((&[][..], &[][..]), |(l, r)| (&l[..], r));
     let intermediates: Vec<Vec<u8>> = rest.iter().map(|c| c.to_vec()).collect();
-    trust.check(leaf, &intermediates, Profile::Tls, now_s)
+    trust.check_once(leaf, &intermediates, Profile::Tls, now_s)
 }
 
 /// The client side of an information system that shows its certificate to the consumer interface.

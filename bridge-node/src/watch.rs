@@ -1,6 +1,7 @@
 //! The directory in force: refreshed without a restart, refused when it has expired.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use arc_swap::ArcSwapOption;
@@ -9,6 +10,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{CertificateError, Checked, Issuance, KeyAlgorithm, Profile, Trust};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_core::refusal::{NodeFault, Refusal};
+use bridge_directory::catalogue::Catalogue;
 use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Indexed, Trusted};
 use bridge_signature::{Algorithm, Form, VerifyingKey};
 
@@ -39,8 +41,8 @@ pub struct PeerKey {
     pub batches: Batches,
     /// Who issued its certificate: by this its status is known.
     pub chain: Vec<Issuance>,
-    not_before: u64,
-    not_after: u64,
+    /// When its certificate and those above it are valid, Unix seconds.
+    holds_s: RangeInclusive<u64>,
 }
 
 /// The place of an exchange key: empty until it is asked for, and then with none in it if it cannot be used.
@@ -158,9 +160,6 @@ impl View {
         known_batches: usize,
         before: Option<&Self>,
     ) -> Self {
-        // Anchors have dates too, and only reading a key anew looks at them.
-        let (from_s, to_s) = trust.dates();
-        let before = before.filter(|_| (from_s..=to_s).contains(&now_s));
         let ids = trusted.directory.exchange_key_ids();
         let keys = ids.map(|id| {
             let slot = before.and_then(|before| before.same(id, &trusted));
@@ -181,6 +180,11 @@ impl View {
     /// The directory itself.
     pub fn directory(&self) -> &Indexed {
         &self.trusted.directory
+    }
+
+    /// The catalogue beside it.
+    pub fn catalogue(&self) -> &Catalogue {
+        &self.trusted.catalogue
     }
 
     /// Version of the targets metadata.
@@ -259,14 +263,14 @@ impl View {
 // === impl PeerKey ===
 
 impl PeerKey {
-    /// Whether its certificate holds now: it may expire while this view is in force.
+    /// Whether its certificate holds now: it, or an authority above it, may expire while this view is in force.
     pub fn valid_at(&self, now_s: u64) -> bool {
-        self.not_before <= now_s && now_s <= self.not_after
+        self.holds_s.contains(&now_s)
     }
 
-    /// Its certificate's last second, Unix.
+    /// The last second in which it holds, Unix.
     pub fn not_after(&self) -> u64 {
-        self.not_after
+        *self.holds_s.end()
     }
 
     fn read(
@@ -301,8 +305,7 @@ impl PeerKey {
             verifying,
             batches: Batches::new(known_batches),
             chain: checked.chain,
-            not_before: checked.not_before,
-            not_after: checked.not_after,
+            holds_s: checked.holds_s,
         })
     }
 }

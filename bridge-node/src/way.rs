@@ -108,6 +108,26 @@ impl Way {
         })
     }
 
+    /// Sends a request to the server and returns its whole answer, whatever its status.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future closes the connection.
+    pub(crate) async fn send(
+        &self,
+        request: Request<Full<Bytes>>,
+        patience: Patience,
+    ) -> Result<Response<Bytes>, AskError> {
+        let whole = |response: Response<Incoming>| async move {
+            let (parts, body) = response.into_parts();
+            let body = bounded(body, patience).await?;
+            Ok(Response::from_parts(parts, body))
+        };
+        let [_, seconds] = patience.limits;
+        let asked = tokio::time::timeout(patience.time, self.exchange(request, whole));
+        asked.await.map_err(|_elapsed| AskError::TooSlow(seconds))?
+    }
+
     /// Sends a question and returns the answer's bytes, whatever they are.
     ///
     /// # Cancel safety
@@ -118,37 +138,15 @@ impl Way {
         question: Question,
         patience: Patience,
     ) -> Result<Bytes, AskError> {
+        let kind = question.answer_type;
+        let request = self.written(question)?;
+        let judged = |response| read(response, kind, patience);
         let [_, seconds] = patience.limits;
-        let asked = tokio::time::timeout(patience.time, self.exchange(question, patience));
+        let asked = tokio::time::timeout(patience.time, self.exchange(request, judged));
         asked.await.map_err(|_elapsed| AskError::TooSlow(seconds))?
     }
 
-    async fn exchange(&self, question: Question, patience: Patience) -> Result<Bytes, AskError> {
-        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
-        match &self.tls {
-            None => self.over(stream, question, patience).await,
-            Some((config, name)) => {
-                let connector = TlsConnector::from(Arc::clone(config));
-                let stream = connector.connect(name.clone(), stream).await?;
-                self.over(stream, question, patience).await
-            }
-        }
-    }
-
-    async fn over<S>(
-        &self,
-        stream: S,
-        question: Question,
-        patience: Patience,
-    ) -> Result<Bytes, AskError>
-    where
-        S: AsyncRead + AsyncWrite + Unpin,
-    {
-        let mut builder = http1::Builder::new();
-        builder
-            .max_headers(FIELDS_LIMIT)
-            .max_buf_size(HEAD_LIMIT_BYTES);
-        let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    fn written(&self, question: Question) -> Result<Request<Full<Bytes>>, AskError> {
         let path = self.url.path_and_query().map_or("/", |path| path.as_str());
         let authority = self.url.authority().map_or("", |host| host.as_str());
         let (request, content) = match question.content {
@@ -159,25 +157,56 @@ impl Way {
             .header(HOST, authority)
             .header(ACCEPT, question.answer_type.unwrap_or("*/*"))
             .body(Full::new(Bytes::from(content)))?;
-        let answered = async {
-            let response = sender.send_request(request).await?;
-            read(response, question.answer_type, patience).await
-        };
-        // The connection is driven here and ends with the question: nothing of it is left behind.
-        tokio::select! {
-            biased;
-            answer = answered => answer,
-            ended = connection => match ended {
-                Err(error) => Err(error.into()),
-                Ok(()) => Err(AskError::Cut),
-            },
+        Ok(request)
+    }
+
+    async fn exchange<R, F, T>(&self, request: Request<Full<Bytes>>, read: R) -> Result<T, AskError>
+    where
+        R: FnOnce(Response<Incoming>) -> F,
+        F: Future<Output = Result<T, AskError>>,
+    {
+        let stream = TcpStream::connect((self.host.as_str(), self.port)).await?;
+        match &self.tls {
+            None => over(stream, request, read).await,
+            Some((config, name)) => {
+                let connector = TlsConnector::from(Arc::clone(config));
+                let stream = connector.connect(name.clone(), stream).await?;
+                over(stream, request, read).await
+            }
         }
+    }
+}
+
+async fn over<S, R, F, T>(stream: S, request: Request<Full<Bytes>>, read: R) -> Result<T, AskError>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    R: FnOnce(Response<Incoming>) -> F,
+    F: Future<Output = Result<T, AskError>>,
+{
+    let mut builder = http1::Builder::new();
+    builder
+        .max_headers(FIELDS_LIMIT)
+        .max_buf_size(HEAD_LIMIT_BYTES);
+    let (mut sender, connection) = builder.handshake(TokioIo::new(stream)).await?;
+    let answered = async { read(sender.send_request(request).await?).await };
+    tokio::pin!(answered);
+    // The connection is driven here and ends with the question: nothing of it is left behind.
+    let ended = tokio::select! {
+        biased;
+        answer = &mut answered => return answer,
+        ended = connection => ended,
+    };
+    ended?;
+    // A server that closes after its answer may have sent all of it.
+    match answered.await {
+        Err(AskError::Http(_)) => Err(AskError::Cut),
+        answer => answer,
     }
 }
 
 async fn read(
     response: Response<Incoming>,
-    wanted: Option<&str>,
+    wanted: Option<&'static str>,
     patience: Patience,
 ) -> Result<Bytes, AskError> {
     if response.status() != StatusCode::OK {
@@ -189,10 +218,12 @@ async fn read(
     if wanted.is_some_and(|wanted| !essence.eq_ignore_ascii_case(wanted)) {
         return Err(AskError::ContentType);
     }
+    bounded(response.into_body(), patience).await
+}
+
+async fn bounded(body: Incoming, patience: Patience) -> Result<Bytes, AskError> {
     let [bytes, _] = patience.limits;
-    let body = Limited::new(response.into_body(), patience.bytes)
-        .collect()
-        .await;
+    let body = Limited::new(body, patience.bytes).collect().await;
     body.map(http_body_util::Collected::to_bytes)
         .map_err(|error| {
             if error.is::<LengthLimitError>() {

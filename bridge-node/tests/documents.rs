@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
 use bridge_node::command::Cli;
 use clap::{CommandFactory as _, Parser as _};
 
+use crate::catalogue;
 use crate::ceremony;
 use crate::guide;
+use crate::join;
 use crate::shell::{repository, run, wait_for, words};
 use crate::world::{Agency, World, receipt_file};
 
@@ -19,7 +21,7 @@ mod example;
 type Line = (&'static str, &'static str);
 
 /// Commands that are not run here: why, and what runs them instead.
-const RUN_ELSEWHERE: [(Line, &str, &str); 5] = [
+const RUN_ELSEWHERE: [(Line, &str, &str); 8] = [
     (
         ("README.md", "apt-get install -y build-essential"),
         "changes the machine",
@@ -40,6 +42,30 @@ const RUN_ELSEWHERE: [(Line, &str, &str); 5] = [
         ("config/README.md", "cargo build --release -p bridge-node"),
         "builds anew",
         "`tests/cold-build`",
+    ),
+    (
+        (
+            "config/README.md",
+            "bridge-node certs csr --config node.toml --out requests",
+        ),
+        "an authority comes in between",
+        "`own.rs` has OpenSSL certify the requests",
+    ),
+    (
+        (
+            "config/README.md",
+            "bridge-node certs import --config node.toml tls.pem exchange.pem issuing.pem",
+        ),
+        "an authority comes in between",
+        "`own.rs` imports what OpenSSL certified",
+    ),
+    (
+        (
+            "config/README.md",
+            "bridge-node certs enrol --config node.toml",
+        ),
+        "needs an ACME server",
+        "`tests/referees/acme`",
     ),
 ];
 const INSTALL: Line = (
@@ -106,6 +132,16 @@ const KEYS: [Line; 9] = [
     ),
     ("config/README.md", "bridge-node key officer officer.key"),
     ("config/README.md", "bridge-node key api"),
+];
+const ENCRYPT: [Line; 2] = [
+    (
+        "config/README.md",
+        "bridge-node key encrypt keys/tls.key keys/exchange.key keys/journal.key keys/evidence.key keys/witness.key keys/seal.key keys/web.key --passphrase-file passphrase",
+    ),
+    (
+        "config/README.md",
+        "bridge-node key change-passphrase keys/tls.key keys/exchange.key keys/journal.key keys/evidence.key keys/witness.key keys/seal.key keys/web.key --passphrase-file passphrase --new-passphrase-file next-passphrase",
+    ),
 ];
 const RUN: Line = ("config/README.md", "bridge-node run --config node.toml");
 const AUDIT: [Line; 5] = [
@@ -326,6 +362,7 @@ fn every_command_of_every_document_is_known_here() {
         .chain([INSTALL, RUN, ADAPTER, RECEIPT, FORKS, CAGE, SEND])
         .chain(TOUR)
         .chain(KEYS)
+        .chain(ENCRYPT)
         .chain(AUDIT)
         .chain(RECONCILE)
         .chain(BACKUP)
@@ -336,6 +373,9 @@ fn every_command_of_every_document_is_known_here() {
         .chain(MAINTENANCE)
         .chain(PROBE)
         .chain(ceremony::COMMANDS.map(|command| ("config/README.md", command)))
+        .chain(join::JOINING.map(|command| ("config/README.md", command)))
+        .chain(join::ANSWERING.map(|command| ("config/README.md", command)))
+        .chain(catalogue::COMMANDS.map(|command| ("config/README.md", command)))
         .chain(guide::COMMANDS.map(|command| (guide::GUIDE, command)))
         .map(|(document, command)| (document.to_owned(), command.to_owned()))
         .collect();
@@ -458,6 +498,21 @@ fn the_trial_keys_of_the_operators_guide_work_in_a_node() {
     ));
     // The trial authority has signed the node's certificates.
     population.check().good();
+    for (file, text) in [
+        ("passphrase", "correct horse battery"),
+        ("next-passphrase", "another horse battery"),
+    ] {
+        let path = population.folder.join(file);
+        fs::write(&path, text).unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
+    for line in ENCRYPT {
+        let told = type_in(&population.folder, line, &[]);
+        assert_eq!(told.lines().count(), 7, "{told}");
+    }
+    population.add("\n[keys]\npassphrase_file = \"next-passphrase\"\n");
+    let told = population.check().good();
+    assert!(!told.contains("not encrypted"), "{told}");
 }
 
 /// The population register's folder as the guide has it, with the officer under the guide's name.

@@ -207,8 +207,13 @@ fn wrong_orders_are_told_with_what_would_be_right() {
         issue(here, rest).bad(code, &[told]);
     }
     issue(here, "--profile web --san localhost --days 398").good();
-    say(here, "directory refresh --keys nowhere --public nowhere")
-        .bad(1, &["directory: ", "hint: --keys and --public are"]);
+    say(here, "directory refresh --keys nowhere --public nowhere").bad(
+        1,
+        &[
+            "directory: ",
+            "hint: --public is the folder of what is published",
+        ],
+    );
     fs::write(here.join("wrong.json"), "{").unwrap();
     say(here, "directory dev create --keys d/keys --public d/public").good();
     say(

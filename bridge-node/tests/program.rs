@@ -9,15 +9,19 @@
 )]
 
 mod audit;
+mod catalogue;
 mod ceremony;
 mod contracts;
 mod demo;
 mod documents;
+mod encrypted_keys;
 mod guide;
 mod integrator;
+mod join;
 mod keys;
 mod nodes;
 mod output;
+mod own;
 mod reconcile;
 mod restart;
 mod settings;

@@ -60,6 +60,10 @@ async fn record(
     ] {
         leaf.facts.insert(name.to_owned(), value);
     }
+    if is_digest(&standing.catalogue) {
+        let digest = standing.catalogue.clone();
+        leaf.facts.insert("catalogue".to_owned(), digest);
+    }
     let entry = Entry {
         base: Some(signed.base),
         signature: Some(signed.signature),

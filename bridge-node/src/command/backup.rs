@@ -5,7 +5,6 @@ use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
-use bridge_certs::read_secret_file;
 use bridge_journal::Past;
 
 use super::{Failure, hint, say};
@@ -111,7 +110,7 @@ fn may_restore(settings: &Settings) -> Result<(), Failure> {
             "move `journal` and `epochs` of the data folder away first: they may hold what the backup lacks",
         )));
     }
-    let key = settings.keys_folder.join("witness.key");
+    let key = settings.keys.path("witness.key");
     if key.exists() && !data.join("witness").exists() {
         return Err(Failure::Failed(hint(
             &format!(
@@ -134,9 +133,9 @@ fn verified(settings: &Settings, journal: &Path) -> Result<u64, Failure> {
             lines.extend(findings.iter().map(ToString::to_string));
             Failure::NotGenuine(lines)
         })?;
-    let key = settings.keys_folder.join("evidence.key");
-    if key.exists() {
-        let evidence = read_secret_file(&key).map_err(|error| Failure::failed(&place, &error))?;
+    if settings.keys.path("evidence.key").exists() {
+        let evidence = settings.keys.secret("evidence.key");
+        let evidence = evidence.map_err(|error| Failure::failed(&place, &error))?;
         Past::open(journal, evidence).map_err(|error| Failure::failed(&place, &error))?;
     }
     Ok(report.leaves)

@@ -1,17 +1,35 @@
-//! `certs`: a development authority. Real agencies get their certificates from their own authority.
+//! `certs`: a node's certificates from the agency's own authority, and a development authority for trials.
 
 use std::path::{Path, PathBuf};
 
-use bridge_certs::{Authority, Order, Profile, write_key_file};
+use bridge_certs::{Authority, Issued, Order, Profile, write_key_file_under};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use clap::{Subcommand, ValueEnum};
 
+use super::passphrase::Encryption;
 use super::{Failure, hint, keys, say};
 use crate::clock::Clock;
+
+mod own;
 
 /// Commands about certificates.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
+    /// Write the node's requests for certificates: USE.csr, PKCS#10, to be certified by an authority. Keys that lack are made.
+    #[command(
+        after_help = "Examples:\n  bridge-node certs csr --config node.toml --out requests\n  bridge-node certs csr --config node.toml --use exchange --new-key\n  bridge-node certs csr --config node.toml --use web --san node.agency.example\n\nOpenSSL shows one: openssl req -in requests/tls.csr -noout -text -verify"
+    )]
+    Csr(own::Csr),
+    /// Check certificates that an authority gave, and put them in place. Said again, it changes nothing.
+    #[command(
+        after_help = "Example:\n  bridge-node certs import --config node.toml tls.pem exchange.pem issuing.pem\n\nWhat is for which key is found by the keys. Nothing is put in place unless all of it holds: key, issuers\nunder trust.anchors, dates, profile, identity. A certificate that comes while the one in force is good lies\nbeside it (USE.next.pem); the node goes over to it, without a restart, when the directory knows it."
+    )]
+    Import(own::Import),
+    /// Get certificates from the authority of [acme] in the settings, once; the running node renews them by itself.
+    #[command(
+        after_help = "Examples:\n  bridge-node certs enrol --config node.toml\n  bridge-node certs enrol --config node.toml --use tls --new-key\n\nThe authority asks http://NAME/ (acme.name) at port 80, which must lead to acme.listen. What it gives goes\nthrough the checks of `certs import`. Keys stay; with --new-key the directory must list the new one first."
+    )]
+    Enrol(own::Enrol),
     /// Make a root and an issuing authority in FOLDER.
     #[command(
         after_help = "Example:\n  bridge-node certs authority authority --name \"Development authority\""
@@ -49,6 +67,8 @@ pub(super) enum Command {
         /// Where to write.
         #[arg(long)]
         out: PathBuf,
+        #[command(flatten)]
+        encryption: Encryption,
     },
 }
 
@@ -78,6 +98,9 @@ const BACKDATE_S: u64 = 3600;
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     let now_s = Clock::default().now_s();
     match command {
+        Command::Csr(asked) => own::csr(&asked)?,
+        Command::Import(given) => own::take(&given)?,
+        Command::Enrol(asked) => own::enrol(&asked)?,
         Command::Authority { folder, name } => {
             if folder.join("root.pem").exists() {
                 return Err(Failure::Failed(hint(
@@ -100,6 +123,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             name,
             days,
             out,
+            encryption,
         } => {
             let authority = Authority::open(&authority).map_err(|error| {
                 Failure::Failed(hint(
@@ -117,7 +141,13 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 not_before,
                 not_after: not_before.saturating_add(days.saturating_mul(DAY_S)),
             };
-            issue(&authority, &order, &out, &stem)?;
+            let passphrase = encryption.passphrase()?;
+            let issued = issued(&authority, &order)?;
+            keep(
+                &issued,
+                (&out, &stem),
+                passphrase.as_ref().map(|bytes| bytes.as_slice()),
+            )?;
             say(format_args!(
                 "issued {} and its key",
                 out.join(format!("{stem}.pem")).display()
@@ -134,17 +164,29 @@ pub(super) fn issue(
     out: &Path,
     stem: &str,
 ) -> Result<Vec<u8>, Failure> {
-    let issued = authority
-        .issue(order)
-        .map_err(|error| Failure::failed("certificate", &error))?;
+    let issued = issued(authority, order)?;
+    keep(&issued, (out, stem), None)?;
+    Ok(issued.certificate_der)
+}
+
+fn issued(authority: &Authority, order: &Order) -> Result<Issued, Failure> {
+    let issued = authority.issue(order);
+    issued.map_err(|error| Failure::failed("certificate", &error))
+}
+
+fn keep(
+    issued: &Issued,
+    (out, stem): (&Path, &str),
+    passphrase: Option<&[u8]>,
+) -> Result<(), Failure> {
     std::fs::create_dir_all(out)
         .map_err(|error| Failure::failed(&out.display().to_string(), &error))?;
-    write_key_file(&out.join(format!("{stem}.key")), &issued.key_pkcs8)
+    let key = out.join(format!("{stem}.key"));
+    write_key_file_under(&key, &issued.key_pkcs8, passphrase)
         .map_err(|error| keys::not_made(&error))?;
     let path = out.join(format!("{stem}.pem"));
     std::fs::write(&path, &issued.chain_pem)
-        .map_err(|error| Failure::failed(&path.display().to_string(), &error))?;
-    Ok(issued.certificate_der)
+        .map_err(|error| Failure::failed(&path.display().to_string(), &error))
 }
 
 fn certificate_name(profile: Kind, id: Option<&str>) -> Result<Option<CertificateName>, Failure> {

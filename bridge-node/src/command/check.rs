@@ -30,6 +30,7 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
     parts
         .check_root(scratch.path())
         .map_err(|fault| Failure::Settings(vec![fault]))?;
+    say(format_args!("private keys: {}", settings.keys.words()));
     say(format_args!(
         "{}: good ({}, {})",
         path.display(),

@@ -9,14 +9,14 @@ use std::path::{Path, PathBuf};
 use bridge_certs::{Moment, Trust};
 use bridge_core::accept::Language;
 use bridge_core::contract::{Action, Agreement, SealedBy, Seals, State, Statement, StatementFault};
-use bridge_core::identity::MemberId;
 use clap::{Args, Subcommand};
 use serde_json::Value;
 
 use super::officer::Access;
+use super::seal::Speaker;
 use super::{Failure, hint, say};
 use crate::clock::Clock;
-use crate::contracts::{read, sealer};
+use crate::contracts::read;
 
 mod words;
 
@@ -98,15 +98,8 @@ pub(super) enum Command {
 pub(super) struct Said {
     /// The contract file; the signature is added to it.
     file: PathBuf,
-    /// The member that signs, INSTANCE/CLASS/MEMBER.
-    #[arg(long)]
-    member: MemberId,
-    /// PEM file of the seal's certificate, its issuers behind it.
-    #[arg(long, value_name = "FILE")]
-    seal: PathBuf,
-    /// The seal's key file.
-    #[arg(long, value_name = "FILE")]
-    seal_key: PathBuf,
+    #[command(flatten)]
+    speaker: Speaker,
     /// PEM file of the authorities whose seals count.
     #[arg(long, value_name = "FILE")]
     trust: PathBuf,
@@ -149,21 +142,20 @@ impl Said {
     fn sign(&self, action: Action) -> Result<(), Failure> {
         let trust = read_trust(&self.trust)?;
         let mut agreement = one(&self.file, &trust)?;
-        if agreement.has(&self.member, action) {
+        if agreement.has(&self.speaker.member, action) {
             say(format_args!(
                 "{}: {} has {action} it already",
                 agreement.contract().reference(),
-                self.member
+                self.speaker.member
             ));
             return Ok(());
         }
-        let sealer = sealer(&self.seal, &self.seal_key)
-            .map_err(|why| Failure::Failed(format!("seal: {why}")))?;
+        let sealer = self.speaker.sealer()?;
         let now_s = now_s();
         let statement = Statement {
             action,
             contract: agreement.contract().reference().to_owned(),
-            member: self.member.clone(),
+            member: self.speaker.member.clone(),
             time_s: now_s,
             reason: self.reason.clone(),
         };
@@ -195,7 +187,7 @@ impl Said {
         say(format_args!(
             "{}: {action} by {}",
             agreement.contract().reference(),
-            self.member
+            self.speaker.member
         ));
         for next in next(&agreement, &self.file) {
             say(next);

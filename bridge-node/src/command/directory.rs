@@ -8,13 +8,17 @@ use clap::Subcommand;
 
 use super::{Failure, hint, say};
 use crate::clock::Clock;
+pub(super) use words::plain;
 
 mod dev;
 mod officer;
 mod propose;
 mod publish;
+mod request;
 mod show;
 mod words;
+
+pub(super) use words::Language;
 
 /// Commands about the directory.
 #[derive(Debug, Subcommand)]
@@ -42,6 +46,16 @@ pub(super) enum Command {
         after_help = "Examples:\n  bridge-node directory propose add.proposal --public public member add AZ/GOV/1001 --name \"Population register\"\n  bridge-node directory propose renew.proposal --public public renew"
     )]
     Propose(propose::Options),
+    /// Tell in words what a node's request to join asks for, or what is wrong with it.
+    #[command(
+        after_help = "Example:\n  bridge-node directory request join.json --public public --anchors anchors.pem\n\nGrant it:\n  bridge-node directory propose join.proposal --public public join join.json --anchors anchors.pem\nRefuse it: `bridge-node directory refuse`."
+    )]
+    Request(request::ShowOptions),
+    /// Refuse a node's request to join, with reasons: a signed answer that the node finds in the published folder.
+    #[command(
+        after_help = "Example:\n  bridge-node directory refuse join.json --public public --officer officer-1 --reason \"no agreement with the agency yet\" --passphrase-file passphrase\n\nOne officer is enough: a refusal changes nothing."
+    )]
+    Refuse(request::RefuseOptions),
     /// Tell in words what a proposal changes, and who has to sign.
     #[command(
         after_help = "Example:\n  bridge-node directory review add.proposal --public public --officer officer-1 --language az\n\nWith --officer, PUBLIC must begin with the root that this officer trusts, and be no older than what was seen before."
@@ -49,7 +63,7 @@ pub(super) enum Command {
     Review(officer::ReviewOptions),
     /// Review a proposal, and sign it with an officer's key.
     #[command(
-        after_help = "Example:\n  bridge-node directory sign add.proposal --public public --officer officer-1 --passphrase-file passphrase --yes\n\nA new officer's folder needs root.json, a published root handed over by a colleague. The first proposal of all needs no --public."
+        after_help = "Example:\n  bridge-node directory sign add.proposal --public public --officer officer-1 --passphrase-file passphrase --yes\n  bridge-node directory sign join.proposal --public public --officer officer-2 --request join.json --anchors anchors.pem\n\nA new officer's folder needs root.json, a published root handed over by a colleague. The first proposal of all needs no --public."
     )]
     Sign(officer::SignOptions),
     /// Tell when what is published ends, and who has signed proposals.
@@ -92,6 +106,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::OnlineKeys { folder } => officer::online_keys(&folder),
         Command::Init(options) => propose::init(&options, now_s),
         Command::Propose(options) => propose::propose(options, now_s),
+        Command::Request(options) => request::show(&options, now_s),
+        Command::Refuse(options) => request::refuse(&options, now_s),
         Command::Review(options) => officer::review(&options, now_s),
         Command::Sign(options) => officer::sign(&options, now_s),
         Command::Status { proposals, public } => show::status(&proposals, &public, now_s),
@@ -112,11 +128,10 @@ fn failed(error: &PublishError) -> Failure {
     let what = format!("directory: {}", crate::chain(error));
     let remedy = if matches!(error, PublishError::Exists { .. }) {
         "change it with `directory dev publish` or `refresh`, or give new folders"
-    } else if matches!(
-        error,
-        PublishError::TooFewKeys { .. } | PublishError::Gone { .. } | PublishError::Io { .. }
-    ) {
-        "--keys and --public are the folders of the online keys and of what is published"
+    } else if matches!(error, PublishError::TooFewKeys { .. }) {
+        "--keys is the folder of the online keys"
+    } else if matches!(error, PublishError::Gone { .. } | PublishError::Io { .. }) {
+        "--public is the folder of what is published, --keys that of the online keys where one is asked for"
     } else {
         return Failure::Failed(what);
     };
@@ -124,7 +139,7 @@ fn failed(error: &PublishError) -> Failure {
 }
 
 /// What the rules of the ceremony refuse.
-fn refused(error: &CeremonyError) -> Failure {
+pub(super) fn refused(error: &CeremonyError) -> Failure {
     if let CeremonyError::Publish(error) = error {
         return failed(error);
     }
@@ -133,6 +148,8 @@ fn refused(error: &CeremonyError) -> Failure {
         "propose the change anew on what is published now"
     } else if matches!(error, CeremonyError::TooFew { .. }) {
         "have them sign it with `directory sign`; copies signed apart are given together"
+    } else if matches!(error, CeremonyError::NoMinistry) {
+        "name one: `directory propose … services --ministry MEMBER`"
     } else if matches!(error, CeremonyError::Lifetime { .. }) {
         "look at the clocks of both machines, or propose it anew"
     } else if matches!(
@@ -172,7 +189,7 @@ fn read_base(public: &Path, trusted: Option<&[u8]>) -> Result<Base, Failure> {
 }
 
 /// Reads a file that may hold so many bytes at most; `what` says what belongs there.
-fn read(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {
+pub(super) fn read(path: &Path, limit: usize, what: &str) -> Result<Vec<u8>, Failure> {
     use std::io::Read as _;
     let failed = |error: std::io::Error| {
         Failure::Failed(hint(&format!("{}: {error}", path.display()), what))
@@ -201,7 +218,7 @@ fn read_if_there(path: &Path, limit: usize, what: &str) -> Result<Option<Vec<u8>
 }
 
 /// Replaces a file, whole.
-fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     use std::io::Write as _;
     let folder = path
         .parent()

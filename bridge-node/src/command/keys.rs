@@ -1,25 +1,33 @@
 //! `key`: keys without certificates, one per purpose, in files that only their owner may read.
 
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
-use bridge_certs::{KeyFileError, write_key_file, write_secret_file};
+use bridge_certs::keyfile::Ask;
+use bridge_certs::{
+    KeyFileError, change_passphrase, is_encrypted, write_key_file_under, write_secret_file_under,
+};
 use clap::Subcommand;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
+use super::passphrase::{Encryption, new_passphrase, passphrase};
 use super::{Failure, hint, say};
 
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
     /// Make the journal's signing key (Ed25519) as FOLDER/journal.key and its evidence key as FOLDER/evidence.key.
-    #[command(after_help = "Example:\n  bridge-node key journal keys")]
+    #[command(
+        after_help = "Examples:\n  bridge-node key journal keys\n  bridge-node key journal keys --encrypt --passphrase-file passphrase"
+    )]
     Journal {
         /// The node's keys folder.
         folder: PathBuf,
+        #[command(flatten)]
+        encryption: Encryption,
     },
     /// Make the key by which the node witnesses other journals as FOLDER/witness.key, and print its verifier key.
     #[command(
@@ -31,6 +39,35 @@ pub(super) enum Command {
         /// The key's name.
         #[arg(long)]
         name: String,
+        #[command(flatten)]
+        encryption: Encryption,
+    },
+    /// Encrypt key files of a node in their places; all of one node are under one passphrase.
+    #[command(
+        after_help = "Example:\n  bridge-node key encrypt keys/tls.key keys/exchange.key --passphrase-file passphrase\n\nThe settings name the same file as keys.passphrase_file; without it `run` asks the terminal. What the clear file left on the disk is not wiped: encrypt before the key is used, or make it with --encrypt."
+    )]
+    Encrypt {
+        /// The key files: tls.key, exchange.key, journal.key, evidence.key, witness.key, seal.key, web.key.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A file of mode 0600 with the passphrase; without it the terminal asks.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+    },
+    /// Put encrypted key files under another passphrase.
+    #[command(
+        after_help = "Example:\n  bridge-node key change-passphrase keys/tls.key keys/exchange.key --passphrase-file passphrase --new-passphrase-file next-passphrase"
+    )]
+    ChangePassphrase {
+        /// The key files.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// A file of mode 0600 with the passphrase of now; without it the terminal asks.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// A file of mode 0600 with the next passphrase; without it the terminal asks.
+        #[arg(long, value_name = "FILE")]
+        new_passphrase_file: Option<PathBuf>,
     },
     /// Make an officer's key and print its public half for [[officers]].
     #[command(after_help = "Example:\n  bridge-node key officer officer.key")]
@@ -44,26 +81,50 @@ pub(super) enum Command {
 
 pub(super) fn run(command: Command) -> Result<(), Failure> {
     match command {
-        Command::Journal { folder } => {
+        Command::Journal { folder, encryption } => {
+            let passphrase = encryption.passphrase()?;
+            let passphrase = passphrase.as_ref().map(|bytes| bytes.as_slice());
             std::fs::create_dir_all(&folder)
                 .map_err(|error| Failure::failed(&folder.display().to_string(), &error))?;
-            ed25519(&folder.join("journal.key"))?;
+            ed25519(&folder.join("journal.key"), passphrase)?;
             let secret = random()?;
             let path = folder.join("evidence.key");
-            write_secret_file(&path, &secret).map_err(|error| not_made(&error))?;
+            write_secret_file_under(&path, &secret, passphrase)
+                .map_err(|error| not_made(&error))?;
             say(format_args!(
                 "made {} and {}",
                 folder.join("journal.key").display(),
                 path.display()
             ));
         }
-        Command::Witness { folder, name } => {
+        Command::Witness {
+            folder,
+            name,
+            encryption,
+        } => {
+            let passphrase = encryption.passphrase()?;
+            let passphrase = passphrase.as_ref().map(|bytes| bytes.as_slice());
             std::fs::create_dir_all(&folder)
                 .map_err(|error| Failure::failed(&folder.display().to_string(), &error))?;
-            say(witness(&folder, &name)?);
+            say(witness(&folder, &name, passphrase)?);
+        }
+        Command::Encrypt {
+            files,
+            passphrase_file,
+        } => encrypt(&files, passphrase_file.as_deref())?,
+        Command::ChangePassphrase {
+            files,
+            passphrase_file,
+            new_passphrase_file,
+        } => {
+            let old = passphrase(passphrase_file.as_deref())?;
+            let new = new_passphrase(new_passphrase_file.as_deref())?;
+            for file in &files {
+                put_under(file, &|| Ok(old.clone()), &new)?;
+            }
         }
         Command::Officer { file } => {
-            let public = ed25519(&file)?;
+            let public = ed25519(&file, None)?;
             say(format_args!("public_key = \"{}\"", STANDARD.encode(public)));
         }
         Command::Api => {
@@ -78,25 +139,62 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
     Ok(())
 }
 
+fn encrypt(files: &[PathBuf], passphrase_file: Option<&Path>) -> Result<(), Failure> {
+    // All are looked at before one is changed.
+    for file in files {
+        if is_encrypted(file).map_err(|error| not_changed(&error))? {
+            return Err(Failure::Failed(hint(
+                &format!("{}: is encrypted already", file.display()),
+                "leave it out, or use `bridge-node key change-passphrase`",
+            )));
+        }
+    }
+    let passphrase = new_passphrase(passphrase_file)?;
+    for file in files {
+        put_under(
+            file,
+            &|| Err("it was not encrypted".to_owned()),
+            &passphrase,
+        )?;
+    }
+    Ok(())
+}
+
+fn put_under(file: &Path, old: Ask<'_>, new: &[u8]) -> Result<(), Failure> {
+    change_passphrase(file, old, new).map_err(|error| not_changed(&error))?;
+    say(format_args!("encrypted {}", file.display()));
+    Ok(())
+}
+
+fn not_changed(error: &KeyFileError) -> Failure {
+    let what = format!("key file: {}", crate::chain(error));
+    let remedy = "the file is as it was; give a key file of yours, its passphrase, and a new one of at least 12 bytes";
+    Failure::Failed(hint(&what, remedy))
+}
+
 /// Makes the key file of a witness and returns its verifier key.
-pub(super) fn witness(folder: &std::path::Path, name: &str) -> Result<String, Failure> {
+pub(super) fn witness(
+    folder: &Path,
+    name: &str,
+    passphrase: Option<&[u8]>,
+) -> Result<String, Failure> {
     let failed = || Failure::Failed("no random numbers".to_owned());
     let pkcs8 =
         Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
     let key = bridge_journal::WitnessKey::new(name, pkcs8.as_ref())
         .map_err(|error| Failure::Usage(format!("--name: {}", crate::chain(&error))))?;
-    write_key_file(&folder.join("witness.key"), pkcs8.as_ref())
+    write_key_file_under(&folder.join("witness.key"), pkcs8.as_ref(), passphrase)
         .map_err(|error| not_made(&error))?;
     Ok(key.public().vkey())
 }
 
 /// Makes an Ed25519 key file and returns the public key.
-pub(super) fn ed25519(path: &std::path::Path) -> Result<Vec<u8>, Failure> {
+pub(super) fn ed25519(path: &Path, passphrase: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
     let failed = || Failure::Failed("no random numbers".to_owned());
     let pkcs8 =
         Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
     let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_rejected| failed())?;
-    write_key_file(path, pkcs8.as_ref()).map_err(|error| not_made(&error))?;
+    write_key_file_under(path, pkcs8.as_ref(), passphrase).map_err(|error| not_made(&error))?;
     Ok(pair.public_key().as_ref().to_vec())
 }
 

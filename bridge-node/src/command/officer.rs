@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bridge_certs::read_key_file;
+use bridge_certs::open_key_file;
 use bridge_directory::ceremony::Standing;
 use bridge_signature::{
     Algorithm, FileSigner, Message, RequestView, Signer as _, content_digest_field,
@@ -17,6 +17,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
 use tokio::net::UnixStream;
 
+use super::passphrase::asked;
 use super::{Failure, hint};
 use crate::admin::{AUTHORITY, LABEL, components, params};
 use crate::clock::Clock;
@@ -171,7 +172,8 @@ fn sign(
     (method, target): (&Method, &str),
     body: Option<&Bytes>,
 ) -> Result<HeaderMap, Failure> {
-    let pkcs8 = read_key_file(key).map_err(|error| Failure::failed("officer's key", &error))?;
+    let pkcs8 = open_key_file(key, &|| asked(None))
+        .map_err(|error| Failure::failed("officer's key", &error))?;
     let signer = FileSigner::from_pkcs8(Algorithm::Ed25519, &pkcs8, officer.to_owned())
         .map_err(|error| Failure::failed("officer's key", &error))?;
     let mut nonce = [0; 16];

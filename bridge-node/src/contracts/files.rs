@@ -117,10 +117,19 @@ pub fn kept_folder(data_folder: &Path) -> PathBuf {
 ///
 /// Why it cannot be used, in words.
 pub fn sealer(certificate: &Path, key: &Path) -> Result<Sealer, String> {
+    let key = read_key_file(key).map_err(|error| crate::chain(&error))?;
+    sealer_of(certificate, &key)
+}
+
+/// As [`sealer`], by a key that was read: PKCS#8.
+///
+/// # Errors
+///
+/// As [`sealer`].
+pub fn sealer_of(certificate: &Path, key: &[u8]) -> Result<Sealer, String> {
     let words = |error: &dyn std::error::Error| crate::chain(error);
     let chain = read_pem_certificates(certificate).map_err(|error| words(&error))?;
-    let key = read_key_file(key).map_err(|error| words(&error))?;
-    Sealer::new(&key, chain).map_err(|error| words(&error))
+    Sealer::new(key, chain).map_err(|error| words(&error))
 }
 
 /// The `*.json` of a folder, in the order of their names.

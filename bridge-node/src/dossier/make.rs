@@ -5,7 +5,7 @@ use std::sync::Arc;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_certs::cms::{SealError, Sealer};
-use bridge_certs::{certificate_pem, read_key_file, read_pem_certificates};
+use bridge_certs::{certificate_pem, read_pem_certificates};
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_journal::{KeptStamp, ReadError, Shown};
 use ring::digest::{SHA256, digest};
@@ -140,12 +140,12 @@ fn container(parts: Vec<Entry>, sealer: &Sealer, now_s: u64) -> Result<Vec<u8>, 
 
 /// The member's seal: read when it is needed, so that a node that makes no dossiers needs none.
 fn sealer(node: &Node) -> Result<Sealer, DossierError> {
-    let folder = &node.settings.keys_folder;
+    let keys = &node.settings.keys;
     let unusable = |error: &dyn std::error::Error| {
         DossierError::SealFiles(format!("keys: seal: {}", crate::chain(error)))
     };
-    let chain = read_pem_certificates(&folder.join("seal.pem")).map_err(|e| unusable(&e))?;
-    let key = read_key_file(&folder.join("seal.key")).map_err(|e| unusable(&e))?;
+    let chain = read_pem_certificates(&keys.path("seal.pem")).map_err(|e| unusable(&e))?;
+    let key = keys.private("seal.key").map_err(|e| unusable(&e))?;
     Ok(Sealer::new(&key, chain)?)
 }
 
@@ -259,7 +259,7 @@ fn messages(
 /// A certificate of an exchange key, by its digest: this node's own, or one of the directory.
 fn certificate(node: &Node, view: Option<&View>, key_id: &str) -> Option<Vec<u8>> {
     let is_it = |der: &Vec<u8>| URL_SAFE_NO_PAD.encode(digest(&SHA256, der)) == key_id;
-    let path = node.settings.keys_folder.join("exchange.pem");
+    let path = node.settings.keys.path("exchange.pem");
     let own = read_pem_certificates(&path).unwrap_or_default();
     own.into_iter().find(is_it).or_else(|| {
         let (_, key) = view?.directory().exchange_key(key_id)?;

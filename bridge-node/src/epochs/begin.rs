@@ -28,14 +28,15 @@ pub async fn begin(node: &Node, doubt: Option<&Doubt>) -> Result<(), Failure> {
         return Ok(());
     };
     let last = past.cosigned().or_else(|| past.signed());
+    let signer = node.own.signer();
     let mut statement = Statement {
         key: node.journal.vkey().to_owned(),
         previous: past.verifier().vkey(),
         last: last.map_or(NOTHING, |(checkpoint, _)| checkpoint),
-        key_id: node.signer.key_id().to_owned(),
+        key_id: signer.key_id().to_owned(),
         signature: Vec::new(),
     };
-    statement.signature = node.signer.sign(statement.text().as_bytes())?;
+    statement.signature = signer.sign(statement.text().as_bytes())?;
     let mut leaf = Leaf::new(Kind::State, node.clock.now());
     leaf.outcome = Some(EPOCH.to_owned());
     leaf.keyid = Some(statement.key_id.clone());

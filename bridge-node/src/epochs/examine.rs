@@ -17,7 +17,6 @@ use crate::node::{Parts, open_watch};
 use crate::peers::Peers;
 use crate::running::read_directory;
 use crate::settings::Settings;
-use crate::tls::TlsIdentity;
 use crate::watch::View;
 
 /// Why a log is not gone on with.
@@ -97,7 +96,7 @@ pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
     }
     let is_empty = head.is_none();
     let head = head.or_else(|| parts.empty_checkpoint(settings))?;
-    let tls = TlsIdentity::read(&settings.keys_folder, "tls").ok()?;
+    let tls = parts.tls_identity();
     let own = |past: &Arc<Past>| own_statement(|filter| past.search(filter));
     let asker = Asker {
         peers: Arc::new(Peers::new(tls, parts.judges(), &settings.limits)),

@@ -16,7 +16,7 @@ use crate::payload::{Allowance, Payload};
 use crate::settings::Settings;
 
 /// How whoever asks wants to be told of a refusal.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Reader {
     /// The language of the explanation.
     pub language: Language,
@@ -63,7 +63,7 @@ pub struct About {
     pub nonce: Option<String>,
     /// Link of the request's signature.
     pub link: Option<[u8; 32]>,
-    /// Whether the leaf that begins the exchange is durable: from then on a leaf ends it, whatever happens.
+    /// Whether the journal has taken the leaf that begins the exchange: from then on a leaf ends it, whatever happens.
     pub begun: bool,
     /// Receipt of the provider's own `request-received` leaf, for `Bridge-Peer-Receipt`.
     pub received: Option<String>,

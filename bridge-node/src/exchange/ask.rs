@@ -69,9 +69,10 @@ async fn ask(
     let entered = question(peer, client, provider)?;
     let request_id = entered.about.request_id.unwrap_or_default();
     let authorised = authorise::outbound(node, entered).await?;
-    let sent = record::request(node, authorised).await?;
-    let genuine = late::in_time(node, &sent).await?;
-    let kept = record::their_answer(node, &sent, genuine).await?.value;
+    let underway = record::request(node, authorised).await?;
+    let genuine = late::in_time(node, &underway.value).await?;
+    let (_sent, kept) = record::their_answer(node, underway, genuine).await?;
+    let kept = kept.value;
     Ok(Told {
         is_refusal: kept.is_refusal(),
         body: kept.payload.memory().cloned().unwrap_or_default(),

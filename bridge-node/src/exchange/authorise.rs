@@ -10,7 +10,7 @@ use bridge_core::contract::mask::FieldMask;
 use bridge_core::decision::{Account, Allowed, Facts, decide, decide_under, no_contract};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
-use bridge_core::refusal::{CallerFault, LinkFault, Refusal, RequestFault, Unknown};
+use bridge_core::refusal::{CallerFault, Refusal, RequestFault, Unknown};
 use bridge_core::target::ServiceTarget;
 
 use http::Method;
@@ -18,14 +18,15 @@ use uuid::Uuid;
 
 use super::about::{About, Refused};
 use super::enter::{Asked, Entered};
+use super::listed;
 use super::metadata;
 use super::ordered;
+use super::route::{Route, connect, routes};
 use super::verify::{VerifiedRequest, allowed};
 use crate::contracts::{KnownGroups, is_party};
 use crate::effects::Marks;
 use crate::node::Node;
-use crate::peers::{Line, PeerAddress, PeerError};
-use crate::status::Unusable;
+use crate::peers::Line;
 use crate::watch::View;
 
 /// A decision that allows one query.
@@ -102,6 +103,13 @@ impl Right {
         }
     }
 
+    /// Whether nothing but reading can come of a request: its contract says so, and so allowed a safe method only, of which no
+    /// registry may declare another effect.
+    pub(super) fn only_reads(&self) -> bool {
+        self.allowed()
+            .is_some_and(|allowed| allowed.contract.is_read_only())
+    }
+
     fn note(&self, about: &mut About) {
         about.contract = Some(self.reference());
         match &self.0 {
@@ -136,8 +144,6 @@ pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Author
     })
 }
 
-type Route = (PeerAddress, String);
-
 fn decide_outbound(
     node: &Node,
     entered: &Entered,
@@ -157,6 +163,7 @@ fn decide_outbound(
     let routes = routes(&view, entered)?;
     let right = match &entered.asked {
         Asked::Service(target) => {
+            listed::approved(&view, &target.service)?;
             let facts = Question {
                 client,
                 target,
@@ -214,6 +221,7 @@ fn decide_inbound(node: &Node, verified: &VerifiedRequest) -> Result<Right, Refu
         }
         Asked::Service(target) => target,
     };
+    listed::approved(view, &target.service)?;
     if node.registries.service(&target.service).is_none() {
         return Err(Refusal::Unknown(Unknown::Service));
     }
@@ -329,58 +337,4 @@ fn own_subsystem(node: &Node, view: &View, client: &SubsystemId) -> Result<(), R
         return Err(Refusal::Unknown(Unknown::Subsystem));
     }
     Ok(())
-}
-
-/// The nodes that may be asked, in order. `X-Road-Security-Server` leaves exactly one.
-fn routes(view: &View, entered: &Entered) -> Result<Vec<Route>, Refusal> {
-    let member = entered.asked.provider().member();
-    let forced = entered.caller.security_server.as_ref();
-    let all = view.addresses(member);
-    let routes: Vec<Route> = all
-        .into_iter()
-        .filter(|(address, record)| {
-            forced.is_none_or(|id| *id == address.node)
-                && record.wire.contains(&crate::WIRE_VERSION)
-        })
-        .map(|(address, record)| (address, record.name.clone()))
-        .collect();
-    match (routes.is_empty(), forced) {
-        (false, _) => Ok(routes),
-        (true, Some(_)) => Err(Refusal::Request(RequestFault::SecurityServer)),
-        (true, None) => Err(Refusal::Unknown(Unknown::Node)),
-    }
-}
-
-/// Opens the connection before anything is signed: the signature names the node that will receive it.
-async fn connect(node: &Node, routes: &[Route]) -> Result<(Line, String), Refusal> {
-    let mut fault = LinkFault::Unreachable;
-    let mut unusable = None;
-    for (address, authority) in routes {
-        match node.peers.line(address).await {
-            Ok(line) => match usable(node, &line).await {
-                Ok(()) => return Ok((line, authority.clone())),
-                Err(refusal) => {
-                    tracing::warn!(peer = %address.node, error = %refusal, "its certificate is not used");
-                    unusable = Some(refusal);
-                }
-            },
-            Err(error) => {
-                tracing::warn!(peer = %address.node, error = %crate::chain(&error), "no connection");
-                if matches!(error, PeerError::Handshake { .. }) {
-                    fault = LinkFault::TlsIdentity;
-                }
-            }
-        }
-    }
-    Err(unusable.unwrap_or(Refusal::Link(fault)))
-}
-
-/// Whether the certificate of the other end may be used now.
-async fn usable(node: &Node, line: &Line) -> Result<(), Refusal> {
-    let Some(status) = &node.status else {
-        return Ok(());
-    };
-    let whose = || format!("tls of {}", line.node());
-    let settled = status.settle(line.chain(), &node.clock, whose).await;
-    settled.map_err(Unusable::of_connection)
 }

@@ -155,7 +155,9 @@ impl Asked {
                 call,
                 text,
             }),
-            Target::ListClients { .. } => Err(Refusal::Malformed(TargetError::UnknownPath)),
+            Target::ListClients { .. } | Target::WhoHolds { .. } => {
+                Err(Refusal::Malformed(TargetError::UnknownPath))
+            }
         }
     }
 }
@@ -302,7 +304,7 @@ pub(super) async fn collect(
     tokio::select! {
         // A body that is there already needs no timer.
         biased;
-        read = Payload::collect(body, node.bounds(), &node.room, owner, &about.allowance) => {
+        read = Payload::collect(body, node.bounds(true), &node.room, owner, &about.allowance) => {
             read.map_err(|error| body_refusal(&error))
         }
         () = about.allowance.over(limit) => Err(Refusal::Request(RequestFault::BodyIncomplete)),

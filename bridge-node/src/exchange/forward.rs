@@ -8,7 +8,7 @@ use hyper::body::Incoming;
 use super::about::Refused;
 use super::enter::body_refusal;
 use super::ordered;
-use super::record::{Journaled, SignedRequest};
+use super::record::SignedRequest;
 use crate::node::Node;
 use crate::payload::{Allowance, Payload, PayloadError};
 use crate::peers::{Line, PeerError};
@@ -39,13 +39,10 @@ impl RawAnswer {
 /// # Cancel safety
 ///
 /// Dropping the future closes the connection: whether the peer acts is then unknown.
-pub(super) async fn send(
-    node: &Node,
-    sent: &Journaled<SignedRequest>,
-) -> Result<RawAnswer, Refused> {
-    round_trip(node, &sent.value)
+pub(super) async fn send(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refused> {
+    round_trip(node, sent)
         .await
-        .map_err(|refusal| sent.value.about.refuse(refusal))
+        .map_err(|refusal| sent.about.refuse(refusal))
 }
 
 async fn round_trip(node: &Node, sent: &SignedRequest) -> Result<RawAnswer, Refusal> {
@@ -88,10 +85,10 @@ fn request(
         .version(Version::HTTP_11)
         .method(sent.head.method.clone())
         .uri(&sent.head.target)
-        .body(
-            sent.payload
-                .outgoing_at(&sent.about.allowance, node.bounds().rate),
-        )
+        .body(sent.payload.outgoing_at(
+            &sent.about.allowance,
+            node.settings.limits.body_bytes_per_second,
+        ))
         .map_err(|_error| Refusal::Node(NodeFault::Internal))?;
     *request.headers_mut() = sent.head.fields.clone();
     super::sign::set(request.headers_mut(), &HOST, &sent.head.authority);
@@ -104,7 +101,7 @@ async fn collect(
     owner: &str,
     allowance: &Allowance,
 ) -> Result<Payload, Refusal> {
-    match Payload::collect(body, node.bounds(), &node.room, owner, allowance).await {
+    match Payload::collect(body, node.bounds(false), &node.room, owner, allowance).await {
         Ok(payload) => Ok(payload),
         Err(PayloadError::Cut(error)) => {
             tracing::warn!(peer = owner, %error, "the peer's answer was cut");

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::about::Refused;
-use super::record::{Journaled, SignedRequest, late_answer};
+use super::record::{SignedRequest, late_answer};
 use super::verify::GenuineAnswer;
 use super::{forward, verify};
 use crate::node::Node;
@@ -18,14 +18,14 @@ const LATE: Duration = Duration::from_mins(1);
 /// The genuine answer, if it comes in time.
 pub(super) async fn in_time(
     node: &Arc<Node>,
-    sent: &Arc<Journaled<SignedRequest>>,
+    sent: &Arc<SignedRequest>,
 ) -> Result<GenuineAnswer, Refused> {
     let limit = node.settings.limits.exchange_timeout;
     let mut answering = Box::pin(answer(Arc::clone(node), Arc::clone(sent)));
     tokio::select! {
         biased;
         answered = &mut answering => return answered,
-        () = sent.value.about.allowance.over(limit) => {}
+        () = sent.about.allowance.over(limit) => {}
     }
     // A flood of late answers is not worth more memory than this; the `refused` leaf stands in any case.
     if let Ok(place) = Arc::clone(&node.late).try_acquire_owned() {
@@ -44,13 +44,10 @@ pub(super) async fn in_time(
             drop(place);
         });
     }
-    Err(sent.value.about.refuse(forward::timed_out(node)))
+    Err(sent.about.refuse(forward::timed_out(node)))
 }
 
-async fn answer(
-    node: Arc<Node>,
-    sent: Arc<Journaled<SignedRequest>>,
-) -> Result<GenuineAnswer, Refused> {
+async fn answer(node: Arc<Node>, sent: Arc<SignedRequest>) -> Result<GenuineAnswer, Refused> {
     let answer = forward::send(&node, &sent).await?;
     verify::answer(&node, &sent, answer).await
 }

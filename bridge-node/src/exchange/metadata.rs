@@ -94,7 +94,7 @@ struct Endpoint {
 }
 
 /// Answers `/listClients` from the directory: members and subsystems. Standard: X-Road PR-MREST §4.1.
-pub fn list_clients(directory: &Directory, instance: Option<&str>) -> Reply {
+pub(super) fn list_clients(directory: &Directory, instance: Option<&str>) -> Reply {
     let mut list = ClientList { member: Vec::new() };
     let known = instance.is_none_or(|instance| instance == directory.instance);
     for member in directory.members.iter().filter(|_| known) {
@@ -250,7 +250,7 @@ fn under_contract(node: &Node, verified: &VerifiedRequest, service: &ServiceId) 
 }
 
 /// Where the registry really stands is nobody's business outside. Standard: X-Road PR-MREST §4.4.
-fn neutral(mut openapi: serde_json::Value) -> serde_json::Value {
+pub(crate) fn neutral(mut openapi: serde_json::Value) -> serde_json::Value {
     if let Some(object) = openapi.as_object_mut() {
         object.insert(
             "servers".to_owned(),
@@ -260,7 +260,7 @@ fn neutral(mut openapi: serde_json::Value) -> serde_json::Value {
     openapi
 }
 
-fn json(value: &impl Serialize) -> (HeaderMap, Payload) {
+pub(super) fn json(value: &impl Serialize) -> (HeaderMap, Payload) {
     let bytes = serde_json::to_vec(value).unwrap_or_default();
     let mut fields = HeaderMap::new();
     fields.insert(

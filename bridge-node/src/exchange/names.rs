@@ -4,7 +4,7 @@ use http::HeaderName;
 
 macro_rules! names {
     ($($name:ident = $text:literal),+ $(,)?) => {$(
-        pub(super) static $name: HeaderName = HeaderName::from_static($text);
+        pub(crate) static $name: HeaderName = HeaderName::from_static($text);
     )+};
 }
 

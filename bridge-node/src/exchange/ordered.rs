@@ -165,3 +165,11 @@ fn stop(node: &Node, target: impl FnOnce() -> Target) -> Result<(), Refusal> {
         by: Box::new(node.settings.node.clone()),
     }))
 }
+
+/// What this node announced and the caller of this service should know.
+pub(super) fn maintenance_told(node: &Node, about: &About) -> Option<String> {
+    let (own, now) = (&node.settings.node, node.clock.now());
+    node.orders
+        .standing()
+        .told(own, about.service.as_ref(), now)
+}

@@ -1,6 +1,7 @@
 //! Steps 3–4 and 7 (consumer), 4 and 6–7 (provider): signing and journaling are one call to the station.
 //!
-//! [`Journaled`] is made here and nowhere else, from a receipt of the journal: what it holds is durable.
+//! [`Journaled`] is made here and nowhere else, from a receipt of the journal: what it holds is durable. Where a query can
+//! only read, the next step runs while the disk still syncs ([`Writing`]); no answer goes on before the leaf is durable.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -9,7 +10,7 @@ use bridge_core::envelope::{Tag, link};
 use bridge_core::identity::NodeId;
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf, coarse_size, nonce_mark};
 use bridge_core::refusal::{NodeFault, Refusal};
-use bridge_journal::{Entry, LinkField, Receipt, Signed};
+use bridge_journal::{Entry, LinkField, Pending, Receipt, RecordError, Signed};
 use bridge_signature::Form;
 use http::HeaderMap;
 
@@ -19,6 +20,7 @@ use super::enter::Asked;
 use super::keep::{answer_subjects, evidence_mode, received, request_subjects, signing};
 use super::names;
 use super::once;
+use super::ordered;
 use super::serve::Served;
 use super::sign::{
     RequestHead, add_signature, answer_base, answer_fields, content, fresh_nonce, protect,
@@ -38,7 +40,36 @@ pub(super) struct Journaled<T> {
     pub(super) receipt: Receipt,
 }
 
-/// A request on its way out.
+/// A leaf that the journal has taken: durable, or about to be if nothing but reading can come of its exchange.
+#[derive(Debug)]
+enum Writing {
+    Durable(Receipt),
+    Ahead(Pending),
+}
+
+// === impl Writing ===
+
+impl Writing {
+    async fn durable(self, node: &Node, about: &About) -> Result<Receipt, Refused> {
+        match self {
+            Self::Durable(receipt) => Ok(receipt),
+            Self::Ahead(pending) => {
+                let receipt = taken(pending.durable().await, about)?;
+                node.clock.not_before(receipt.time);
+                Ok(receipt)
+            }
+        }
+    }
+}
+
+/// A request whose leaf the journal has taken: it may be sent, or served. Made here and nowhere else.
+#[derive(Debug)]
+pub(super) struct Underway<T> {
+    pub(super) value: T,
+    leaf: Writing,
+}
+
+/// A request on its way out. Made here and nowhere else, when the journal has taken its leaf.
 #[derive(Debug)]
 pub(super) struct SignedRequest {
     pub(super) head: RequestHead,
@@ -49,6 +80,35 @@ pub(super) struct SignedRequest {
     pub(super) view: Arc<View>,
     pub(super) peer: NodeId,
     pub(super) line: tokio::sync::Mutex<Option<Line>>,
+    /// Nobody else can make one.
+    _taken: Taken,
+}
+
+/// The journal has taken the leaf.
+#[derive(Debug)]
+struct Taken;
+
+// === impl Underway ===
+
+impl Underway<AuthorisedRequest> {
+    /// Waits until the leaf is durable: what is said from then on, of a request that was served or not, names it.
+    pub(super) async fn settled<T>(
+        mut self,
+        node: &Node,
+        served: Result<T, Refusal>,
+    ) -> Result<(Journaled<AuthorisedRequest>, T), Refused> {
+        let verified = &mut self.value.verified;
+        let receipt = self.leaf.durable(node, &verified.about).await?;
+        verified.about.begun = true;
+        verified.about.received = Some(receipt.text.clone());
+        match served {
+            Ok(served) => {
+                let value = self.value;
+                Ok((Journaled { value, receipt }, served))
+            }
+            Err(refusal) => Err(verified.about.refuse(refusal).proved(verified.proof())),
+        }
+    }
 }
 
 /// An answer, or a refusal, of this node to a peer.
@@ -63,7 +123,7 @@ pub(super) struct SignedAnswer {
 pub(super) async fn request(
     node: &Node,
     authorised: Authorised,
-) -> Result<Arc<Journaled<SignedRequest>>, Refused> {
+) -> Result<Underway<Arc<SignedRequest>>, Refused> {
     let Authorised {
         entered,
         right,
@@ -75,7 +135,8 @@ pub(super) async fn request(
     let mut fields = entered.fields;
     let nonce = fresh_nonce().map_err(|refusal| about.refuse(refusal))?;
     about.nonce = Some(nonce_mark(&nonce));
-    about.keyid = Some(node.signer.key_id().to_owned());
+    let key = node.own.signer();
+    about.keyid = Some(key.key_id().to_owned());
     set_identity(&mut fields, &about);
     set(&mut fields, &names::CONTRACT, &right.reference());
     set(
@@ -91,8 +152,8 @@ pub(super) async fn request(
         fields,
     };
     let may_batch = may_batch(&view, line.node(), &right);
-    let unsigned =
-        request_base(node, &head, &nonce, may_batch).map_err(|refusal| about.refuse(refusal))?;
+    let unsigned = request_base(node, &head, (&key, &nonce), may_batch)
+        .map_err(|refusal| about.refuse(refusal))?;
     let found = request_subjects(&right, &entered.asked, &entered.payload)
         .map_err(|refusal| about.refuse(refusal))?;
     let mode = evidence_mode(&right, &entered.payload);
@@ -100,9 +161,15 @@ pub(super) async fn request(
     leaf.decision = Some(true);
     let link_as = LinkField::Link;
     let entry = signing(leaf, unsigned, link_as, &entered.payload, found, mode);
-    let mut receipt = write(node, entry, &about).await?;
+    let (signed, leaf) = if right.only_reads() {
+        let (signed, pending) = taken(node.journal.sign_ahead(entry).await, &about)?;
+        (signed, Writing::Ahead(pending))
+    } else {
+        let mut receipt = write(node, entry, &about).await?;
+        let signed = signature_of(&mut receipt).map_err(|refusal| about.refuse(refusal))?;
+        (signed, Writing::Durable(receipt))
+    };
     about.begun = true;
-    let signed = signature_of(&mut receipt).map_err(|refusal| about.refuse(refusal))?;
     about.link = Some(link(&signed.value));
     add_signature(&mut head.fields, &signed);
     let value = SignedRequest {
@@ -114,30 +181,32 @@ pub(super) async fn request(
         view,
         peer: line.node().clone(),
         line: tokio::sync::Mutex::new(Some(line)),
+        _taken: Taken,
     };
-    Ok(Arc::new(Journaled { value, receipt }))
+    let value = Arc::new(value);
+    Ok(Underway { value, leaf })
 }
 
-/// Step 7 at the consumer's node.
+/// Step 7 at the consumer's node, and step 4 if it is not done yet.
 pub(super) async fn their_answer(
     node: &Node,
-    sent: &Journaled<SignedRequest>,
+    underway: Underway<Arc<SignedRequest>>,
     genuine: GenuineAnswer,
-) -> Result<Journaled<GenuineAnswer>, Refused> {
-    let receipt = keep_answer(node, &sent.value, &genuine, genuine.outcome()).await?;
-    Ok(Journaled {
-        value: genuine,
-        receipt,
-    })
+) -> Result<(Arc<SignedRequest>, Journaled<GenuineAnswer>), Refused> {
+    let sent = underway.value;
+    underway.leaf.durable(node, &sent.about).await?;
+    let receipt = keep_answer(node, &sent, &genuine, genuine.outcome()).await?;
+    let value = genuine;
+    Ok((sent, Journaled { value, receipt }))
 }
 
 /// Keeps an answer that came after its caller was told that none did.
 pub(super) async fn late_answer(
     node: &Node,
-    sent: &Journaled<SignedRequest>,
+    sent: &SignedRequest,
     genuine: &GenuineAnswer,
 ) -> Result<Receipt, Refused> {
-    keep_answer(node, &sent.value, genuine, "late".to_owned()).await
+    keep_answer(node, sent, genuine, "late".to_owned()).await
 }
 
 async fn keep_answer(
@@ -173,7 +242,7 @@ async fn keep_answer(
 pub(super) async fn their_request(
     node: &Node,
     mut authorised: AuthorisedRequest,
-) -> Result<Journaled<AuthorisedRequest>, Refused> {
+) -> Result<Underway<AuthorisedRequest>, Refused> {
     let admitted = once::admit(node, &mut authorised).await;
     let verified = &authorised.verified;
     let about = &verified.about;
@@ -185,14 +254,13 @@ pub(super) async fn their_request(
     once::note(&authorised, &mut leaf);
     let mode = evidence_mode(&authorised.right, &verified.payload);
     let entry = received(leaf, &verified.envelope, &verified.payload, found, mode);
-    let receipt = write(node, entry, about).await?;
-    let about = &mut authorised.verified.about;
-    about.begun = true;
-    about.received = Some(receipt.text.clone());
-    Ok(Journaled {
-        value: authorised,
-        receipt,
-    })
+    let leaf = if authorised.right.only_reads() {
+        Writing::Ahead(taken(node.journal.begin(entry).await, about)?)
+    } else {
+        Writing::Durable(write(node, entry, about).await?)
+    };
+    let value = authorised;
+    Ok(Underway { value, leaf })
 }
 
 /// Steps 6 and 7 at the provider's node.
@@ -214,7 +282,7 @@ pub(super) async fn answer(
         .map_err(|refusal| about.refuse(refusal).proved(verified.proof()))?;
     let mode = evidence_mode(&value.right, &payload);
     let mut fields = served.fields;
-    if let Some(told) = maintenance_told(node, about) {
+    if let Some(told) = ordered::maintenance_told(node, about) {
         set(&mut fields, &names::MAINTENANCE, &told);
     }
     let draft = Draft {
@@ -238,17 +306,6 @@ pub(super) async fn answer(
         value: answer,
         receipt,
     })
-}
-
-/// The field in which an answer tells of announced maintenance.
-pub const MAINTENANCE: &str = "bridge-maintenance";
-
-/// What this node announced and the caller of this service should know.
-pub(super) fn maintenance_told(node: &Node, about: &About) -> Option<String> {
-    let (own, now) = (&node.settings.node, node.clock.now());
-    node.orders
-        .standing()
-        .told(own, about.service.as_ref(), now)
 }
 
 /// An answer that has to be signed and journaled.
@@ -277,12 +334,14 @@ pub(super) async fn sign_answer(
         status,
         mut fields,
         payload,
-        leaf,
+        mut leaf,
         subjects,
         mode,
     } = draft;
+    let key = node.own.signer();
+    leaf.keyid = Some(key.key_id().to_owned());
     answer_fields(about, (head, request_body), &payload, &mut fields);
-    let unsigned = answer_base(node, tag, (status, &fields), head, may_batch)
+    let unsigned = answer_base(node, (&key, tag), (status, &fields), head, may_batch)
         .map_err(|refusal| about.refuse(refusal))?;
     let link_as = LinkField::AnswerLink;
     let entry = signing(leaf, unsigned, link_as, &payload, subjects, mode);
@@ -315,14 +374,15 @@ pub(super) async fn write(node: &Node, entry: Entry, about: &About) -> Result<Re
     let waiting = Instant::now();
     let recorded = node.journal.record(entry).await;
     node.gate(about.side).waited(waiting.elapsed());
-    match recorded {
-        Ok(receipt) => {
-            node.clock.not_before(receipt.time);
-            Ok(receipt)
-        }
-        Err(error) => {
-            tracing::error!(error = %crate::chain(&error), "the journal refuses");
-            Err(about.refuse(Refusal::Node(NodeFault::Journal)))
-        }
-    }
+    let receipt = taken(recorded, about)?;
+    node.clock.not_before(receipt.time);
+    Ok(receipt)
+}
+
+/// What the journal says of an entry, or the refusal.
+fn taken<T>(said: Result<T, RecordError>, about: &About) -> Result<T, Refused> {
+    said.map_err(|error| {
+        tracing::error!(error = %crate::chain(&error), "the journal refuses");
+        about.refuse(Refusal::Node(NodeFault::Journal))
+    })
 }

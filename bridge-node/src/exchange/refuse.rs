@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::about::{About, Proof, Refused};
 use super::error::tell;
 use super::names;
+use super::overload::refuse_newcomer;
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
 use super::sign::{content, set, set_identity, set_service};
@@ -25,6 +26,9 @@ use crate::payload::Payload;
 /// Answers a caller with a refusal; journaled once the caller has proved to own the client it names.
 pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     let Refused { refusal, about, .. } = refused;
+    if is_newcomer(&refusal, &about) {
+        return refuse_newcomer(node, about.side, about.reader);
+    }
     give_back(node, &about);
     node.house.metrics.refused(&refusal, about.side);
     // What this node cannot do is nobody's evidence; an exchange that has begun is ended all the same.
@@ -49,6 +53,11 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     reply
 }
 
+/// Whether it is refused for want of a place before anything was known of it.
+fn is_newcomer(refusal: &Refusal, about: &About) -> bool {
+    matches!(refusal, Refusal::Node(NodeFault::Overloaded)) && about.client.is_none()
+}
+
 /// Answers a peer with a refusal: signed and journaled after its signature held, short and unsigned before.
 pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
     let Refused {
@@ -56,6 +65,9 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
         about,
         proof,
     } = refused;
+    if is_newcomer(&refusal, &about) {
+        return refuse_newcomer(node, about.side, about.reader);
+    }
     give_back(node, &about);
     node.house.metrics.refused(&refusal, about.side);
     let mut said = refusal;
@@ -91,7 +103,7 @@ pub async fn refuse_peer(node: &Node, refused: Refused) -> Reply {
 }
 
 /// The refusal as it leaves without a signature.
-fn unsigned(refusal: &Refusal, about: &About, detail: &str) -> Reply {
+pub(super) fn unsigned(refusal: &Refusal, about: &About, detail: &str) -> Reply {
     let mut reply = plain(refusal, about, detail);
     if refusal.ends_connection() {
         reply

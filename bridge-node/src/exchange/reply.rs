@@ -3,14 +3,15 @@
 use bridge_core::fields::forwardable_answer;
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
-use super::record::{Journaled, MAINTENANCE, SignedAnswer, SignedRequest, maintenance_told};
+use super::ordered::maintenance_told;
+use super::record::{Journaled, SignedAnswer, SignedRequest};
 use super::verify::GenuineAnswer;
 use super::{error, names};
 use crate::node::Node;
 use crate::payload::{Outgoing, Payload};
 
 /// A status, fields and a body that are ready to be sent.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Reply {
     /// HTTP status.
     pub status: u16,
@@ -48,7 +49,7 @@ impl Reply {
 /// Step 8 at the consumer's node.
 pub(super) fn to_caller(
     node: &Node,
-    sent: &Journaled<SignedRequest>,
+    sent: &SignedRequest,
     kept: Journaled<GenuineAnswer>,
 ) -> Reply {
     let Journaled {
@@ -72,7 +73,7 @@ pub(super) fn to_caller(
     if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
         fields.insert(&names::RECEIPT, receipt);
     }
-    let about = &sent.value.about;
+    let about = &sent.about;
     if let Some(own) = maintenance_told(node, about) {
         add_maintenance(&mut fields, own);
     }
@@ -90,7 +91,9 @@ pub(super) fn to_caller(
 
 /// Puts this node's announcements after the provider's: one list, one line.
 fn add_maintenance(fields: &mut HeaderMap, own: String) {
-    let theirs = fields.get(MAINTENANCE).and_then(|told| told.to_str().ok());
+    let theirs = fields
+        .get(&names::MAINTENANCE)
+        .and_then(|told| told.to_str().ok());
     let told = match theirs {
         // A node that asks itself.
         Some(theirs) if theirs == own => return,
@@ -98,7 +101,7 @@ fn add_maintenance(fields: &mut HeaderMap, own: String) {
         None => own,
     };
     if let Ok(told) = HeaderValue::from_str(&told) {
-        fields.insert(MAINTENANCE, told);
+        fields.insert(&names::MAINTENANCE, told);
     }
 }
 

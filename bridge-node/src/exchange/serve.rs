@@ -19,11 +19,10 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::about::Refused;
 use super::authorise::AuthorisedRequest;
 use super::enter::{Asked, spool_fault};
 use super::metadata;
-use super::record::Journaled;
+use super::record::Underway;
 use super::{once, ordered};
 use crate::effects::Marks;
 use crate::node::Node;
@@ -47,10 +46,10 @@ const UNREAD: &[u8] = b"\0";
 /// Step 5.
 pub(super) async fn call(
     node: &Node,
-    received: &Journaled<AuthorisedRequest>,
-) -> Result<Served, Refused> {
+    received: &Underway<AuthorisedRequest>,
+) -> Result<Served, Refusal> {
     let verified = &received.value.verified;
-    let served = match &verified.asked {
+    match &verified.asked {
         Asked::Metadata { provider, call, .. } => metadata::answer(node, verified, provider, call),
         Asked::Service(target) => match ordered::still(node, &verified.about) {
             Ok(()) => match received.value.repeats {
@@ -59,8 +58,7 @@ pub(super) async fn call(
             },
             Err(stopped) => Err(stopped),
         },
-    };
-    served.map_err(|refusal| verified.about.refuse(refusal).proved(verified.proof()))
+    }
 }
 
 /// The answer that was given before under the same Idempotency-Key, cut to what the contract lets out now.
@@ -100,9 +98,15 @@ async fn service(
         })?;
         let status = answer.status.as_u16();
         let owner = node.settings.node.as_str();
-        let payload = Payload::collect(answer.body, node.bounds(), &node.room, owner, allowance)
-            .await
-            .map_err(|error| answer_refusal(&error, left))?;
+        let payload = Payload::collect(
+            answer.body,
+            node.bounds(false),
+            &node.room,
+            owner,
+            allowance,
+        )
+        .await
+        .map_err(|error| answer_refusal(&error, left))?;
         Ok((status, answer.fields, payload))
     });
     let (status, fields, payload) =

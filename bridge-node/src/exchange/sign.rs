@@ -1,5 +1,7 @@
 //! What is signed, and how it stands on the wire: heads, signature bases, the fields that every message carries.
 
+use std::sync::Arc;
+
 use bridge_core::envelope::{
     LABEL, Tag, answer_components, batch_params, params, request_components,
 };
@@ -7,7 +9,7 @@ use bridge_core::fields::{request_hash, secrets_field};
 use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_journal::{Signed, Unsigned};
 use bridge_signature::{
-    AnswerView, BaseError, Component, Message, Params, RequestView, content_digest_field,
+    AnswerView, BaseError, Component, Message, Params, RequestView, Signer, content_digest_field,
     signature_base, signature_fields_of,
 };
 use bytes::Bytes;
@@ -51,33 +53,39 @@ impl RequestHead {
 pub(super) fn request_base(
     node: &Node,
     head: &RequestHead,
-    nonce: &[u8; 16],
+    (signer, nonce): (&Arc<dyn Signer>, &[u8; 16]),
     may_batch: bool,
 ) -> Result<Unsigned, Refusal> {
     let covered = request_components(&head.fields);
     let params = params(
         Tag::Request,
-        node.signer.key_id(),
-        node.signer.algorithm(),
+        signer.key_id(),
+        signer.algorithm(),
         node.clock.now_s(),
         nonce,
     );
     let message = Message::Request(head.view());
-    unsigned(&message, &covered, (Tag::Request, &params), may_batch).map_err(|e| cannot_sign(&e))
+    unsigned(
+        &message,
+        &covered,
+        (Tag::Request, &params),
+        (signer, may_batch),
+    )
+    .map_err(|e| cannot_sign(&e))
 }
 
 /// The signature base of an answer or refusal, over all its fields and the request that it belongs to.
 pub(super) fn answer_base(
     node: &Node,
-    tag: Tag,
+    (signer, tag): (&Arc<dyn Signer>, Tag),
     (status, fields): (u16, &HeaderMap),
     request: &RequestHead,
     may_batch: bool,
 ) -> Result<Unsigned, Refusal> {
     let params = params(
         tag,
-        node.signer.key_id(),
-        node.signer.algorithm(),
+        signer.key_id(),
+        signer.algorithm(),
         node.clock.now_s(),
         &fresh_nonce()?,
     );
@@ -88,7 +96,7 @@ pub(super) fn answer_base(
         request: request.view(),
     };
     let message = Message::Answer(view);
-    unsigned(&message, &covered, (tag, &params), may_batch).map_err(|e| cannot_sign(&e))
+    unsigned(&message, &covered, (tag, &params), (signer, may_batch)).map_err(|e| cannot_sign(&e))
 }
 
 /// The base in each form: which of them is signed, the station knows when it sees what else waits for the key.
@@ -96,14 +104,18 @@ fn unsigned(
     message: &Message<'_>,
     covered: &[Component<'_>],
     (tag, params): (Tag, &Params),
-    may_batch: bool,
+    (signer, may_batch): (&Arc<dyn Signer>, bool),
 ) -> Result<Unsigned, BaseError> {
     let plain = signature_base(message, covered, params)?;
     let params = batch_params(tag, params).filter(|_| may_batch);
     let batch = params
         .map(|params| plain.with_params(&params))
         .transpose()?;
-    Ok(Unsigned { plain, batch })
+    Ok(Unsigned {
+        plain,
+        batch,
+        signer: Some(Arc::clone(signer)),
+    })
 }
 
 /// Fields of a request that its answer and its refusal repeat.

@@ -81,7 +81,7 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
     };
     let envelope =
         genuine_head(node, &view, &peer, &head).map_err(|refusal| about.refuse(refusal))?;
-    about.keyid = Some(node.signer.key_id().to_owned());
+    about.keyid = Some(node.own.signer().key_id().to_owned());
     about.peer_keyid = Some(envelope.key_id.clone());
     about.nonce = Some(nonce_mark(&envelope.nonce));
     about.link = Some(link(&envelope.signature));

@@ -96,7 +96,8 @@ pub(super) fn add(node: &Node, services: &Troubles, json: &mut serde_json::Value
     let faults = node.receipts.standing().faults;
     let alarms = faults.iter().map(|(origin, alarm)| alarm.words(origin));
     let alarms = alarms.chain(services.alarmed.iter().map(told));
-    let alarms = alarms.chain(expiry::words(&node.certificates, node.clock.now_s()));
+    let alarms = alarms.chain(expiry::words(&node.own.certificates(), node.clock.now_s()));
+    let alarms = alarms.chain(node.own.words());
     let lists = [
         ("stopped", stopped),
         ("maintenance", maintenance),

@@ -12,13 +12,13 @@ pub enum Step {
     RequestVerified,
     /// A contract allows it; at the consumer a connection is open.
     Authorised,
-    /// The request's leaf is durable; at the consumer the request is signed.
+    /// The journal has taken the request's leaf, durable unless the request can only read; at the consumer it is signed.
     RequestKept,
-    /// At the provider: the registry has answered.
+    /// At the provider: the registry has answered, and the request's leaf is durable.
     Served,
     /// At the consumer: a genuine answer has come.
     AnswerVerified,
-    /// The answer's leaf is durable; at the provider the answer is signed.
+    /// The answer's leaf is durable, at the consumer the request's too; at the provider the answer is signed.
     AnswerKept,
 }
 

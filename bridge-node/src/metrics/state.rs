@@ -16,6 +16,7 @@ use super::time::TimeState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::node::Node;
+use crate::own::Use;
 use crate::registries::Troubles;
 
 mod witnesses;
@@ -41,7 +42,14 @@ pub(super) struct State {
     directory_version: Gauge,
     directory_expires: Gauge,
     certificates: Family<Labels<1>, Gauge>,
+    renewal_failures: Family<Labels<1>, Gauge>,
     disk_free: Gauge,
+    process: ProcessState,
+}
+
+/// The process's part.
+#[derive(Debug)]
+struct ProcessState {
     memory: Gauge,
     files: Gauge,
     cpu: Counter<f64, AtomicU64>,
@@ -63,7 +71,7 @@ struct JournalState {
     signed: Counter,
 }
 
-/// The certificates that a node has, as [`Node::certificates`] names them.
+/// The certificates that a node has, as [`Standing::certificates`](crate::own::Standing::certificates) names them.
 const CERTIFICATES: [&str; 2] = ["tls", "exchange"];
 
 /// Everything about a node, in the text form. Standard: OpenMetrics 1.0 §4.
@@ -77,6 +85,35 @@ pub async fn text(node: &Node) -> Result<String, std::fmt::Error> {
     let mut text = String::new();
     encode(&mut text, &metrics.registry)?;
     Ok(text)
+}
+
+// === impl ProcessState ===
+
+impl ProcessState {
+    fn register(place: &mut Place<'_>) -> Self {
+        Self {
+            memory: place.unit(
+                "process_resident",
+                "Memory of the process that is in use",
+                Unit::Bytes,
+            ),
+            files: place.plain(
+                "process_open_files",
+                "Files and sockets that the process holds open",
+            ),
+            cpu: place.unit(
+                "process_cpu",
+                "Processor time of the process",
+                Unit::Seconds,
+            ),
+        }
+    }
+
+    fn fill(&self) {
+        self.memory.set(gauge(process::resident_bytes()));
+        self.files.set(gauge(process::open_files()));
+        set_seconds(&self.cpu, process::cpu_seconds());
+    }
 }
 
 // === impl State ===
@@ -127,6 +164,10 @@ impl State {
                 "When the directory in force expires, since 1970",
                 Unit::Seconds,
             ),
+            renewal_failures: place.plain(
+                "certificate_renewal_failures",
+                "How often in a row a certificate of this node was not renewed by ACME; 0 if the last renewal went well",
+            ),
             certificates: place.unit(
                 "certificate_expiry_timestamp",
                 "When a certificate of this node expires, since 1970",
@@ -137,20 +178,7 @@ impl State {
                 "Space left to this node's user where the data folder is",
                 Unit::Bytes,
             ),
-            memory: place.unit(
-                "process_resident",
-                "Memory of the process that is in use",
-                Unit::Bytes,
-            ),
-            files: place.plain(
-                "process_open_files",
-                "Files and sockets that the process holds open",
-            ),
-            cpu: place.unit(
-                "process_cpu",
-                "Processor time of the process",
-                Unit::Seconds,
-            ),
+            process: ProcessState::register(&mut place),
         }
     }
 
@@ -168,6 +196,10 @@ impl State {
         for name in CERTIFICATES {
             drop(self.certificates.get_or_create(&[("use", name)]));
         }
+        for usage in Use::ALL {
+            let labels = [("use", usage.as_str())];
+            drop(self.renewal_failures.get_or_create(&labels));
+        }
     }
 
     async fn read(&self, node: &Node) {
@@ -182,9 +214,7 @@ impl State {
         let free = rustix::fs::statvfs(&node.settings.data_folder)
             .map_or(0, |disk| disk.f_bavail.saturating_mul(disk.f_frsize));
         self.disk_free.set(gauge(free));
-        self.memory.set(gauge(process::resident_bytes()));
-        self.files.set(gauge(process::open_files()));
-        set_seconds(&self.cpu, process::cpu_seconds());
+        self.process.fill();
     }
 
     async fn read_work(&self, node: &Node) {
@@ -219,11 +249,16 @@ impl State {
             self.directory_version.set(gauge(view.version()));
             self.directory_expires.set(gauge(view.expires_s()));
         }
-        for own in &node.certificates {
+        for own in node.own.certificates().iter() {
             let labels = [("use", own.usage)];
             self.certificates
                 .get_or_create(&labels)
                 .set(gauge(own.not_after));
+        }
+        for usage in Use::ALL {
+            self.renewal_failures
+                .get_or_create(&[("use", usage.as_str())])
+                .set(i64::from(node.own.failures(usage)));
         }
         if let Some(status) = &node.status {
             self.status.read(status, node.clock.now_s());

@@ -50,7 +50,7 @@ impl Node {
             return Ok(());
         };
         let now_s = self.clock.now_s();
-        for own in &self.certificates {
+        for own in self.own.certificates().iter() {
             let revoked = match own.usage {
                 "tls" => NodeFault::TlsIdentity,
                 _ => NodeFault::ExchangeKey,

@@ -3,28 +3,25 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_certs::{
-    Checked, Issuance, KeyAlgorithm, Profile, Trust, read_key_file, read_pem_certificates,
-    read_secret_file,
-};
-use bridge_core::identity::CertificateName;
+use bridge_certs::{Checked, Issuance, Trust};
 use bridge_directory::{Client, DirectoryError};
 use bridge_journal::{Checkpoint, Disk, JournalKeys, WitnessKey, empty_checkpoint};
-use bridge_signature::{Algorithm, FileSigner, Signer};
+use bridge_signature::Signer;
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use super::OpenError;
+use super::own_keys::{Unusable, exchange_signer, journal_key, own_tls, remedy, witness_key};
 use crate::chain;
 use crate::clock::Clock;
 use crate::contracts::{Contracts, Files};
 use crate::epochs;
+use crate::own::{self, Folder, Judge, OwnFiles, Use};
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
 use crate::stamping::Stamping;
 use crate::status::Statuses;
-use crate::tls::{TlsIdentity, consumer_server, peer_of, peer_server};
+use crate::tls::{TlsIdentity, consumer_server};
 
 /// The parts that files give: read by `check-config` and by `run` alike.
 pub struct Parts {
@@ -32,6 +29,8 @@ pub struct Parts {
     pub signer: Arc<dyn Signer>,
     pub(super) trust: Arc<Trust>,
     pub(super) tls: TlsIdentity,
+    /// None for a node without that listener.
+    pub(super) web: Option<TlsIdentity>,
     pub(super) contracts: Files,
     pub(super) registries: Registries,
     pub(super) directory_root: Vec<u8>,
@@ -53,6 +52,8 @@ pub struct Parts {
 pub struct OwnCertificate {
     /// `tls` or `exchange`.
     pub usage: &'static str,
+    /// SHA-256 of the certificate.
+    pub sha256: [u8; 32],
     /// Its last second, Unix.
     pub not_after: u64,
     /// Who issued it: by this its status is known.
@@ -77,9 +78,10 @@ impl std::fmt::Debug for Parts {
 // === impl OwnCertificate ===
 
 impl OwnCertificate {
-    fn new(usage: &'static str, checked: Checked) -> Self {
+    pub(super) fn new(usage: &'static str, checked: Checked) -> Self {
         Self {
             usage,
+            sha256: checked.sha256,
             not_after: checked.not_after,
             chain: checked.chain,
         }
@@ -118,20 +120,22 @@ impl Parts {
     /// Every fault found.
     pub fn read(settings: &Settings, now_s: u64) -> Result<Self, OpenError> {
         let mut faults = Vec::new();
-        let folder = &settings.keys_folder;
         let trust = keep(&mut faults, "trust.anchors", read_trust(settings)).map(Arc::new);
-        let tls = keep(&mut faults, "keys: tls", TlsIdentity::read(folder, "tls"));
-        if settings.consumer_listen.is_some() {
-            let web = TlsIdentity::read(folder, "web")
-                .and_then(|identity| consumer_server(&identity).map(|_config| ()));
-            keep(&mut faults, "keys: web", web);
-        }
-        let checkpoint = keep(&mut faults, "keys: journal.key", journal_key(settings));
-        let evidence = keep(
+        let files = |usage| usable(settings, trust.as_deref(), usage, now_s);
+        let (tls_files, exchange_files) = (files(Use::Tls), files(Use::Exchange));
+        let tls = keep(
             &mut faults,
-            "keys: evidence.key",
-            read_secret_file(&folder.join("evidence.key")),
+            "keys: tls",
+            TlsIdentity::of(&settings.keys, &tls_files),
         );
+        let web = settings.consumer_listen.and_then(|_listens| {
+            let web = TlsIdentity::of(&settings.keys, &files(Use::Web));
+            let web = web.and_then(|web| consumer_server(&web).map(|_config| web));
+            keep(&mut faults, "keys: web", web)
+        });
+        let checkpoint = keep(&mut faults, "keys: journal.key", journal_key(settings));
+        let evidence = settings.keys.secret("evidence.key");
+        let evidence = keep(&mut faults, "keys: evidence.key", evidence);
         let stamping = keep(&mut faults, "time", Stamping::open(settings));
         let status = keep(&mut faults, "status", Statuses::open(settings));
         let witness_key = keep(&mut faults, "keys: witness.key", witness_key(settings));
@@ -149,14 +153,11 @@ impl Parts {
             Registries::open(&settings.services, &settings.limits),
         );
         let signer = trust.as_ref().and_then(|trust| {
-            keep(
-                &mut faults,
-                "keys: exchange",
-                exchange_signer(settings, trust, now_s),
-            )
+            let signer = exchange_signer(settings, trust, &exchange_files, now_s);
+            keep(&mut faults, "keys: exchange", signer)
         });
         let tls_own = trust.as_ref().zip(tls.as_ref()).and_then(|(trust, tls)| {
-            let own = own_tls(settings, trust, tls, now_s);
+            let own = own_tls(settings, trust, (tls, &tls_files), now_s);
             keep(&mut faults, "keys: tls", own)
         });
         let complete = (|| {
@@ -167,6 +168,7 @@ impl Parts {
                 signer,
                 trust: trust?,
                 tls: tls?,
+                web,
                 contracts: contracts?,
                 registries: registries?,
                 directory_root: root?,
@@ -201,7 +203,7 @@ impl Parts {
     ///
     /// The fault of its file.
     pub fn renew_journal_key(&mut self, settings: &Settings) -> Result<(), String> {
-        self.keys.checkpoint_pkcs8 = journal_key(settings)?;
+        self.keys.checkpoint_pkcs8 = journal_key(settings).map_err(|error| chain(&*error))?;
         Ok(())
     }
 
@@ -211,8 +213,17 @@ impl Parts {
         empty_checkpoint(&origin, &self.keys.checkpoint_pkcs8).ok()
     }
 
-    pub(crate) fn evidence_key(&self) -> zeroize::Zeroizing<[u8; 32]> {
+    pub(crate) fn evidence_key(&self) -> Zeroizing<[u8; 32]> {
         self.keys.evidence.clone()
+    }
+
+    /// What the listeners show: to other nodes, and to information systems.
+    pub(crate) fn identities(&self) -> (TlsIdentity, Option<TlsIdentity>) {
+        (self.tls.clone(), self.web.clone())
+    }
+
+    pub(crate) fn tls_identity(&self) -> TlsIdentity {
+        self.tls.clone()
     }
 
     pub(crate) fn directory_root(&self) -> &[u8] {
@@ -290,76 +301,7 @@ fn follows(fault: &Fault, known: &Fault) -> bool {
     }
 }
 
-/// The key of the log that is here, or of the one that begins.
-fn journal_key(settings: &Settings) -> Result<zeroize::Zeroizing<Vec<u8>>, String> {
-    let epoch = epochs::current(settings).map_err(|error| error.to_string())?;
-    read_key_file(&epochs::key_file(settings, epoch)).map_err(|error| chain(&error))
-}
-
-/// The file may be absent: such a node witnesses nothing.
-fn witness_key(settings: &Settings) -> Result<Option<WitnessKey>, String> {
-    let path = settings.keys_folder.join("witness.key");
-    if !path.exists() {
-        return Ok(None);
-    }
-    let pkcs8 = read_key_file(&path).map_err(|error| chain(&error))?;
-    let key = WitnessKey::new(&settings.witness_name(), &pkcs8);
-    key.map(Some).map_err(|error| chain(&error))
-}
-
-fn exchange_signer(
-    settings: &Settings,
-    trust: &Trust,
-    now_s: u64,
-) -> Result<(Arc<dyn Signer>, OwnCertificate), String> {
-    let folder = &settings.keys_folder;
-    let certificates =
-        read_pem_certificates(&folder.join("exchange.pem")).map_err(|e| chain(&e))?;
-    let (leaf, rest) = certificates
-        .split_first()
-        .ok_or("exchange.pem: no certificate")?;
-    let checked = trust
-        .check(leaf, rest, Profile::Exchange, now_s)
-        .map_err(|e| format!("exchange.pem: {}", chain(&e)))?;
-    own_name(settings, &checked).map_err(|what| format!("exchange.pem: {what}"))?;
-    let algorithm = match checked.algorithm {
-        KeyAlgorithm::P256 => Algorithm::EcdsaP256Sha256,
-        KeyAlgorithm::Ed25519 => Algorithm::Ed25519,
-        KeyAlgorithm::P384 | KeyAlgorithm::Rsa { .. } => {
-            return Err("exchange.pem: keys of this kind do not sign exchanges".to_owned());
-        }
-    };
-    let key = read_key_file(&folder.join("exchange.key")).map_err(|e| chain(&e))?;
-    let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
-    let signer = FileSigner::from_pkcs8(algorithm, &key, key_id)
-        .map_err(|e| format!("exchange.key: {}", chain(&e)))?;
-    if signer.public_key() != checked.public_key {
-        return Err("exchange.key is not the key of exchange.pem".to_owned());
-    }
-    Ok((Arc::new(signer), OwnCertificate::new("exchange", checked)))
-}
-
-fn own_tls(
-    settings: &Settings,
-    trust: &Arc<Trust>,
-    tls: &TlsIdentity,
-    now_s: u64,
-) -> Result<OwnCertificate, String> {
-    let of_file = |error: &dyn std::error::Error| format!("tls.pem: {}", chain(error));
-    let checked = peer_of(trust, &tls.chain, now_s).map_err(|error| of_file(&error))?;
-    own_name(settings, &checked).map_err(|what| format!("tls.pem: {what}"))?;
-    peer_server(tls, Arc::clone(trust)).map_err(|error| of_file(&error))?;
-    Ok(OwnCertificate::new("tls", checked))
-}
-
-fn own_name(settings: &Settings, checked: &Checked) -> Result<(), String> {
-    if checked.name == Some(CertificateName::Node(settings.node.clone())) {
-        return Ok(());
-    }
-    Err(format!("the certificate does not name {}", settings.node))
-}
-
-fn keep<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
+fn keep<T, E: Into<Unusable>>(
     faults: &mut Vec<Fault>,
     place: &str,
     result: Result<T, E>,
@@ -367,10 +309,12 @@ fn keep<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
     match result {
         Ok(value) => Some(value),
         Err(error) => {
+            let error = error.into();
+            let remedy = remedy(&*error);
             faults.push(Fault::new(
                 place,
-                chain(error.into().as_ref()),
-                "correct the file, or issue it anew with `bridge-node certs`",
+                chain(&*error),
+                remedy.unwrap_or("correct the file, or issue it anew with `bridge-node certs`"),
             ));
             None
         }
@@ -379,4 +323,13 @@ fn keep<T, E: Into<Box<dyn std::error::Error + Send + Sync>>>(
 
 fn keep_all<T>(faults: &mut Vec<Fault>, result: Result<T, Vec<Fault>>) -> Option<T> {
     result.map_err(|list| faults.extend(list)).ok()
+}
+
+/// The files of this node's certificate that a start works with, and of its key.
+fn usable(settings: &Settings, trust: Option<&Trust>, usage: Use, now_s: u64) -> OwnFiles {
+    let (node, folder) = (&settings.node, Folder::new(&settings.keys));
+    match trust {
+        None => OwnFiles::in_force(usage),
+        Some(trust) => own::usable(&folder, usage, &Judge { node, trust, now_s }),
+    }
 }

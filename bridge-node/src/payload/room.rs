@@ -58,7 +58,7 @@ impl Room {
         self.limits.check(&self.state(), owner, (0, bytes))
     }
 
-    pub(super) fn writer(&self, owner: &str) -> spool::Writer {
+    pub(super) fn writer(&self, owner: &str, of_request: bool) -> spool::Writer {
         let reserved = Reserved {
             used: Arc::clone(&self.used),
             owner: owner.to_owned(),
@@ -66,7 +66,7 @@ impl Room {
             limits: self.limits,
             disk: Arc::clone(&self.disk),
         };
-        spool::Writer::create(self.folder.clone(), reserved)
+        spool::Writer::create(self.folder.clone(), reserved, of_request)
     }
 
     /// Bytes in use by the node.

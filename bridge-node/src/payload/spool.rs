@@ -40,7 +40,8 @@ struct Inner {
     file: File,
     key: LessSafeKey,
     pieces: u64,
-    sha512: ring::digest::Context,
+    /// Of a request.
+    sha512: Option<ring::digest::Context>,
     reserved: Reserved,
 }
 
@@ -66,7 +67,7 @@ impl std::fmt::Debug for Inner {
 }
 
 impl Writer {
-    pub(super) fn create(folder: PathBuf, reserved: Reserved) -> Self {
+    pub(super) fn create(folder: PathBuf, reserved: Reserved, of_request: bool) -> Self {
         let create = move || {
             let mut key = [0; 32];
             SystemRandom::new()
@@ -77,7 +78,7 @@ impl Writer {
                 file: tempfile::tempfile_in(folder)?,
                 key: LessSafeKey::new(key),
                 pieces: 0,
-                sha512: ring::digest::Context::new(&ring::digest::SHA512),
+                sha512: of_request.then(|| ring::digest::Context::new(&ring::digest::SHA512)),
                 reserved,
             }))
         };
@@ -100,7 +101,9 @@ impl Writer {
         Ok(())
     }
 
-    pub(super) async fn finish(mut self) -> Result<(Spooled, ring::digest::Digest), PayloadError> {
+    pub(super) async fn finish(
+        mut self,
+    ) -> Result<(Spooled, Option<ring::digest::Digest>), PayloadError> {
         if !self.pending.is_empty() {
             let piece = std::mem::take(&mut self.pending);
             self.seal(piece).await?;
@@ -111,7 +114,7 @@ impl Writer {
             key: inner.key,
             _reserved: inner.reserved,
         };
-        Ok((spooled, inner.sha512.finish()))
+        Ok((spooled, inner.sha512.map(ring::digest::Context::finish)))
     }
 
     async fn seal(&mut self, piece: BytesMut) -> Result<(), PayloadError> {
@@ -135,7 +138,9 @@ impl Writer {
 
 impl Inner {
     fn seal(mut self: Box<Self>, mut piece: BytesMut) -> io::Result<Box<Self>> {
-        self.sha512.update(&piece);
+        if let Some(sha512) = &mut self.sha512 {
+            sha512.update(&piece);
+        }
         self.key
             .seal_in_place_append_tag(nonce(self.pieces), Aad::empty(), &mut piece)
             .map_err(|_unspecified| no_random())?;

@@ -179,7 +179,7 @@ fn clock(here_s: u64, there_s: u64, report: &mut Report) {
 
 fn maintenance(node: &Node, fields: &HeaderMap, to: &PeerAddress, report: &mut Report) {
     let text = fields
-        .get(MAINTENANCE)
+        .get(&MAINTENANCE)
         .and_then(|told| told.to_str().ok())
         .unwrap_or_default();
     let told = read_told(text);

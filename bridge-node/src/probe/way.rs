@@ -21,7 +21,8 @@ pub(super) async fn look(node: &Node, to: &PeerAddress, report: &mut Report) {
     let Some(tcp) = connects(to, report).await else {
         return;
     };
-    let handshake = dangerous_look(node.peers.identity(), tcp);
+    let own = node.peers.identity();
+    let handshake = dangerous_look(&own, tcp);
     let shown = match tokio::time::timeout(CONNECT_TIMEOUT, handshake).await {
         Ok(Ok(shown)) => shown,
         Ok(Err(error)) => {

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use bridge_core::head::HeadRules;
-use serde::Deserialize;
 
 use super::Fault;
 use crate::concerned::{LEAST_PAGE_BYTES, LEAST_PAGE_LEAVES};
 use crate::pace::Slowest;
+
+mod raw;
+
+pub use raw::RawLimits;
 
 /// The limits of a node.
 #[derive(Debug, Clone)]
@@ -78,6 +81,12 @@ pub struct Limits {
     pub status_bytes: usize,
     /// How long a source of either may take to answer.
     pub status_timeout: Duration,
+    /// Largest answer of an ACME server, bytes.
+    pub acme_bytes: usize,
+    /// How long an ACME server may take to answer.
+    pub acme_timeout: Duration,
+    /// How long a certificate may take to be issued.
+    pub acme_order_timeout: Duration,
     /// The largest submission to this node's witness, bytes.
     pub witness_request_bytes: usize,
     /// Submissions of one member that this node's witness looks at in a minute.
@@ -92,52 +101,6 @@ pub struct Limits {
     pub drain_timeout: Duration,
     /// Preallocated size of a journal segment, bytes.
     pub segment_bytes: u64,
-}
-
-/// `[limits]` as written.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct RawLimits {
-    body_memory_bytes: Option<u64>,
-    body_bytes: Option<u64>,
-    spool_node_bytes: Option<u64>,
-    spool_peer_bytes: Option<u64>,
-    disk_reserve_bytes: Option<u64>,
-    body_bytes_per_second: Option<u64>,
-    head_bytes: Option<u64>,
-    fields: Option<u64>,
-    head_seconds: Option<u64>,
-    handshake_seconds: Option<u64>,
-    exchange_seconds: Option<u64>,
-    stall_seconds: Option<u64>,
-    slowest_bytes_per_second: Option<u64>,
-    strangers: Option<u64>,
-    connections: Option<u64>,
-    exchanges: Option<u64>,
-    journal_wait_milliseconds: Option<u64>,
-    log_lines_per_minute: Option<u64>,
-    known_batches: Option<u64>,
-    refusals_per_minute: Option<u64>,
-    audit_page_bytes: Option<u64>,
-    audit_page_leaves: Option<u64>,
-    audit_pages_per_minute: Option<u64>,
-    receipt_check_seconds: Option<u64>,
-    receipt_seconds: Option<u64>,
-    receipts_pending: Option<u64>,
-    idempotency_days: Option<u64>,
-    idempotency_keys: Option<u64>,
-    idempotency_keys_of_client: Option<u64>,
-    stamp_bytes: Option<u64>,
-    stamp_seconds: Option<u64>,
-    status_bytes: Option<u64>,
-    status_seconds: Option<u64>,
-    witness_request_bytes: Option<u64>,
-    witness_requests_per_minute: Option<u64>,
-    contract_bytes: Option<u64>,
-    contract_files_per_minute: Option<u64>,
-    contracts_waiting: Option<u64>,
-    drain_seconds: Option<u64>,
-    segment_bytes: Option<u64>,
 }
 
 const KIB: u64 = 1024;
@@ -342,6 +305,20 @@ impl Limits {
             )),
             // Sources answer within a second; the next one is asked after this.
             status_timeout: seconds(limit("status_seconds", raw.status_seconds, (1, 5, 30))),
+            // A chain of four certificates in PEM, each of the largest size that is looked at, has 88 KiB.
+            acme_bytes: size(limit(
+                "acme_bytes",
+                raw.acme_bytes,
+                (4 * KIB, 128 * KIB, MIB),
+            )),
+            // Servers that sign while they are asked take some seconds.
+            acme_timeout: seconds(limit("acme_seconds", raw.acme_seconds, (1, 20, 120))),
+            // Some authorities have a person look first: those want a request by hand.
+            acme_order_timeout: seconds(limit(
+                "acme_order_seconds",
+                raw.acme_order_seconds,
+                (5, 300, 3600),
+            )),
             // 63 hashes, a note under the longest origin, and cosignatures of 32 witnesses.
             witness_request_bytes: size(limit(
                 "witness_request_bytes",

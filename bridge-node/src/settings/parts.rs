@@ -16,6 +16,7 @@ use super::{
     Caller, Credential, DirectorySource, Fault, Limits, Officer, Service, Settings, Told,
     Witnesses, raw,
 };
+use crate::keys::Keys;
 
 /// The directory is read again this often by default: a frozen mirror is noticed within its 24 h.
 pub(super) const DEFAULT_REFRESH_S: u64 = 60;
@@ -41,29 +42,24 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let officers = check.officers(&file.officers);
     let local_groups = check.groups(file.local_groups.unwrap_or_default());
     let consumer = file.consumer.as_ref();
-    let consumer_listen = check.address(
-        "consumer.listen",
-        consumer.and_then(|c| c.listen.as_deref()),
-    );
+    let consumer_listen = consumer.and_then(|c| c.listen.as_deref());
+    let consumer_listen = check.address("consumer.listen", consumer_listen);
     let plain = check.loopback(
         "consumer.plain_listen",
         consumer.and_then(|c| c.plain_listen.as_deref()),
     );
     let peer_listen = check.address("peer.listen", file.peer.as_ref().map(|p| p.listen.as_str()));
     let admin = file.admin.as_ref();
-    let health = check.loopback(
-        "admin.health_listen",
-        admin.and_then(|a| a.health_listen.as_deref()),
-    );
+    let health = admin.and_then(|a| a.health_listen.as_deref());
+    let health = check.loopback("admin.health_listen", health);
     let directory = file.directory.and_then(|d| check.directory(&d));
-    let trust = file.trust.map(|t| {
-        let anchors = check.existing("trust.anchors", &t.anchors);
-        let foreign = t.foreign.map(|path| check.existing("trust.foreign", &path));
-        (anchors, foreign)
-    });
+    let trust = file.trust.map(|t| check.trust(t));
     let contracts = file.contracts.map(|c| check.contracts(&c));
     let time = file.time.map(|raw| Box::new(check.time(&raw)));
     let status = file.status.map(|raw| Box::new(check.status(&raw)));
+    let has_web = consumer_listen.is_some();
+    let acme = file.acme.and_then(|raw| check.acme(&raw, has_web));
+    let passphrase_file = check.passphrase_file(file.keys);
     let node_section = file.node?;
     check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
@@ -75,7 +71,10 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     Some(Settings {
         node: node?,
         log_domain: node_section.log_domain,
-        keys_folder: check.existing("node.keys_folder", &node_section.keys_folder),
+        keys: Keys::new(
+            check.existing("node.keys_folder", &node_section.keys_folder),
+            passphrase_file,
+        ),
         anchors,
         foreign,
         directory_root,
@@ -96,6 +95,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         local_groups,
         time,
         status,
+        acme: acme.map(Box::new),
         witnesses,
         limits,
     })
@@ -191,12 +191,24 @@ impl Check<'_> {
         }
     }
 
-    fn address(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
+    pub(super) fn address(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {
         self.parse(
             place,
             text?,
             "write ADDRESS:PORT, as 127.0.0.1:8443 or [::1]:8443",
         )
+    }
+
+    fn trust(&mut self, raw: raw::Trust) -> (PathBuf, Option<PathBuf>) {
+        let anchors = self.existing("trust.anchors", &raw.anchors);
+        let foreign = raw.foreign;
+        let foreign = foreign.map(|path| self.existing("trust.foreign", &path));
+        (anchors, foreign)
+    }
+
+    fn passphrase_file(&mut self, raw: Option<raw::Keys>) -> Option<PathBuf> {
+        let path = raw?.passphrase_file?;
+        Some(self.existing("keys.passphrase_file", &path))
     }
 
     fn loopback(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {

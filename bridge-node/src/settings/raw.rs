@@ -12,6 +12,8 @@ use super::Fault;
 pub struct File {
     /// `[node]`
     pub node: Option<Node>,
+    /// `[keys]`
+    pub keys: Option<Keys>,
     /// `[trust]`
     pub trust: Option<Trust>,
     /// `[directory]`
@@ -28,6 +30,8 @@ pub struct File {
     pub time: Option<Time>,
     /// `[status]`
     pub status: Option<Status>,
+    /// `[acme]`
+    pub acme: Option<Acme>,
     /// `[witnesses]`
     pub witnesses: Option<super::witnesses::RawWitnesses>,
     /// `[limits]`
@@ -53,6 +57,8 @@ macro_rules! section {
 
 section!(/// Who this node is.
     Node { id: String, data_folder: String, keys_folder: String, log_domain: String, language: Option<String> });
+section!(/// How private keys are kept.
+    Keys { passphrase_file: Option<String> });
 section!(/// Whose certificates count.
     Trust { anchors: String, foreign: Option<String> });
 section!(/// The signed directory.
@@ -80,6 +86,11 @@ section!(/// How revoked certificates are known.
 section!(/// An authority that says which of its certificates are revoked.
     StatusAuthority { certificate: String, crl: Option<Vec<String>>, ocsp: Option<Vec<String>>, nonce: Option<bool>,
     unchecked: Option<bool> });
+section!(/// Who issues and renews this node's certificates.
+Acme {
+    directory: String, anchors: String, name: String, listen: String, contact: Option<Vec<String>>, uses: Option<Vec<String>>,
+    external_account_id: Option<String>, external_account_key: Option<String>,
+});
 section!(/// An information system.
     Caller { name: String, subsystems: Vec<String>, certificate: Option<String>, api_key_sha256: Option<String> });
 section!(/// An officer.
@@ -95,7 +106,7 @@ Service {
     registry: Option<String>, data: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
 });
 
-const SECTIONS: &str = "node, trust, directory, consumer, peer, admin, contracts, time, status, witnesses, limits, \
+const SECTIONS: &str = "node, keys, trust, directory, consumer, peer, admin, contracts, time, status, acme, witnesses, limits, \
                         local_groups, callers, officers, services";
 
 /// Reads the text; every unknown key, every missing and every wrongly typed section becomes a fault.
@@ -115,6 +126,7 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
     for (key, value) in table {
         match key.as_str() {
             "node" => file.node = section(&key, value, faults),
+            "keys" => file.keys = section(&key, value, faults),
             "trust" => file.trust = section(&key, value, faults),
             "directory" => file.directory = section(&key, value, faults),
             "consumer" => file.consumer = section(&key, value, faults),
@@ -123,6 +135,7 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
             "contracts" => file.contracts = section(&key, value, faults),
             "time" => file.time = section(&key, value, faults),
             "status" => file.status = section(&key, value, faults),
+            "acme" => file.acme = section(&key, value, faults),
             "witnesses" => file.witnesses = section(&key, value, faults),
             "limits" => file.limits = section(&key, value, faults),
             "local_groups" => file.local_groups = section(&key, value, faults),

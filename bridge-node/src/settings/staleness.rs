@@ -75,13 +75,13 @@ fn authorities() -> Vec<Row> {
         },
         Row {
             thing: "certificates of the node",
-            usual: "valid until their own end".to_owned(),
+            usual: "valid until their own end; with `[acme]` renewed when a third to a fifth of their life is left".to_owned(),
             warning: format!("in log (`certificate_expires`) and `ready` (`alarms`) {days} days before; alert `CertificateExpiresSoon`"),
             after: "peers refuse; the node does not start".to_owned(),
             metric: "bridge_certificate_expiry_timestamp_seconds",
             message: Some(Refusal::PeerRequest(PeerFault::KeyNotValid)),
-            recovery: "with a start under new certificates whose keys the directory has",
-            tests: &["an_alarm_is_reached_at_its_day_and_not_before", "s36_untrusted_and_expired_certificates_of_peers"],
+            recovery: "when the node has gone over to new ones, without a restart, also after the end, or starts with them; the directory must have their keys",
+            tests: &["a_running_node_goes_over_to_certificates_without_a_restart_when_the_directory_knows_them", "a_node_runs_past_the_end_of_its_certificates_and_takes_new_ones_without_a_restart", "an_alarm_is_reached_at_its_day_and_not_before", "s36_untrusted_and_expired_certificates_of_peers"],
         },
         Row {
             thing: "time-stamps",
@@ -268,7 +268,7 @@ mod tests {
         let metrics = fs::read_to_string(root().join("config/monitoring/README.md")).unwrap();
         let alerts = fs::read_to_string(root().join("config/monitoring/alerts.yml")).unwrap();
         let mut code = String::new();
-        for folder in ["bridge-node/src", "tests/scenarios"] {
+        for folder in ["bridge-node/src", "bridge-node/tests", "tests/scenarios"] {
             sources(&root().join(folder), &mut code);
         }
         for row in rows() {

@@ -372,3 +372,48 @@ fn a_secret_or_a_key_value_never_stands_in_the_settings() {
 fn text_that_is_not_toml_is_one_fault() {
     assert_eq!(faults("[node").len(), 1);
 }
+
+#[test]
+fn an_authority_that_issues_by_itself_is_held_to_its_form() {
+    let acme = |lines: &str| format!("{GOOD}\n[acme]\n{lines}\n");
+    let good = "directory = \"https://ca.example/acme\"\nanchors = \".\"\nname = \"node.example\"\nlisten = \"127.0.0.1:0\"";
+    assert!(Settings::parse(&acme(good), Path::new(".")).is_ok());
+    let long = format!("{}.example", "a.".repeat(124));
+    for (from, to, told) in [
+        ("https:", "http:", "acme.directory: "),
+        ("node.example", "Node.example", "acme.name: "),
+        ("node.example", "node..example", "acme.name: "),
+        ("node.example", &long, "acme.name: "),
+        ("127.0.0.1:0", "nowhere", "acme.listen: "),
+        (
+            "anchors = \".\"",
+            "anchors = \"nope.pem\"",
+            "acme.anchors: ",
+        ),
+    ] {
+        let found = faults(&acme(&good.replacen(from, to, 1)));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(told), "{found:?}");
+    }
+    for (more, told) in [
+        ("contact = [\"officer@example.az\"]", "acme.contact: "),
+        ("uses = [\"tls\", \"tls\"]", "acme.uses: names tls twice"),
+        ("uses = [\"seal\"]", "acme.uses: `seal` is none"),
+        (
+            "uses = [\"web\"]",
+            "acme.uses: names web, and there is no consumer.listen",
+        ),
+        (
+            "external_account_id = \"1\"",
+            "acme.external_account_id: stands without",
+        ),
+        (
+            "external_account_key = \".\"",
+            "acme.external_account_id: stands without",
+        ),
+    ] {
+        let found = faults(&acme(&format!("{good}\n{more}")));
+        assert_eq!(found.len(), 1, "{found:?}");
+        assert!(found[0].starts_with(told), "{found:?}");
+    }
+}

@@ -1,13 +1,14 @@
 //! One authority: its sources read in their order, what they give judged, their faults told once.
 
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bridge_certs::status::{Answer, Issuer, Query, RevocationList, StatusError};
+use bridge_certs::status::{Answer, Issuer, Query, RevocationList, StatusError, Window};
+use bridge_directory::metadata::sha256;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::sync::Notify;
 
-use super::cache::{Cache, read_file};
+use super::cache::{Cache, FileFault, read_file};
 use super::known::{At, Known};
 use crate::settings::{CrlSource, StatusAuthority};
 use crate::way::{AskError, Patience, Question, Way};
@@ -23,6 +24,8 @@ pub(super) struct Authority {
     responders: Vec<Way>,
     nonce: bool,
     cache: Arc<Cache>,
+    /// SHA-256 of the list that was taken last, as it was written.
+    written: Mutex<Option<[u8; 32]>>,
     /// What was wrong with its sources when they were read last.
     fault: Mutex<Option<String>>,
 }
@@ -40,9 +43,12 @@ pub(super) enum Fault {
     /// No answer that could be looked at.
     #[error("it gives nothing: {}", crate::chain(.0))]
     Unanswered(#[source] AskError),
-    /// The file cannot be read.
+    /// The file is not read.
     #[error("{0}")]
-    File(String),
+    File(#[from] FileFault),
+    /// What was to be done is not there, or ended by a fault of its own.
+    #[error("{0}")]
+    Undone(String),
     /// What it gives is not taken.
     #[error("what it gives is not taken: {}", crate::chain(.0))]
     NotTaken(#[source] StatusError),
@@ -76,6 +82,7 @@ impl Authority {
             nonce: told.nonce,
             cache: Arc::new(cache),
             issuer: Arc::new(issuer),
+            written: Mutex::default(),
             fault: Mutex::default(),
         })
     }
@@ -95,14 +102,15 @@ impl Authority {
         self.responders.len()
     }
 
-    /// Reads the list from one of its places, and judges it: genuine, in force, and not older than the one before.
+    /// Reads the list from one of its places, and judges it: genuine, in force, and not older than the one before; nothing if
+    /// it is that one.
     pub(super) async fn list(
         &self,
         index: usize,
         known: Option<&RevocationList>,
         at: At,
         patience: Patience,
-    ) -> Got<(RevocationList, Vec<u8>)> {
+    ) -> Got<Option<(RevocationList, Vec<u8>)>> {
         let der = match self.lists.get(index) {
             Some(Place::Web(way)) => {
                 let question = Question {
@@ -116,26 +124,27 @@ impl Authority {
             }
             Some(Place::File(path)) => {
                 let (path, bytes) = (path.clone(), patience.bytes);
-                let read = tokio::task::spawn_blocking(move || read_file(&path, bytes)).await;
-                read.unwrap_or_else(|error| Err(error.to_string()))
-                    .map_err(Fault::File)?
+                blocking(move || read_file(&path, bytes)).await??
             }
-            None => return Err(Fault::File("no source".to_owned())),
+            None => return Err(Fault::Undone("no source".to_owned())),
         };
+        let (written, der) = blocking(move || (sha256(&der), der)).await?;
+        if let Some(known) = known
+            && *self.written() == Some(written)
+        {
+            // The very bytes that were read before: a large list is not verified and taken apart each time.
+            check_window(known.window(), at)?;
+            return Ok(None);
+        }
         let issuer = Arc::clone(&self.issuer);
-        let (list, der) =
-            tokio::task::spawn_blocking(move || (RevocationList::read(&issuer, &der), der))
-                .await
-                .map_err(|error| Fault::File(error.to_string()))?;
+        let (list, der) = blocking(move || (RevocationList::read(&issuer, &der), der)).await?;
         let list = list.map_err(Fault::NotTaken)?;
         if let Some(known) = known {
             list.follows(known).map_err(Fault::NotTaken)?;
         }
-        let window = list.window();
-        window
-            .check(at.tolerated_s, at.now_s)
-            .map_err(Fault::NotTaken)?;
-        Ok((list, der))
+        check_window(list.window(), at)?;
+        *self.written() = Some(written);
+        Ok(Some((list, der)))
     }
 
     /// Asks one of its responders about a certificate, and judges the answer in the same way.
@@ -155,7 +164,7 @@ impl Authority {
             answer_type: Some(RESPONSE),
         };
         let Some(way) = self.responders.get(index) else {
-            return Err(Fault::File("no responder".to_owned()));
+            return Err(Fault::Undone("no responder".to_owned()));
         };
         let der = way
             .ask(question, patience)
@@ -165,11 +174,12 @@ impl Authority {
         if let Some(known) = known {
             answer.follows(known).map_err(Fault::NotTaken)?;
         }
-        let window = answer.window();
-        window
-            .check(at.tolerated_s, at.now_s)
-            .map_err(Fault::NotTaken)?;
+        check_window(answer.window(), at)?;
         Ok((answer, der.to_vec()))
+    }
+
+    fn written(&self) -> MutexGuard<'_, Option<[u8; 32]>> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Keeps a list on disk, beside whatever else is done.
@@ -240,6 +250,17 @@ impl Authority {
     }
 }
 
+/// Does what takes long where it keeps nobody waiting.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Got<T> {
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Fault::Undone(error.to_string()))
+}
+
+fn check_window(window: &Window, at: At) -> Got<()> {
+    let checked = window.check(at.tolerated_s, at.now_s);
+    checked.map_err(Fault::NotTaken)
+}
+
 /// What is known of an authority from the disk. It was judged when it was kept, and is judged again.
 fn kept(issuer: &Issuer, cache: &Cache, has_list: bool) -> Known {
     let list = cache.list();
@@ -266,3 +287,95 @@ fn nonce() -> Got<[u8; 16]> {
 /// Standard: RFC 6960 §A.1.
 const REQUEST: &str = "application/ocsp-request";
 const RESPONSE: &str = "application/ocsp-response";
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::time::Duration;
+
+    use super::*;
+
+    const AT: At = At {
+        tolerated_s: u64::MAX,
+        // A month after the vectors were made.
+        now_s: 1_798_000_000,
+    };
+
+    /// An authority whose list lies in a file of its own.
+    struct World {
+        authority: Authority,
+        file: PathBuf,
+        _folder: tempfile::TempDir,
+    }
+
+    impl World {
+        fn of(kind: &str) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let file = folder.path().join("list.crl");
+            let told = StatusAuthority {
+                certificate: PathBuf::new(),
+                crl: vec![CrlSource::File(file.clone())],
+                ocsp: Vec::new(),
+                nonce: false,
+                unchecked: false,
+            };
+            let issuer = Issuer::from_pem(&vector(&format!("{kind}-authority.pem"))).unwrap();
+            Self {
+                authority: Authority::open(&told, issuer, folder.path()).unwrap(),
+                file,
+                _folder: folder,
+            }
+        }
+
+        async fn list(
+            &self,
+            known: Option<&RevocationList>,
+            at: At,
+        ) -> Got<Option<(RevocationList, Vec<u8>)>> {
+            let patience = Patience {
+                bytes: 1 << 20,
+                time: Duration::from_mins(1),
+                limits: ["status_bytes", "status_seconds"],
+            };
+            self.authority.list(0, known, at, patience).await
+        }
+    }
+
+    fn vector(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../certs/testdata/status");
+        fs::read(folder.join(name)).unwrap()
+    }
+
+    #[tokio::test]
+    async fn a_list_is_taken_apart_once_and_as_often_as_it_changes_and_grows_old_all_the_same() {
+        let world = World::of("p256");
+        fs::write(&world.file, vector("p256-list.der")).unwrap();
+        let (list, der) = world.list(None, AT).await.unwrap().unwrap();
+        assert_eq!(der, vector("p256-list.der"));
+        for _ in 0..3 {
+            let again = world.list(Some(&list), AT).await.unwrap();
+            assert!(again.is_none(), "the same bytes");
+        }
+        let late = At {
+            now_s: list.window().until_s(u64::MAX) + 1,
+            ..AT
+        };
+        let told = world.list(Some(&list), late).await.unwrap_err();
+        assert!(
+            matches!(told, Fault::NotTaken(StatusError::Late { .. })),
+            "{told}"
+        );
+        // Bytes that were not taken are not those that were read before.
+        let mut bent = der.clone();
+        *bent.last_mut().unwrap() ^= 1;
+        for _ in 0..2 {
+            fs::write(&world.file, &bent).unwrap();
+            let told = world.list(Some(&list), AT).await.unwrap_err();
+            assert!(matches!(told, Fault::NotTaken(_)), "{told}");
+        }
+        fs::write(&world.file, &der).unwrap();
+        assert!(world.list(Some(&list), AT).await.unwrap().is_none());
+        // Who knows none has it taken apart, whatever was read before.
+        assert!(world.list(None, AT).await.unwrap().is_some());
+    }
+}

@@ -91,18 +91,31 @@ impl Cache {
     }
 }
 
+/// Why a file that somebody else replaces is not read.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum FileFault {
+    /// It cannot be.
+    #[error("{0}")]
+    Unreadable(#[from] io::Error),
+    /// A folder or the like.
+    #[error("not a file")]
+    NoFile,
+    /// It has more bytes than are read.
+    #[error("longer than limits.status_bytes")]
+    TooLong,
+}
+
 /// Reads a file that somebody else replaces, if it is one and no larger than this.
-pub(super) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
-    let failed = |error: io::Error| error.to_string();
-    let file = fs::File::open(path).map_err(failed)?;
-    if !file.metadata().map_err(failed)?.is_file() {
-        return Err("not a file".to_owned());
+pub(super) fn read_file(path: &Path, limit: usize) -> Result<Vec<u8>, FileFault> {
+    let file = fs::File::open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(FileFault::NoFile);
     }
     let mut bytes = Vec::new();
     let most = u64::try_from(limit).unwrap_or(u64::MAX).saturating_add(1);
-    file.take(most).read_to_end(&mut bytes).map_err(failed)?;
+    file.take(most).read_to_end(&mut bytes)?;
     if bytes.len() > limit {
-        return Err("longer than limits.status_bytes".to_owned());
+        return Err(FileFault::TooLong);
     }
     Ok(bytes)
 }
@@ -115,13 +128,13 @@ mod tests {
     fn a_list_is_read_from_a_file_of_at_most_the_limit_and_from_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("nodes.crl");
-        assert!(read_file(&path, 4).unwrap_err().contains("No such file"));
-        assert_eq!(read_file(folder.path(), 4).unwrap_err(), "not a file");
+        let why = |path: &Path| read_file(path, 4).unwrap_err().to_string();
+        assert!(why(&path).contains("No such file"));
+        assert_eq!(why(folder.path()), "not a file");
         fs::write(&path, [7; 4]).unwrap();
         assert_eq!(read_file(&path, 4).unwrap(), [7; 4]);
         fs::write(&path, [7; 5]).unwrap();
-        let why = read_file(&path, 4).unwrap_err();
-        assert_eq!(why, "longer than limits.status_bytes");
+        assert_eq!(why(&path), "longer than limits.status_bytes");
     }
 
     #[test]

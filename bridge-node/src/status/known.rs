@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use arc_swap::ArcSwapOption;
-use bridge_certs::status::{Answer, RevocationList, Status};
+use bridge_certs::status::{Answer, RevocationList, Status, Window};
 
 use super::Unusable;
 
@@ -93,8 +93,8 @@ impl Known {
         revoked_since([listed, answered])
     }
 
-    /// Good by a list or an answer that counts, whichever it is, unless one of them says that it is revoked, however old, or the
-    /// authority that it does not know it.
+    /// Good by a list or an answer that counts, whichever it is, unless one of them says that it is revoked, however old, or an
+    /// answer that counts that the authority does not know it.
     pub(super) fn check(&self, serial: &[u8], at: At) -> Result<(), Unusable> {
         let (list, answer) = (self.list.load(), self.answer(serial));
         let listed = list.as_ref().map(|list| list.status(serial));
@@ -102,16 +102,18 @@ impl Known {
         if let Some(since_s) = revoked_since([listed, answered]) {
             return Err(Unusable::Revoked { since_s });
         }
-        if answered == Some(Status::Unknown) {
+        let counts = |window: &Window| window.check(at.tolerated_s, at.now_s).is_ok();
+        let (unknown, good): (Option<_>, Option<_>) = match answer.map(|answer| *answer.window()) {
+            Some(window) if answered == Some(Status::Unknown) => (Some(window), None),
+            good => (None, good),
+        };
+        if unknown.as_ref().is_some_and(counts) {
             return Err(self.not_known(None));
         }
-        let windows = [
-            list.as_ref().map(|list| *list.window()),
-            answer.map(|answer| *answer.window()),
-        ];
+        let windows = [list.as_ref().map(|list| *list.window()), good];
         let mut until_s = None;
         for window in windows.into_iter().flatten() {
-            if window.check(at.tolerated_s, at.now_s).is_ok() {
+            if counts(&window) {
                 return Ok(());
             }
             until_s = until_s.max(Some(window.until_s(at.tolerated_s)));
@@ -186,4 +188,56 @@ fn revoked_since(said: [Option<Status>; 2]) -> Option<u64> {
         Status::Revoked { since_s } => Some(since_s),
         Status::Good | Status::Unknown => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+
+    use bridge_certs::status::{Issuer, Query};
+
+    use super::*;
+
+    fn vector(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../certs/testdata/status");
+        fs::read(folder.join(name)).unwrap()
+    }
+
+    /// A list that was made two seconds after an answer, which says that the responder does not know a certificate.
+    #[test]
+    fn that_a_responder_does_not_know_a_certificate_counts_as_long_as_the_answer_does() {
+        let issuer =
+            |kind: &str| Issuer::from_pem(&vector(&format!("{kind}-authority.pem"))).unwrap();
+        let list = RevocationList::read(&issuer("rsa3072"), &vector("rsa3072-list.der")).unwrap();
+        let query = Query {
+            serial: vec![99],
+            nonce: None,
+        };
+        let answer = Answer::read(
+            &issuer("p256"),
+            &query,
+            &vector("p256-unknown.der"),
+            u64::MAX,
+        );
+        let answer = answer.unwrap();
+        let (listed_s, answered_s) = (list.window().this_update_s, answer.window().this_update_s);
+        assert_eq!(listed_s - answered_s, 2);
+        let answers = HashMap::from([(query.serial.clone(), Arc::new(answer))]);
+        let known = Known::new("CN=CA", true, Some(list), answers);
+        let check = |now_s| {
+            let tolerated_s = 60;
+            known.check(&query.serial, At { tolerated_s, now_s })
+        };
+        assert!(matches!(
+            check(answered_s + 60),
+            Err(Unusable::NotKnown { until_s: None, .. })
+        ));
+        assert_eq!(check(answered_s + 61), Ok(()), "the list alone counts");
+        // Once the list is too old too, it was what counted last.
+        assert!(matches!(
+            check(listed_s + 61),
+            Err(Unusable::NotKnown { until_s: Some(until_s), .. }) if until_s == listed_s + 60
+        ));
+    }
 }

@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 
 use super::Statuses;
 use super::authority::{Authority, Fault};
+use super::cache::FileFault;
 use crate::metrics::Limit;
 use crate::node::Node;
 use crate::way::{AskError, Patience};
@@ -100,7 +101,7 @@ async fn want_all(node: &Arc<Node>) {
         let Some(statuses) = &node.status else {
             return;
         };
-        for own in &node.certificates {
+        for own in node.own.certificates().iter() {
             let whose = || format!("{} of this node", own.usage);
             statuses.want(&own.chain, whose);
         }
@@ -123,7 +124,11 @@ async fn read_list(node: &Node, statuses: &Statuses, authority: &Authority) -> V
         let at = statuses.at(node.clock.now_s());
         let read = authority.list(index, known.as_deref(), at, patience(node));
         match read.await {
-            Ok((list, der)) => {
+            Ok(None) => {
+                statuses.tally.taken.fetch_add(1, Ordering::Relaxed);
+                break;
+            }
+            Ok(Some((list, der))) => {
                 statuses.tally.taken.fetch_add(1, Ordering::Relaxed);
                 if known.as_deref() != Some(&list) {
                     authority.known.take_list(list);
@@ -257,14 +262,22 @@ fn patience(node: &Node) -> Patience {
 fn count(node: &Node, statuses: &Statuses, fault: &Fault) {
     let count = match fault {
         Fault::NotTaken(_) => &statuses.tally.refused,
-        Fault::Unanswered(_) | Fault::File(_) | Fault::NoRandom => &statuses.tally.unanswered,
+        Fault::Unanswered(_) | Fault::File(_) | Fault::Undone(_) | Fault::NoRandom => {
+            &statuses.tally.unanswered
+        }
     };
     count.fetch_add(1, Ordering::Relaxed);
     let metrics = &node.house.metrics;
     match fault {
-        Fault::Unanswered(AskError::TooLong(_)) => metrics.reached(Limit::StatusBytes),
+        Fault::Unanswered(AskError::TooLong(_)) | Fault::File(FileFault::TooLong) => {
+            metrics.reached(Limit::StatusBytes);
+        }
         Fault::Unanswered(AskError::TooSlow(_)) => metrics.reached(Limit::StatusSeconds),
-        Fault::Unanswered(_) | Fault::File(_) | Fault::NotTaken(_) | Fault::NoRandom => {}
+        Fault::Unanswered(_)
+        | Fault::File(_)
+        | Fault::Undone(_)
+        | Fault::NotTaken(_)
+        | Fault::NoRandom => {}
     }
 }
 

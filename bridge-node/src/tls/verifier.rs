@@ -64,7 +64,7 @@ impl PeerVerifier {
         let intermediates: Vec<Vec<u8>> = intermediates.iter().map(|c| c.to_vec()).collect();
         let checked = self
             .trust
-            .check(leaf, &intermediates, Profile::Tls, now.as_secs())
+            .check_once(leaf, &intermediates, Profile::Tls, now.as_secs())
             .map_err(|fault| Error::InvalidCertificate(as_rustls(fault)))?;
         let Some((node, pins)) = &self.expected else {
             return Ok(());

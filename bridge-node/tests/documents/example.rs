@@ -31,6 +31,9 @@ fn example_folder() -> tempfile::TempDir {
         "trust/root.json",
         "trust/time.pem",
         "population.db",
+        "trust/acme.pem",
+        "keys/passphrase",
+        "keys/acme-binding.secret",
     ] {
         fs::write(folder.path().join(name), "").unwrap();
     }

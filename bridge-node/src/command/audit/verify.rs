@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use bridge_certs::{KeyAlgorithm, public_key_of, read_secret_file};
+use bridge_certs::{KeyAlgorithm, open_secret_file, public_key_of};
 use bridge_directory::{Directory, Indexed, Node};
 use bridge_verify::{Cosigner, ExchangeKey, Follows, Options, Report};
 use clap::Args;
 
+use super::super::passphrase::asked;
 use super::super::{Failure, hint, say};
 use super::{Progress, journal_folder, mirror, not_genuine, stamps, time_text};
 use crate::epochs::{closed, prefix_of};
@@ -20,6 +21,9 @@ pub(in crate::command) struct Verify {
     /// Also decrypt and check the evidence.
     #[arg(long, value_name = "FILE")]
     evidence_key: Option<PathBuf>,
+    /// A file of mode 0600 with the passphrase of the evidence key; without it the terminal asks.
+    #[arg(long, value_name = "FILE", requires = "evidence_key")]
+    passphrase_file: Option<PathBuf>,
     /// The journal's verifier key, as the directory gives it; else the one in the folder is used and printed.
     #[arg(long, value_name = "VKEY")]
     key: Option<String>,
@@ -120,7 +124,9 @@ impl Verify {
         (number, logs): (usize, usize),
         followed_by: Option<Follows>,
     ) -> Result<Report, Failure> {
-        let read = |path: &PathBuf| read_secret_file(path).map(|secret| *secret);
+        let read = |path: &PathBuf| {
+            open_secret_file(path, &|| asked(self.passphrase_file.as_deref())).map(|secret| *secret)
+        };
         let evidence_key = self.evidence_key.as_ref().map(read).transpose();
         let is_current = number == 0;
         let vkey = match &followed_by {

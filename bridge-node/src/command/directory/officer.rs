@@ -1,18 +1,19 @@
 //! What an officer does on a machine of their own: make a key, review, sign.
 
-use std::fs::{File, OpenOptions};
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::fs::OpenOptions;
+use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use bridge_certs::read_password_file;
+use bridge_certs::sealed::SealedError;
 use bridge_directory::Publisher;
-use bridge_directory::ceremony::{Base, Officer, OfficerError, Proposal, Reviewed, Standing};
+use bridge_directory::ceremony::{Base, Officer, Proposal, Reviewed, Standing};
 use clap::Args;
-use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
 use serde_json::json;
-use zeroize::Zeroizing;
 
+use super::super::passphrase::{ask, new_passphrase, passphrase};
+use super::super::resource::read_trust;
+use super::request::Against;
 use super::words::Language;
 use super::{
     Failure, failed, hint, read, read_base, read_if_there, read_proposal, refused, say, show, write,
@@ -49,6 +50,11 @@ pub(in crate::command) struct ReviewOptions {
     /// The officer's folder: whose root is trusted.
     #[arg(long, value_name = "FOLDER")]
     officer: Option<PathBuf>,
+    #[command(flatten)]
+    against: Against,
+    /// PEM file of the authorities whose seals count, for entries of the catalogue.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
     /// The language of the words.
     #[arg(long, value_enum, default_value_t)]
     language: Language,
@@ -64,9 +70,14 @@ pub(in crate::command) struct SignOptions {
     /// The officer's folder.
     #[arg(long, value_name = "FOLDER")]
     officer: PathBuf,
+    /// PEM file of the authorities whose seals count: entries of the catalogue are not signed without.
+    #[arg(long, value_name = "FILE")]
+    trust: Option<PathBuf>,
     /// A file of mode 0600 with the passphrase.
     #[arg(long, value_name = "FILE")]
     passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    against: Against,
     /// The language of the words.
     #[arg(long, value_enum, default_value_t)]
     language: Language,
@@ -83,7 +94,7 @@ pub(super) fn key(options: &KeyOptions) -> Result<(), Failure> {
     } = options;
     let wrong = |error: &dyn std::error::Error| Failure::failed("officer's key", error);
     std::fs::create_dir_all(folder).map_err(|error| wrong(&error))?;
-    let passphrase = passphrase(passphrase_file.as_deref())?;
+    let passphrase = new_passphrase(passphrase_file.as_deref())?;
     let (officer, file) = Officer::make(name, &passphrase).map_err(|error| wrong(&error))?;
     let path = folder.join(KEY);
     let open = OpenOptions::new()
@@ -131,11 +142,22 @@ pub(super) fn review(options: &ReviewOptions, now_s: u64) -> Result<(), Failure>
         proposal,
         public,
         officer,
+        against,
+        trust,
         language,
     } = options;
     let proposal = read_proposal(proposal)?;
-    let (reviewed, _) = held(&proposal, public.as_deref(), officer.as_deref(), now_s)?;
+    let (reviewed, base) = held(&proposal, public.as_deref(), officer.as_deref(), now_s)?;
+    let asked = against.hold(base.as_ref(), &reviewed, *language, now_s)?;
+    asked.iter().for_each(say);
     show::reviewed(&reviewed, *language, now_s);
+    let seals = check_seals(&reviewed, trust.as_deref(), now_s)?;
+    if seals == Seals::Unchecked {
+        say(language.pick(
+            "Without --trust no seal of an entry is checked.",
+            "--trust verilmədikdə qeydlərin möhürləri yoxlanılmır.",
+        ));
+    }
     if officer.is_none() {
         say(language.pick(
             "Without --officer the first root in PUBLIC is believed.",
@@ -150,24 +172,27 @@ pub(super) fn sign(options: &SignOptions, now_s: u64) -> Result<(), Failure> {
         proposal: path,
         public,
         officer: folder,
+        trust,
         passphrase_file,
+        against,
         language,
         yes,
     } = options;
     let mut proposal = read_proposal(path)?;
     let (reviewed, base) = held(&proposal, public.as_deref(), Some(folder), now_s)?;
+    let asked = against.hold(base.as_ref(), &reviewed, *language, now_s)?;
+    asked.iter().for_each(say);
     show::reviewed(&reviewed, *language, now_s);
+    if check_seals(&reviewed, trust.as_deref(), now_s)? == Seals::Unchecked {
+        return Err(Failure::Usage(hint(
+            "--trust is missing",
+            "give the PEM file of the authorities whose seals count: entries of the catalogue are checked before they are signed",
+        )));
+    }
     if !yes && !is_confirmed(*language)? {
         return Err(Failure::Failed("not signed".to_owned()));
     }
-    let passphrase = passphrase(passphrase_file.as_deref())?;
-    let key = folder.join(KEY);
-    let file = read(
-        &key,
-        FILE_LIMIT,
-        "--officer is the folder that `directory key` made",
-    )?;
-    let officer = Officer::open(&file, &passphrase).map_err(|error| unopened(&key, &error))?;
+    let officer = open_officer(folder, passphrase_file.as_deref())?;
     let roles = officer
         .sign(&mut proposal, &reviewed)
         .map_err(|error| refused(&error))?;
@@ -200,10 +225,46 @@ pub(super) fn sign(options: &SignOptions, now_s: u64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Opens the key of an officer's folder.
+pub(super) fn open_officer(
+    folder: &Path,
+    passphrase_file: Option<&Path>,
+) -> Result<Officer, Failure> {
+    let passphrase = passphrase(passphrase_file)?;
+    let key = folder.join(KEY);
+    let file = read(
+        &key,
+        FILE_LIMIT,
+        "--officer is the folder that `directory key` made",
+    )?;
+    Officer::open(&file, &passphrase).map_err(|error| unopened(&key, &error))
+}
+
+/// Whether the seals of new documents in the catalogue were looked at.
+#[derive(PartialEq, Eq)]
+enum Seals {
+    /// Each holds, or there are none.
+    Good,
+    /// There are some.
+    Unchecked,
+}
+
+fn check_seals(reviewed: &Reviewed, trust: Option<&Path>, now_s: u64) -> Result<Seals, Failure> {
+    match trust {
+        _ if reviewed.listed.entries.is_empty() => Ok(Seals::Good),
+        None => Ok(Seals::Unchecked),
+        Some(trust) => {
+            let checked = reviewed.listed.check_seals(&read_trust(trust)?, now_s);
+            checked.map_err(|error| refused(&error))?;
+            Ok(Seals::Good)
+        }
+    }
+}
+
 /// What to do about a key that does not open.
-fn unopened(key: &Path, error: &OfficerError) -> Failure {
+fn unopened(key: &Path, error: &SealedError) -> Failure {
     let what = format!("{}: {error}", key.display());
-    let remedy = if matches!(error, OfficerError::Passphrase) {
+    let remedy = if matches!(error, SealedError::Passphrase) {
         "try the passphrase again; if it is lost, the other officers replace this key by `propose … roles`"
     } else {
         "--officer is the folder that `directory key` made"
@@ -218,29 +279,13 @@ fn held(
     officer: Option<&Path>,
     now_s: u64,
 ) -> Result<(Reviewed, Option<Base>), Failure> {
-    let kept = |name| match officer {
-        Some(folder) => read_if_there(&folder.join(name), FILE_LIMIT, TRUSTED),
-        None => Ok(None),
+    let is_first = || -> Result<bool, Failure> {
+        let root = kept(officer, ROOT)?;
+        Ok(proposal.is_first() && root.is_none_or(|root| proposal.has_root(&root)))
     };
-    let root = kept(ROOT)?;
     let base = match public {
-        Some(public) => {
-            if officer.is_some() && root.is_none() {
-                return Err(Failure::Failed(hint(
-                    "this officer trusts no root yet",
-                    "put a published root into the officer's folder as root.json, handed over by a colleague and compared",
-                )));
-            }
-            let base = read_base(public, root.as_deref())?;
-            if let Some(seen) = kept(SEEN)? {
-                let seen: Standing =
-                    serde_json::from_slice(&seen).map_err(|error| Failure::failed(SEEN, &error))?;
-                base.check_not_older(&seen)
-                    .map_err(|error| refused(&error))?;
-            }
-            Some(base)
-        }
-        None if proposal.is_first() && root.is_none_or(|root| proposal.has_root(&root)) => None,
+        Some(public) => Some(trusted_base(public, officer)?),
+        None if is_first()? => None,
         None => {
             return Err(Failure::Usage(hint(
                 "--public is missing",
@@ -254,61 +299,35 @@ fn held(
     Ok((reviewed, base))
 }
 
+/// What an officer's folder holds under a name.
+fn kept(officer: Option<&Path>, name: &str) -> Result<Option<Vec<u8>>, Failure> {
+    match officer {
+        Some(folder) => read_if_there(&folder.join(name), FILE_LIMIT, TRUSTED),
+        None => Ok(None),
+    }
+}
+
+/// Reads a copy of the published folder as an officer trusts it: from the officer's root on, and no older than what was seen.
+pub(super) fn trusted_base(public: &Path, officer: Option<&Path>) -> Result<Base, Failure> {
+    let root = kept(officer, ROOT)?;
+    if officer.is_some() && root.is_none() {
+        return Err(Failure::Failed(hint(
+            "this officer trusts no root yet",
+            "put a published root into the officer's folder as root.json, handed over by a colleague and compared",
+        )));
+    }
+    let base = read_base(public, root.as_deref())?;
+    if let Some(seen) = kept(officer, SEEN)? {
+        let seen: Standing =
+            serde_json::from_slice(&seen).map_err(|error| Failure::failed(SEEN, &error))?;
+        base.check_not_older(&seen)
+            .map_err(|error| refused(&error))?;
+    }
+    Ok(base)
+}
+
 fn is_confirmed(language: Language) -> Result<bool, Failure> {
     let question = language.pick("Sign this? Type yes: ", "İmzalansın? bəli yazın: ");
     let answer = ask(question, false)?;
     Ok(answer.as_slice() == language.pick("yes", "bəli").as_bytes())
-}
-
-fn passphrase(file: Option<&Path>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    match file {
-        Some(file) => {
-            read_password_file(file).map_err(|error| Failure::failed("passphrase", &error))
-        }
-        None => ask("Passphrase: ", true),
-    }
-}
-
-/// Asks the terminal, not standard input: what is piped in is nobody's word.
-fn ask(question: &str, is_secret: bool) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let failed = |error: &dyn std::error::Error| {
-        let what = format!("no terminal to ask: {error}");
-        Failure::Failed(hint(
-            &what,
-            "give --passphrase-file, and --yes after a review",
-        ))
-    };
-    let mut terminal = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open("/dev/tty")
-        .map_err(|error| failed(&error))?;
-    terminal
-        .write_all(question.as_bytes())
-        .map_err(|error| failed(&error))?;
-    let before = tcgetattr(&terminal).map_err(|error| failed(&error))?;
-    if is_secret {
-        let mut quiet = before.clone();
-        quiet.local_modes.remove(LocalModes::ECHO);
-        tcsetattr(&terminal, OptionalActions::Flush, &quiet).map_err(|error| failed(&error))?;
-    }
-    let line = read_line(&terminal);
-    tcsetattr(&terminal, OptionalActions::Now, &before).map_err(|error| failed(&error))?;
-    let line = line.map_err(|error| failed(&error))?;
-    if is_secret {
-        terminal.write_all(b"\n").map_err(|error| failed(&error))?;
-    }
-    Ok(line)
-}
-
-fn read_line(terminal: &File) -> std::io::Result<Zeroizing<Vec<u8>>> {
-    let mut line = Zeroizing::new(Vec::new());
-    BufReader::new(terminal).read_until(b'\n', &mut line)?;
-    while line
-        .last()
-        .is_some_and(|byte| matches!(byte, b'\n' | b'\r'))
-    {
-        line.pop();
-    }
-    Ok(line)
 }

@@ -7,9 +7,12 @@ use bridge_directory::ceremony::{Base, CeremonyError, Proposal, RoleChange, Rost
 use bridge_directory::metadata::{Key, Role};
 use clap::{Args, Subcommand};
 
+use super::request::{Given, nothing_published};
+use super::words::Language;
 use super::{Failure, hint, read, read_base, refused, say, write};
 
 mod edit;
+mod entries;
 
 /// The largest file of a key or record, in bytes.
 const FILE_LIMIT: usize = 1024 * 1024;
@@ -70,8 +73,14 @@ enum Change {
         #[command(subcommand)]
         change: NodeChange,
     },
+    /// What a node asks for in a request to join.
+    Join(Given),
     /// Who signs, from now on: all officers and the online keys.
     Roles(RoleOptions),
+    /// Entries of the catalogue, with what was added to them.
+    Entries(entries::Entries),
+    /// The catalogue's rules: which services are routed, and who approves them.
+    Services(entries::Rules),
     /// Anything: a whole directory as JSON, such as groups and witnesses.
     File {
         /// The directory.
@@ -94,6 +103,13 @@ enum MemberChange {
         #[arg(long)]
         name: String,
     },
+    /// Change its name, for people; its id stays.
+    Rename {
+        id: MemberId,
+        /// Its name from now on.
+        #[arg(long)]
+        name: String,
+    },
     /// Keep it listed, and let its nodes and keys count for nothing.
     Suspend { id: MemberId },
     /// End a suspension.
@@ -108,6 +124,13 @@ enum SubsystemChange {
     Add {
         id: SubsystemId,
         /// Its name, for people.
+        #[arg(long)]
+        name: String,
+    },
+    /// Change its name, for people; its id stays.
+    Rename {
+        id: SubsystemId,
+        /// Its name from now on.
         #[arg(long)]
         name: String,
     },
@@ -176,14 +199,19 @@ pub(super) fn propose(options: Options, now_s: u64) -> Result<(), Failure> {
     let base = read_base(&public, None)?;
     let mut roster = Roster::of(&base);
     let mut new_root = false;
-    let mut directory = base
-        .directory
-        .clone()
-        .ok_or_else(|| Failure::Failed("nothing has been published yet".to_owned()))?;
+    let mut directory = base.directory.clone().ok_or_else(nothing_published)?;
+    let mut listed = None;
     match change {
+        Change::Entries(options) => listed = Some(entries::entries(&base, &options, now_s)?),
+        Change::Services(options) => listed = Some(entries::rules(&base, &options, now_s)?),
         Change::Member { change } => edit::member(&mut directory, change)?,
         Change::Subsystem { change } => edit::subsystem(&mut directory, change)?,
         Change::Node { change } => edit::node(&mut directory, change, now_s)?,
+        Change::Join(given) => {
+            for line in given.put(&base, &mut directory, Language::En, now_s)? {
+                say(line);
+            }
+        }
         Change::File { directory: file } => directory = json(&file, DIRECTORY_LIMIT)?,
         Change::Renew { root } => new_root = root,
         Change::Roles(roles) => {
@@ -191,10 +219,10 @@ pub(super) fn propose(options: Options, now_s: u64) -> Result<(), Failure> {
             new_root = true;
         }
     }
-    let proposal = if new_root {
-        Proposal::roles(&base, &roster, now_s)
-    } else {
-        Proposal::directory(&base, &directory, now_s)
+    let proposal = match listed {
+        Some(proposal) => Ok(proposal),
+        None if new_root => Proposal::roles(&base, &roster, now_s),
+        None => Proposal::directory(&base, &directory, now_s),
     };
     let proposal = proposal.map_err(|error| refused(&error))?;
     propose_to(&path, &proposal, Some(&base), now_s)
@@ -218,7 +246,7 @@ fn propose_to(
         )));
     }
     write(path, &proposal.to_bytes())?;
-    super::show::reviewed(&reviewed, super::words::Language::En, now_s);
+    super::show::reviewed(&reviewed, Language::En, now_s);
     say(format_args!("wrote {}", path.display()));
     Ok(())
 }

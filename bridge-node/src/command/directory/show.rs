@@ -6,6 +6,7 @@ use bridge_directory::Moment;
 use bridge_directory::ceremony::Reviewed;
 use bridge_directory::metadata::Role;
 
+use super::super::resource::words::listed;
 use super::words::Language;
 use super::{Failure, hint, joined, read_base, refused, say};
 
@@ -20,6 +21,12 @@ pub(super) fn reviewed(reviewed: &Reviewed, language: Language, now_s: u64) {
     }
     if reviewed.changes.is_empty() {
         say(format_args!("  {}", language.pick("none", "yoxdur")));
+    }
+    if !reviewed.listed.is_empty() {
+        title("Changes of the catalogue", "Vahid siyahıda dəyişikliklər");
+        for line in listed(&reviewed.listed, language) {
+            say(format_args!("  {line}"));
+        }
     }
     if !reviewed.roles.is_empty() {
         title("Changes of the roles", "Rollarda dəyişikliklər");

@@ -19,7 +19,7 @@ pub(in crate::command) enum Language {
 
 impl Language {
     /// One of two words.
-    pub(super) const fn pick(self, en: &'static str, az: &'static str) -> &'static str {
+    pub(in crate::command) const fn pick(self, en: &'static str, az: &'static str) -> &'static str {
         match self {
             Self::En => en,
             Self::Az => az,
@@ -141,7 +141,7 @@ impl Language {
 }
 
 /// Text that can't move a cursor, hide itself or turn a line around.
-pub(super) fn plain(text: &str) -> String {
+pub(in crate::command) fn plain(text: &str) -> String {
     let shown = |letter: char| {
         if letter.is_control() || is_hidden(letter) {
             letter.escape_unicode().collect::<String>()

@@ -183,8 +183,8 @@ impl Agency {
         certs::issue(authority, &web, &keys_folder, "web")?;
         let caller = order(Profile::Caller, None, "information system", Vec::new());
         certs::issue(authority, &caller, &folder.join("callers"), "system")?;
-        keys::ed25519(&keys_folder.join("journal.key"))?;
-        keys::witness(&keys_folder, &agency.witness_name())?;
+        keys::ed25519(&keys_folder.join("journal.key"), None)?;
+        keys::witness(&keys_folder, &agency.witness_name(), None)?;
         write_secret_file(&keys_folder.join("evidence.key"), &keys::random()?)
             .map_err(|error| Failure::failed("evidence key", &error))?;
         make_folder(&folder.join("contracts"))?;
@@ -223,7 +223,7 @@ impl Agency {
         signatures: Signatures,
         services: &str,
     ) -> Result<(), Failure> {
-        let officer = keys::ed25519(&self.folder.join("officer.key"))?;
+        let officer = keys::ed25519(&self.folder.join("officer.key"), None)?;
         let clients: Vec<String> = self.clients().map(|name| format!("{name:?}")).collect();
         let Ports {
             consumer,

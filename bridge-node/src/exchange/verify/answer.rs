@@ -16,7 +16,7 @@ use super::{allowed, envelope_fault, fresh, genuine, not_revoked, taken, version
 use crate::exchange::about::Refused;
 use crate::exchange::forward::RawAnswer;
 use crate::exchange::names;
-use crate::exchange::record::{Journaled, SignedRequest};
+use crate::exchange::record::SignedRequest;
 use crate::node::Node;
 use crate::payload::Payload;
 use crate::receipts::is_of_log;
@@ -74,13 +74,12 @@ fn is_code(text: &str) -> bool {
 /// Step 6 at the consumer's node.
 pub(in crate::exchange) async fn answer(
     node: &Node,
-    sent: &Journaled<SignedRequest>,
+    sent: &SignedRequest,
     raw: RawAnswer,
 ) -> Result<GenuineAnswer, Refused> {
-    let about = &sent.value.about;
-    genuine_answer(node, &sent.value, raw)
+    genuine_answer(node, sent, raw)
         .await
-        .map_err(|refusal| about.refuse(refusal))
+        .map_err(|refusal| sent.about.refuse(refusal))
 }
 
 async fn genuine_answer(

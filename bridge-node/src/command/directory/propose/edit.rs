@@ -24,6 +24,7 @@ pub(super) fn member(directory: &mut Directory, change: MemberChange) -> Result<
                 suspended: false,
             });
         }
+        MemberChange::Rename { id, name } => of_member(directory, &id)?.name = name,
         MemberChange::Suspend { id } => of_member(directory, &id)?.suspended = true,
         MemberChange::Resume { id } => of_member(directory, &id)?.suspended = false,
         MemberChange::Remove { id } => {
@@ -43,6 +44,11 @@ pub(super) fn subsystem(directory: &mut Directory, change: SubsystemChange) -> R
             let code = id.code().to_owned();
             let member = of_member(directory, id.member())?;
             member.subsystems.push(Subsystem { code, name });
+        }
+        SubsystemChange::Rename { id, name } => {
+            let mut subsystems = of_member(directory, id.member())?.subsystems.iter_mut();
+            let subsystem = subsystems.find(|subsystem| subsystem.code == id.code());
+            subsystem.ok_or_else(|| not_listed(&id))?.name = name;
         }
         SubsystemChange::Remove { id } => {
             let member = of_member(directory, id.member())?;

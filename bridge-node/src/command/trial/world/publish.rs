@@ -7,6 +7,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use bridge_certs::{Profile, Trust, read_key_file};
 use bridge_core::identity::{MemberId, SubsystemId};
+use bridge_core::leaf::LEAF_VERSION;
 use bridge_directory::{
     Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem, Witnessing,
 };
@@ -78,8 +79,8 @@ fn member(agency: &Agency, trust: &Trust, now_s: u64) -> Result<Member, Failure>
         }],
         journal: journal_vkey(&origin, &keys_folder)?,
         wire: vec![crate::WIRE_VERSION],
-        leaf: vec![1],
-        forms: ["plain", "batch"].map(str::to_owned).into(),
+        leaf: vec![LEAF_VERSION],
+        forms: crate::FORMS.map(str::to_owned).into(),
         witness: Some(witness_vkey(&agency.witness_name(), &keys_folder)?),
         witnessing: None,
     };

@@ -1,0 +1,52 @@
+//! `[limits]` as the file says them.
+
+use serde::Deserialize;
+
+/// `[limits]` as written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct RawLimits {
+    pub(super) body_memory_bytes: Option<u64>,
+    pub(super) body_bytes: Option<u64>,
+    pub(super) spool_node_bytes: Option<u64>,
+    pub(super) spool_peer_bytes: Option<u64>,
+    pub(super) disk_reserve_bytes: Option<u64>,
+    pub(super) body_bytes_per_second: Option<u64>,
+    pub(super) head_bytes: Option<u64>,
+    pub(super) fields: Option<u64>,
+    pub(super) head_seconds: Option<u64>,
+    pub(super) handshake_seconds: Option<u64>,
+    pub(super) exchange_seconds: Option<u64>,
+    pub(super) stall_seconds: Option<u64>,
+    pub(super) slowest_bytes_per_second: Option<u64>,
+    pub(super) strangers: Option<u64>,
+    pub(super) connections: Option<u64>,
+    pub(super) exchanges: Option<u64>,
+    pub(super) journal_wait_milliseconds: Option<u64>,
+    pub(super) log_lines_per_minute: Option<u64>,
+    pub(super) known_batches: Option<u64>,
+    pub(super) refusals_per_minute: Option<u64>,
+    pub(super) audit_page_bytes: Option<u64>,
+    pub(super) audit_page_leaves: Option<u64>,
+    pub(super) audit_pages_per_minute: Option<u64>,
+    pub(super) receipt_check_seconds: Option<u64>,
+    pub(super) receipt_seconds: Option<u64>,
+    pub(super) receipts_pending: Option<u64>,
+    pub(super) idempotency_days: Option<u64>,
+    pub(super) idempotency_keys: Option<u64>,
+    pub(super) idempotency_keys_of_client: Option<u64>,
+    pub(super) acme_bytes: Option<u64>,
+    pub(super) acme_seconds: Option<u64>,
+    pub(super) acme_order_seconds: Option<u64>,
+    pub(super) stamp_bytes: Option<u64>,
+    pub(super) stamp_seconds: Option<u64>,
+    pub(super) status_bytes: Option<u64>,
+    pub(super) status_seconds: Option<u64>,
+    pub(super) witness_request_bytes: Option<u64>,
+    pub(super) witness_requests_per_minute: Option<u64>,
+    pub(super) contract_bytes: Option<u64>,
+    pub(super) contract_files_per_minute: Option<u64>,
+    pub(super) contracts_waiting: Option<u64>,
+    pub(super) drain_seconds: Option<u64>,
+    pub(super) segment_bytes: Option<u64>,
+}
