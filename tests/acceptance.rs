@@ -126,9 +126,7 @@ const OPEN: &[(u8, &str)] = &[
     (53, "no exchange waits for a time-stamp of its own"),
     (57, "archive"),
     (60, "erasure, change of the evidence key"),
-    (62, "registration"),
-    (63, "registration"),
-    (64, "registration"),
+    (63, "registration: revoked certificates"),
     (65, "registration"),
     (66, "registration"),
     (67, "directory: administration"),
@@ -206,6 +204,8 @@ fn claimed(name: &str) -> Vec<u8> {
 fn map() -> String {
     let mut names = Vec::new();
     test_names(&folder().join("scenarios"), &mut names);
+    // The program as its user meets it.
+    test_names(&folder().join("../bridge-node/tests"), &mut names);
     let mut shown: BTreeMap<u8, Vec<String>> = BTreeMap::new();
     for name in names {
         for line in claimed(&name) {

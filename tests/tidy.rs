@@ -19,7 +19,10 @@ const WALL: [(&str, &[&str]); 13] = [
     ("bridge-core", &["bridge-signature"]),
     ("bridge-verify", &[]),
     ("bridge-journal", &["bridge-core", "bridge-signature"]),
-    ("bridge-directory", &["bridge-core", "bridge-signature"]),
+    (
+        "bridge-directory",
+        &["bridge-certs", "bridge-core", "bridge-signature"],
+    ),
     ("bridge-certs", &["bridge-core", "bridge-signature"]),
     ("bridge-adapter", &["bridge-core", "bridge-signature"]),
     ("bridge-adapter-sql", &["bridge-adapter", "bridge-core"]),

@@ -16,14 +16,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 
+use crate::Failure;
 use crate::options::Plan;
-use crate::{ANSWER_BYTES, Failure};
 
 /// What a load came to: only good answers are in it.
 #[derive(Debug)]
 pub(crate) struct Figures {
     /// From asking to the last byte, whole microseconds, ascending.
     micros: Vec<u32>,
+    /// Of all answers' bodies.
+    bytes: u64,
     elapsed: Duration,
 }
 
@@ -32,6 +34,8 @@ pub(crate) type Client = SendRequest<Empty<Bytes>>;
 /// A server that needs longer to start does not start.
 const WAIT: Duration = Duration::from_secs(20);
 const WAIT_STEP: Duration = Duration::from_millis(50);
+/// Connections that are opened together.
+const AT_A_TIME: usize = 32;
 /// So much of a wrong answer is shown.
 const SHOWN_BYTES: usize = 400;
 
@@ -49,10 +53,7 @@ struct Schedule {
 ///
 /// The first connection that breaks or answer that is wrong: the whole load is void.
 pub(crate) async fn load(plan: Plan) -> Result<Figures, Failure> {
-    let mut clients = Vec::new();
-    for _ in 0..plan.connections {
-        clients.push(connect(plan.address).await?);
-    }
+    let clients = open(&plan).await?;
     let start = Instant::now();
     let end = start + plan.duration;
     let schedule = plan.rate.map(|rate| Arc::new(Schedule::new(start, rate)));
@@ -68,31 +69,28 @@ pub(crate) async fn load(plan: Plan) -> Result<Figures, Failure> {
             None => tasks.spawn(ask_until(client, plan.clone(), end)),
         };
     }
-    let mut micros = Vec::new();
+    let (mut micros, mut bytes) = (Vec::new(), 0);
     while let Some(ended) = tasks.join_next().await {
-        micros.append(&mut ended??);
+        let (mut of_one, got) = ended??;
+        micros.append(&mut of_one);
+        bytes += got;
     }
     let elapsed = start.elapsed();
     micros.sort_unstable();
-    Ok(Figures { micros, elapsed })
+    Ok(Figures {
+        micros,
+        bytes,
+        elapsed,
+    })
 }
 
 /// Opens connections that have been answered once and wait for nothing, and tells the memory of the process behind them.
 ///
 /// # Errors
 ///
-/// The first connection that is not answered with 200; a process that is gone.
+/// The first connection that is not answered well; a process that is gone.
 pub(crate) async fn idle(plan: &Plan, pid: u32) -> Result<String, Failure> {
-    let mut open = Vec::new();
-    for _ in 0..plan.connections {
-        let mut client = connect(plan.address).await?;
-        let (head, body) = client.send_request(request(plan)?).await?.into_parts();
-        body.collect().await?;
-        if head.status != StatusCode::OK {
-            return Err(format!("an idle connection was answered with {}", head.status).into());
-        }
-        open.push(client);
-    }
+    let mut open = open(plan).await?;
     let status = std::fs::read_to_string(format!("/proc/{pid}/status"))?;
     let resident = status
         .lines()
@@ -104,6 +102,28 @@ pub(crate) async fn idle(plan: &Plan, pid: u32) -> Result<String, Failure> {
         "connections={} resident_kib={resident}",
         open.len()
     ))
+}
+
+/// Opens all connections, each asked once if that is planned: a few at a time, so that none waits long for its next request.
+async fn open(plan: &Plan) -> Result<Vec<Client>, Failure> {
+    let mut clients = Vec::new();
+    while clients.len() < plan.connections {
+        let mut opening = JoinSet::new();
+        for _ in clients.len()..plan.connections.min(clients.len() + AT_A_TIME) {
+            let plan = plan.clone();
+            opening.spawn(async move {
+                let mut client = connect(plan.address).await?;
+                if plan.greeting {
+                    ask(&mut client, &plan).await?;
+                }
+                Ok::<_, Failure>(client)
+            });
+        }
+        while let Some(opened) = opening.join_next().await {
+            clients.push(opened??);
+        }
+    }
+    Ok(clients)
 }
 
 /// Waits until a server accepts a connection and, if a target is given, answers it with 200.
@@ -147,14 +167,17 @@ pub(crate) async fn connect(address: SocketAddr) -> Result<Client, Failure> {
     Ok(client)
 }
 
-async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Vec<u32>, Failure> {
-    let mut micros = Vec::new();
+/// What one connection came to: microseconds of each answer, and bytes of all.
+type Share = (Vec<u32>, u64);
+
+async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Share, Failure> {
+    let (mut micros, mut bytes) = (Vec::new(), 0);
     loop {
         let asked = Instant::now();
         if asked >= end {
-            return Ok(micros);
+            return Ok((micros, bytes));
         }
-        ask(&mut client, &plan).await?;
+        bytes += ask(&mut client, &plan).await?;
         micros.push(u32::try_from(asked.elapsed().as_micros())?);
     }
 }
@@ -166,15 +189,15 @@ async fn ask_when_due(
     plan: Plan,
     schedule: Arc<Schedule>,
     end: Instant,
-) -> Result<Vec<u32>, Failure> {
-    let mut micros = Vec::new();
+) -> Result<Share, Failure> {
+    let (mut micros, mut bytes) = (Vec::new(), 0);
     loop {
         let due = schedule.take();
         if due >= end {
-            return Ok(micros);
+            return Ok((micros, bytes));
         }
         tokio::time::sleep_until(due.into()).await;
-        ask(&mut client, &plan).await?;
+        bytes += ask(&mut client, &plan).await?;
         micros.push(u32::try_from(due.elapsed().as_micros())?);
     }
 }
@@ -182,26 +205,41 @@ async fn ask_when_due(
 /// One request and its whole answer, whatever it is.
 pub(crate) async fn send(client: &mut Client, plan: &Plan) -> Result<(Parts, Bytes), Failure> {
     client.ready().await?;
-    let (head, body) = client.send_request(request(plan)?).await?.into_parts();
+    let (path, _bytes) = plan.targets.take();
+    let (head, body) = client
+        .send_request(request(plan, path)?)
+        .await?
+        .into_parts();
     Ok((head, body.collect().await?.to_bytes()))
 }
 
-async fn ask(client: &mut Client, plan: &Plan) -> Result<(), Failure> {
-    let (head, body) = send(client, plan).await?;
-    if head.status != StatusCode::OK || body.len() != ANSWER_BYTES {
-        let shown = String::from_utf8_lossy(body.get(..SHOWN_BYTES).unwrap_or(&body)).into_owned();
-        let what = format!(
-            "a wrong answer: {}, {} bytes: {shown}",
-            head.status,
-            body.len()
-        );
-        return Err(what.into());
+/// One request whose answer must be 200 and as long as its target says; returns that length.
+pub(crate) async fn ask(client: &mut Client, plan: &Plan) -> Result<u64, Failure> {
+    client.ready().await?;
+    let (path, expected) = plan.targets.take();
+    let (head, mut body) = client
+        .send_request(request(plan, path)?)
+        .await?
+        .into_parts();
+    // A large answer is counted and let go.
+    let (mut bytes, mut shown) = (0, Vec::new());
+    while let Some(frame) = body.frame().await {
+        let Ok(data) = frame?.into_data() else {
+            continue;
+        };
+        bytes += data.len() as u64;
+        let room = SHOWN_BYTES - shown.len();
+        shown.extend_from_slice(data.get(..room).unwrap_or(&data));
     }
-    Ok(())
+    if head.status != StatusCode::OK || bytes != expected {
+        let (status, shown) = (head.status, String::from_utf8_lossy(&shown));
+        return Err(format!("a wrong answer: {status}, {bytes} bytes: {shown}").into());
+    }
+    Ok(bytes)
 }
 
-fn request(plan: &Plan) -> Result<Request<Empty<Bytes>>, Failure> {
-    let mut request = Request::get(plan.target.as_str()).body(Empty::new())?;
+fn request(plan: &Plan, path: &str) -> Result<Request<Empty<Bytes>>, Failure> {
+    let mut request = Request::get(path).body(Empty::new())?;
     request.headers_mut().clone_from(&plan.fields);
     let host = HeaderValue::from_str(&plan.address.to_string())?;
     request.headers_mut().insert(HOST, host);
@@ -244,10 +282,12 @@ impl fmt::Display for Figures {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let answers = self.micros.len();
         let rate = self.per_second();
+        let kib = f64::from(u32::try_from(self.bytes / 1024).unwrap_or(u32::MAX))
+            / self.elapsed.as_secs_f64().max(f64::EPSILON);
         let [p50, p99, p999] = [500, 990, 999].map(|share| within(&self.micros, share));
         write!(
             f,
-            "answers={answers} errors=0 per_second={rate:.0} p50_us={p50} p99_us={p99} p999_us={p999}"
+            "answers={answers} errors=0 per_second={rate:.0} kib_per_second={kib:.0} p50_us={p50} p99_us={p99} p999_us={p999}"
         )
     }
 }
@@ -262,9 +302,10 @@ mod tests {
     fn figures_name_the_answers_within_which_half_and_nearly_all_came() {
         let figures = Figures {
             micros: (0..1000).collect(),
+            bytes: 2_048_000,
             elapsed: Duration::from_millis(500),
         };
-        let line = "answers=1000 errors=0 per_second=2000 p50_us=500 p99_us=990 p999_us=999";
+        let line = "answers=1000 errors=0 per_second=2000 kib_per_second=4000 p50_us=500 p99_us=990 p999_us=999";
         assert_eq!(figures.to_string(), line);
     }
 
@@ -280,11 +321,12 @@ mod tests {
     fn no_answer_is_no_panic() {
         let figures = Figures {
             micros: Vec::new(),
+            bytes: 0,
             elapsed: Duration::ZERO,
         };
         assert_eq!(
             figures.to_string(),
-            "answers=0 errors=0 per_second=0 p50_us=0 p99_us=0 p999_us=0"
+            "answers=0 errors=0 per_second=0 kib_per_second=0 p50_us=0 p99_us=0 p999_us=0"
         );
     }
 }

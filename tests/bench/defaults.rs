@@ -8,7 +8,8 @@ use std::path::Path;
 use bridge_node::settings::Settings;
 use toml::{Table, Value};
 
-use crate::setup::{NodeAddresses, texts};
+use crate::setup::texts::{self, Party};
+use crate::setup::{NodeAddresses, Shape};
 
 /// Listeners that exist only if they are named; without them there is nothing to measure, or to wait for.
 const LISTENERS: [&str; 2] = ["consumer.plain_listen", "admin.health_listen"];
@@ -19,6 +20,7 @@ fn addresses() -> NodeAddresses {
         plain: address(1),
         peer: address(2),
         health: address(3),
+        listed: address(2),
     }
 }
 
@@ -71,7 +73,11 @@ fn the_nodes_are_told_only_what_has_no_default() {
     let world = world();
     let folder = world.path().join("node");
     let consumer = texts::consumer(&addresses(), "key");
-    let provider = texts::provider(&addresses(), ([127, 0, 0, 1], 4).into());
+    let provider = texts::provider(
+        &Party::provider(0),
+        &addresses(),
+        ([127, 0, 0, 1], 4).into(),
+    );
     for text in [consumer, provider] {
         assert_eq!(needless(&text, &folder), Vec::<String>::new(), "{text}");
     }
@@ -81,7 +87,11 @@ fn the_nodes_are_told_only_what_has_no_default() {
 fn a_tuned_node_is_noticed() {
     let world = world();
     let folder = world.path().join("node");
-    let provider = texts::provider(&addresses(), ([127, 0, 0, 1], 4).into());
+    let provider = texts::provider(
+        &Party::provider(0),
+        &addresses(),
+        ([127, 0, 0, 1], 4).into(),
+    );
     for (tuned, place) in [
         ("check = false\n", "services.check"),
         ("timeout_seconds = 5\n", "services.timeout_seconds"),
@@ -97,7 +107,7 @@ fn a_tuned_node_is_noticed() {
 
 #[test]
 fn the_contract_says_only_what_has_no_default() {
-    let text = texts::contract(false);
+    let text = texts::contract(&Shape::default(), &Party::provider(0), 0);
     bridge_core::contract::load(text.as_bytes()).expect("the whole contract is valid");
     let file: serde_json::Value = serde_json::from_str(&text).expect("JSON");
     for pointer in ["/contract", "/contract/endpoints/0"] {
@@ -106,6 +116,8 @@ fn the_contract_says_only_what_has_no_default() {
             .and_then(|v| v.as_object())
             .expect("object")
             .keys()
+            // What a contract of queries says of itself: it changes what a node does, and no default says it.
+            .filter(|key| *key != "read_only")
         {
             let mut shorter = file.clone();
             shorter

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Instant;
 
+use bridge_certs::{read_key_file, read_secret_file};
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis, nonce_mark};
 use bridge_journal::{Entry, Journal, JournalConfig, JournalKeys, RecordError};
 use bridge_signature::{Algorithm, FileSigner};
@@ -19,13 +20,14 @@ use zeroize::Zeroizing;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 const USAGE: &str = "\
-usage: bridge-fill LEAVES FOLDER [--side consumer|provider] [--without N] [--evidence] [--kill]
+usage: bridge-fill LEAVES FOLDER [--side consumer|provider] [--without N] [--evidence] [--kill] [--node KEYS]
        bridge-fill reopen FOLDER
 
 fills FOLDER/journal, or adds to it, with LEAVES leaves of one end of exchanges, two each, and prints what they cost; the other end of the
 same exchanges comes of --side. --without leaves one exchange out, counted from 0. Leaves have the fields of a
 real exchange, about 700 bytes, and with --evidence a sealed message of 2 KiB beside each answer; nothing is signed but
-checkpoints. --kill ends like a killed process. reopen says how long opening takes, and what a start counts and reads.";
+checkpoints. --kill ends like a killed process. --node takes the keys of a node of the benchmark from its folder of keys, and its origin
+from FOLDER/origin, so that it goes on with this journal. reopen says how long opening takes, and what a start counts and reads.";
 
 /// What goes wrong here ends the program with one sentence; nothing reacts to its kind.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -69,6 +71,7 @@ fn run() -> Result<(), Failure> {
         without: None,
         evidence: false,
         kill: false,
+        node: None,
     };
     while let Some(word) = words.next() {
         match word.as_str() {
@@ -82,6 +85,7 @@ fn run() -> Result<(), Failure> {
             "--without" => plan.without = Some(words.next().ok_or(USAGE)?.parse()?),
             "--evidence" => plan.evidence = true,
             "--kill" => plan.kill = true,
+            "--node" => plan.node = Some(words.next().ok_or(USAGE)?.into()),
             _ => return Err(USAGE.into()),
         }
     }
@@ -96,10 +100,15 @@ struct Plan {
     without: Option<u64>,
     evidence: bool,
     kill: bool,
+    /// The keys of the node that goes on with it.
+    node: Option<PathBuf>,
 }
 
 async fn fill(folder: &Path, plan: &Plan) -> Result<(), Failure> {
-    let keys = Keys::read(folder).or_else(|_absent| Keys::make(folder, plan.side))?;
+    let keys = match &plan.node {
+        Some(node) => Keys::of_node(folder, node)?,
+        None => Keys::read(folder).or_else(|_absent| Keys::make(folder, plan.side))?,
+    };
     let journal = keys.open(folder)?;
     // What it takes to make entries and wait for tasks is this program's own.
     let before = processor_us()?;
@@ -269,6 +278,14 @@ impl Keys {
         })
     }
 
+    fn of_node(folder: &Path, keys: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            origin: std::fs::read_to_string(folder.join("origin"))?,
+            checkpoint: read_key_file(&keys.join("journal.key"))?.to_vec(),
+            evidence: *read_secret_file(&keys.join("evidence.key"))?,
+        })
+    }
+
     fn open(&self, folder: &Path) -> Result<Journal, Failure> {
         let keys = JournalKeys {
             checkpoint_pkcs8: Zeroizing::new(self.checkpoint.clone()),
@@ -363,6 +380,7 @@ mod tests {
             without: None,
             evidence: true,
             kill: false,
+            node: None,
         };
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

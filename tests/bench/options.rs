@@ -1,12 +1,15 @@
 //! What the command line asks for.
 
 use std::net::SocketAddr;
-use std::num::NonZeroU32;
+use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
+use crate::setup::Shape;
+use crate::targets::Targets;
 use crate::{Failure, USAGE};
 
 /// One call of the program.
@@ -15,8 +18,17 @@ pub(crate) enum Options {
     Help,
     Setup {
         folder: PathBuf,
-        /// The contract demands a signature of its own for each message.
-        plain: bool,
+        shape: Shape,
+    },
+    Relay {
+        listen: SocketAddr,
+        to: SocketAddr,
+        round_trip: Duration,
+    },
+    /// How long a server takes from its start to its first good answer.
+    Cold {
+        plan: Plan,
+        command: Vec<String>,
     },
     Upstream {
         address: SocketAddr,
@@ -42,13 +54,14 @@ pub(crate) enum Options {
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
     pub(crate) address: SocketAddr,
-    /// Path and query.
-    pub(crate) target: String,
+    pub(crate) targets: Arc<Targets>,
     pub(crate) fields: HeaderMap,
     pub(crate) connections: usize,
     pub(crate) duration: Duration,
     /// Requests a second, whether or not anybody answers; none: as many as are answered.
     pub(crate) rate: Option<u32>,
+    /// Each connection is asked for once before the time begins.
+    pub(crate) greeting: bool,
 }
 
 const DEFAULT_CONNECTIONS: usize = 64;
@@ -62,10 +75,23 @@ impl Options {
         let mut next = |what: &str| words.next().ok_or(format!("{what} is missing\n{USAGE}"));
         let options = match next("the command")?.as_str() {
             "--help" | "-h" => Self::Help,
-            "setup" => Self::Setup {
-                folder: next("FOLDER")?.into(),
-                plain: words.next_if(|word| word == "--plain").is_some(),
+            "setup" => {
+                let folder = next("FOLDER")?.into();
+                let shape = Shape::parse(words)?;
+                return Ok(Self::Setup { folder, shape });
+            }
+            "relay" => Self::Relay {
+                listen: next("LISTEN")?.parse()?,
+                to: next("TO")?.parse()?,
+                round_trip: Duration::from_micros(next("MICROSECONDS")?.parse()?),
             },
+            "cold" => {
+                let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
+                let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
+                let plan = Plan::parse(address, &target, options.into_iter())?;
+                let command = words.collect();
+                return Ok(Self::Cold { plan, command });
+            }
             "upstream" => Self::Upstream {
                 address: next("ADDRESS")?.parse()?,
             },
@@ -79,16 +105,17 @@ impl Options {
             },
             "load" => {
                 let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
-                return Plan::parse(address, target, words).map(Self::Load);
+                return Plan::parse(address, &target, words).map(Self::Load);
             }
             "overload" => {
                 let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
-                return Plan::parse(address, target, words).map(Self::Overload);
+                return Plan::parse(address, &target, words).map(Self::Overload);
             }
             "idle" => {
                 let pid = next("PID")?.parse()?;
                 let (address, target) = (next("ADDRESS")?.parse()?, next("TARGET")?);
-                let plan = Plan::parse(address, target, words)?;
+                let mut plan = Plan::parse(address, &target, words)?;
+                plan.greeting = true;
                 return Ok(Self::Idle { plan, pid });
             }
             other => return Err(format!("no command `{other}`\n{USAGE}").into()),
@@ -100,19 +127,50 @@ impl Options {
     }
 }
 
+// === impl Shape ===
+
+impl Shape {
+    fn parse(mut words: impl Iterator<Item = String>) -> Result<Self, Failure> {
+        let mut shape = Self::default();
+        while let Some(option) = words.next() {
+            let mut value = || {
+                let value = words.next();
+                value.ok_or(format!("{option} lacks its value\n{USAGE}"))
+            };
+            match option.as_str() {
+                "--plain" => shape.plain = true,
+                "--awaited" => shape.awaited = true,
+                "--cut" => shape.cut = true,
+                "--witnessed" => shape.witnessed = true,
+                "--relayed" => shape.relayed = true,
+                "--evidence" => shape.evidence = value()?,
+                "--contracts" => shape.contracts = value()?.parse::<NonZeroUsize>()?.get(),
+                "--peers" => shape.peers = value()?.parse::<NonZeroUsize>()?.get(),
+                other => return Err(format!("no option `{other}`\n{USAGE}").into()),
+            }
+        }
+        Ok(shape)
+    }
+}
+
 // === impl Plan ===
 
 impl Plan {
     fn parse(
         address: SocketAddr,
-        target: String,
+        target: &str,
         mut words: impl Iterator<Item = String>,
     ) -> Result<Self, Failure> {
         let mut duration = DEFAULT_DURATION;
         let mut connections = DEFAULT_CONNECTIONS;
         let mut rate = None;
         let mut fields = HeaderMap::new();
+        let mut greeting = false;
         while let Some(option) = words.next() {
+            if option == "--greet" {
+                greeting = true;
+                continue;
+            }
             let value = words
                 .next()
                 .ok_or(format!("{option} lacks its value\n{USAGE}"))?;
@@ -129,11 +187,12 @@ impl Plan {
         }
         Ok(Self {
             address,
-            target,
+            targets: Arc::new(Targets::read(target)?),
             fields,
             connections,
             duration,
             rate,
+            greeting,
         })
     }
 }

@@ -1,6 +1,7 @@
-"""Turns the lines of tests/bench/compare into a table and, into a folder, plots: throughput and latency as SVG.
+"""Turns the lines of tests/bench/compare into tables and, into a folder, plots: throughput and latency as SVG.
 
 usage: report.py LINES MACHINE [FOLDER]
+       report.py --workloads LINES      the tables of tests/bench/workloads
 """
 import pathlib
 import sys
@@ -32,16 +33,71 @@ def table(lines):
         for pair in COLOURS:
             own = [line for line in closed if (line["connections"], line["pair"]) == (size, pair)]
             theirs = [line for line in closed if (line["connections"], line["pair"]) == (size, "nginx")]
-            ratio = median(a["per_second"] / b["per_second"] for a, b in zip(own, theirs, strict=True))
+            ratio = by_nginx(own, theirs, "per_second")
             times = " | ".join(spread([line[name] for line in own]) for name in ("p50_us", "p99_us", "p999_us"))
             rate, cpu = (spread([line[name] for line in own]) for name in ("per_second", "cpu_us"))
-            yield f"| {size} | {pair} | {rate} | {ratio:.2f} | {cpu} | {times} |"
-    yield ""
-    yield "| queries/s that come | pair | answered/s | CPU µs | p50 µs | p99 µs | p99.9 µs |"
-    yield "|---|---|---|---|---|---|---|"
-    for line in (line for line in lines if "rate" in line):
+            yield f"| {size} | {pair} | {rate} | {ratio} | {cpu} | {times} |"
+    yield from ("", f"| pair, 64 connections, consumer / provider | {TOOK} |", "|---|---|---|---|---|---|")
+    for pair in COLOURS:
+        yield f"| {pair} | {took([line for line in closed if (line['connections'], line['pair']) == (64, pair)])} |"
+    yield from paced(lines, "rate", "queries/s that come")
+    yield from paced(lines, "many", "connections, 1,000 queries/s")
+
+
+def paced(lines, key, title):
+    """The table of an open loop: as many queries as come."""
+    yield from ("", f"| {title} | pair | answered/s | CPU µs | p50 µs | p99 µs | p99.9 µs | peak MiB |", "|---|---|---|---|---|---|---|---|")
+    for line in (line for line in lines if key in line):
         figures = " | ".join(str(line[name]) for name in ("per_second", "cpu_us", "p50_us", "p99_us", "p999_us"))
-        yield f"| {line['rate']} | {line['pair']} | {figures} |"
+        yield f"| {line[key]} | {line['pair']} | {figures} | {ends([line], 'peak_kib', lambda kib: f'{kib / 1024:.0f}')} |"
+
+
+def ends(lines, name, shown=str):
+    """A figure of both ends, medians of the rounds: consumer, provider."""
+    return " / ".join(shown(round(median(line[f"{name}_{end}"] for line in lines))) for end in ("consumer", "provider"))
+
+
+def took(lines):
+    """What an exchange took of the machine at each end."""
+    cells = [ends(lines, "cpu_us"), ends(lines, "peak_kib", lambda kib: f"{kib / 1024:.0f}")]
+    cells += [ends(lines, "journal_bytes"), ends(lines, "syncs_per_1000"), spread([line["disk_bytes"] for line in lines])]
+    return " | ".join(cells)
+
+
+TOOK = "CPU µs | peak MiB | journal, bytes | syncs of 1000 | disk, bytes of both"
+
+
+def by_nginx(own, theirs, name):
+    """The median of the rounds' ratios, with the lowest and the highest."""
+    if len(own) != len(theirs) or not all(line[name] for line in theirs):
+        return "–"
+    ratios = sorted(a[name] / b[name] for a, b in zip(own, theirs, strict=True))
+    return f"{median(ratios):.2f} ({ratios[0]:.2f}–{ratios[-1]:.2f})"
+
+
+def workloads(lines):
+    """A table of what was answered and one of what it took, a row for each variant and pair; times to a first answer by themselves."""
+    rows = {}
+    for line in lines:
+        rows.setdefault((line["workload"], str(line["variant"]), line["pair"]), []).append(line)
+    loads = {row: of for row, of in rows.items() if "per_second" in of[0]}
+    if loads:
+        yield "| workload | pair | exchanges/s | by nginx | MiB/s | p50 µs | p99 µs | p99.9 µs |"
+        yield "|---|---|---|---|---|---|---|---|"
+    for (workload, variant, pair), own in loads.items():
+        ratio = by_nginx(own, loads.get((workload, variant, "nginx"), []), "per_second")
+        mib = median(line["kib_per_second"] for line in own) / 1024
+        times = " | ".join(spread([line[name] for line in own]) for name in ("p50_us", "p99_us", "p999_us"))
+        yield f"| {workload} {variant} | {pair} | {spread([line['per_second'] for line in own])} | {ratio} | {mib:.1f} | {times} |"
+    if loads:
+        yield from ("", f"| workload, consumer / provider | pair | {TOOK} |", "|---|---|---|---|---|---|---|")
+    for (workload, variant, pair), own in loads.items():
+        yield f"| {workload} {variant} | {pair} | {took(own)} |"
+    cold = {row: of for row, of in rows.items() if "first_answer_us" in of[0]}
+    if cold:
+        yield from ("", "| cold start | pair | to the first good answer, ms |", "|---|---|---|")
+    for (_, variant, pair), own in cold.items():
+        yield f"| {variant} | {pair} | {spread([line['first_answer_us'] // 1000 for line in own])} |"
 
 
 def plot(title, unit, series, logarithmic):
@@ -91,6 +147,9 @@ def grouped(lines, by, of):
 
 
 def main():
+    if sys.argv[1] == "--workloads":
+        print("\n".join(workloads(list(read(sys.argv[2])))))
+        return
     lines, machine = list(read(sys.argv[1])), pathlib.Path(sys.argv[2]).read_text()
     text = "\n".join([machine, *table(lines), ""])
     print(text, end="")

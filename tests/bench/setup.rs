@@ -12,7 +12,8 @@ use bridge_certs::{
 };
 use bridge_core::contract::{Action, Agreement, Statement, load};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
-use bridge_directory::{Directory, ExchangeKey, Member, Node, Publisher, Subsystem};
+use bridge_directory::{Directory, ExchangeKey, Member, Node, Publisher, Subsystem, Witnessing};
+use bridge_journal::WitnessKey;
 use bridge_node::contracts::sealer;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::Ed25519KeyPair;
@@ -21,7 +22,32 @@ use crate::Failure;
 
 pub(crate) mod texts;
 
-use texts::{CONSUMER, NODE_CODE, PROVIDER, Party};
+use texts::{NODE_CODE, Party};
+
+/// What a world is made with beside the usual: one provider, one contract, all as shipped.
+#[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a word of the command line, and any of them go together"
+)]
+pub(crate) struct Shape {
+    /// The contract demands a signature of its own for each message.
+    pub(crate) plain: bool,
+    /// The contract does not say that it is read-only: each step waits for its leaf.
+    pub(crate) awaited: bool,
+    /// The contract names the fields of an answer, all of them.
+    pub(crate) cut: bool,
+    /// What the contract has both ends keep: `full`, `digest` or `none`.
+    pub(crate) evidence: String,
+    /// Contracts of the consumer with the first provider.
+    pub(crate) contracts: usize,
+    /// Providers, each with a node of its own.
+    pub(crate) peers: usize,
+    /// Consumer and first provider cosign each other's journals.
+    pub(crate) witnessed: bool,
+    /// The provider's node and proxy are found at a relay.
+    pub(crate) relayed: bool,
+}
 
 /// Free loopback addresses, one for each listener of the run.
 #[derive(Debug)]
@@ -29,8 +55,10 @@ pub(crate) struct Addresses {
     pub(crate) upstream: SocketAddr,
     /// Of each pair of proxies that a node is held against: consumer's end, provider's end.
     pub(crate) proxies: Vec<(&'static str, [SocketAddr; 2])>,
+    /// Where a relay listens that leads to the provider's end of a pair.
+    pub(crate) relays: Vec<(&'static str, SocketAddr)>,
     pub(crate) consumer: NodeAddresses,
-    pub(crate) provider: NodeAddresses,
+    pub(crate) providers: Vec<NodeAddresses>,
 }
 
 /// The listeners of one node.
@@ -40,6 +68,8 @@ pub(crate) struct NodeAddresses {
     pub(crate) plain: SocketAddr,
     pub(crate) peer: SocketAddr,
     pub(crate) health: SocketAddr,
+    /// Where other nodes find it.
+    pub(crate) listed: SocketAddr,
 }
 
 /// What a pair of nodes is held against.
@@ -47,9 +77,9 @@ const PROXIES: [&str; 3] = ["nginx", "haproxy", "caddy"];
 const DAY_S: u64 = 86_400;
 
 /// Makes everything in a folder.
-pub(crate) fn create(folder: &Path, plain: bool) -> Result<(), Failure> {
+pub(crate) fn create(folder: &Path, shape: &Shape) -> Result<(), Failure> {
     let now_s = SystemTime::now().duration_since(UNIX_EPOCH)?.as_secs();
-    let addresses = Addresses::find()?;
+    let addresses = Addresses::find(shape)?;
     let issuer = Issuer {
         authority: Authority::create(&folder.join("authority"), "Benchmark authority", now_s)?,
         now_s,
@@ -72,24 +102,39 @@ pub(crate) fn create(folder: &Path, plain: bool) -> Result<(), Failure> {
         witnesses: Vec::new(),
     };
     let mut verifier_keys = Vec::new();
-    for (party, addresses) in [
-        (&CONSUMER, &addresses.consumer),
-        (&PROVIDER, &addresses.provider),
-    ] {
-        let keys = folder.join(party.folder).join("keys");
+    let consumer = Party::consumer();
+    let providers: Vec<Party> = (0..shape.peers).map(Party::provider).collect();
+    let parties = providers.iter().zip(&addresses.providers);
+    for (party, addresses) in std::iter::once((&consumer, &addresses.consumer)).chain(parties) {
+        let keys = folder.join(&party.folder).join("keys");
         let journal = make_keys(party, &issuer, &keys)?;
-        verifier_keys.push((party.folder, journal.clone()));
-        let node = listed_node(party, addresses.peer, &keys, &trust, journal, now_s)?;
+        verifier_keys.push((party.folder.clone(), journal.clone()));
+        let mut node = listed_node(party, addresses.listed, &keys, &trust, journal, now_s)?;
+        if shape.witnessed {
+            node.witness = Some(make_witness(party, &keys)?);
+            let other = if party.folder == consumer.folder {
+                Party::provider(0)
+            } else {
+                Party::consumer()
+            };
+            node.witnessing = Some(Witnessing {
+                by: vec![other.witness_name()?],
+                needed: 1,
+                faulty: 0,
+            });
+        }
         directory.members.push(party.member(node)?);
     }
-    let contract = signed_contract(&texts::contract(plain), folder, &trust, now_s)?;
-    for party in [CONSUMER, PROVIDER] {
-        let place = folder.join(party.folder).join("contracts/benchmark.json");
-        write(&place, &contract)?;
+    for (number, party) in providers.iter().enumerate() {
+        let contracts = if number == 0 { shape.contracts } else { 1 };
+        sign_contracts(shape, [party, &consumer], contracts, folder, &trust, now_s)?;
     }
     let (keys, public) = (folder.join("directory-keys"), folder.join("directory"));
     let publisher = Publisher::create(&keys, &public, now_s)?;
     publisher.publish(&directory, now_s)?;
+    // For who publishes it once more.
+    let again = serde_json::to_string(&directory)?;
+    write(&folder.join("directory.json"), &again)?;
     fs::write(folder.join("trust/root.json"), publisher.root()?)?;
 
     let api_key = URL_SAFE_NO_PAD.encode(random()?);
@@ -97,19 +142,38 @@ pub(crate) fn create(folder: &Path, plain: bool) -> Result<(), Failure> {
         &folder.join("consumer/node.toml"),
         &texts::consumer(&addresses.consumer, &api_key),
     )?;
-    let provider = texts::provider(&addresses.provider, addresses.upstream);
-    write(&folder.join("provider/node.toml"), &provider)?;
+    for (party, own) in providers.iter().zip(&addresses.providers) {
+        let text = texts::provider(party, own, addresses.upstream);
+        write(&folder.join(&party.folder).join("node.toml"), &text)?;
+    }
     write(
         &folder.join("bench.env"),
         &texts::environment(&addresses, &api_key, &verifier_keys),
     )
 }
 
+// === impl Shape ===
+
+impl Default for Shape {
+    fn default() -> Self {
+        Self {
+            plain: false,
+            awaited: false,
+            cut: false,
+            evidence: "full".to_owned(),
+            contracts: 1,
+            peers: 1,
+            witnessed: false,
+            relayed: false,
+        }
+    }
+}
+
 // === impl Addresses ===
 
 impl Addresses {
     /// All are held until all are found, so that none is found twice.
-    fn find() -> Result<Self, Failure> {
+    fn find(shape: &Shape) -> Result<Self, Failure> {
         let mut held = Vec::new();
         let mut free = || -> Result<SocketAddr, Failure> {
             let listener = TcpListener::bind(("127.0.0.1", 0))?;
@@ -117,22 +181,30 @@ impl Addresses {
             held.push(listener);
             Ok(address)
         };
+        let relays = [("NGINX", free()?), ("NODES", free()?)];
+        let [_, (_, relay)] = relays;
+        let mut node = |relay: Option<SocketAddr>| -> Result<NodeAddresses, Failure> {
+            let peer = free()?;
+            Ok(NodeAddresses {
+                plain: free()?,
+                peer,
+                health: free()?,
+                listed: relay.unwrap_or(peer),
+            })
+        };
+        let consumer = node(None)?;
+        let providers = (0..shape.peers)
+            .map(|_| node(shape.relayed.then_some(relay)))
+            .collect::<Result<_, Failure>>()?;
         Ok(Self {
             upstream: free()?,
             proxies: PROXIES
                 .into_iter()
                 .map(|name| Ok((name, [free()?, free()?])))
                 .collect::<Result<_, Failure>>()?,
-            consumer: NodeAddresses {
-                plain: free()?,
-                peer: free()?,
-                health: free()?,
-            },
-            provider: NodeAddresses {
-                plain: free()?,
-                peer: free()?,
-                health: free()?,
-            },
+            relays: relays.into(),
+            consumer,
+            providers,
         })
     }
 }
@@ -177,11 +249,23 @@ fn make_keys(party: &Party, issuer: &Issuer, folder: &Path) -> Result<String, Fa
     let member = CertificateName::Member(party.member_id()?);
     issuer.issue(Profile::Seal, Some(member), &[], folder, "seal")?;
     write_secret_file(&folder.join("evidence.key"), &random()?)?;
+    let origin = format!("{}/{}/1", texts::LOG_DOMAIN, party.node()?);
+    let pkcs8 = make_key(&folder.join("journal.key"))?;
+    Ok(bridge_journal::vkey(&origin, &pkcs8)?)
+}
+
+/// Makes the key by which a node cosigns; returns its verifier key.
+fn make_witness(party: &Party, folder: &Path) -> Result<String, Failure> {
+    let pkcs8 = make_key(&folder.join("witness.key"))?;
+    let key = WitnessKey::new(&party.witness_name()?, &pkcs8)?;
+    Ok(key.public().vkey())
+}
+
+fn make_key(file: &Path) -> Result<Vec<u8>, Failure> {
     let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new())
         .map_err(|_unspecified| "no random numbers")?;
-    write_key_file(&folder.join("journal.key"), pkcs8.as_ref())?;
-    let origin = format!("{}/{}/1", texts::LOG_DOMAIN, party.node()?);
-    Ok(bridge_journal::vkey(&origin, pkcs8.as_ref())?)
+    write_key_file(file, pkcs8.as_ref())?;
+    Ok(pkcs8.as_ref().to_vec())
 }
 
 fn random() -> Result<[u8; 32], Failure> {
@@ -192,28 +276,47 @@ fn random() -> Result<[u8; 32], Failure> {
     Ok(bytes)
 }
 
-/// Has both members sign the contract.
-fn signed_contract(
-    text: &str,
+/// Has both members sign their contracts, provider first, and gives each its copies.
+fn sign_contracts(
+    shape: &Shape,
+    parties: [&Party; 2],
+    contracts: usize,
     folder: &Path,
     trust: &Trust,
     now_s: u64,
-) -> Result<String, Failure> {
-    let contract = load(text.as_bytes()).map_err(|faults| format!("{faults:?}"))?;
-    let mut agreement = Agreement::new(contract);
-    for (action, party) in [(Action::Proposed, PROVIDER), (Action::Accepted, CONSUMER)] {
-        let keys = folder.join(party.folder).join("keys");
-        let signed = sealer(&keys.join("seal.pem"), &keys.join("seal.key"))?.sign(Statement {
-            action,
-            contract: agreement.contract().reference().to_owned(),
-            member: party.member_id()?,
-            time_s: now_s,
-            reason: None,
-        })?;
-        let added = agreement.add(signed, trust, now_s);
-        added.map_err(|fault| fault.to_string())?;
+) -> Result<(), Failure> {
+    let mut sealers = Vec::new();
+    for (action, party) in [Action::Proposed, Action::Accepted]
+        .into_iter()
+        .zip(parties)
+    {
+        let keys = folder.join(&party.folder).join("keys");
+        let seal = sealer(&keys.join("seal.pem"), &keys.join("seal.key"))?;
+        sealers.push((action, party, seal));
     }
-    Ok(String::from_utf8(agreement.write())?)
+    for number in 0..contracts {
+        let text = texts::contract(shape, parties[0], number);
+        let contract = load(text.as_bytes()).map_err(|faults| format!("{faults:?}"))?;
+        let mut agreement = Agreement::new(contract);
+        for (action, party, seal) in &sealers {
+            let signed = seal.sign(Statement {
+                action: *action,
+                contract: agreement.contract().reference().to_owned(),
+                member: party.member_id()?,
+                time_s: now_s,
+                reason: None,
+            })?;
+            let added = agreement.add(signed, trust, now_s);
+            added.map_err(|fault| fault.to_string())?;
+        }
+        let signed = String::from_utf8(agreement.write())?;
+        // Each provider has one contract at its own name; the consumer has all of all.
+        let name = format!("contracts/{}-{number}.json", parties[0].folder);
+        for party in parties {
+            write(&folder.join(&party.folder).join(&name), &signed)?;
+        }
+    }
+    Ok(())
 }
 
 // === Directory ===
@@ -227,6 +330,10 @@ impl Party {
         Ok(self.member.parse()?)
     }
 
+    fn witness_name(&self) -> Result<String, Failure> {
+        Ok(format!("{}/{}/witness", texts::LOG_DOMAIN, self.node()?))
+    }
+
     fn member(&self, node: Node) -> Result<Member, Failure> {
         let subsystem = Subsystem {
             code: self.subsystem.to_owned(),
@@ -234,7 +341,7 @@ impl Party {
         };
         Ok(Member {
             id: self.member_id()?,
-            name: self.folder.to_owned(),
+            name: self.folder.clone(),
             subsystems: vec![subsystem],
             nodes: vec![node],
             suspended: false,

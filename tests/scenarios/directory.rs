@@ -307,6 +307,41 @@ async fn a_member_removed_from_the_directory_is_unknown_at_once_in_both_roles() 
         .refused(404, "server.clientproxy.unknown_member");
 }
 
+/// Officers suspend a member: each node heeds it as soon as it has read the directory, on connections that stand already too.
+#[tokio::test]
+async fn a_suspended_member_is_refused_on_an_open_connection_in_both_roles_until_it_is_resumed() {
+    let mut world = World::usual().await;
+    let relay = Relay::to(world.provider.ports.peer).await;
+    world.provider.entry.nodes[0].address = relay.address.to_string();
+    world.publish(now_s());
+    world.refresh().await;
+    world.consumer.get(PATH).send().await.answered(200);
+    let asked = world.registry.seen().len();
+    // Only the provider has read of it: the consumer goes on as before.
+    world.consumer.entry.suspended = true;
+    world.publish(now_s());
+    world.provider.refresh().await;
+    let told = world.consumer.get(PATH).send().await;
+    told.refused(502, "server.clientproxy.service_failed");
+    assert_eq!(world.registry.seen().len(), asked, "nothing was served");
+    assert_eq!(relay.opened(), 1, "refused on the connection that stood");
+    world.consumer.entry.suspended = false;
+    world.publish(now_s());
+    world.provider.refresh().await;
+    world.consumer.get(PATH).send().await.answered(200);
+    // And the other way round: its open connection is used no more.
+    world.provider.entry.suspended = true;
+    world.publish(now_s());
+    world.consumer.refresh().await;
+    let told = world.consumer.get(PATH).send().await;
+    told.refused(404, "server.clientproxy.unknown_host");
+    world.provider.entry.suspended = false;
+    world.publish(now_s());
+    world.consumer.refresh().await;
+    world.consumer.get(PATH).send().await.answered(200);
+    assert_eq!(world.registry.seen().len(), asked + 2);
+}
+
 #[tokio::test]
 async fn a_changed_pin_ends_the_use_of_a_connection() {
     let mut world = World::with().contract(with_stranger()).start().await;

@@ -11,9 +11,9 @@ use bridge_journal::Filter;
 use bridge_tests::agency::Ports;
 use bridge_tests::claims;
 use bridge_tests::large::{Noise, piecemeal};
-use bridge_tests::process::{Process, reserve_ports};
+use bridge_tests::process::Process;
 use bridge_tests::registry::Reaction;
-use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::wait::wait_until;
 use bridge_tests::world::{PATH, World, usual};
 use http::Method;
 use tokio::sync::Semaphore;
@@ -89,12 +89,7 @@ async fn below_the_watermark_nothing_begins_and_what_has_begun_ends() {
     let disks =
         [&world.consumer, &world.provider].map(|agency| Disk::under(agency.folder.join("data")));
     let [asking, serving] = &disks;
-    for agency in [&mut world.provider, &mut world.consumer] {
-        agency.ports = reserve_ports();
-        agency.entry.nodes[0].address = agency.ports.peer.to_string();
-        agency.write_settings();
-    }
-    world.publish(now_s());
+    world.settle();
     let mut nodes = [
         Process::run_quietly(&world.provider).await,
         Process::run_quietly(&world.consumer).await,

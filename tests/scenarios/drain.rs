@@ -9,9 +9,9 @@ use bridge_journal::{Filter, Journal};
 use bridge_tests::agency::{Agency, Ports};
 use bridge_tests::claims;
 use bridge_tests::kept::Tally;
-use bridge_tests::process::{Process, reserve_ports};
+use bridge_tests::process::Process;
 use bridge_tests::registry::Reaction;
-use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::wait::wait_until;
 use bridge_tests::world::{PATH, World, usual};
 use tokio::sync::Semaphore;
 use uuid::Uuid;
@@ -24,12 +24,7 @@ const WARM: usize = 200;
 
 /// Provider and consumer as processes.
 async fn processes(world: &mut World) -> [Process; 2] {
-    for agency in [&mut world.provider, &mut world.consumer] {
-        agency.ports = reserve_ports();
-        agency.entry.nodes[0].address = agency.ports.peer.to_string();
-        agency.write_settings();
-    }
-    world.publish(now_s());
+    world.settle();
     [
         Process::run_quietly(&world.provider).await,
         Process::run_quietly(&world.consumer).await,

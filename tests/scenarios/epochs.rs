@@ -561,7 +561,7 @@ async fn a_statement_is_taken_from_the_nodes_exchange_key_only_and_once_an_epoch
     );
     assert_eq!(witness.latest(listed.clone()).unwrap(), log);
     // Another node of the bus, with a key that the directory lists, signs it for this one.
-    let neighbour = &world.provider.live().node.signer;
+    let neighbour = world.provider.live().node.own.signer();
     let mut borrowed = Statement {
         key_id: neighbour.key_id().to_owned(),
         ..statement.clone()

@@ -7,10 +7,10 @@ use bridge_core::leaf::EvidenceMode;
 use bridge_tests::agency::{Agency, Ports};
 use bridge_tests::claims;
 use bridge_tests::large::{ANSWER_SEED, LargeRegistry, Noise, piecemeal};
-use bridge_tests::process::{Process, reserve_ports};
+use bridge_tests::process::Process;
 use bridge_tests::registry::Reaction;
 use bridge_tests::terms::terms;
-use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::wait::wait_until;
 use bridge_tests::world::{CONSUMER, PATH, PROVIDER, Setup, World, usual};
 use bytes::Bytes;
 use http::Method;
@@ -42,12 +42,7 @@ fn world(registry: &LargeRegistry) -> Setup {
 
 /// Provider and consumer as processes that log little.
 async fn processes(world: &mut World) -> [Process; 2] {
-    for agency in [&mut world.provider, &mut world.consumer] {
-        agency.ports = reserve_ports();
-        agency.entry.nodes[0].address = agency.ports.peer.to_string();
-        agency.write_settings();
-    }
-    world.publish(now_s());
+    world.settle();
     [
         Process::run_quietly(&world.provider).await,
         Process::run_quietly(&world.consumer).await,

@@ -12,9 +12,9 @@ use bridge_tests::package::{
     DATABASE_NAME, folder as package_folder, postgres_database, sample_database,
 };
 use bridge_tests::postgres::{Held, Postgres};
-use bridge_tests::process::{Process, reserve_ports};
+use bridge_tests::process::Process;
 use bridge_tests::registry::{Reaction, Registry, Seen};
-use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::wait::wait_until;
 use bridge_tests::world::{PROVIDER, Setup, World, usual};
 use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use serde_json::{Value, json};
@@ -470,12 +470,7 @@ async fn processes(mut setup: Setup, services: &[&'static str]) -> (World, Nodes
         .limit("journal_wait_milliseconds = 10000")
         .make()
         .await;
-    for agency in [&mut world.provider, &mut world.consumer] {
-        agency.ports = reserve_ports();
-        agency.entry.nodes[0].address = agency.ports.peer.to_string();
-        agency.write_settings();
-    }
-    world.publish(now_s());
+    world.settle();
     let nodes = Nodes {
         provider: start(&world.provider).await,
         consumer: start(&world.consumer).await,

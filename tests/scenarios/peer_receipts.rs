@@ -223,7 +223,10 @@ async fn receipts_that_were_let_go_of_unproven_keep_their_log_in_doubt_until_it_
             && value(&world.consumer, "bridge_peer_receipts_pending").await < 16
     })
     .await;
-    assert_eq!(alarms(&world.consumer).await.len(), 1);
+    wait_until("the log is in doubt", async || {
+        alarms(&world.consumer).await.len() == 1
+    })
+    .await;
     exchange(&world).await;
     log.sign();
     // On a slow machine some of the sixteen were told too late to make room: they are proven too.

@@ -8,19 +8,14 @@ use std::sync::Arc;
 use bridge_tests::claims;
 use bridge_tests::process::{Process, program, reserve_ports};
 use bridge_tests::registry::Reaction;
-use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::wait::wait_until;
 use bridge_tests::world::{PATH, World, usual};
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
 
 /// A consumer and a provider as processes.
 async fn processes(world: &mut World) -> [Process; 2] {
-    for agency in [&mut world.provider, &mut world.consumer] {
-        agency.ports = reserve_ports();
-        agency.entry.nodes[0].address = agency.ports.peer.to_string();
-        agency.write_settings();
-    }
-    world.publish(now_s());
+    world.settle();
     [
         Process::run(&world.provider).await,
         Process::run(&world.consumer).await,

@@ -80,7 +80,7 @@ async fn a_connection_that_was_opened_without_a_directory_is_cut_off_too() {
     let connection = Connection {
         certificates: shown.into_iter().map(Into::into).collect(),
         remote: here,
-        visitor: Lobby::new(1, 1).enter(here.ip()).into(),
+        visitor: Lobby::new(1, 1).enter(here.ip()).await.into(),
         // Nobody has judged it.
         peer: OnceLock::new(),
     };
@@ -283,6 +283,12 @@ async fn a_list_is_read_from_a_file_when_the_address_before_it_gives_none() {
     revoked(&world.consumer, 1).await;
     let told = world.consumer.get(PATH).send().await;
     told.refused(502, "server.clientproxy.cert_validation");
+    fs::write(&new, vec![0; 5 * 1024 * 1024]).unwrap();
+    fs::rename(&new, &file).unwrap();
+    wait_until("a file that is too long is left and counted", async || {
+        reached(&world.consumer, "status_bytes").await > 0
+    })
+    .await;
 }
 
 #[tokio::test]

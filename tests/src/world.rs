@@ -9,6 +9,7 @@ use bridge_directory::{Directory, Group, OutsideWitness, Publisher, Witnessing};
 use tempfile::TempDir;
 
 use crate::agency::{Agency, Plan, witness_name};
+use crate::process::reserve_ports;
 use crate::registry::Registry;
 use crate::terms::{Terms, terms};
 use crate::wait::now_s;
@@ -296,6 +297,16 @@ impl World {
             groups: self.groups.clone(),
             witnesses: self.witnesses.clone(),
         }
+    }
+
+    /// Gives both nodes ports that they keep as processes, writes their settings, and publishes.
+    pub fn settle(&mut self) {
+        for agency in [&mut self.provider, &mut self.consumer] {
+            agency.ports = reserve_ports();
+            agency.entry.nodes[0].address = agency.ports.peer.to_string();
+            agency.write_settings();
+        }
+        self.publish(now_s());
     }
 
     /// Publishes the directory as if it were `now_s`.

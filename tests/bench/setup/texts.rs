@@ -1,30 +1,22 @@
-//! What both nodes are told: only what has no default. `defaults.rs` holds these texts to that.
+//! What the nodes are told: only what has no default. `defaults.rs` holds these texts to that.
 
 use std::net::SocketAddr;
 
-use super::{Addresses, NodeAddresses};
+use super::{Addresses, NodeAddresses, Shape};
+use crate::ANSWER_BYTES;
 
 /// One agency of the benchmark.
 #[derive(Debug)]
 pub(crate) struct Party {
-    pub(crate) folder: &'static str,
-    pub(crate) member: &'static str,
+    pub(crate) folder: String,
+    pub(crate) member: String,
     pub(crate) subsystem: &'static str,
 }
 
-pub(crate) const CONSUMER: Party = Party {
-    folder: "consumer",
-    member: "AZ/GOV/2001",
-    subsystem: "SYSTEM",
-};
-pub(crate) const PROVIDER: Party = Party {
-    folder: "provider",
-    member: "AZ/GOV/1001",
-    subsystem: "REGISTER",
-};
 pub(crate) const NODE_CODE: &str = "NODE1";
 pub(crate) const LOG_DOMAIN: &str = "journal.example";
 
+const SERVICE: &str = "record";
 const PURPOSE: &str = "measuring";
 const LEGAL_BASIS: &str = "article-1";
 /// The quota has no default; this one is never reached.
@@ -33,6 +25,27 @@ const QUOTA: u64 = 1 << 40;
 // === impl Party ===
 
 impl Party {
+    pub(crate) fn consumer() -> Self {
+        Self {
+            folder: "consumer".to_owned(),
+            member: "AZ/GOV/2001".to_owned(),
+            subsystem: "SYSTEM",
+        }
+    }
+
+    /// The provider with this number, from 0 on; the first one's folder is the one that the scripts know.
+    pub(crate) fn provider(number: usize) -> Self {
+        let folder = match number {
+            0 => "provider".to_owned(),
+            _ => format!("provider-{number}"),
+        };
+        Self {
+            folder,
+            member: format!("AZ/GOV/{}", 1001 + number),
+            subsystem: "REGISTER",
+        }
+    }
+
     fn path(&self) -> String {
         format!("{}/{}", self.member, self.subsystem)
     }
@@ -58,33 +71,37 @@ pub(crate) fn consumer(addresses: &NodeAddresses, api_key: &str) -> String {
     format!(
         "{sections}\n[consumer]\nplain_listen = \"{plain}\"\n\n\
          [[callers]]\nname = \"load\"\nsubsystems = [\"{client}\"]\napi_key_sha256 = \"{digest}\"\n",
-        sections = CONSUMER.sections(addresses),
+        sections = Party::consumer().sections(addresses),
         plain = addresses.plain,
-        client = CONSUMER.path(),
+        client = Party::consumer().path(),
     )
 }
 
-/// The settings of the provider's node.
-pub(crate) fn provider(addresses: &NodeAddresses, upstream: SocketAddr) -> String {
+/// The settings of a provider's node.
+pub(crate) fn provider(party: &Party, addresses: &NodeAddresses, upstream: SocketAddr) -> String {
     format!(
         "{sections}\n[[services]]\nadapter = \"http\"\nsubsystem = \"{subsystem}\"\n\
-         code = \"record\"\nbase_url = \"http://{upstream}\"\n",
-        sections = PROVIDER.sections(addresses),
-        subsystem = PROVIDER.path(),
+         code = \"{SERVICE}\"\nbase_url = \"http://{upstream}\"\n",
+        sections = party.sections(addresses),
+        subsystem = party.path(),
     )
 }
 
-/// The contract between both, as it is signed; `plain` demands a signature of its own for each message.
-pub(crate) fn contract(plain: bool) -> String {
-    let (client, provider) = (CONSUMER.path(), PROVIDER.path());
+/// A contract of the consumer with a provider, as it is signed. Number 0 is about the service that is asked for, every other one
+/// about a service of its own.
+pub(crate) fn contract(shape: &Shape, provider: &Party, number: usize) -> String {
+    let (id, service) = match number {
+        0 => ("benchmark".to_owned(), SERVICE.to_owned()),
+        _ => (format!("benchmark-{number}"), format!("{SERVICE}-{number}")),
+    };
     let mut contract = serde_json::json!({
         "contract": {
             "version": 1,
-            "id": "benchmark",
+            "id": id,
             "title": "Records by their number",
-            "consumer": { "subsystem": client },
-            "provider": provider,
-            "service": "record",
+            "consumer": { "subsystem": Party::consumer().path() },
+            "provider": provider.path(),
+            "service": service,
             "endpoints": [{
                 "method": "GET",
                 "path": "/*",
@@ -95,26 +112,36 @@ pub(crate) fn contract(plain: bool) -> String {
             "fields": "all",
             "quota": { "per_hour": QUOTA, "per_day": QUOTA },
             "hours": "any",
-            "evidence": "full",
+            "evidence": shape.evidence,
+            "read_only": true,
             "start": "2020-01-01T00:00:00+04:00",
             "end": "2099-01-01T00:00:00+04:00",
             "contact": "bench@register.example"
         },
         "signatures": []
     });
-    if plain && let Some(terms) = contract.get_mut("contract") {
-        terms["plain_signatures"] = true.into();
+    if let Some(terms) = contract.get_mut("contract") {
+        if shape.plain {
+            terms["plain_signatures"] = true.into();
+        }
+        if shape.awaited {
+            terms["read_only"] = false.into();
+        }
+        if shape.cut {
+            terms["fields"] = serde_json::json!(["/id", "/text"]);
+        }
     }
     format!("{contract:#}\n")
 }
 
-/// Shell variables for the run script: every address, the journals' verifier keys, and what the client sends to both
-/// pairs alike.
+/// Shell variables for the scripts: every address, the journals' verifier keys, and what the client sends to both
+/// pairs alike. `TARGET` is a record of 2 KiB: the number of a record is its length.
 pub(crate) fn environment(
     addresses: &Addresses,
     api_key: &str,
-    verifier_keys: &[(&str, String)],
+    verifier_keys: &[(String, String)],
 ) -> String {
+    let service = format!("/r1/{}/{SERVICE}", Party::provider(0).path());
     let mut lines = vec![
         ("UPSTREAM".to_owned(), addresses.upstream.to_string()),
         (
@@ -125,16 +152,10 @@ pub(crate) fn environment(
             "HEALTH_CONSUMER".to_owned(),
             addresses.consumer.health.to_string(),
         ),
-        (
-            "HEALTH_PROVIDER".to_owned(),
-            addresses.provider.health.to_string(),
-        ),
         ("API_KEY".to_owned(), api_key.to_owned()),
-        ("CLIENT".to_owned(), CONSUMER.path()),
-        (
-            "TARGET".to_owned(),
-            format!("/r1/{}/record/0001", PROVIDER.path()),
-        ),
+        ("CLIENT".to_owned(), Party::consumer().path()),
+        ("TARGET".to_owned(), format!("{service}/{ANSWER_BYTES}")),
+        ("SERVICE".to_owned(), service),
         ("PURPOSE".to_owned(), PURPOSE.to_owned()),
         ("LEGAL_BASIS".to_owned(), LEGAL_BASIS.to_owned()),
     ];
@@ -146,8 +167,16 @@ pub(crate) fn environment(
             ));
         }
     }
-    for (end, key) in verifier_keys {
-        lines.push((format!("VKEY_{}", end.to_uppercase()), key.clone()));
+    for (name, relay) in &addresses.relays {
+        lines.push((format!("RELAY_{name}"), relay.to_string()));
+    }
+    // In the order in which `create` makes the nodes.
+    let nodes = std::iter::once(&addresses.consumer).chain(&addresses.providers);
+    for ((folder, key), own) in verifier_keys.iter().zip(nodes) {
+        let name = folder.to_uppercase().replace('-', "_");
+        lines.push((format!("VKEY_{name}"), key.clone()));
+        lines.push((format!("HEALTH_{name}"), own.health.to_string()));
+        lines.push((format!("PEER_{name}"), own.peer.to_string()));
     }
     let lines: Vec<String> = lines
         .iter()

@@ -1,7 +1,7 @@
 //! A disk that stands still at a moment of an exchange, so that a node can be killed exactly there.
 //!
 //! The file `arm` in the data folder says when: `request-sent before` (the write of a leaf of this kind), `request-sent
-//! written` (and not yet synced) or `request-sent durable` (after its sync). Then the file becomes `held`, and nothing is
+//! written` (its write does not return), `request-sent syncing` (its sync does not begin) or `request-sent durable` (after its sync). Then the file becomes `held`, and nothing is
 //! written until that is removed.
 
 use std::fs;
@@ -22,6 +22,8 @@ pub(crate) struct Hold {
 struct HoldFile {
     file: Arc<dyn SegmentFile>,
     moment: Arc<Moment>,
+    /// Whether the leaf of the moment was written, and its sync is the moment.
+    syncing: AtomicBool,
     /// Whether the leaf of the moment was written and is not yet durable.
     written: AtomicBool,
 }
@@ -51,6 +53,7 @@ impl Hold {
         Arc::new(HoldFile {
             file,
             moment: Arc::clone(&self.moment),
+            syncing: AtomicBool::new(false),
             written: AtomicBool::new(false),
         })
     }
@@ -128,11 +131,13 @@ impl SegmentFile for HoldFile {
             self.moment.hold()?;
         }
         let armed = self.moment.is_armed("durable", bytes);
+        let syncing = self.moment.is_armed("syncing", bytes);
         self.file.write_at(bytes, offset)?;
         if self.moment.is_armed("written", bytes) {
             self.moment.hold()?;
         }
         self.written.fetch_or(armed, Ordering::AcqRel);
+        self.syncing.fetch_or(syncing, Ordering::AcqRel);
         Ok(())
     }
 
@@ -149,6 +154,9 @@ impl SegmentFile for HoldFile {
     }
 
     fn sync(&self) -> io::Result<()> {
+        if self.syncing.swap(false, Ordering::AcqRel) {
+            self.moment.hold()?;
+        }
         self.file.sync()?;
         if self.written.swap(false, Ordering::AcqRel) {
             self.moment.hold()?;

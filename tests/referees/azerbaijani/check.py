@@ -22,8 +22,8 @@ NOUN = [
 VERB = [["n", "Il", "In"], ["mA"], ["mAK", "Ib", "yIb", "mIş", "mAlI", "Ir", "r", "mIr", "dAn"]]
 # After a vowel only, though some begin with a consonant that elsewhere follows any letter.
 AFTER_VOWEL = {"sI", "yI", "yA", "nI", "nA", "nIn", "ndA", "ndAn", "m", "n", "mIz", "nIz", "yIb", "r"}
-# Values, names of fields, methods and formats, names in camelCase.
-OF_THE_WIRE = re.compile(r"[\d/@%{#_\\']|^[A-Za-z]+(-[A-Z][A-Za-z]+)+$|^x-road-|^[A-Z]{2,}$|[a-z][A-Z]|^OpenAPI$", re.ASCII)
+# Values, names of fields, methods and formats, names in camelCase, names with a dot.
+OF_THE_WIRE = re.compile(r"[\d/@%{#_\\']|^[a-z]+\.[a-z]+$|^[A-Za-z]+(-[A-Z][A-Za-z]+)+$|^x-road-|^[A-Z]{2,}$|[a-z][A-Z]|^OpenAPI$", re.ASCII)
 
 
 def lower(text):
@@ -107,8 +107,8 @@ def marks(word):
 
 
 def tokens(text, names):
-    """The words of a message: no values, no names of the wire."""
-    for token in re.split(r"[\s(),;]+", text):
+    """The words of a message: no values, no names of the wire, no commands, which stand between backticks."""
+    for token in re.split(r"[\s(),;]+", re.sub(r"`[^`]*`", " ", text)):
         token = token.strip(".:'")
         if not token or token in names or OF_THE_WIRE.search(token):
             continue

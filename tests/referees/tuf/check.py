@@ -7,8 +7,9 @@ ROOT_JSON     the root metadata that is pinned: a file
 METADATA_URL  where N.root.json, timestamp.json and the rest lie: http(s) or file URL, or a folder
 TARGETS_URL   where HASH.directory.json lies: the same
 
-Follows the chain of roots from ROOT_JSON, refreshes all four roles, downloads directory.json and checks it against
-its metadata, in a new folder. Prints one JSON object: versions by role, SHA-256 and length of the directory. Exit code 0 when all
+Follows the chain of roots from ROOT_JSON, refreshes all four roles, downloads directory.json and, where the metadata names it,
+catalogue.json, and checks them against it, in a new folder. Prints one JSON object: versions by role, SHA-256 and length of the
+directory, SHA-256 of the catalogue or an empty text. Exit code 0 when all
 of it verifies, 1 when the client refuses (the reason on stderr), 64 for wrong usage.
 """
 
@@ -25,6 +26,7 @@ from tuf.ngclient import FetcherInterface, Updater
 from tuf.ngclient.urllib3_fetcher import Urllib3Fetcher
 
 DIRECTORY = "directory.json"
+CATALOGUE = "catalogue.json"
 CHUNK = 64 * 1024
 
 
@@ -73,11 +75,17 @@ def check(root, metadata_url, targets_url):
             raise ValueError(f"the metadata names no {DIRECTORY}")
         directory = pathlib.Path(updater.download_target(info)).read_bytes()
         json.loads(directory)
+        catalogue = ""
+        if info := updater.get_targetinfo(CATALOGUE):
+            listed = pathlib.Path(updater.download_target(info)).read_bytes()
+            json.loads(listed)
+            catalogue = hashlib.sha256(listed).hexdigest()
         roles = ("root", "timestamp", "snapshot", "targets")
         read = lambda role: json.loads((client / "metadata" / f"{role}.json").read_bytes())
         versions = {role: read(role)["signed"]["version"] for role in roles}
     digest = hashlib.sha256(directory).hexdigest()
-    return {"versions": versions, "sha256": digest, "length": len(directory)}, directory
+    report = {"versions": versions, "sha256": digest, "length": len(directory), "catalogue": catalogue}
+    return report, directory
 
 
 def main():

@@ -3,7 +3,7 @@
 //	tuf ROOT_JSON REPOSITORY
 //
 // ROOT_JSON is the root metadata that is pinned; REPOSITORY the published folder, which this program serves over HTTP to the client as
-// any web server would. Prints one JSON object, the same as check.py: versions by role, SHA-256 and length of the directory. Exit code 0 when
+// any web server would. Prints one JSON object, the same as check.py: versions by role, SHA-256 and length of the directory, SHA-256 of the catalogue. Exit code 0 when
 // all of it verifies, 1 when the client refuses (the reason on stderr), 64 for wrong usage.
 package main
 
@@ -22,11 +22,13 @@ import (
 )
 
 const directory = "directory.json"
+const catalogue = "catalogue.json"
 
 type report struct {
-	Length   int              `json:"length"`
-	Sha256   string           `json:"sha256"`
-	Versions map[string]int64 `json:"versions"`
+	Catalogue string           `json:"catalogue"`
+	Length    int              `json:"length"`
+	Sha256    string           `json:"sha256"`
+	Versions  map[string]int64 `json:"versions"`
 }
 
 func main() {
@@ -86,11 +88,28 @@ func check(rootFile, repository string) (*report, error) {
 	if !json.Valid(bytes) {
 		return nil, fmt.Errorf("%s is not JSON", directory)
 	}
+	listed := ""
 	trusted := reader.GetTrustedMetadataSet()
+	if _, named := trusted.Targets["targets"].Signed.Targets[catalogue]; named {
+		info, err := reader.GetTargetInfo(catalogue)
+		if err != nil {
+			return nil, err
+		}
+		_, entries, err := reader.DownloadTarget(info, "", "")
+		if err != nil {
+			return nil, err
+		}
+		if !json.Valid(entries) {
+			return nil, fmt.Errorf("%s is not JSON", catalogue)
+		}
+		digest := sha256.Sum256(entries)
+		listed = hex.EncodeToString(digest[:])
+	}
 	digest := sha256.Sum256(bytes)
 	return &report{
-		Length: len(bytes),
-		Sha256: hex.EncodeToString(digest[:]),
+		Catalogue: listed,
+		Length:    len(bytes),
+		Sha256:    hex.EncodeToString(digest[:]),
 		Versions: map[string]int64{
 			"root":      trusted.Root.Signed.Version,
 			"timestamp": trusted.Timestamp.Signed.Version,
