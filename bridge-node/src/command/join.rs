@@ -13,7 +13,7 @@ use bridge_directory::join::{Asked, JoinError, Purpose, Request, Wanted, spki_of
 use bridge_directory::metadata::hex;
 use bridge_directory::{Client, Fetch, FolderSource, Subsystem, Trusted};
 use bridge_journal::WitnessKey;
-use bridge_signature::{Algorithm, FileSigner, Signer as _};
+use bridge_signature::Signer;
 use clap::Args;
 
 use super::directory::{plain, read, write};
@@ -93,7 +93,7 @@ fn ask(options: &Options, settings: &Settings, to: &Path, now_s: u64) -> Result<
             .map_err(|_error| Failure::Usage(format!("{}: not PEM", csr.display())))?;
         asked.csrs.push(text);
     }
-    let sealed = options.sealed(&asked, now_s)?;
+    let sealed = options.sealed(&asked, now_s, settings.keys.module())?;
     let digest = asked.digest();
     let mut request = Request::prove(asked, &keys.signers()).map_err(|error| refused(&error))?;
     if let Some(seal) = sealed {
@@ -243,11 +243,16 @@ impl Options {
         self.subsystem.iter().map(read).collect()
     }
 
-    fn sealed(&self, asked: &Asked, now_s: u64) -> Result<Option<Vec<u8>>, Failure> {
+    fn sealed(
+        &self,
+        asked: &Asked,
+        now_s: u64,
+        module: Option<&Path>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         let (Some(certificate), Some(key)) = (&self.seal, &self.seal_key) else {
             return Ok(None);
         };
-        let sealer = super::seal::open(certificate, key, None)?;
+        let sealer = super::seal::open(certificate, key, None, module)?;
         let seal = sealer.seal(&asked.to_bytes(), now_s);
         seal.map(Some)
             .map_err(|error| Failure::failed("seal", &error))
@@ -256,14 +261,20 @@ impl Options {
 
 /// The keys of a node that joins.
 struct Keys {
-    tls: FileSigner,
-    exchange: FileSigner,
-    journal: FileSigner,
-    witness: Option<FileSigner>,
+    tls: Own,
+    exchange: Own,
+    journal: Own,
+    witness: Option<Own>,
     /// The exchange key's certificate, base64 of its DER, once it was issued.
     certificate: Option<String>,
     journal_verifier: String,
     witness_verifier: Option<String>,
+}
+
+/// A key that proves itself by a signature, and its public half.
+struct Own {
+    signer: Arc<dyn Signer>,
+    public_key: Vec<u8>,
 }
 
 // === impl Keys ===
@@ -301,14 +312,14 @@ impl Keys {
         })
     }
 
-    fn signers(&self) -> Vec<(Purpose, &dyn bridge_signature::Signer)> {
-        let mut signers: Vec<(Purpose, &dyn bridge_signature::Signer)> = vec![
-            (Purpose::Tls, &self.tls),
-            (Purpose::Exchange, &self.exchange),
-            (Purpose::Journal, &self.journal),
+    fn signers(&self) -> Vec<(Purpose, &dyn Signer)> {
+        let mut signers: Vec<(Purpose, &dyn Signer)> = vec![
+            (Purpose::Tls, &*self.tls.signer),
+            (Purpose::Exchange, &*self.exchange.signer),
+            (Purpose::Journal, &*self.journal.signer),
         ];
         if let Some(witness) = &self.witness {
-            signers.push((Purpose::Witness, witness));
+            signers.push((Purpose::Witness, &*witness.signer));
         }
         signers
     }
@@ -331,8 +342,8 @@ impl Keys {
             code: node.code().to_owned(),
             name,
             address,
-            tls: spki_of(self.tls.algorithm(), self.tls.public_key()),
-            exchange: spki_of(self.exchange.algorithm(), self.exchange.public_key()),
+            tls: self.tls.spki(),
+            exchange: self.exchange.spki(),
             certificate: self.certificate.clone(),
             journal: self.journal_verifier.clone(),
             witness: self.witness_verifier.clone(),
@@ -358,11 +369,18 @@ fn check_reached(name: &str, address: &str) -> Result<(), Failure> {
     Ok(())
 }
 
-fn signer(keys: &crate::keys::Keys, name: &str) -> Result<FileSigner, Failure> {
-    let pkcs8 = keys.private(name).map_err(|error| no_key(&error))?;
-    let read = |algorithm| FileSigner::from_pkcs8(algorithm, &pkcs8, String::new());
-    read(Algorithm::EcdsaP256Sha256)
-        .or_else(|_other| read(Algorithm::Ed25519))
+// === impl Own ===
+
+impl Own {
+    fn spki(&self) -> String {
+        spki_of(self.signer.algorithm(), &self.public_key)
+    }
+}
+
+fn signer(keys: &crate::keys::Keys, name: &str) -> Result<Own, Failure> {
+    let key = keys.key(name).map_err(|error| no_key(&error))?;
+    key.signer(String::new())
+        .map(|(signer, public_key)| Own { signer, public_key })
         .map_err(|_neither| {
             let what = format!("{}: neither a P-256 nor an Ed25519 key", keys.path(name).display());
             let remedy = "other keys can't be asked for here: have the officers list the node by `directory propose … node add`";
@@ -371,7 +389,7 @@ fn signer(keys: &crate::keys::Keys, name: &str) -> Result<FileSigner, Failure> {
 }
 
 /// The certificate of a key, if it was issued already.
-fn certificate(path: &Path, key: &FileSigner) -> Result<Option<String>, Failure> {
+fn certificate(path: &Path, key: &Own) -> Result<Option<String>, Failure> {
     if !path.exists() {
         return Ok(None);
     }
@@ -382,7 +400,7 @@ fn certificate(path: &Path, key: &FileSigner) -> Result<Option<String>, Failure>
         .next()
         .ok_or_else(|| wrong("no certificate"))?;
     match public_key_of(&own) {
-        Ok((_, raw)) if raw == key.public_key() => Ok(Some(STANDARD.encode(own))),
+        Ok((_, raw)) if raw == key.public_key => Ok(Some(STANDARD.encode(own))),
         _ => Err(wrong("not the certificate of exchange.key")),
     }
 }

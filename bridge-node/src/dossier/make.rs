@@ -145,8 +145,8 @@ fn sealer(node: &Node) -> Result<Sealer, DossierError> {
         DossierError::SealFiles(format!("keys: seal: {}", crate::chain(error)))
     };
     let chain = read_pem_certificates(&keys.path("seal.pem")).map_err(|e| unusable(&e))?;
-    let key = keys.private("seal.key").map_err(|e| unusable(&e))?;
-    Ok(Sealer::new(&key, chain)?)
+    let key = keys.key("seal.key").map_err(|e| unusable(&e))?;
+    Ok(key.sealer(chain)?)
 }
 
 /// It reads files: call it where blocking is allowed.

@@ -60,6 +60,8 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let has_web = consumer_listen.is_some();
     let acme = file.acme.and_then(|raw| check.acme(&raw, has_web));
     let passphrase_file = check.passphrase_file(file.keys);
+    let module = file.token;
+    let module = module.map(|token| check.existing("token.module", &token.module));
     let node_section = file.node?;
     check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
@@ -74,7 +76,8 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         keys: Keys::new(
             check.existing("node.keys_folder", &node_section.keys_folder),
             passphrase_file,
-        ),
+        )
+        .with_module(module),
         anchors,
         foreign,
         directory_root,

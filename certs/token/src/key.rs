@@ -59,7 +59,7 @@ impl TokenKey {
     }
 
     /// What stands in the way of its use, as far as is known.
-    pub fn trouble(&self) -> Option<TokenError> {
+    pub fn fault(&self) -> Option<TokenError> {
         self.token.trouble()
     }
 }
@@ -76,5 +76,10 @@ impl Signer for TokenKey {
     fn sign(&self, base: &[u8]) -> Result<Vec<u8>, SignError> {
         let signed = self.token.sign(&self.name, self.algorithm, base);
         signed.map_err(|error| SignError::Failed(error.to_string()))
+    }
+
+    fn trouble(&self) -> Option<String> {
+        let fault = self.fault()?;
+        Some(format!("{fault}: {}", fault.remedy()))
     }
 }

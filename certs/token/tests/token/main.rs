@@ -108,7 +108,7 @@ fn a_session_that_was_closed_costs_nobody_an_answer() {
                 stage.set("fail", code);
                 holds(&key);
                 assert_eq!(stage.count("fail"), 0, "{code} was not met");
-                assert_eq!(key.trouble(), None, "{code}");
+                assert_eq!(key.fault(), None, "{code}");
             }
         },
     );
@@ -135,7 +135,7 @@ fn a_token_that_is_away_is_refused_at_once_and_found_again() {
                 let why = key.sign(MESSAGE).unwrap_err().to_string();
                 assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
                 assert!(why.contains("agency-a"), "{why}");
-                let trouble = key.trouble().unwrap();
+                let trouble = key.fault().unwrap();
                 assert!(!trouble.remedy().is_empty(), "{trouble}");
                 // The other token works on, although the module begins anew meanwhile.
                 let mut signatures = 0;
@@ -145,9 +145,9 @@ fn a_token_that_is_away_is_refused_at_once_and_found_again() {
                     signatures += 1;
                 }
                 assert!(signatures > 100, "{signatures}");
-                assert!(key.trouble().is_some());
+                assert!(key.fault().is_some());
                 fs::rename(stage.away(), &kept).unwrap();
-                until("the token is found again", || key.trouble().is_none());
+                until("the token is found again", || key.fault().is_none());
                 holds(key);
                 holds(other);
             }
@@ -166,7 +166,7 @@ fn a_token_that_is_not_present_is_found_again() {
         let why = key.sign(MESSAGE).unwrap_err().to_string();
         assert!(why.contains("agency-a"), "{why}");
         stage.clear("absent");
-        until("the token is found again", || key.trouble().is_none());
+        until("the token is found again", || key.fault().is_none());
         holds(&key);
         // Once it was opened at first, and once more each time that it was lost.
         assert_eq!(stage.count("wrong"), 0);
@@ -187,7 +187,7 @@ fn a_token_that_hangs_holds_callers_for_one_wait() {
         key.sign(MESSAGE).unwrap_err();
         assert!(began.elapsed() < AT_ONCE, "{:?}", began.elapsed());
         stage.clear("hang");
-        until("the token answers again", || key.trouble().is_none());
+        until("the token answers again", || key.fault().is_none());
         holds(&key);
     });
 }
@@ -293,7 +293,7 @@ fn another_key_under_the_same_name_signs_nothing() {
         let functions = Pkcs11::new(stage.moody_path()).unwrap();
         make(&functions, "exchange");
         until("the other key is noticed", || {
-            matches!(key.trouble(), Some(TokenError::OtherKey { .. }))
+            matches!(key.fault(), Some(TokenError::OtherKey { .. }))
         });
         let why = key.sign(MESSAGE).unwrap_err().to_string();
         assert!(why.contains("another key than before"), "{why}");
