@@ -167,7 +167,14 @@ impl Worker {
         }
         let failed = |failed: Failed| failed.error(&self.label);
         let open = Open::new(&library, (&self.wanted, &self.label), &self.pin);
-        let mut open = open.map_err(failed)?;
+        let mut open = open.map_err(|error| match failed(error) {
+            // It was there once, so its name is right.
+            TokenError::NotThere { found, .. } => TokenError::Away {
+                token: self.label.clone(),
+                why: format!("it is not connected; connected are: {found}"),
+            },
+            error => error,
+        })?;
         for (name, public) in &self.known {
             let found = open.find(name, &self.label).map_err(failed);
             let other = |found: &Public| (found != public).then_some(());
