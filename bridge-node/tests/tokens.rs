@@ -126,7 +126,7 @@ fn the_operators_guide_makes_keys_on_a_token_and_their_certificates_are_asked_fo
         let config = "--config node.toml given.pem ../authority/issuing.pem";
         let told = bench.say(&format!("certs import {config}")).good();
         assert!(
-            told.contains(&format!("keys/{name}.pem: valid until")),
+            told.contains(&format!("keys/{name}.pem: in force, valid until")),
             "{told}"
         );
     }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use bridge_tests::agency::Agency;
 use bridge_tests::claims;
@@ -13,6 +14,8 @@ use bridge_tests::world::{PATH, World, usual};
 
 const PROVIDERS: &str = "agency-a";
 const CONSUMERS: &str = "agency-b";
+/// For how long a node waits for a token.
+const WAIT: Duration = Duration::from_secs(5);
 
 /// Two agencies whose keys lie on two tokens of one module; their nodes do not run yet.
 async fn world() -> (World, SoftHsm) {
@@ -184,6 +187,46 @@ async fn a_handshake_that_the_token_can_not_sign_is_this_nodes_fault_and_healed(
     healed(&world.consumer).await;
     ask().await.answered(200);
     drop(provider);
+}
+
+#[tokio::test]
+async fn a_token_that_hangs_holds_neither_the_node_nor_who_asks_next() {
+    let (world, hsm) = world().await;
+    let agency = &world.consumer;
+    let moods = moody(agency);
+    let _provider = run(&world.provider, &hsm).await;
+    let env = [
+        ("SOFTHSM2_CONF", hsm.settings()),
+        ("MOODY", moods.clone()),
+        ("MOODY_MODULE", MODULE.into()),
+    ];
+    let env = env.each_ref().map(|(name, value)| (*name, value.as_path()));
+    let _consumer = Process::run_with(agency, &[], &env).await;
+    let ask = async || agency.get(PATH).by_key().send().await;
+    let hang = moods.join("hang");
+    fs::write(&hang, "").unwrap();
+    let first = async {
+        let refused = ask().await;
+        refused.refused(503, "server.clientproxy.cannot_create_signature");
+    };
+    let beside = async {
+        // One wait for the token takes as long as all of these may.
+        let began = Instant::now();
+        for _ in 0..20 {
+            assert_eq!(agency.health("/live").await.unwrap().status, 200);
+        }
+        assert!(began.elapsed() < WAIT, "{:?}", began.elapsed());
+    };
+    tokio::join!(first, beside);
+    let began = Instant::now();
+    ask()
+        .await
+        .refused(503, "server.clientproxy.cannot_create_signature");
+    assert!(began.elapsed() < WAIT, "{:?}", began.elapsed());
+    assert!(reasons(agency).await.contains("has not answered for 5 s"));
+    fs::remove_file(&hang).unwrap();
+    healed(agency).await;
+    ask().await.answered(200);
 }
 
 #[tokio::test]

@@ -57,9 +57,11 @@ impl Signer for RemoteSigning {
     fn sign(&self, message: &[u8]) -> Result<Vec<u8>, Error> {
         let sign = || self.key.sign(message);
         // What else this thread would carry goes on in another one meanwhile.
-        let signed = match Handle::try_current().map(|handle| handle.runtime_flavor()) {
-            Ok(RuntimeFlavor::MultiThread) => tokio::task::block_in_place(sign),
-            _ => sign(),
+        let runtime = Handle::try_current().map(|handle| handle.runtime_flavor());
+        let signed = if matches!(runtime, Ok(RuntimeFlavor::MultiThread)) {
+            tokio::task::block_in_place(sign)
+        } else {
+            sign()
         };
         signed.map_err(|error| Error::General(error.to_string()))
     }

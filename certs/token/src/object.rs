@@ -121,9 +121,11 @@ pub(crate) fn public(session: &Session, private: ObjectHandle) -> Result<Read, F
         let found = session.find_objects(&name.template(ObjectClass::PUBLIC_KEY))?;
         if let [one] = found.as_slice() {
             let point = session.get_attributes(*one, &[AttributeType::EcPoint])?;
-            let point = point.into_iter().find_map(|attribute| match attribute {
-                Attribute::EcPoint(point) => Some(point),
-                _ => None,
+            let point = point.into_iter().find_map(|attribute| {
+                if let Attribute::EcPoint(point) = attribute {
+                    return Some(point);
+                }
+                None
             });
             let key = point.and_then(|point| unwrapped(algorithm, &point));
             return Ok(match key {
@@ -182,13 +184,16 @@ impl About {
         ];
         let mut about = Self::default();
         for attribute in session.get_attributes(handle, &wanted)? {
-            match attribute {
-                Attribute::Label(label) => about.label = label,
-                Attribute::Id(id) => about.id = id,
-                Attribute::KeyType(kind) => about.kind = Some(kind),
-                Attribute::EcParams(curve) => about.curve = curve,
-                Attribute::AlwaysAuthenticate(asks) => about.asks_each_time = asks,
-                _ => {}
+            if let Attribute::Label(label) = attribute {
+                about.label = label;
+            } else if let Attribute::Id(id) = attribute {
+                about.id = id;
+            } else if let Attribute::KeyType(kind) = attribute {
+                about.kind = Some(kind);
+            } else if let Attribute::EcParams(curve) = attribute {
+                about.curve = curve;
+            } else if let Attribute::AlwaysAuthenticate(asks) = attribute {
+                about.asks_each_time = asks;
             }
         }
         Ok(about)

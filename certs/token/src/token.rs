@@ -107,12 +107,11 @@ impl Token {
             let token = self.0.label.clone();
             return Err(TokenError::KeyNotNamed { token });
         }
-        match self.call(Work::Find(name.clone()))? {
-            Done::Found(Public { algorithm, key }) => {
-                Ok(TokenKey::new(self.clone(), name.clone(), (algorithm, key)))
-            }
-            other => Err(self.mixed_up(&other)),
-        }
+        let Done::Found(Public { algorithm, key }) = self.call(Work::Find(name.clone()))? else {
+            return Err(self.mixed_up());
+        };
+        let name = name.clone();
+        Ok(TokenKey::new(self.clone(), name, (algorithm, key)))
     }
 
     /// The private keys on it.
@@ -121,10 +120,10 @@ impl Token {
     ///
     /// [`TokenError`] of the token.
     pub fn keys(&self) -> Result<Vec<Listed>, TokenError> {
-        match self.call(Work::List)? {
-            Done::Listed(keys) => Ok(keys),
-            other => Err(self.mixed_up(&other)),
-        }
+        let Done::Listed(keys) = self.call(Work::List)? else {
+            return Err(self.mixed_up());
+        };
+        Ok(keys)
     }
 
     /// Makes a key that never leaves the token.
@@ -144,10 +143,10 @@ impl Token {
         message: &[u8],
     ) -> Result<Vec<u8>, TokenError> {
         let work = Work::Sign(name.clone(), algorithm, message.to_vec());
-        match self.call(work)? {
-            Done::Signed(signature) => Ok(signature),
-            other => Err(self.mixed_up(&other)),
-        }
+        let Done::Signed(signature) = self.call(work)? else {
+            return Err(self.mixed_up());
+        };
+        Ok(signature)
     }
 
     fn call(&self, work: Work) -> Result<Done, TokenError> {
@@ -179,10 +178,10 @@ impl Token {
         })
     }
 
-    fn mixed_up(&self, done: &Done) -> TokenError {
+    fn mixed_up(&self) -> TokenError {
         TokenError::Away {
             token: self.0.label.clone(),
-            why: format!("its thread answered something else: {done:?}"),
+            why: "its thread did something else than was asked".to_owned(),
         }
     }
 }

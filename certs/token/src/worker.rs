@@ -22,11 +22,11 @@ const RETRY_LAST: Duration = Duration::from_secs(15);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 pub(crate) struct Worker {
-    pub(crate) module: Arc<Loaded>,
-    pub(crate) wanted: Wanted,
-    pub(crate) label: String,
-    pub(crate) pin: AuthPin,
-    pub(crate) health: Arc<Health>,
+    module: Arc<Loaded>,
+    wanted: Wanted,
+    label: String,
+    pin: AuthPin,
+    health: Arc<Health>,
     open: Option<Open>,
     /// The keys that were found once: a token is back when it has them all.
     known: BTreeMap<KeyName, Public>,
@@ -167,13 +167,15 @@ impl Worker {
         }
         let failed = |failed: Failed| failed.error(&self.label);
         let open = Open::new(&library, (&self.wanted, &self.label), &self.pin);
-        let mut open = open.map_err(|error| match failed(error) {
+        let mut open = open.map_err(|error| {
+            let error = failed(error);
             // It was there once, so its name is right.
-            TokenError::NotThere { found, .. } => TokenError::Away {
-                token: self.label.clone(),
-                why: format!("it is not connected; connected are: {found}"),
-            },
-            error => error,
+            if let TokenError::NotThere { found, .. } = error {
+                let why = format!("it is not connected; connected are: {found}");
+                let token = self.label.clone();
+                return TokenError::Away { token, why };
+            }
+            error
         })?;
         for (name, public) in &self.known {
             let found = open.find(name, &self.label).map_err(failed);

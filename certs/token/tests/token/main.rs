@@ -1,5 +1,11 @@
 //! Keys on real tokens of SoftHSM: used, lost, found again; PINs that are wrong, and PINs that are locked.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a test that can't go on should stop where it stands"
+)]
+
 use std::fs;
 use std::time::{Duration, Instant};
 
