@@ -74,9 +74,9 @@ pub(super) enum Command {
         after_help = "Examples:\n  bridge-node key list --token-module /usr/lib/softhsm/libsofthsm2.so\n  bridge-node key list --token-module /usr/lib/softhsm/libsofthsm2.so \"pkcs11:token=agency-a?pin-source=file:keys/agency-a.pin\""
     )]
     List(tokens::List),
-    /// Make a key file that names a key on a PKCS#11 token, and the key too with --make.
+    /// Make a key file that names a key on a PKCS#11 token; with --make the key too.
     #[command(
-        after_help = "Example:\n  bridge-node key token keys/exchange.key \"pkcs11:token=agency-a;object=exchange?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256\n\nThe settings name the module as token.module. next: ask for its certificate with `bridge-node certs csr`."
+        after_help = "Examples:\n  bridge-node key token keys/exchange.key \"pkcs11:token=agency-a;object=exchange?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256\n  bridge-node key token keys/seal.key \"pkcs11:token=agency-a;object=seal?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256 --seal-of AZ/GOV/1001 --csr seal.csr\n\nThe settings name the module as token.module. next: ask for its certificate with `bridge-node certs csr`."
     )]
     Token(tokens::Name),
     /// Make an officer's key and print its public half for [[officers]].

@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use bridge_certs::write_key_elsewhere;
+use bridge_certs::{OwnKey, Profile, Request, request_pem, write_key_elsewhere};
+use bridge_core::identity::{CertificateName, MemberId};
 use bridge_signature::{Algorithm, Signer as _};
-use bridge_token::{KeyName, Listed, Module, TokenError, Uri};
+use bridge_token::{KeyName, Listed, Module, TokenError, TokenKey, Uri};
 use clap::{Args, ValueEnum};
 
 use super::keys::not_made;
@@ -36,6 +37,12 @@ pub(super) struct Name {
     /// Make the key on the token first, under the URI's object.
     #[arg(long, value_name = "KIND")]
     make: Option<Kind>,
+    /// Also write a request for the certificate of a member's seal, INSTANCE/CLASS/MEMBER, by this key.
+    #[arg(long, value_name = "MEMBER", requires = "csr")]
+    seal_of: Option<MemberId>,
+    /// Where that request is written, PKCS#10.
+    #[arg(long, value_name = "FILE", requires = "seal_of")]
+    csr: Option<PathBuf>,
 }
 
 /// Kinds of keys.
@@ -103,6 +110,28 @@ pub(super) fn name(asked: &Name) -> Result<(), Failure> {
         "made {}: it names {key} ({}), which signs",
         asked.file.display(),
         kind(key.algorithm())
+    ));
+    match (&asked.seal_of, &asked.csr) {
+        (Some(member), Some(to)) => ask_for_seal(key, member, to),
+        (None, _) | (_, None) => Ok(()),
+    }
+}
+
+/// Writes a request for the certificate of a member's seal: a node's own are asked for by `certs csr`.
+fn ask_for_seal(key: TokenKey, member: &MemberId, to: &Path) -> Result<(), Failure> {
+    let request = OwnKey::remote(token::remote(key)).request(&Request {
+        profile: Profile::Seal,
+        name: Some(CertificateName::Member(member.clone())),
+        common_name: member.to_string(),
+        sans: Vec::new(),
+    });
+    let request = request.map_err(|error| Failure::failed("request", &error))?;
+    std::fs::write(to, request_pem(&request))
+        .map_err(|error| Failure::failed(&to.display().to_string(), &error))?;
+    say(format_args!(
+        "{}: asks for a certificate of profile {} for {member}",
+        to.display(),
+        Profile::Seal
     ));
     Ok(())
 }
