@@ -77,7 +77,7 @@ const BANNED: [&str; 6] = [
     "native-tls",
     "rsa",
 ];
-const CRATES_LIMIT: usize = 250;
+const CRATES_LIMIT: usize = 255;
 const FILE_LIMIT_LINES: usize = 400;
 const ARCHITECTURE_LIMIT_LINES: usize = 200;
 

@@ -43,19 +43,16 @@ pub(crate) fn open(
 
 /// The token of a URI; its PIN comes from the file that the URI names, or from the terminal.
 pub(crate) fn log_in(module: &Path, uri: &Uri, folder: &Path) -> Result<Token, TokenError> {
-    let ask = || match uri.pin_source() {
-        Some(path) => {
+    let ask = || {
+        if let Some(path) = uri.pin_source() {
             let pin = read_password_file(&folder.join(path));
-            let pin = pin.map_err(|error| crate::chain(&error))?;
-            text(&pin)
+            return text(&pin.map_err(|error| crate::chain(&error))?);
         }
-        None => {
-            let question = format!("PIN of {}: ", uri.with_key(KeyName::default()));
-            let typed = terminal::ask(&question, true).map_err(|error| {
-                format!("its URI has no pin-source, and no terminal can be asked: {error}")
-            })?;
-            text(&typed)
-        }
+        let question = format!("PIN of {}: ", uri.with_key(KeyName::default()));
+        let typed = terminal::ask(&question, true).map_err(|error| {
+            format!("its URI has no pin-source, and no terminal can be asked: {error}")
+        })?;
+        text(&typed)
     };
     Module::load(module)?.token(uri, &ask)
 }

@@ -35,7 +35,7 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
         .keys
         .check_tokens()
         .map_err(|(name, what, remedy)| {
-            Failure::Settings(vec![Fault::new(&format!("keys: {name}"), what, remedy)])
+            Failure::Settings(vec![Fault::new(format!("keys: {name}"), what, remedy)])
         })?;
     say(format_args!("private keys: {}", settings.keys.words()));
     say(format_args!(

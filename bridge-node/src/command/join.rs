@@ -3,13 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bridge_certs::{public_key_of, read_pem_certificates};
 use bridge_core::leaf::LEAF_VERSION;
 use bridge_directory::client::ROOT_LIMIT_BYTES;
 use bridge_directory::directory::{is_address, is_host_name};
-use bridge_directory::join::{Asked, JoinError, Purpose, Request, Wanted, spki_of};
+use bridge_directory::join::{Asked, JoinError, Purpose, Request, Wanted};
 use bridge_directory::metadata::hex;
 use bridge_directory::{Client, Fetch, FolderSource, Subsystem, Trusted};
 use bridge_journal::WitnessKey;
@@ -22,6 +19,10 @@ use crate::clock::Clock;
 use crate::epochs;
 use crate::fetch::HttpSource;
 use crate::settings::{DirectorySource, Settings};
+
+mod key;
+
+use key::{Own, certificate, no_key, signer};
 
 pub(super) const EXAMPLES: &str = "Examples:\n  bridge-node join --config node.toml --to join.json --name \"Customs committee\" --subsystem \"CARGO=Cargo declarations\" --address bridge.customs.example:5443\n  bridge-node join --config node.toml --to second.json --address bridge2.customs.example:5443\n  bridge-node join --config node.toml --status join.json\n\nWith --name the member is to be listed too; without it, another node of a listed member. The request is no secret: send it to\nthe directory's officers. Exit code of --status: 0 approved, 1 refused or not answered yet.";
 
@@ -271,12 +272,6 @@ struct Keys {
     witness_verifier: Option<String>,
 }
 
-/// A key that proves itself by a signature, and its public half.
-struct Own {
-    signer: Arc<dyn Signer>,
-    public_key: Vec<u8>,
-}
-
 // === impl Keys ===
 
 impl Keys {
@@ -367,48 +362,6 @@ fn check_reached(name: &str, address: &str) -> Result<(), Failure> {
         return Err(Failure::Usage(hint(&what, remedy)));
     }
     Ok(())
-}
-
-// === impl Own ===
-
-impl Own {
-    fn spki(&self) -> String {
-        spki_of(self.signer.algorithm(), &self.public_key)
-    }
-}
-
-fn signer(keys: &crate::keys::Keys, name: &str) -> Result<Own, Failure> {
-    let key = keys.key(name).map_err(|error| no_key(&error))?;
-    key.signer(String::new())
-        .map(|(signer, public_key)| Own { signer, public_key })
-        .map_err(|_neither| {
-            let what = format!("{}: neither a P-256 nor an Ed25519 key", keys.path(name).display());
-            let remedy = "other keys can't be asked for here: have the officers list the node by `directory propose … node add`";
-            Failure::Failed(hint(&what, remedy))
-        })
-}
-
-/// The certificate of a key, if it was issued already.
-fn certificate(path: &Path, key: &Own) -> Result<Option<String>, Failure> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let wrong = |why: &str| Failure::Failed(format!("{}: {why}", path.display()));
-    let read = read_pem_certificates(path).map_err(|error| wrong(&crate::chain(&error)))?;
-    let own = read
-        .into_iter()
-        .next()
-        .ok_or_else(|| wrong("no certificate"))?;
-    match public_key_of(&own) {
-        Ok((_, raw)) if raw == key.public_key => Ok(Some(STANDARD.encode(own))),
-        _ => Err(wrong("not the certificate of exchange.key")),
-    }
-}
-
-fn no_key(error: &bridge_certs::KeyFileError) -> Failure {
-    let what = format!("key: {}", crate::chain(error));
-    let remedy = "a node that joins has tls.key, exchange.key and journal.key in its keys folder: config/README.md";
-    Failure::Failed(hint(&what, remedy))
 }
 
 fn refused(error: &JoinError) -> Failure {

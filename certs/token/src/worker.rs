@@ -74,7 +74,7 @@ impl Worker {
                 self.retry
             };
             match calls.recv_timeout(wait) {
-                Ok(call) => self.answer(call),
+                Ok(call) => self.answer(&call),
                 Err(RecvTimeoutError::Timeout) => self.recover(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }
@@ -84,7 +84,7 @@ impl Worker {
         }
     }
 
-    fn answer(&mut self, call: Call) {
+    fn answer(&mut self, call: &Call) {
         if call.until < Instant::now() {
             return;
         }
