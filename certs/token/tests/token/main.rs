@@ -17,7 +17,7 @@ use zeroize::Zeroizing;
 
 mod stage;
 
-use stage::{PIN, alone, open, open_with, until, uri};
+use stage::{PIN, alone, open, open_with, softhsm, until, uri};
 
 const MESSAGE: &[u8] = b"what is signed";
 /// What is refused without asking the token takes no longer, on a machine that has other things to do.
@@ -33,8 +33,8 @@ fn holds(key: &TokenKey) {
 fn keys_of_both_kinds_sign_on_two_tokens_of_one_module() {
     alone(
         "keys_of_both_kinds_sign_on_two_tokens_of_one_module",
-        |stage| {
-            let module = stage.module();
+        |_stage| {
+            let module = softhsm();
             for label in ["agency-a", "agency-b"] {
                 let token = open(&module, label).unwrap();
                 token.make_key("exchange", Algorithm::Ed25519).unwrap();
@@ -72,7 +72,7 @@ fn keys_of_both_kinds_sign_on_two_tokens_of_one_module() {
 #[test]
 fn what_is_not_there_is_told_by_name() {
     alone("what_is_not_there_is_told_by_name", |stage| {
-        let module = stage.module();
+        let module = softhsm();
         let pin = || Ok(Zeroizing::new(PIN.to_owned()));
         let none = module.token(&uri("pkcs11:token=agency-c"), &pin);
         let why = none.unwrap_err().to_string();
@@ -125,7 +125,7 @@ fn a_token_that_is_away_is_refused_at_once_and_found_again() {
     alone(
         "a_token_that_is_away_is_refused_at_once_and_found_again",
         |stage| {
-            let module = stage.module();
+            let module = softhsm();
             let keys = ["agency-a", "agency-b"].map(|label| {
                 let token = open(&module, label).unwrap();
                 token.make_key("exchange", Algorithm::Ed25519).unwrap();

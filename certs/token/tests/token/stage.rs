@@ -74,11 +74,6 @@ fn run(command: &mut Command) {
 }
 
 impl Stage {
-    /// SoftHSM as it is.
-    pub(crate) fn module(&self) -> Module {
-        Module::load(SOFTHSM.as_ref()).unwrap()
-    }
-
     /// SoftHSM behind the moods.
     pub(crate) fn moody(&self) -> Module {
         Module::load(&self.moody_path()).unwrap()
@@ -117,6 +112,11 @@ impl Stage {
     pub(crate) fn away(&self) -> PathBuf {
         self.folder.join("away")
     }
+}
+
+/// SoftHSM as it is.
+pub(crate) fn softhsm() -> Module {
+    Module::load(SOFTHSM.as_ref()).unwrap()
 }
 
 pub(crate) fn uri(text: &str) -> Uri {
