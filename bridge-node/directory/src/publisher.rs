@@ -5,15 +5,18 @@
 
 use std::path::Path;
 
+use bridge_core::identity::MemberId;
 use serde_json::{Value, json};
 
 use crate::catalogue::{CATALOGUE_FILE, Catalogue};
+use crate::ceremony::Base;
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{
-    FileInfo, Key, Map, Part, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets,
-    Timestamp, hex, sha256,
+    Delegations, FileInfo, Key, Map, MemberRole, Part, Role, RoleKeys, Root, SNAPSHOT_FILE,
+    Snapshot, TARGETS_FILE, Targets, Timestamp, hex, sha256,
 };
 use crate::moment::Moment;
+use crate::own_nodes::{OwnFile, OwnNodesError, nodes_path};
 use crate::store::Store;
 use crate::verified::Verified;
 
@@ -144,8 +147,66 @@ impl Publisher {
         let bytes = serde_json::to_vec(directory).map_err(PublishError::Shape)?;
         let _lock = self.lock()?;
         let (_, root) = self.repository.newest_root()?;
-        let catalogue = self.repository.newest_catalogue()?;
-        self.publish_bytes(&root.part, (&bytes, catalogue.as_deref()), now_s)
+        let newest = self.repository.newest()?;
+        let files = (&*bytes, newest.catalogue.as_deref());
+        self.publish_bytes(&root.part, files, (newest.delegations, newest.meta), now_s)
+    }
+
+    /// Gives a member a role by which it publishes its own nodes, or other keys for it; what earlier keys signed counts no more.
+    /// Returns the version of the targets metadata.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishError::NothingPublished`] before the first directory; the rest about keys and files.
+    pub fn delegate(
+        &self,
+        member: &MemberId,
+        keys: (&[Key], u32),
+        now_s: u64,
+    ) -> Result<u64, PublishError> {
+        let _lock = self.lock()?;
+        let (_, root) = self.repository.newest_root()?;
+        let published = self.repository.published(&root.part)?;
+        let published = published.ok_or(PublishError::NothingPublished)?;
+        let meta = published.snapshot.part.meta;
+        let mut delegations = published.targets.part.delegations.unwrap_or_default();
+        let file = format!("{}.json", MemberRole::name_of(member));
+        let above = meta.get(&file).map_or(0, FileInfo::known_version);
+        delegations.set(member, keys, above);
+        let files = (&*published.bytes, published.catalogue.as_deref());
+        self.publish_bytes(&root.part, files, (Some(delegations), meta), now_s)
+    }
+
+    /// Takes a member's file and publishes it, by the online keys alone. Returns its version. After a crash the same file can be
+    /// taken again.
+    ///
+    /// # Errors
+    ///
+    /// [`OwnNodesError`]: what a review refuses, [`OwnNodesError::TooFew`], or about keys and files.
+    pub fn take(&self, file: &OwnFile, now_s: u64) -> Result<u64, OwnNodesError> {
+        let _lock = self.lock()?;
+        let base = Base::read(self.repository.folder(), None).map_err(Box::new)?;
+        let reviewed = file.review(&base, now_s)?;
+        reviewed.check_signatures()?;
+        let (metadata, nodes) = file.files();
+        let path = nodes_path(&reviewed.member, &sha256(nodes));
+        let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        Repository::make_folder(&self.repository.folder().join(folder))?;
+        self.repository.write(&path, nodes)?;
+        let (role, _) = base
+            .role_of(&reviewed.member)
+            .ok_or(OwnNodesError::NoRole)?;
+        self.repository
+            .write(&role.metadata_path(reviewed.version), &metadata)?;
+        let mut meta = base.meta.clone();
+        let info = FileInfo::of(Some(reviewed.version), &metadata);
+        meta.insert(role.file(), info);
+        let (timestamp, snapshot, _) = self.repository.newest_versions()?;
+        let root = base.root();
+        let info = self.write_snapshot(root, &json!(meta), after(snapshot), now_s)?;
+        // Crash before the next line: no timestamp names what was written, and it is written again when the file is taken again.
+        self.write_timestamp(root, &info, after(timestamp), now_s)?;
+        Ok(reviewed.version)
     }
 
     /// Publishes a catalogue beside the directory that is there, and returns the version of its targets metadata.
@@ -161,10 +222,14 @@ impl Publisher {
         let _lock = self.lock()?;
         let (_, root) = self.repository.newest_root()?;
         let published = self.repository.published(&root.part)?;
-        let directory = published.ok_or(PublishError::NothingPublished)?.bytes;
+        let published = published.ok_or(PublishError::NothingPublished)?;
         let catalogue = catalogue.to_text();
-        let files = (&*directory, Some(catalogue.as_bytes()));
-        self.publish_bytes(&root.part, files, now_s)
+        let files = (&*published.bytes, Some(catalogue.as_bytes()));
+        let members = (
+            published.targets.part.delegations,
+            published.snapshot.part.meta,
+        );
+        self.publish_bytes(&root.part, files, members, now_s)
     }
 
     /// Makes a key for each online role, and returns them as a root lists them.
@@ -240,7 +305,11 @@ impl Publisher {
         // Crash here: the old keys lie there still, unused; what follows is done by the next publication.
         if let Some(published) = self.repository.published(&old.part)? {
             let files = (&*published.bytes, published.catalogue.as_deref());
-            self.publish_bytes(&new, files, now_s)?;
+            let members = (
+                published.targets.part.delegations,
+                published.snapshot.part.meta,
+            );
+            self.publish_bytes(&new, files, members, now_s)?;
         }
         self.keys.remove(role, &gone)?;
         Ok(version)
@@ -271,6 +340,7 @@ impl Publisher {
         &self,
         root: &Root,
         (directory, catalogue): (&[u8], Option<&[u8]>),
+        (delegations, mut meta): (Option<Delegations>, Map<FileInfo>),
         now_s: u64,
     ) -> Result<u64, PublishError> {
         // Versions count from the newest timestamp of any key: after a rotation they must not go back.
@@ -286,10 +356,10 @@ impl Publisher {
             files.insert(name.to_owned(), FileInfo::of(None, bytes));
         }
         let part = common::<Targets>(after(targets), now_s, TARGETS_LIFE_S);
-        let signed = with(part, "targets", json!(files));
+        let signed = targets_part(part, &files, delegations.as_ref());
         let info = self.write_signed(root, Role::Targets, &signed, after(targets))?;
-        let meta = json!({TARGETS_FILE: info});
-        let info = self.write_snapshot(root, &meta, after(snapshot), now_s)?;
+        meta.insert(TARGETS_FILE.to_owned(), info);
+        let info = self.write_snapshot(root, &json!(meta), after(snapshot), now_s)?;
         // Crash before the next line: the files written are named by no timestamp, and written again next time.
         self.write_timestamp(root, &info, after(timestamp), now_s)?;
         Ok(after(targets))
@@ -371,6 +441,23 @@ pub(crate) fn common<T: Part>(version: u64, now_s: u64, life_s: u64) -> Value {
         "version": version,
         "expires": Moment(now_s.saturating_add(life_s)),
     })
+}
+
+/// Adds to targets metadata what it names: files, and members' roles where there are any.
+pub(crate) fn targets_part(
+    part: Value,
+    files: &Map<FileInfo>,
+    delegations: Option<&Delegations>,
+) -> Value {
+    with_roles(with(part, "targets", json!(files)), delegations)
+}
+
+/// Adds members' roles to targets metadata, where there are any.
+pub(crate) fn with_roles(part: Value, delegations: Option<&Delegations>) -> Value {
+    match delegations.filter(|delegations| !delegations.roles().is_empty()) {
+        Some(delegations) => with(part, "delegations", json!(delegations)),
+        None => part,
+    }
 }
 
 pub(crate) fn with(mut part: Value, name: &str, value: Value) -> Value {

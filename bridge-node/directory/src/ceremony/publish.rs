@@ -1,5 +1,6 @@
 //! The last step: what enough officers have signed goes out, with fresh metadata of the online roles.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::json;
@@ -68,7 +69,9 @@ impl Publication {
                 .map(|text| hex(&sha256(text.as_bytes())))
                 .unwrap_or_default(),
         };
-        let files = files(proposal, &reviewed, (&online, &repository), now_s)?;
+        let nothing = BTreeMap::new();
+        let meta = base.as_ref().map_or(&nothing, |base| &base.meta);
+        let files = files(proposal, &reviewed, (&online, &repository), meta, now_s)?;
         Ok(Self {
             standing,
             repository,
@@ -102,6 +105,7 @@ fn files(
     proposal: &Proposal,
     reviewed: &Reviewed,
     (online, repository): (&KeyFolder, &Repository),
+    meta: &BTreeMap<String, FileInfo>,
     now_s: u64,
 ) -> Result<Vec<(String, Vec<u8>)>, CeremonyError> {
     let root = &reviewed.root;
@@ -124,7 +128,10 @@ fn files(
     files.push((Role::Targets.path(version), bytes));
     let version = after(newest_snapshot);
     let part = common::<Snapshot>(version, now_s, SNAPSHOT_LIFE_S);
-    let part = with(part, "meta", json!({ TARGETS_FILE: targets }));
+    // What is listed once stays listed: a reader takes a file that vanished for an attack.
+    let mut meta = meta.clone();
+    meta.insert(TARGETS_FILE.to_owned(), targets);
+    let part = with(part, "meta", json!(meta));
     let snapshot = online.sign(&part, Role::Snapshot, &[root])?;
     let info = FileInfo::of(Some(version), &snapshot);
     files.push((Role::Snapshot.path(Some(version)), snapshot));
