@@ -1,18 +1,18 @@
 //! A member's file on its way: proposed, reviewed and signed by the member, taken by the machine that publishes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bridge_core::identity::MemberId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Candidate, Fit, Found, OWN_LIFE_S, Own, OwnNodes, OwnNodesError, announced, entry_digest,
-    lay_over, named, opened, overlay,
+    Candidate, Fit, Found, OWN_LIFE_S, Own, OwnNodes, OwnNodesError, OwnState, announced,
+    entry_digest, lay_over, named, opened, overlay, states,
 };
 use crate::canonical::canonical;
 use crate::ceremony::{Base, Change, Officer, changes};
-use crate::directory::{Directory, Node};
+use crate::directory::{Directory, Member, Node};
 use crate::metadata::{Delegations, FileInfo, MemberRole, Role, Targets, hex};
 use crate::moment::Moment;
 use crate::publisher::{PublishError, after, common, with};
@@ -309,5 +309,64 @@ impl Base {
         let mut directory = self.directory.clone()?;
         lay_over(&mut directory, &self.own);
         Some(directory)
+    }
+
+    /// Returns what officers' changes begin with: the directory with members' own nodes where they count, and the officers' entries
+    /// of all others. [`Base::settle`] ends it.
+    pub fn start(&self) -> Option<Directory> {
+        let officers = self.directory.as_ref()?;
+        let mut directory = officers.clone();
+        let fits = lay_over(&mut directory, &self.own);
+        let counts = |(candidate, fit): (&Candidate, &Fit)| {
+            let is_own = matches!((&candidate.found, fit), (Found::Newest(_), Fit::Fits));
+            is_own.then(|| candidate.member.clone())
+        };
+        let own: BTreeSet<MemberId> = self.own.iter().zip(&fits).filter_map(counts).collect();
+        for (entry, listed) in directory.members.iter_mut().zip(&officers.members) {
+            if !own.contains(&entry.id) {
+                entry.clone_from(listed);
+            }
+        }
+        Some(directory)
+    }
+
+    /// Gives members whose nodes a change has left alone their entries of before: their own files go on to count. Who was changed
+    /// has all of its nodes in the officers' entry, which counts from then on.
+    pub fn settle(&self, directory: &mut Directory) {
+        let (Some(officers), Some(started)) = (&self.directory, self.start()) else {
+            return;
+        };
+        let before: BTreeMap<&MemberId, (&Member, &Member)> = started
+            .members
+            .iter()
+            .zip(&officers.members)
+            .map(|(started, listed)| (&listed.id, (started, listed)))
+            .collect();
+        for entry in &mut directory.members {
+            if let Some((started, listed)) = before.get(&entry.id)
+                && entry.nodes == started.nodes
+            {
+                entry.nodes.clone_from(&listed.nodes);
+            }
+        }
+    }
+
+    /// Returns what counts of each member that has a role.
+    pub fn own_states(&self, now_s: u64) -> Vec<OwnState> {
+        let Some(mut directory) = self.directory.clone() else {
+            return Vec::new();
+        };
+        let mut candidates = self.own.clone();
+        for candidate in &mut candidates {
+            if let Found::Newest(own) = &candidate.found
+                && own.expires <= Moment(now_s)
+            {
+                let expires = own.expires;
+                let why = OwnNodesError::Expired { expires }.to_string();
+                candidate.found = Found::Nothing(why);
+            }
+        }
+        let fits = lay_over(&mut directory, &candidates);
+        states(candidates, &fits)
     }
 }

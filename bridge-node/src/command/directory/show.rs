@@ -22,6 +22,27 @@ pub(super) fn reviewed(reviewed: &Reviewed, language: Language, now_s: u64) {
     if reviewed.changes.is_empty() {
         say(format_args!("  {}", language.pick("none", "yoxdur")));
     }
+    if let Some(changes) = &reviewed.in_force {
+        title(
+            "Changes as nodes will read them, members' own nodes among them",
+            "Üzvlərin öz qovşaqları ilə birlikdə qovşaqların oxuyacağı dəyişikliklər",
+        );
+        for change in changes {
+            say(format_args!("  {}", language.change(change)));
+        }
+        if changes.is_empty() {
+            say(format_args!("  {}", language.pick("none", "yoxdur")));
+        }
+    }
+    if !reviewed.member_roles.is_empty() {
+        title(
+            "Changes of members' roles",
+            "Üzvlərin rollarında dəyişikliklər",
+        );
+    }
+    for difference in &reviewed.member_roles {
+        say(format_args!("  {}", language.member_role(difference)));
+    }
     if !reviewed.listed.is_empty() {
         title("Changes of the catalogue", "Vahid siyahıda dəyişikliklər");
         for line in listed(&reviewed.listed, language) {
@@ -81,6 +102,9 @@ pub(super) fn status(proposals: &[PathBuf], public: &Path, now_s: u64) -> Result
             say(format_args!("Published: {}", base.standing));
             for one in &base.ends {
                 say(end(*one, Language::En, now_s));
+            }
+            for state in &base.own_states(now_s) {
+                say(format_args!("  {}", Language::En.own_state(state)));
             }
         }
         None => say("Published: nothing"),

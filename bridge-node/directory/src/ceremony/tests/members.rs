@@ -189,7 +189,7 @@ fn a_file_that_claims_what_another_member_has_is_not_taken() {
     take(&world, &file).unwrap();
     // The first member's role comes before the other's; it takes nothing from it all the same.
     let mut claims = changed(&world, &member, |nodes| {
-        nodes[0].name = "x.example".to_owned()
+        nodes[0].name = "x.example".to_owned();
     });
     let error = claims.review(&world.base(), NOW).unwrap_err().to_string();
     let words = "the node name x.example is listed already, and may be listed once";
@@ -244,6 +244,17 @@ fn officers_see_whom_they_give_a_role_and_what_becomes_of_the_nodes_that_count()
     sign(&world, &mut file, &new);
     take(&world, &file).unwrap();
     assert_eq!(address(&world), "[::1]:5503");
+    // A change of officers begins with what counts, and leaves alone whom it does not concern.
+    let base = world.base();
+    let mut directory = base.start().unwrap();
+    assert_eq!(directory.members[0].nodes[0].address, "[::1]:5503");
+    directory.members[1].name = "Other".to_owned();
+    base.settle(&mut directory);
+    assert_eq!(directory.members[0].nodes[0].address, "[::1]:5999");
+    let mut directory = base.start().unwrap();
+    directory.members[0].nodes[0].wire = vec![1, 2];
+    base.settle(&mut directory);
+    assert_eq!(directory.members[0].nodes[0].address, "[::1]:5503");
     // No role any more.
     let mut proposal = proposed(&world, |delegations, _| {
         assert!(delegations.remove(&member));
@@ -294,7 +305,7 @@ fn a_role_that_mixes_what_is_kept_apart_is_not_signed() {
     );
     // Between proposing and publishing, the old key publishes once more: it would be believed no more, and nothing in its place.
     let mut proposal = proposed(&world, |delegations, _| {
-        delegations.set(&member, (&other, 1), 0)
+        delegations.set(&member, (&other, 1), 0);
     });
     world.sign(&mut proposal, &[0, 1]);
     let mut file = moved(&world, &member, 5501);

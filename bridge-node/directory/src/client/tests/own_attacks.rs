@@ -7,6 +7,9 @@ use super::own_files::{address, moved, standing, with_own};
 use super::*;
 use crate::own_nodes::{OWN_METADATA_LIMIT_BYTES, OwnStanding};
 
+/// A change of a delegation, and why it is refused.
+type Bend = (fn(&mut Value), &'static str);
+
 /// What is published, changed before or after it is signed, and when it is read.
 struct Attack {
     hostile: Files,
@@ -299,7 +302,7 @@ fn a_members_version_that_goes_back_or_vanishes_is_refused_with_its_snapshot() {
 /// Officers' metadata with a delegation that is no member's own is no directory.
 #[test]
 fn delegations_that_are_no_members_own_are_refused_with_the_targets() {
-    let bend: [(fn(&mut Value), &str); 6] = [
+    let bend: [Bend; 6] = [
         (
             |role| role["name"] = json!("members"),
             "the role \"members\" is no member's",
