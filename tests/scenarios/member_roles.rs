@@ -10,6 +10,7 @@ use bridge_directory::own_nodes::OwnFile;
 use bridge_directory::{Node, Publisher};
 use bridge_tests::agency::{exchange_key, issue};
 use bridge_tests::puppet::{Puppet, reference};
+use bridge_tests::registry::{Reaction, Registry};
 use bridge_tests::terms::terms;
 use bridge_tests::wait::now_s;
 use bridge_tests::world::{PATH, PROVIDER, SERVICE, STRANGER, World, usual};
@@ -39,9 +40,9 @@ fn give(world: &World, members: &[&MemberId]) -> Vec<Officer> {
     };
     let officers: Vec<_> = files.filter(is_officers).collect();
     assert_eq!(officers.len(), 6, "{officers:?}");
-    officers
-        .iter()
-        .for_each(|path| fs::remove_file(path).unwrap());
+    for path in officers {
+        fs::remove_file(path).unwrap();
+    }
     made
 }
 
@@ -58,7 +59,19 @@ fn say(world: &World, (member, key): (&MemberId, &Officer), nodes: Vec<Node>, at
 
 #[tokio::test]
 async fn a_member_moves_its_node_and_replaces_its_exchange_key_without_the_officers() {
-    let mut world = World::usual().await;
+    // The consumer reads over HTTP, the provider from a folder.
+    let web = Registry::start().await;
+    let source = format!("http://{}/mirror", web.address);
+    let setup = World::with().contract(usual()).consumer_source(&source);
+    let world = setup.make().await;
+    let folder = world.folder.path().join("directory");
+    web.does(
+        move |seen| match fs::read(folder.join(seen.target.trim_start_matches("/mirror/"))) {
+            Ok(bytes) => Reaction::answer(200, &[], bytes),
+            Err(_absent) => Reaction::answer(404, &[], ""),
+        },
+    );
+    let mut world = world.run().await;
     world.consumer.get(PATH).send().await.answered(200);
     let member = world.provider.member.clone();
     let key = give(&world, &[&member]).remove(0);
@@ -68,8 +81,10 @@ async fn a_member_moves_its_node_and_replaces_its_exchange_key_without_the_offic
     let name = Some(CertificateName::Node(world.provider.node()));
     let stem = world.provider.folder.join("keys/exchange");
     issue(&world.authority, Profile::Exchange, name, &stem, now_s());
-    // Nobody may take its former place meanwhile: then it would not have moved.
+    // Whoever is at its former place now is not the node.
     let former = tokio::net::TcpListener::bind(&before.address).await;
+    let former = former.unwrap();
+    world.provider.ports.peer.set_port(0);
     world.provider.start().await;
     let mut after = world.provider.entry.nodes[0].clone();
     assert_ne!(after.address, before.address);

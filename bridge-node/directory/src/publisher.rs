@@ -10,20 +10,23 @@ use serde_json::{Value, json};
 use crate::catalogue::{CATALOGUE_FILE, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{
-    Delegations, FileInfo, Key, Map, Part, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot,
-    TARGETS_FILE, Targets, Timestamp, hex, sha256,
+    Delegations, FileInfo, Key, Map, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE,
+    Targets, Timestamp, hex, sha256,
 };
-use crate::moment::Moment;
 use crate::store::Store;
 use crate::verified::Verified;
 
 mod error;
 pub(crate) mod keys;
 mod members;
+mod parts;
 pub(crate) mod repository;
 
 pub use error::PublishError;
 use keys::KeyFolder;
+#[cfg(test)]
+pub(crate) use parts::with_roles;
+pub(crate) use parts::{check_size, common, root_part, targets_part, with};
 use repository::Repository;
 
 /// How long root metadata is good.
@@ -344,6 +347,7 @@ impl Publisher {
         version: u64,
     ) -> Result<FileInfo, PublishError> {
         let bytes = self.keys.sign(signed, role, &[root])?;
+        check_size(role, &bytes)?;
         self.repository.write(&role.path(Some(version)), &bytes)?;
         Ok(FileInfo::of(Some(version), &bytes))
     }
@@ -369,47 +373,6 @@ fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, PublishErro
     serde_json::from_value(value).map_err(PublishError::OwnRoot)
 }
 
-pub(crate) fn root_part(version: u64, now_s: u64, keys: &Value, roles: &Value) -> Value {
-    let part = common::<Root>(version, now_s, ROOT_LIFE_S);
-    let part = with(with(part, "keys", keys.clone()), "roles", roles.clone());
-    with(part, "consistent_snapshot", json!(true))
-}
-
-pub(crate) fn common<T: Part>(version: u64, now_s: u64, life_s: u64) -> Value {
-    json!({
-        "_type": T::ROLE,
-        "spec_version": SPECIFICATION,
-        "version": version,
-        "expires": Moment(now_s.saturating_add(life_s)),
-    })
-}
-
-/// Adds to targets metadata what it names: files, and members' roles where there are any.
-pub(crate) fn targets_part(
-    part: Value,
-    files: &Map<FileInfo>,
-    delegations: Option<&Delegations>,
-) -> Value {
-    with_roles(with(part, "targets", json!(files)), delegations)
-}
-
-/// Adds members' roles to targets metadata, where there are any.
-pub(crate) fn with_roles(part: Value, delegations: Option<&Delegations>) -> Value {
-    match delegations.filter(|delegations| !delegations.roles().is_empty()) {
-        Some(delegations) => with(part, "delegations", json!(delegations)),
-        None => part,
-    }
-}
-
-pub(crate) fn with(mut part: Value, name: &str, value: Value) -> Value {
-    if let Value::Object(fields) = &mut part {
-        fields.insert(name.to_owned(), value);
-    }
-    part
-}
-
-/// The version of The Update Framework's specification that metadata is written by.
-const SPECIFICATION: &str = "1.0.30";
 const DAY_S: u64 = 24 * 60 * 60;
 
 #[cfg(test)]

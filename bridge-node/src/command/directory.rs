@@ -90,6 +90,11 @@ pub(super) enum Command {
         #[arg(long)]
         public: PathBuf,
     },
+    /// Write the directory as nodes read it, members' own nodes in it: for `audit verify --directory`.
+    #[command(
+        after_help = "Example:\n  bridge-node directory export directory.json --public public --root root.json"
+    )]
+    Export(show::ExportOptions),
     /// Publish what enough officers have signed.
     #[command(
         after_help = "Example:\n  bridge-node directory publish add.proposal --public public --keys online\n  bridge-node directory publish add.proposal --public public --keys online --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nSeveral copies of one proposal, signed in different places, are joined. With --socket, the authority's node journals the\npublication first; if it does not, nothing is published."
@@ -131,6 +136,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Review(options) => officer::review(&options, now_s),
         Command::Sign(options) => officer::sign(&options, now_s),
         Command::Status { proposals, public } => show::status(&proposals, &public, now_s),
+        Command::Export(options) => show::export(&options, now_s),
         Command::Publish(options) => publish::publish(&options, now_s),
         Command::Take(options) => take::take(&options, now_s),
         Command::Refresh { keys, public } => {

@@ -123,6 +123,7 @@ pub(super) fn in_force(
     base: Option<&Base>,
     new: &Delegations,
     directory: &Directory,
+    now_s: u64,
 ) -> Vec<Change> {
     let empty = Directory {
         instance: directory.instance.clone(),
@@ -130,18 +131,15 @@ pub(super) fn in_force(
         groups: Vec::new(),
         witnesses: Vec::new(),
     };
-    let before = base.and_then(Base::in_force).unwrap_or(empty);
+    let before = base.and_then(|base| base.in_force(now_s));
+    let before = before.unwrap_or(empty);
     let old = base.map(Base::delegations).unwrap_or_default();
-    let own = base.map_or(&[][..], |base| &base.own);
+    let own = base.map(|base| base.own_at(now_s)).unwrap_or_default();
     let stays = |member: &MemberId| {
         let after = new.role(member);
         after.is_some() && after == old.role(member)
     };
-    let own: Vec<_> = own
-        .iter()
-        .filter(|one| stays(&one.member))
-        .cloned()
-        .collect();
+    let own: Vec<_> = own.into_iter().filter(|one| stays(&one.member)).collect();
     let mut after = directory.clone();
     lay_over(&mut after, &own);
     changes(&before, &after)

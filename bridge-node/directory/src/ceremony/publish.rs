@@ -13,7 +13,9 @@ use crate::metadata::{
 };
 use crate::publisher::keys::KeyFolder;
 use crate::publisher::repository::Repository;
-use crate::publisher::{PublishError, SNAPSHOT_LIFE_S, TIMESTAMP_LIFE_S, after, common, with};
+use crate::publisher::{
+    PublishError, SNAPSHOT_LIFE_S, TIMESTAMP_LIFE_S, after, check_size, common, with,
+};
 use crate::store::{Lock, Store};
 
 /// What enough officers have signed, with fresh metadata of the online roles: ready to be written.
@@ -124,6 +126,7 @@ fn files(
     }
     let version = reviewed.version_of(Role::Targets);
     let bytes = proposal.targets.to_string().into_bytes();
+    check_size(Role::Targets, &bytes)?;
     let targets = FileInfo::of(version, &bytes);
     files.push((Role::Targets.path(version), bytes));
     let version = after(newest_snapshot);
@@ -133,6 +136,7 @@ fn files(
     meta.insert(TARGETS_FILE.to_owned(), targets);
     let part = with(part, "meta", json!(meta));
     let snapshot = online.sign(&part, Role::Snapshot, &[root])?;
+    check_size(Role::Snapshot, &snapshot)?;
     let info = FileInfo::of(Some(version), &snapshot);
     files.push((Role::Snapshot.path(Some(version)), snapshot));
     let part = common::<Timestamp>(after(newest_timestamp), now_s, TIMESTAMP_LIFE_S);

@@ -304,10 +304,10 @@ impl Base {
         Some((delegations.role(member)?, delegations))
     }
 
-    /// Returns the directory with members' own nodes in it, as nodes read it.
-    pub fn in_force(&self) -> Option<Directory> {
+    /// Returns the directory with members' own nodes in it, as nodes read it at a time.
+    pub fn in_force(&self, now_s: u64) -> Option<Directory> {
         let mut directory = self.directory.clone()?;
-        lay_over(&mut directory, &self.own);
+        lay_over(&mut directory, &self.own_at(now_s));
         Some(directory)
     }
 
@@ -356,6 +356,13 @@ impl Base {
         let Some(mut directory) = self.directory.clone() else {
             return Vec::new();
         };
+        let candidates = self.own_at(now_s);
+        let fits = lay_over(&mut directory, &candidates);
+        states(candidates, &fits)
+    }
+
+    /// What is published of members' roles, without what has ended.
+    pub(crate) fn own_at(&self, now_s: u64) -> Vec<Candidate> {
         let mut candidates = self.own.clone();
         for candidate in &mut candidates {
             if let Found::Newest(own) = &candidate.found
@@ -366,7 +373,6 @@ impl Base {
                 candidate.found = Found::Nothing(why);
             }
         }
-        let fits = lay_over(&mut directory, &candidates);
-        states(candidates, &fits)
+        candidates
     }
 }

@@ -43,7 +43,7 @@ fn moved(world: &World, member: &MemberId, port: u16) -> OwnFile {
 
 fn changed(world: &World, member: &MemberId, change: impl FnOnce(&mut Vec<Node>)) -> OwnFile {
     let base = world.base();
-    let now = base.in_force().unwrap();
+    let now = base.in_force(NOW).unwrap();
     let entry = now.members.iter().find(|one| one.id == *member).unwrap();
     let mut nodes = entry.nodes.clone();
     change(&mut nodes);
@@ -367,4 +367,43 @@ fn all_keys_in_one_folder_serve_members_too() {
             "{step}"
         );
     }
+}
+
+#[test]
+fn roles_of_which_nobody_could_read_the_metadata_are_not_published() {
+    let world = World::published();
+    let base = world.base();
+    let mut directory = base.directory.clone().unwrap();
+    let keys = (0..8).map(|number| Key::from_ed25519(&[number; 32]));
+    let keys: std::collections::BTreeMap<String, Key> =
+        keys.map(|key| (key.id().unwrap(), key)).collect();
+    let mut roles = Vec::new();
+    for number in 0..7_000 {
+        let mut member = directory.members[1].clone();
+        let code = format!("{}{number}", "9".repeat(150));
+        member.id = MemberId::new("AZ", "GOV", code).unwrap();
+        let ids: Vec<_> = keys.keys().collect();
+        roles.push(serde_json::json!({
+            "name": MemberRole::name_of(&member.id), "threshold": 1, "terminating": true,
+            "keyids": ids, "paths": [format!("members/{}/*", member.id)],
+        }));
+        directory.members.push(member);
+    }
+    let delegations = serde_json::json!({ "keys": keys, "roles": roles });
+    let delegations: Delegations = serde_json::from_value(delegations).unwrap();
+    directory.groups.clear();
+    let mut proposal = Proposal::directory_and_roles(&base, &directory, &delegations, NOW).unwrap();
+    world.sign(&mut proposal, &[0, 1]);
+    let before = fs::read(world.public().join("metadata/timestamp.json")).unwrap();
+    let error = world.publish(&proposal, NOW).unwrap_err().to_string();
+    assert!(
+        error.starts_with("the targets metadata would have "),
+        "{error}"
+    );
+    assert!(
+        error.ends_with(" bytes; nobody reads more than 5000000"),
+        "{error}"
+    );
+    let after = fs::read(world.public().join("metadata/timestamp.json")).unwrap();
+    assert_eq!(before, after);
 }
