@@ -90,7 +90,7 @@ fn a_member_changes_its_own_nodes_by_its_role_without_the_officers() {
     assert_eq!(take(&world, &file).unwrap(), 1);
     assert_eq!(address(&world), "[::1]:5501");
     // The next change begins from this one.
-    let mut file = changed(&world, &member, |nodes| nodes.clear());
+    let mut file = changed(&world, &member, Vec::clear);
     sign(&world, &mut file, &key);
     assert_eq!(take(&world, &file).unwrap(), 2);
     assert_eq!(trusted(&world).directory.nodes_of(&member), []);
@@ -136,7 +136,7 @@ fn what_a_member_may_not_say_is_not_taken() {
     });
     refused(&journal, "another journal key: officers alone change that");
     let faulty = changed(&world, &member, |nodes| {
-        nodes[0].address = "here".to_owned()
+        nodes[0].address = "here".to_owned();
     });
     refused(&faulty, "\"here\" is not host:port");
     let error = OwnFile::propose(&world.base(), &sample().members[1].id, Vec::new(), NOW);
