@@ -259,9 +259,11 @@ async fn each_allowed_decision_that_no_contract_makes_is_named() {
             "quota:day 2501/2500".clone_into(rule);
         }
     };
-    leaves[at[4]].rules.iter_mut().for_each(quota);
+    Arc::make_mut(&mut leaves[at[4]].rules)
+        .iter_mut()
+        .for_each(quota);
     leaves[at[5]].client = Some("AZ/GOV/2001/OTHER".parse().unwrap());
-    leaves[at[6]].rules = vec!["metadata".to_owned()];
+    leaves[at[6]].rules = ["metadata".to_owned()].into();
     leaves[at[7]].decision = None;
     let ids: Vec<Uuid> = at
         .iter()

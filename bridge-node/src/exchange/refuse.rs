@@ -181,10 +181,11 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
         note_without_effect(&mut leaf);
     }
     if let Refusal::Denied { rule, contract } = refusal {
-        leaf.rules = vec![
+        leaf.rules = [
             format!("contract:{}", contract.id),
             format!("denied:{}", rule.rule()),
-        ];
+        ]
+        .into();
     }
     leaf
 }
