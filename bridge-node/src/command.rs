@@ -21,6 +21,7 @@ mod forks;
 mod join;
 mod keys;
 mod maintenance;
+mod member_role;
 mod officer;
 mod open;
 mod output;
@@ -108,6 +109,11 @@ enum Command {
     Directory {
         #[command(subcommand)]
         command: directory::Command,
+    },
+    /// Change a member's own nodes by the role that the directory's officers gave it.
+    MemberRole {
+        #[command(subcommand)]
+        command: member_role::Command,
     },
     /// Verify, search and show journals.
     Audit {
@@ -255,6 +261,7 @@ impl Cli {
             Command::Certs { command } => certs::run(command),
             Command::Join(options) => join::run(&options),
             Command::Directory { command } => directory::run(command),
+            Command::MemberRole { command } => member_role::run(command),
             Command::Audit { command } => audit::run(command),
             Command::Stop { command } => stop::run(command),
             Command::Maintenance { command } => maintenance::run(command),

@@ -45,7 +45,12 @@ impl Expiry {
 
 /// The nearest alarm that a certificate has reached, in days before its end.
 pub fn alarm(certificate: &OwnCertificate, now_s: u64) -> Option<u64> {
-    let left_s = certificate.not_after.saturating_sub(now_s);
+    alarm_at(certificate.not_after, now_s)
+}
+
+/// The nearest alarm that an end has reached, in days before it.
+pub fn alarm_at(end_s: u64, now_s: u64) -> Option<u64> {
+    let left_s = end_s.saturating_sub(now_s);
     let reached = ALARM_DAYS.into_iter().filter(|days| left_s <= days * DAY_S);
     reached.min()
 }

@@ -30,6 +30,7 @@ pub mod keys;
 pub mod listeners;
 pub mod lobby;
 pub mod log_share;
+pub mod member_role;
 pub mod metrics;
 pub mod node;
 pub mod orders;

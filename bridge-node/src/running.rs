@@ -17,6 +17,7 @@ use crate::epochs::{Doubt, begin, close, examine, own_statement};
 use crate::expiry::Expiry;
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
+use crate::member_role::Alarms;
 use crate::node::{Node, Parts};
 use crate::own::{self, Use};
 use crate::receipts::keep_checking;
@@ -330,9 +331,12 @@ async fn look_at_registries(node: Arc<Node>) {
 }
 
 async fn keep_count(node: Arc<Node>) {
-    let expiry = Expiry::default();
+    let (expiry, role) = (Expiry::default(), Alarms::default());
     loop {
         expiry.tell(&node.own.certificates(), node.clock.now_s());
+        if let Some(view) = node.watch.newest() {
+            role.tell(&view, node.settings.node.member(), node.clock.now_s());
+        }
         tokio::select! {
             () = node.house.draining.cancelled() => return,
             () = tokio::time::sleep(COUNT_EVERY) => {

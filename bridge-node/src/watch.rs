@@ -11,6 +11,7 @@ use bridge_certs::{CertificateError, Checked, Issuance, KeyAlgorithm, Profile, T
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_directory::catalogue::Catalogue;
+use bridge_directory::own_nodes::OwnStanding;
 use bridge_directory::{Client, DirectoryError, ExchangeKey, Fetch, Indexed, Trusted};
 use bridge_signature::{Algorithm, Form, VerifyingKey};
 
@@ -96,8 +97,22 @@ impl Watch {
                 Ok(())
             }
             Err(error) => {
+                self.judge_own(now_s);
                 self.note(&error);
                 Err(error)
+            }
+        }
+    }
+
+    /// Takes away what members' files said once they have ended, though no newer directory is to be had.
+    fn judge_own(&self, now_s: u64) {
+        let newest = self.current.load_full();
+        let end_s = newest.and_then(|view| view.trusted.own_until_s());
+        if end_s.is_some_and(|end_s| end_s <= now_s) {
+            let client = self.client.lock().unwrap_or_else(PoisonError::into_inner);
+            // A directory that has expired itself is no longer used anyway.
+            if let Ok(trusted) = client.trusted(now_s) {
+                self.adopt(trusted, now_s);
             }
         }
     }
@@ -135,6 +150,7 @@ impl Watch {
         *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let trust = Arc::clone(&self.trust);
         let before = self.current.load_full();
+        tell_failing(&trusted, before.as_deref());
         let view = View::new(
             trusted,
             (trust, now_s),
@@ -195,6 +211,18 @@ impl View {
     /// When it expires, Unix seconds.
     pub fn expires_s(&self) -> u64 {
         self.trusted.expires_s
+    }
+
+    /// Whose word on a member's nodes counts, if it has a role.
+    pub fn own_nodes(&self, member: &MemberId) -> Option<&OwnStanding> {
+        let mut own = self.trusted.own.iter();
+        own.find(|state| state.member == *member)
+            .map(|state| &state.standing)
+    }
+
+    /// How many members have published a file that can't be used.
+    pub fn failing_members(&self) -> usize {
+        failing(&self.trusted).count()
     }
 
     /// The exchange key with this id.
@@ -307,6 +335,23 @@ impl PeerKey {
             chain: checked.chain,
             holds_s: checked.holds_s,
         })
+    }
+}
+
+fn failing(trusted: &Trusted) -> impl Iterator<Item = (&MemberId, &str)> {
+    let own = trusted.own.iter();
+    own.filter_map(|state| Some((&state.member, state.standing.fault()?)))
+}
+
+/// One line, however many they are, whenever others fail than before.
+fn tell_failing(trusted: &Trusted, before: Option<&View>) {
+    let members = |trusted| -> Vec<_> { failing(trusted).map(|(member, _)| member).collect() };
+    if before.is_some_and(|before| members(&before.trusted) == members(trusted)) {
+        return;
+    }
+    let count = failing(trusted).count();
+    if let Some((member, why)) = failing(trusted).next() {
+        tracing::warn!(code = "member_roles_fail", count, first = %member, why, "what members say of their own nodes can't be used");
     }
 }
 

@@ -317,7 +317,7 @@ fn what_must_not_be_signed_or_published_is_refused_in_words() {
     )
     .good();
     let line = "directory sign next.proposal --public public --officer stranger --passphrase-file passphrase --yes";
-    say(here, line).bad(1, &["this officer trusts no root yet", "\nhint: "]);
+    say(here, line).bad(1, &["no root is trusted yet", "\nhint: "]);
     fs::copy(
         here.join("officer-1/root.json"),
         here.join("stranger/root.json"),

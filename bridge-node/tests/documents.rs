@@ -12,6 +12,7 @@ use crate::catalogue;
 use crate::ceremony;
 use crate::guide;
 use crate::join;
+use crate::member_role;
 use crate::shell::{repository, run, wait_for, words};
 use crate::tokens;
 use crate::world::{Agency, World, receipt_file};
@@ -374,6 +375,7 @@ fn every_command_of_every_document_is_known_here() {
         .chain(MAINTENANCE)
         .chain(PROBE)
         .chain(ceremony::COMMANDS.map(|command| ("config/README.md", command)))
+        .chain(member_role::COMMANDS.map(|command| ("config/README.md", command)))
         .chain(join::JOINING.map(|command| ("config/README.md", command)))
         .chain(join::ANSWERING.map(|command| ("config/README.md", command)))
         .chain(catalogue::COMMANDS.map(|command| ("config/README.md", command)))

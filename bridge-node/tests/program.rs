@@ -19,6 +19,7 @@ mod guide;
 mod integrator;
 mod join;
 mod keys;
+mod member_role;
 mod nodes;
 mod output;
 mod own;

@@ -37,6 +37,7 @@ mod hostile_answers;
 mod hostile_requests;
 mod large;
 mod maintenance;
+mod member_roles;
 mod metadata;
 mod metrics;
 mod overlap;

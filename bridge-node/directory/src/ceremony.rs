@@ -24,6 +24,7 @@ use crate::publisher::PublishError;
 mod base;
 mod change;
 mod listed;
+mod members;
 mod officer;
 mod propose;
 mod publish;
@@ -33,6 +34,7 @@ pub(crate) use base::signed_bytes;
 pub use base::{Base, Standing};
 pub use change::{Change, Kind, What, changes};
 pub use listed::Listed;
+pub use members::MemberRoleDifference;
 pub use officer::Officer;
 pub use propose::{RoleChange, Roster};
 pub use publish::Publication;
@@ -139,6 +141,14 @@ pub enum CeremonyError {
         role: Role,
         /// What is wrong.
         what: String,
+    },
+    /// A member's role that can't be, or is not what a review would show.
+    #[error("the role of {member}: {what}")]
+    MemberRole {
+        /// Whose.
+        member: MemberId,
+        /// What is wrong.
+        what: &'static str,
     },
     /// The targets name another directory or catalogue than those enclosed, or other files.
     #[error(
@@ -300,7 +310,7 @@ fn signed_of(file: &Value) -> Value {
     file.get("signed").cloned().unwrap_or_default()
 }
 
-fn put_signatures(file: &mut Value, other: &Value) {
+pub(crate) fn put_signatures(file: &mut Value, other: &Value) {
     let theirs = other.get("signatures").and_then(Value::as_array);
     for signature in theirs.into_iter().flatten() {
         put_signature(file, signature.clone());
@@ -308,7 +318,7 @@ fn put_signatures(file: &mut Value, other: &Value) {
 }
 
 /// Adds a signature, or replaces the one of the same key.
-fn put_signature(file: &mut Value, signature: Value) {
+pub(crate) fn put_signature(file: &mut Value, signature: Value) {
     if let Some(list) = file.get_mut("signatures").and_then(Value::as_array_mut) {
         list.retain(|one| one.get("keyid") != signature.get("keyid"));
         list.push(signature);

@@ -1,7 +1,7 @@
 //! The client: from a pinned root to a directory that may be trusted now.
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::catalogue::{CATALOGUE_FILE, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
@@ -9,15 +9,19 @@ use crate::indexed::Indexed;
 use crate::join::{Refusal, Refused};
 use crate::metadata::{FileInfo, MetadataError, Part, Role, Root, Snapshot, Targets, Timestamp};
 use crate::moment::Moment;
+use crate::own_nodes::{Candidate, Decides, Fit, lay_over, states};
 use crate::source::Fetch;
 use crate::store::{Complete, State, Store};
 use crate::trusted::Trusted;
 use crate::verified::{Verified, first_root, next_root};
 
 mod error;
+mod members;
 mod refresh;
 
 pub use error::DirectoryError;
+use members::Members;
+pub use members::{MEMBER_FILES_LIMIT, MEMBERS_TIME};
 use refresh::{Fetched, Refresh};
 
 /// The largest root metadata file, in bytes.
@@ -26,11 +30,11 @@ pub const ROOT_LIMIT_BYTES: usize = 512 * 1024;
 /// The largest timestamp metadata file, in bytes.
 pub const TIMESTAMP_LIMIT_BYTES: usize = 16 * 1024;
 
-/// The largest snapshot metadata file, in bytes.
-pub const SNAPSHOT_LIMIT_BYTES: usize = 1024 * 1024;
+/// The largest snapshot metadata file, in bytes: some 12,000 members' roles. Other clients read no more by default.
+pub const SNAPSHOT_LIMIT_BYTES: usize = 2_000_000;
 
-/// The largest targets metadata file, in bytes.
-pub const TARGETS_LIMIT_BYTES: usize = 1024 * 1024;
+/// The largest targets metadata file, in bytes: some 10,000 members' roles. Other clients read no more by default.
+pub const TARGETS_LIMIT_BYTES: usize = 5_000_000;
 
 /// The largest directory, in bytes: some 20,000 members with their nodes and certificates.
 pub const DIRECTORY_LIMIT_BYTES: usize = 64 * 1024 * 1024;
@@ -46,8 +50,18 @@ pub const ROOTS_LIMIT: usize = 64;
 pub struct Client {
     store: Store,
     pinned: String,
-    /// What the last refresh gave: a directory file that stays the same is read and indexed once.
-    last: Option<Arc<Trusted>>,
+    /// What the last refresh gave: a directory that stays the same is read and indexed once.
+    last: Option<Last>,
+    /// Members' files that were verified.
+    members: Arc<Mutex<Members>>,
+}
+
+/// What a refresh gave, and what decided on it beside the directory's file.
+#[derive(Clone, Debug)]
+struct Last {
+    trusted: Arc<Trusted>,
+    decided: Vec<Decides>,
+    fits: Vec<Fit>,
 }
 
 impl Client {
@@ -67,6 +81,7 @@ impl Client {
             store: Store::open(store)?,
             pinned,
             last: None,
+            members: Arc::default(),
         };
         client.load()?;
         Ok(client)
@@ -90,6 +105,8 @@ impl Client {
         let lock = self.store.lock()?;
         let (state, root) = self.load()?;
         let now = Moment(now_s);
+        let members = Arc::clone(&self.members);
+        let mut members = members.lock().unwrap_or_else(PoisonError::into_inner);
         let mut refresh = Refresh {
             store: &self.store,
             lock: &lock,
@@ -102,9 +119,10 @@ impl Client {
         let timestamp = refresh.update_timestamp()?;
         let snapshot = refresh.update_snapshot(&timestamp.part)?;
         let targets = refresh.update_targets(&snapshot.part)?;
-        let fetched = refresh.complete(&targets)?;
-        let trusted = self.trust(now_s, fetched)?;
-        self.last = Some(Arc::clone(&trusted));
+        let fetched = refresh.complete(&targets, &snapshot.part, &mut members)?;
+        let last = self.trust(now_s, fetched, &mut members)?;
+        let trusted = Arc::clone(&last.trusted);
+        self.last = Some(last);
         Ok(trusted)
     }
 
@@ -115,7 +133,9 @@ impl Client {
     /// [`DirectoryError::NothingYet`] before the first complete refresh, [`DirectoryError::Expired`] when any of its metadata is out
     /// of time, [`DirectoryError::Stored`] if its signers were replaced since or the folder was tampered with.
     pub fn trusted(&self, now_s: u64) -> Result<Arc<Trusted>, DirectoryError> {
-        self.trust(now_s, Fetched::default())
+        let mut members = self.members.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = self.trust(now_s, Fetched::default(), &mut members)?;
+        Ok(last.trusted)
     }
 
     /// Brings the refusal of a request to join, if an officer of the newest root seen has published one.
@@ -137,16 +157,22 @@ impl Client {
     }
 
     /// As [`Client::trusted`]; `fetched` is what was read a moment ago of what is on disk.
-    fn trust(&self, now_s: u64, fetched: Fetched) -> Result<Arc<Trusted>, DirectoryError> {
+    fn trust(
+        &self,
+        now_s: u64,
+        mut fetched: Fetched,
+        members: &mut Members,
+    ) -> Result<Last, DirectoryError> {
         let (state, root) = self.load()?;
-        let Some(set) = state.complete else {
+        let Some(set) = &state.complete else {
             return Err(DirectoryError::NothingYet);
         };
+        let (verified, snapshot) = verify_set(&root, set, Moment(now_s))?;
         let Verified {
             part: targets,
             version,
             expires,
-        } = verify_set(&root, &set, Moment(now_s))?;
+        } = verified;
         let info = directory_info(&targets)?;
         let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
         let bytes = self
@@ -154,23 +180,36 @@ impl Client {
             .target(DIRECTORY_FILE, &digest)?
             .ok_or(DirectoryError::DirectoryGone)?;
         check_target(DIRECTORY_FILE, info, &bytes)?;
-        let directory = match (&self.last, fetched.directory) {
-            (_, Some(directory)) => Arc::new(Indexed::new(directory)),
-            (Some(last), None) if last.digest == digest => Arc::clone(&last.directory),
-            (_, None) => {
-                let directory = Directory::parse(&bytes).map_err(DirectoryError::Directory)?;
-                Arc::new(Indexed::new(directory))
+        let announced = (&targets, &snapshot);
+        let late = (&state.late, &fetched.faults);
+        let candidates = members.candidates(&self.store, announced, late, Moment(now_s));
+        let decided: Vec<_> = candidates.iter().map(Candidate::decides).collect();
+        let last = self.last.as_ref();
+        let same = last.filter(|last| last.trusted.digest == digest && last.decided == decided);
+        let (directory, fits) = match (same, fetched.directory.take()) {
+            (Some(last), None) => (Arc::clone(&last.trusted.directory), last.fits.clone()),
+            (_, read) => {
+                let read = read.map_or_else(|| Directory::parse(&bytes), Ok);
+                let mut directory = read.map_err(DirectoryError::Directory)?;
+                let fits = lay_over(&mut directory, &candidates);
+                (Arc::new(Indexed::new(directory)), fits)
             }
         };
         let (catalogue, catalogue_digest) = self.catalogue(&targets, fetched.catalogue)?;
-        Ok(Arc::new(Trusted {
+        let trusted = Arc::new(Trusted {
             directory,
             expires_s: expires.0,
             version,
             digest,
             catalogue,
             catalogue_digest,
-        }))
+            own: states(candidates, &fits),
+        });
+        Ok(Last {
+            trusted,
+            decided,
+            fits,
+        })
     }
 
     /// The catalogue on disk, where the targets name one.
@@ -187,10 +226,10 @@ impl Client {
         let bytes = bytes.ok_or(DirectoryError::CatalogueGone)?;
         check_target(CATALOGUE_FILE, info, &bytes)?;
         let last = self.last.as_ref();
-        let same = last.filter(|last| last.catalogue_digest == Some(digest));
+        let same = last.filter(|last| last.trusted.catalogue_digest == Some(digest));
         let catalogue = match (same, fetched) {
             (_, Some(catalogue)) => Arc::new(catalogue),
-            (Some(last), None) => Arc::clone(&last.catalogue),
+            (Some(last), None) => Arc::clone(&last.trusted.catalogue),
             (None, None) => Arc::new(Catalogue::parse(&bytes).map_err(DirectoryError::Catalogue)?),
         };
         Ok((catalogue, Some(digest)))
@@ -263,12 +302,12 @@ impl State {
     }
 }
 
-/// Verifies metadata that belongs together and returns its targets, with the earliest end of all.
+/// Verifies metadata that belongs together and returns its targets, with the earliest end of all, and what its snapshot lists.
 fn verify_set(
     root: &Verified<Root>,
     set: &Complete,
     now: Moment,
-) -> Result<Verified<Targets>, DirectoryError> {
+) -> Result<(Verified<Targets>, Snapshot), DirectoryError> {
     let announced =
         |info: &FileInfo, role, text: &str| stored(role, info.check(role, text.as_bytes()));
     let timestamp: Verified<Timestamp> =
@@ -288,7 +327,7 @@ fn verify_set(
     targets.check_expiry(now)?;
     let others = [root.expires, timestamp.expires, snapshot.expires];
     targets.expires = others.into_iter().fold(targets.expires, Moment::min);
-    Ok(targets)
+    Ok((targets, snapshot.part))
 }
 
 fn targets_info(snapshot: &Snapshot) -> Result<&FileInfo, DirectoryError> {

@@ -8,6 +8,7 @@ use crate::metadata::sha256;
 mod check;
 pub(crate) mod witnessing;
 
+pub(crate) use check::check_nodes;
 pub use check::{DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES, is_address, is_host_name};
 pub(crate) use witnessing::key_name;
 pub use witnessing::{OutsideWitness, WITNESSES_LIMIT, WitnessPlace, Witnessing};

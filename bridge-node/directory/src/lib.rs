@@ -10,14 +10,16 @@
 //! - [`Trusted`] is a directory that passed every check, with the second from which it may not be used;
 //! - a [`catalogue`] lists resources, systems and services, and which of them are approved;
 //! - a [`ceremony`] is how officers change the directory, each with a key of their own;
+//! - [`own_nodes`] is how a member changes its own nodes without them, by the role that they gave it;
 //! - [`join`] is how a node asks them to be listed, and how they say no;
 //! - a [`Publisher`] signs and writes a repository, for development and small instances.
 //!
 //! This crate is **not** an HTTP client (the node brings one as a [`Fetch`]), keeps no time of its own, and does not look into
 //! certificates: it hands out their bytes and pins.
 //!
-//! It follows the specification's client workflow (§5) in its order, with consistent snapshots, Ed25519 keys and the four top-level
-//! roles only. Other keys never count; delegations and further roles are refused by name.
+//! It follows the specification's client workflow (§5) in its order, with consistent snapshots, Ed25519 keys, the four top-level
+//! roles, and a terminating delegation to each member that asks for one. Other keys never count; other delegations and roles are
+//! refused by name.
 //!
 //! Departs: TUF 1.0 §5.3.12, because a repository without consistent snapshots can be caught between two files; it is refused.
 //!
@@ -48,6 +50,7 @@ mod indexed;
 pub mod join;
 pub mod metadata;
 pub mod moment;
+pub mod own_nodes;
 pub mod publisher;
 pub mod source;
 mod store;

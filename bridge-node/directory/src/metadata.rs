@@ -1,4 +1,4 @@
-//! Metadata of the four roles: read, checked for form, checked for signatures. No order, no clock.
+//! Metadata of the four roles and of members' own: read, checked for form, checked for signatures. No order, no clock.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -11,8 +11,12 @@ use serde_json::{Value, json};
 use crate::canonical::{CanonicalError, canonical};
 use crate::moment::Moment;
 
+mod delegations;
 mod parts;
 
+pub use delegations::{
+    Delegations, MEMBER_KEYS_LIMIT, MEMBER_ROLES_LIMIT, MemberRole, ROLE_NAME_LIMIT_BYTES,
+};
 pub use parts::{
     FileInfo, Key, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets, Timestamp,
 };
@@ -234,12 +238,20 @@ impl Envelope {
     ///
     /// Standard: TUF 1.0 §5.3.4.
     pub fn verify(&self, root: &Root) -> Result<(), MetadataError> {
-        let role_keys = root.keys_of(self.role);
+        self.verify_by(root.keys_of(self.role), |id| root.key(id))
+    }
+
+    /// As [`Envelope::verify`], by the keys that another role lists.
+    pub(crate) fn verify_by<'a>(
+        &self,
+        role_keys: &RoleKeys,
+        key: impl Fn(&str) -> Option<&'a Key>,
+    ) -> Result<(), MetadataError> {
         // Counted by key, not by key id: two ids of one key are one officer.
         let good: BTreeSet<_> = role_keys
             .key_ids
             .iter()
-            .filter_map(|key_id| Some((key_id, root.key(key_id)?)))
+            .filter_map(|key_id| Some((key_id, key(key_id)?)))
             .filter(|(key_id, key)| self.is_signed_by(key_id, key))
             .filter_map(|(_, key)| key.ed25519())
             .collect();

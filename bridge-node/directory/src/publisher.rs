@@ -10,19 +10,23 @@ use serde_json::{Value, json};
 use crate::catalogue::{CATALOGUE_FILE, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
 use crate::metadata::{
-    FileInfo, Key, Map, Part, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE, Targets,
-    Timestamp, hex, sha256,
+    Delegations, FileInfo, Key, Map, Role, RoleKeys, Root, SNAPSHOT_FILE, Snapshot, TARGETS_FILE,
+    Targets, Timestamp, hex, sha256,
 };
-use crate::moment::Moment;
 use crate::store::Store;
 use crate::verified::Verified;
 
 mod error;
 pub(crate) mod keys;
+mod members;
+mod parts;
 pub(crate) mod repository;
 
 pub use error::PublishError;
 use keys::KeyFolder;
+#[cfg(test)]
+pub(crate) use parts::with_roles;
+pub(crate) use parts::{check_size, common, root_part, targets_part, with};
 use repository::Repository;
 
 /// How long root metadata is good.
@@ -144,8 +148,9 @@ impl Publisher {
         let bytes = serde_json::to_vec(directory).map_err(PublishError::Shape)?;
         let _lock = self.lock()?;
         let (_, root) = self.repository.newest_root()?;
-        let catalogue = self.repository.newest_catalogue()?;
-        self.publish_bytes(&root.part, (&bytes, catalogue.as_deref()), now_s)
+        let newest = self.repository.newest()?;
+        let files = (&*bytes, newest.catalogue.as_deref());
+        self.publish_bytes(&root.part, files, (newest.delegations, newest.meta), now_s)
     }
 
     /// Publishes a catalogue beside the directory that is there, and returns the version of its targets metadata.
@@ -161,10 +166,14 @@ impl Publisher {
         let _lock = self.lock()?;
         let (_, root) = self.repository.newest_root()?;
         let published = self.repository.published(&root.part)?;
-        let directory = published.ok_or(PublishError::NothingPublished)?.bytes;
+        let published = published.ok_or(PublishError::NothingPublished)?;
         let catalogue = catalogue.to_text();
-        let files = (&*directory, Some(catalogue.as_bytes()));
-        self.publish_bytes(&root.part, files, now_s)
+        let files = (&*published.bytes, Some(catalogue.as_bytes()));
+        let members = (
+            published.targets.part.delegations,
+            published.snapshot.part.meta,
+        );
+        self.publish_bytes(&root.part, files, members, now_s)
     }
 
     /// Makes a key for each online role, and returns them as a root lists them.
@@ -240,7 +249,11 @@ impl Publisher {
         // Crash here: the old keys lie there still, unused; what follows is done by the next publication.
         if let Some(published) = self.repository.published(&old.part)? {
             let files = (&*published.bytes, published.catalogue.as_deref());
-            self.publish_bytes(&new, files, now_s)?;
+            let members = (
+                published.targets.part.delegations,
+                published.snapshot.part.meta,
+            );
+            self.publish_bytes(&new, files, members, now_s)?;
         }
         self.keys.remove(role, &gone)?;
         Ok(version)
@@ -271,6 +284,7 @@ impl Publisher {
         &self,
         root: &Root,
         (directory, catalogue): (&[u8], Option<&[u8]>),
+        (delegations, mut meta): (Option<Delegations>, Map<FileInfo>),
         now_s: u64,
     ) -> Result<u64, PublishError> {
         // Versions count from the newest timestamp of any key: after a rotation they must not go back.
@@ -286,10 +300,10 @@ impl Publisher {
             files.insert(name.to_owned(), FileInfo::of(None, bytes));
         }
         let part = common::<Targets>(after(targets), now_s, TARGETS_LIFE_S);
-        let signed = with(part, "targets", json!(files));
+        let signed = targets_part(part, &files, delegations.as_ref());
         let info = self.write_signed(root, Role::Targets, &signed, after(targets))?;
-        let meta = json!({TARGETS_FILE: info});
-        let info = self.write_snapshot(root, &meta, after(snapshot), now_s)?;
+        meta.insert(TARGETS_FILE.to_owned(), info);
+        let info = self.write_snapshot(root, &json!(meta), after(snapshot), now_s)?;
         // Crash before the next line: the files written are named by no timestamp, and written again next time.
         self.write_timestamp(root, &info, after(timestamp), now_s)?;
         Ok(after(targets))
@@ -333,6 +347,7 @@ impl Publisher {
         version: u64,
     ) -> Result<FileInfo, PublishError> {
         let bytes = self.keys.sign(signed, role, &[root])?;
+        check_size(role, &bytes)?;
         self.repository.write(&role.path(Some(version)), &bytes)?;
         Ok(FileInfo::of(Some(version), &bytes))
     }
@@ -358,30 +373,6 @@ fn parsed<T: serde::de::DeserializeOwned>(value: Value) -> Result<T, PublishErro
     serde_json::from_value(value).map_err(PublishError::OwnRoot)
 }
 
-pub(crate) fn root_part(version: u64, now_s: u64, keys: &Value, roles: &Value) -> Value {
-    let part = common::<Root>(version, now_s, ROOT_LIFE_S);
-    let part = with(with(part, "keys", keys.clone()), "roles", roles.clone());
-    with(part, "consistent_snapshot", json!(true))
-}
-
-pub(crate) fn common<T: Part>(version: u64, now_s: u64, life_s: u64) -> Value {
-    json!({
-        "_type": T::ROLE,
-        "spec_version": SPECIFICATION,
-        "version": version,
-        "expires": Moment(now_s.saturating_add(life_s)),
-    })
-}
-
-pub(crate) fn with(mut part: Value, name: &str, value: Value) -> Value {
-    if let Value::Object(fields) = &mut part {
-        fields.insert(name.to_owned(), value);
-    }
-    part
-}
-
-/// The version of The Update Framework's specification that metadata is written by.
-const SPECIFICATION: &str = "1.0.30";
 const DAY_S: u64 = 24 * 60 * 60;
 
 #[cfg(test)]

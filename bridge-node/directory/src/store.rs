@@ -1,8 +1,9 @@
 //! What a client remembers between runs. One file, replaced whole, so that no version ever goes back.
 //!
 //! `state.json` holds the metadata as received; every start verifies it anew from the pinned root. The directory itself lies
-//! beside it under the name of its digest.
+//! beside it under the name of its digest, members' files in a folder of their own.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -25,6 +26,18 @@ pub(crate) struct State {
     pub(crate) snapshot: Option<String>,
     /// The newest set of which every part, the directory too, was there.
     pub(crate) complete: Option<Complete>,
+    /// Members' roles whose announced file was not to be had, and the second until which the one before counts: the end of the last
+    /// timestamp that vouched for it.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) late: BTreeMap<String, u64>,
+}
+
+/// A member's file as received: its metadata and its nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct OwnTexts {
+    pub(crate) metadata: String,
+    pub(crate) nodes: String,
 }
 
 /// Metadata that belongs together, with a directory beside it.
@@ -171,6 +184,52 @@ impl Store {
         }
     }
 
+    /// Returns what is kept of a member's role, as far as it can be read. The caller checks it.
+    pub(crate) fn own(&self, role: &str) -> Option<OwnTexts> {
+        let text = fs::read(self.own_path(role)).ok()?;
+        serde_json::from_slice(&text).ok()
+    }
+
+    /// Keeps a member's file. It is whole or not there, and not synced: what a crash takes away is fetched again.
+    pub(crate) fn save_own(
+        &self,
+        _lock: &Lock,
+        role: &str,
+        texts: &OwnTexts,
+    ) -> Result<(), StoreError> {
+        let path = self.own_path(role);
+        let write = || {
+            let folder = self.folder.join(OWN);
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&folder)?;
+            let mut builder = tempfile::Builder::new();
+            let mut file = builder
+                .permissions(Permissions::from_mode(PRIVATE))
+                .tempfile_in(&folder)?;
+            file.write_all(&serde_json::to_vec(texts)?)?;
+            file.persist(&path).map_err(|error| error.error)
+        };
+        write().map(drop).map_err(io(&path, "written"))
+    }
+
+    /// Removes the files of all other roles, as far as it can.
+    pub(crate) fn remove_other_own(&self, _lock: &Lock, roles: &BTreeSet<&str>) {
+        let entries = fs::read_dir(self.folder.join(OWN)).into_iter().flatten();
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let name = path.file_name().and_then(|name| name.to_str());
+            let role = name.and_then(|name| name.strip_suffix(".json"));
+            if role.is_none_or(|role| !roles.contains(role)) && fs::remove_file(&path).is_err() {
+                break;
+            }
+        }
+    }
+
+    fn own_path(&self, role: &str) -> PathBuf {
+        self.folder.join(OWN).join(format!("{role}.json"))
+    }
+
     fn target_path(&self, name: &str, sha256: &[u8; 32]) -> PathBuf {
         self.folder.join(format!("{}.{name}", hex(sha256)))
     }
@@ -210,6 +269,8 @@ const PRIVATE: u32 = 0o600;
 
 const STATE: &str = "state.json";
 const LOCK: &str = "lock";
+/// The folder of members' files.
+const OWN: &str = "members";
 
 #[cfg(test)]
 mod tests {

@@ -11,14 +11,29 @@ use crate::clock::Clock;
 pub(super) use words::plain;
 
 mod dev;
+mod members;
 mod officer;
 mod propose;
 mod publish;
 mod request;
 mod show;
+mod take;
 mod words;
 
 pub(super) use words::Language;
+
+/// Keys under a passphrase, and what is trusted beside them.
+pub(super) mod key {
+    pub(in crate::command) use super::officer::{
+        KeyOptions, is_confirmed, make_key, open_key, remember, trusted_base,
+    };
+}
+
+/// Changes of nodes that a member may make itself, too.
+pub(super) mod change {
+    pub(in crate::command) use super::propose::OwnChange;
+    pub(in crate::command) use super::propose::edit::own;
+}
 
 /// Commands about the directory.
 #[derive(Debug, Subcommand)]
@@ -75,11 +90,21 @@ pub(super) enum Command {
         #[arg(long)]
         public: PathBuf,
     },
+    /// Write the directory as nodes read it, members' own nodes in it: for `audit verify --directory`.
+    #[command(
+        after_help = "Example:\n  bridge-node directory export directory.json --public public --root root.json"
+    )]
+    Export(show::ExportOptions),
     /// Publish what enough officers have signed.
     #[command(
         after_help = "Example:\n  bridge-node directory publish add.proposal --public public --keys online\n  bridge-node directory publish add.proposal --public public --keys online --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nSeveral copies of one proposal, signed in different places, are joined. With --socket, the authority's node journals the\npublication first; if it does not, nothing is published."
     )]
     Publish(publish::Options),
+    /// Publish a member's own nodes, which its role has signed: no officer is needed.
+    #[command(
+        after_help = "Example:\n  bridge-node directory take move.own --public public --keys online\n\nSeveral copies of one file, signed in different places, are joined."
+    )]
+    Take(take::Options),
     /// Sign a new time-stamp: the directory stays valid for another 24 h. For a timer, every hour.
     #[command(
         after_help = "Example:\n  bridge-node directory refresh --keys online --public public"
@@ -111,7 +136,9 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         Command::Review(options) => officer::review(&options, now_s),
         Command::Sign(options) => officer::sign(&options, now_s),
         Command::Status { proposals, public } => show::status(&proposals, &public, now_s),
+        Command::Export(options) => show::export(&options, now_s),
         Command::Publish(options) => publish::publish(&options, now_s),
+        Command::Take(options) => take::take(&options, now_s),
         Command::Refresh { keys, public } => {
             let publisher = Publisher::open(&keys, &public).map_err(|error| failed(&error))?;
             let version = publisher.refresh_timestamp(now_s);
@@ -150,6 +177,8 @@ pub(super) fn refused(error: &CeremonyError) -> Failure {
         "have them sign it with `directory sign`; copies signed apart are given together"
     } else if matches!(error, CeremonyError::NoMinistry) {
         "name one: `directory propose … services --ministry MEMBER`"
+    } else if matches!(error, CeremonyError::MemberRole { .. }) {
+        "`directory status` tells which members have a role, and what they published by it"
     } else if matches!(error, CeremonyError::Lifetime { .. }) {
         "look at the clocks of both machines, or propose it anew"
     } else if matches!(

@@ -4,6 +4,7 @@ use bridge_core::identity::ServiceId;
 use bridge_core::refusal::{NodeFault, Refusal};
 
 use crate::expiry;
+use crate::member_role;
 use crate::node::Node;
 use crate::orders::both_clocks;
 use crate::registries::Troubles;
@@ -99,6 +100,9 @@ pub(super) fn add(node: &Node, services: &Troubles, json: &mut serde_json::Value
     let alarms = alarms.chain(services.alarmed.iter().map(told));
     let alarms = alarms.chain(expiry::words(&node.own.certificates(), node.clock.now_s()));
     let alarms = alarms.chain(node.own.words());
+    let (view, member) = (node.watch.newest(), node.settings.node.member());
+    let role = view.and_then(|view| member_role::words(&view, member, node.clock.now_s()));
+    let alarms = alarms.chain(role);
     let lists = [
         ("stopped", stopped),
         ("maintenance", maintenance),

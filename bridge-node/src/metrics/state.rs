@@ -15,6 +15,7 @@ use super::status::StatusState;
 use super::time::TimeState;
 use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
+use crate::member_role;
 use crate::node::Node;
 use crate::own::Use;
 use crate::registries::Troubles;
@@ -41,6 +42,8 @@ pub(super) struct State {
     witnesses: WitnessState,
     directory_version: Gauge,
     directory_expires: Gauge,
+    member_role_expires: Gauge,
+    member_roles_failing: Gauge,
     certificates: Family<Labels<1>, Gauge>,
     renewal_failures: Family<Labels<1>, Gauge>,
     disk_free: Gauge,
@@ -164,6 +167,15 @@ impl State {
                 "When the directory in force expires, since 1970",
                 Unit::Seconds,
             ),
+            member_role_expires: place.unit(
+                "member_role_expiry_timestamp",
+                "When what this node's member says of its own nodes expires, since 1970; 0 if it says nothing that counts",
+                Unit::Seconds,
+            ),
+            member_roles_failing: place.plain(
+                "member_roles_failing",
+                "Members whose published word on their own nodes can't be used",
+            ),
             renewal_failures: place.plain(
                 "certificate_renewal_failures",
                 "How often in a row a certificate of this node was not renewed by ACME; 0 if the last renewal went well",
@@ -248,6 +260,11 @@ impl State {
         if let Some(view) = node.watch.newest() {
             self.directory_version.set(gauge(view.version()));
             self.directory_expires.set(gauge(view.expires_s()));
+            let end_s = member_role::end_s(&view, node.settings.node.member());
+            self.member_role_expires.set(gauge(end_s.unwrap_or(0)));
+            let failing = u64::try_from(view.failing_members());
+            self.member_roles_failing
+                .set(gauge(failing.unwrap_or(u64::MAX)));
         }
         for own in node.own.certificates().iter() {
             let labels = [("use", own.usage)];

@@ -84,6 +84,16 @@ fn authorities() -> Vec<Row> {
             tests: &["a_running_node_goes_over_to_certificates_without_a_restart_when_the_directory_knows_them", "a_node_runs_past_the_end_of_its_certificates_and_takes_new_ones_without_a_restart", "an_alarm_is_reached_at_its_day_and_not_before", "s36_untrusted_and_expired_certificates_of_peers"],
         },
         Row {
+            thing: "members' own nodes, by their roles",
+            usual: "signed for a year; read with the directory".to_owned(),
+            warning: format!("at the member in log (`member_role_expires`) and `ready` (`alarms`) {days} days before, alert `MemberRoleExpiresSoon`; at others in log (`member_roles_fail`), alert `MemberRolesFail`"),
+            after: "that member has no nodes, the others go on; a newer file that can't be had: the one before counts a day at most".to_owned(),
+            metric: "bridge_member_role_expiry_timestamp_seconds",
+            message: Some(Refusal::Unknown(Unknown::Node)),
+            recovery: "with the first reading after the member has published anew",
+            tests: &["s43_what_a_member_says_of_its_own_nodes_ends_for_that_member_alone", "each_alarm_of_a_members_role_is_told_once_and_a_renewed_one_has_its_own", "the_file_of_before_counts_no_longer_than_a_timestamp_that_vouched_for_it"],
+        },
+        Row {
             thing: "time-stamps",
             usual: format!("every {every_s} s; {gap_s} s without one are tolerated"),
             warning: "alert `TimeStampsLate` after an eighth of that; the log when an authority fails (`time_authority_fails`)".to_owned(),
@@ -268,7 +278,12 @@ mod tests {
         let metrics = fs::read_to_string(root().join("config/monitoring/README.md")).unwrap();
         let alerts = fs::read_to_string(root().join("config/monitoring/alerts.yml")).unwrap();
         let mut code = String::new();
-        for folder in ["bridge-node/src", "bridge-node/tests", "tests/scenarios"] {
+        for folder in [
+            "bridge-node/src",
+            "bridge-node/directory/src",
+            "bridge-node/tests",
+            "tests/scenarios",
+        ] {
             sources(&root().join(folder), &mut code);
         }
         for row in rows() {

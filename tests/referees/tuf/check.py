@@ -8,8 +8,9 @@ METADATA_URL  where N.root.json, timestamp.json and the rest lie: http(s) or fil
 TARGETS_URL   where HASH.directory.json lies: the same
 
 Follows the chain of roots from ROOT_JSON, refreshes all four roles, downloads directory.json and, where the metadata names it,
-catalogue.json, and checks them against it, in a new folder. Prints one JSON object: versions by role, SHA-256 and length of the
-directory, SHA-256 of the catalogue or an empty text. Exit code 0 when all
+catalogue.json, and the nodes of each member that has a role by its delegation, and checks them against it, in a new folder. Prints
+one JSON object: versions by role, SHA-256 and length of the directory, SHA-256 of the catalogue or an empty text, SHA-256 of the
+members' nodes by their paths. Exit code 0 when all
 of it verifies, 1 when the client refuses (the reason on stderr), 64 for wrong usage.
 """
 
@@ -82,9 +83,18 @@ def check(root, metadata_url, targets_url):
             catalogue = hashlib.sha256(listed).hexdigest()
         roles = ("root", "timestamp", "snapshot", "targets")
         read = lambda role: json.loads((client / "metadata" / f"{role}.json").read_bytes())
+        members = {}
+        for role in read("targets")["signed"].get("delegations", {}).get("roles", []):
+            path = role["paths"][0].removesuffix("*") + "nodes.json"
+            info = updater.get_targetinfo(path)
+            if info is None:
+                raise ValueError(f"the role {role['name']} names no {path}")
+            nodes = pathlib.Path(updater.download_target(info)).read_bytes()
+            json.loads(nodes)
+            members[path] = hashlib.sha256(nodes).hexdigest()
         versions = {role: read(role)["signed"]["version"] for role in roles}
     digest = hashlib.sha256(directory).hexdigest()
-    report = {"versions": versions, "sha256": digest, "length": len(directory), "catalogue": catalogue}
+    report = {"versions": versions, "sha256": digest, "length": len(directory), "catalogue": catalogue, "members": members}
     return report, directory
 
 

@@ -3,8 +3,8 @@
 //	tuf ROOT_JSON REPOSITORY
 //
 // ROOT_JSON is the root metadata that is pinned; REPOSITORY the published folder, which this program serves over HTTP to the client as
-// any web server would. Prints one JSON object, the same as check.py: versions by role, SHA-256 and length of the directory, SHA-256 of the catalogue. Exit code 0 when
-// all of it verifies, 1 when the client refuses (the reason on stderr), 64 for wrong usage.
+// any web server would. Prints one JSON object, the same as check.py: versions by role, SHA-256 and length of the directory, SHA-256 of the catalogue, SHA-256 of the
+// members' nodes by their paths, which it finds by delegation. Exit code 0 when all of it verifies, 1 when the client refuses (the reason on stderr), 64 for wrong usage.
 package main
 
 import (
@@ -16,6 +16,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"strings"
 
 	"github.com/theupdateframework/go-tuf/v2/metadata/config"
 	"github.com/theupdateframework/go-tuf/v2/metadata/updater"
@@ -25,10 +26,11 @@ const directory = "directory.json"
 const catalogue = "catalogue.json"
 
 type report struct {
-	Catalogue string           `json:"catalogue"`
-	Length    int              `json:"length"`
-	Sha256    string           `json:"sha256"`
-	Versions  map[string]int64 `json:"versions"`
+	Catalogue string            `json:"catalogue"`
+	Length    int               `json:"length"`
+	Members   map[string]string `json:"members"`
+	Sha256    string            `json:"sha256"`
+	Versions  map[string]int64  `json:"versions"`
 }
 
 func main() {
@@ -105,10 +107,30 @@ func check(rootFile, repository string) (*report, error) {
 		digest := sha256.Sum256(entries)
 		listed = hex.EncodeToString(digest[:])
 	}
+	members := map[string]string{}
+	if delegations := trusted.Targets["targets"].Signed.Delegations; delegations != nil {
+		for _, role := range delegations.Roles {
+			path := strings.TrimSuffix(role.Paths[0], "*") + "nodes.json"
+			info, err := reader.GetTargetInfo(path)
+			if err != nil {
+				return nil, err
+			}
+			_, nodes, err := reader.DownloadTarget(info, "", "")
+			if err != nil {
+				return nil, err
+			}
+			if !json.Valid(nodes) {
+				return nil, fmt.Errorf("%s is not JSON", path)
+			}
+			digest := sha256.Sum256(nodes)
+			members[path] = hex.EncodeToString(digest[:])
+		}
+	}
 	digest := sha256.Sum256(bytes)
 	return &report{
 		Catalogue: listed,
 		Length:    len(bytes),
+		Members:   members,
 		Sha256:    hex.EncodeToString(digest[:]),
 		Versions: map[string]int64{
 			"root":      trusted.Root.Signed.Version,

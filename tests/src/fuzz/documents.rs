@@ -7,7 +7,8 @@ use bridge_core::contract::load;
 use bridge_core::contract::locator::Pointer;
 use bridge_core::contract::mask::FieldMask;
 use bridge_core::cut::cut;
-use bridge_directory::metadata::{Envelope, Role};
+use bridge_directory::metadata::{Envelope, Role, Targets};
+use bridge_directory::own_nodes::OwnFile;
 use bridge_directory::{Directory, Indexed};
 use bridge_node::settings::Settings;
 use http::{HeaderMap, HeaderValue, StatusCode};
@@ -27,12 +28,15 @@ pub(super) fn directory(data: &[u8]) -> bool {
     true
 }
 
-/// No crash, whichever role the metadata claims.
+/// No crash, whichever role the metadata claims, members' roles in it and a member's file included.
 pub(super) fn metadata(data: &[u8]) -> bool {
     let mut read = Role::ALL
         .map(|role| Envelope::read(role, data).is_ok())
         .into_iter();
-    read.any(|is_read| is_read)
+    let targets = Envelope::read(Role::Targets, data);
+    let members = targets.is_ok_and(|envelope| envelope.part::<Targets>().is_ok());
+    let own = OwnFile::parse(data).is_ok_and(|file| file.member().is_ok());
+    members || own || read.any(|is_read| is_read)
 }
 
 /// A contract has one canonical form, and that is a contract with the same digest.

@@ -1,5 +1,6 @@
 //! What is published, as an officer or the publishing machine finds it: verified from a root, whatever the time.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::path::Path;
 
@@ -10,8 +11,9 @@ use crate::canonical::canonical;
 use crate::catalogue::Catalogue;
 use crate::directory::Directory;
 use crate::join::root_digest;
-use crate::metadata::{Envelope, MetadataError, Role, Root, Targets, hex, sha256};
+use crate::metadata::{Envelope, FileInfo, MetadataError, Role, Root, Targets, hex, sha256};
 use crate::moment::Moment;
+use crate::own_nodes::Candidate;
 use crate::publisher::PublishError;
 use crate::publisher::repository::{Published, Repository};
 use crate::verified::{Verified, first_root};
@@ -44,10 +46,14 @@ pub struct Base {
     pub ends: Vec<(Role, u64, Moment)>,
     pub(super) root: Verified<Root>,
     pub(super) root_text: String,
-    pub(super) targets: Option<Targets>,
+    pub(crate) targets: Option<Targets>,
     /// What its roots are known by: those from the trusted one on, and those that lead to it.
     roots: Vec<String>,
     pub(super) catalogue_text: Option<String>,
+    /// What the snapshot lists.
+    pub(crate) meta: BTreeMap<String, FileInfo>,
+    /// What is published of members' roles.
+    pub(crate) own: Vec<Candidate>,
 }
 
 impl Base {
@@ -80,6 +86,8 @@ impl Base {
             directory: None,
             catalogue: Catalogue::default(),
             catalogue_text: None,
+            meta: BTreeMap::new(),
+            own: Vec::new(),
             ends: Vec::new(),
             root_text,
             targets: None,
@@ -106,6 +114,10 @@ impl Base {
             base.standing.targets = targets.version;
             base.standing.directory = hex(&digest);
             base.directory = Some(Directory::parse(&bytes).map_err(CeremonyError::Directory)?);
+            if let Some(delegations) = &targets.part.delegations {
+                base.own = repository.own(delegations, &snapshot.part.meta);
+            }
+            base.meta = snapshot.part.meta;
             base.targets = Some(targets.part);
             if let Some(bytes) = catalogue {
                 base.standing.catalogue = hex(&sha256(&bytes));

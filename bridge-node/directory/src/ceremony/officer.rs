@@ -96,8 +96,8 @@ impl Officer {
         Ok(signed)
     }
 
-    /// Signs a refusal, whose form no metadata has.
-    pub(crate) fn sign_refusal(&self, bytes: &[u8]) -> Vec<u8> {
+    /// Signs what is neither root nor targets: a refusal, whose form no metadata has, or a member's metadata with its role's key.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Vec<u8> {
         self.pair.sign(bytes).as_ref().to_vec()
     }
 
@@ -126,7 +126,7 @@ pub(crate) mod tests {
     impl Officer {
         /// Signs anything, without a review.
         pub(crate) fn signature(&self, bytes: &[u8]) -> Vec<u8> {
-            self.sign_refusal(bytes)
+            self.sign_bytes(bytes)
         }
     }
 

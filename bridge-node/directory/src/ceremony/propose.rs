@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use bridge_core::identity::MemberId;
 use serde_json::{Value, json};
 
 use super::{Base, CeremonyError, FORM, Proposal, Standing, unsigned};
 use crate::catalogue::{CATALOGUE_FILE, Catalogue};
 use crate::directory::{DIRECTORY_FILE, Directory};
-use crate::metadata::{FileInfo, Key, Map, Role, RoleKeys, Root, Targets};
-use crate::publisher::{PublishError, TARGETS_LIFE_S, after, common, root_part, with};
+use crate::metadata::{Delegations, FileInfo, Key, Map, MemberRole, Role, RoleKeys, Root, Targets};
+use crate::publisher::{PublishError, TARGETS_LIFE_S, after, common, root_part, targets_part};
 
 /// The keys of every role as a root lists them, to be changed.
 #[derive(Clone, Debug)]
@@ -87,7 +88,7 @@ impl Proposal {
         let root = Some(unsigned(&roster.root(1, now_s)));
         Ok(Self {
             root,
-            ..Self::of(None, (&directory, None), now_s)?
+            ..Self::of(None, (&directory, None), None, now_s)?
         })
     }
 
@@ -101,8 +102,24 @@ impl Proposal {
         directory: &Directory,
         now_s: u64,
     ) -> Result<Self, CeremonyError> {
+        let delegations = base.delegations();
+        Self::directory_and_roles(base, directory, &delegations, now_s)
+    }
+
+    /// Proposes other roles of members, with the directory that goes with them.
+    ///
+    /// # Errors
+    ///
+    /// [`CeremonyError::Directory`]
+    pub fn directory_and_roles(
+        base: &Base,
+        directory: &Directory,
+        delegations: &Delegations,
+        now_s: u64,
+    ) -> Result<Self, CeremonyError> {
         let catalogue = base.catalogue_text.clone();
-        Self::of(Some(&base.standing), (directory, catalogue), now_s)
+        let files = (directory, catalogue);
+        Self::of(Some(&base.standing), files, Some(delegations), now_s)
     }
 
     /// Proposes another catalogue beside the same directory.
@@ -117,8 +134,9 @@ impl Proposal {
     ) -> Result<Self, CeremonyError> {
         let nothing = || CeremonyError::Publish(PublishError::NothingPublished);
         let directory = base.directory.as_ref().ok_or_else(nothing)?;
-        let catalogue = Some(catalogue.to_text());
-        Self::of(Some(&base.standing), (directory, catalogue), now_s)
+        let files = (directory, Some(catalogue.to_text()));
+        let delegations = base.delegations();
+        Self::of(Some(&base.standing), files, Some(&delegations), now_s)
     }
 
     /// Proposes other keys for roles, or the same root for another year. The directory is signed anew by whoever may from now on.
@@ -139,6 +157,7 @@ impl Proposal {
     fn of(
         based_on: Option<&Standing>,
         (directory, catalogue): (&Directory, Option<String>),
+        delegations: Option<&Delegations>,
         now_s: u64,
     ) -> Result<Self, CeremonyError> {
         directory.check().map_err(CeremonyError::Directory)?;
@@ -146,7 +165,7 @@ impl Proposal {
         let files = named(&text, catalogue.as_deref());
         let version = after(based_on.map_or(0, |standing| standing.targets));
         let part = common::<Targets>(version, now_s, TARGETS_LIFE_S);
-        let part = with(part, "targets", json!(files));
+        let part = targets_part(part, &files, delegations);
         Ok(Self {
             form: FORM,
             based_on: based_on.cloned(),
@@ -155,6 +174,21 @@ impl Proposal {
             directory: text,
             catalogue,
         })
+    }
+}
+
+impl Base {
+    /// Returns members' roles as published.
+    pub fn delegations(&self) -> Delegations {
+        let published = self.targets.as_ref();
+        let delegations = published.and_then(|targets| targets.delegations.clone());
+        delegations.unwrap_or_default()
+    }
+
+    /// Returns the newest version of a member's file that is published; 0 if none is.
+    pub fn own_version(&self, member: &MemberId) -> u64 {
+        let file = format!("{}.json", MemberRole::name_of(member));
+        self.meta.get(&file).map_or(0, FileInfo::known_version)
     }
 }
 

@@ -1,5 +1,6 @@
 //! The last step: what enough officers have signed goes out, with fresh metadata of the online roles.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::json;
@@ -12,7 +13,9 @@ use crate::metadata::{
 };
 use crate::publisher::keys::KeyFolder;
 use crate::publisher::repository::Repository;
-use crate::publisher::{PublishError, SNAPSHOT_LIFE_S, TIMESTAMP_LIFE_S, after, common, with};
+use crate::publisher::{
+    PublishError, SNAPSHOT_LIFE_S, TIMESTAMP_LIFE_S, after, check_size, common, with,
+};
 use crate::store::{Lock, Store};
 
 /// What enough officers have signed, with fresh metadata of the online roles: ready to be written.
@@ -68,7 +71,9 @@ impl Publication {
                 .map(|text| hex(&sha256(text.as_bytes())))
                 .unwrap_or_default(),
         };
-        let files = files(proposal, &reviewed, (&online, &repository), now_s)?;
+        let nothing = BTreeMap::new();
+        let meta = base.as_ref().map_or(&nothing, |base| &base.meta);
+        let files = files(proposal, &reviewed, (&online, &repository), meta, now_s)?;
         Ok(Self {
             standing,
             repository,
@@ -102,6 +107,7 @@ fn files(
     proposal: &Proposal,
     reviewed: &Reviewed,
     (online, repository): (&KeyFolder, &Repository),
+    meta: &BTreeMap<String, FileInfo>,
     now_s: u64,
 ) -> Result<Vec<(String, Vec<u8>)>, CeremonyError> {
     let root = &reviewed.root;
@@ -120,12 +126,17 @@ fn files(
     }
     let version = reviewed.version_of(Role::Targets);
     let bytes = proposal.targets.to_string().into_bytes();
+    check_size(Role::Targets, &bytes)?;
     let targets = FileInfo::of(version, &bytes);
     files.push((Role::Targets.path(version), bytes));
     let version = after(newest_snapshot);
     let part = common::<Snapshot>(version, now_s, SNAPSHOT_LIFE_S);
-    let part = with(part, "meta", json!({ TARGETS_FILE: targets }));
+    // What is listed once stays listed: a reader takes a file that vanished for an attack.
+    let mut meta = meta.clone();
+    meta.insert(TARGETS_FILE.to_owned(), targets);
+    let part = with(part, "meta", json!(meta));
     let snapshot = online.sign(&part, Role::Snapshot, &[root])?;
+    check_size(Role::Snapshot, &snapshot)?;
     let info = FileInfo::of(Some(version), &snapshot);
     files.push((Role::Snapshot.path(Some(version)), snapshot));
     let part = common::<Timestamp>(after(newest_timestamp), now_s, TIMESTAMP_LIFE_S);

@@ -5,12 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::base::signed_bytes;
+use super::members::{MemberRoleDifference, differences, in_force};
 use super::propose::named;
 use super::{Base, CeremonyError, Change, FORM, Listed, OFFICERS_LEAST, Proposal, changes};
 use crate::catalogue::Catalogue;
 use crate::client::DIRECTORY_LIMIT_BYTES;
 use crate::directory::Directory;
-use crate::metadata::{Envelope, MetadataError, Part, Role, Root, Targets};
+use crate::metadata::{Delegations, Envelope, MetadataError, Part, Role, Root, Targets};
 use crate::moment::Moment;
 use crate::publisher::{ROOT_LIFE_S, TARGETS_LIFE_S, after};
 
@@ -24,8 +25,12 @@ pub struct Reviewed {
     pub directory: Directory,
     /// What becomes of the directory.
     pub changes: Vec<Change>,
+    /// What becomes of the nodes that count, if that is something else: members' own nodes come, stay or go.
+    pub in_force: Option<Vec<Change>>,
     /// What becomes of the catalogue.
     pub listed: Listed,
+    /// What becomes of members' roles.
+    pub member_roles: Vec<MemberRoleDifference>,
     /// What becomes of the roles.
     pub roles: Vec<RoleDifference>,
     /// The ends of what is signed.
@@ -102,7 +107,7 @@ impl Proposal {
             }
             None => None,
         };
-        let (envelope, directory) = self.check_targets(base, now_s)?;
+        let (envelope, directory, delegations) = self.check_targets(base, now_s)?;
         ends.push((
             Role::Targets,
             envelope.common.version,
@@ -128,8 +133,13 @@ impl Proposal {
             witnesses: Vec::new(),
         };
         let old = base.and_then(|base| base.directory.as_ref());
+        let member_roles = differences(base, (&delegations, &directory), &effective)?;
+        let changes = changes(old.unwrap_or(&empty), &directory);
+        let in_force = in_force(base, &delegations, &directory, now_s);
         Ok(Reviewed {
-            changes: changes(old.unwrap_or(&empty), &directory),
+            in_force: (in_force != changes).then_some(in_force),
+            member_roles,
+            changes,
             listed: self.listed(base)?,
             roles: role_differences(former, &effective),
             directory,
@@ -190,7 +200,7 @@ impl Proposal {
         &self,
         base: Option<&Base>,
         now_s: u64,
-    ) -> Result<(Envelope, Directory), CeremonyError> {
+    ) -> Result<(Envelope, Directory, Delegations), CeremonyError> {
         let (envelope, targets): (_, Targets) = read(&self.targets)?;
         let published = base.map_or(0, |base| base.standing.targets);
         check_version(&envelope, Role::Targets, after(published))?;
@@ -204,7 +214,7 @@ impl Proposal {
             return Err(CeremonyError::OtherDirectory);
         }
         let directory = Directory::parse(bytes).map_err(CeremonyError::Directory)?;
-        Ok((envelope, directory))
+        Ok((envelope, directory, targets.delegations.unwrap_or_default()))
     }
 }
 
@@ -296,8 +306,7 @@ fn check_roles(root: &Root) -> Result<(), CeremonyError> {
             .filter_map(|id| root.keys().get_key_value(id))
         {
             let name = key.name();
-            let is_plain = |letter: char| letter.is_alphanumeric() || " -_.".contains(letter);
-            if name.is_empty() || name.len() > KEY_NAME_BYTES || !name.chars().all(is_plain) {
+            if !is_name(&name) {
                 return refused(role, format!("{name:?} is no name for a key"));
             }
             let other = named.insert(name, id);
@@ -325,7 +334,13 @@ fn check_roles(root: &Root) -> Result<(), CeremonyError> {
     Ok(())
 }
 
-fn raw_keys(root: &Root, role: Role) -> BTreeSet<[u8; 32]> {
+/// Tells whether a text can be a key's name.
+pub(super) fn is_name(name: &str) -> bool {
+    let is_plain = |letter: char| letter.is_alphanumeric() || " -_.".contains(letter);
+    !name.is_empty() && name.len() <= KEY_NAME_BYTES && name.chars().all(is_plain)
+}
+
+pub(super) fn raw_keys(root: &Root, role: Role) -> BTreeSet<[u8; 32]> {
     let ids = root.keys_of(role).key_ids.iter();
     ids.filter_map(|id| root.key(id)?.ed25519()).collect()
 }

@@ -13,6 +13,7 @@ use crate::source::FolderSource;
 mod battery;
 mod catalogue;
 mod changes;
+mod members;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
 const DAY_S: u64 = 86_400;
@@ -51,7 +52,7 @@ impl World {
         self.folder.path().join("public")
     }
 
-    fn online(&self) -> PathBuf {
+    pub(crate) fn online(&self) -> PathBuf {
         self.folder.path().join("online")
     }
 

@@ -1,5 +1,8 @@
 //! One refresh, step by step in the specification's order. Each step keeps what it verified before the next begins.
 
+use std::collections::BTreeMap;
+
+use super::members::Members;
 use super::{
     DIRECTORY_LIMIT_BYTES, DirectoryError, ROOT_LIMIT_BYTES, ROOTS_LIMIT, SNAPSHOT_LIMIT_BYTES,
     TARGETS_LIMIT_BYTES, TIMESTAMP_LIMIT_BYTES, check_target, directory_info, stored, targets_info,
@@ -29,6 +32,8 @@ pub(super) struct Refresh<'a> {
 pub(super) struct Fetched {
     pub(super) directory: Option<Directory>,
     pub(super) catalogue: Option<Catalogue>,
+    /// Why members' announced files could not be had, by their roles' names.
+    pub(super) faults: BTreeMap<String, String>,
 }
 
 /// Verified metadata with the text it was read from.
@@ -161,12 +166,14 @@ impl Refresh<'_> {
         })
     }
 
-    /// Brings the directory itself and the catalogue, and keeps them together with the metadata that vouches for them.
+    /// Brings the directory itself, the catalogue and members' files, and keeps them together with the metadata that vouches for them.
     ///
     /// Standard: TUF 1.0 §5.7.
     pub(super) fn complete(
         &mut self,
         targets: &Current<Targets>,
+        snapshot: &Snapshot,
+        members: &mut Members,
     ) -> Result<Fetched, DirectoryError> {
         let info = directory_info(&targets.part)?;
         let digest = info.sha256().ok_or(DirectoryError::NoDirectory)?;
@@ -179,6 +186,9 @@ impl Refresh<'_> {
         }
         let catalogue;
         (catalogue, fetched.catalogue) = self.complete_catalogue(&targets.part)?;
+        // The set before is still there: it says until when a member's file of before counts.
+        let late = self.state.late.clone();
+        fetched.faults = self.bring_own(&targets.part, snapshot, members)?;
         // Crash here: a directory file that nothing names; the next refresh uses or removes it.
         if let (Some(timestamp), Some(snapshot)) = (&self.state.timestamp, &self.state.snapshot) {
             let (timestamp, snapshot) = (timestamp.clone(), snapshot.clone());
@@ -187,7 +197,7 @@ impl Refresh<'_> {
                 snapshot,
                 targets: targets.text.clone(),
             };
-            if self.state.complete.as_ref() != Some(&set) {
+            if self.state.complete.as_ref() != Some(&set) || self.state.late != late {
                 self.state.complete = Some(set);
                 self.save()?;
             }
@@ -275,7 +285,11 @@ impl Refresh<'_> {
     }
 
     /// Fetches and measures again: the source is a stranger's code.
-    fn fetch_bytes(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, DirectoryError> {
+    pub(super) fn fetch_bytes(
+        &self,
+        path: &str,
+        limit: usize,
+    ) -> Result<Option<Vec<u8>>, DirectoryError> {
         match self.source.fetch(path, limit)? {
             Some(bytes) if bytes.len() > limit => Err(DirectoryError::TooLarge {
                 path: path.to_owned(),
@@ -291,7 +305,7 @@ impl Refresh<'_> {
 }
 
 /// Returns the announced length as limit, if that is not beyond what is taken at all.
-fn limit(path: &str, info: &FileInfo, most: usize) -> Result<usize, DirectoryError> {
+pub(super) fn limit(path: &str, info: &FileInfo, most: usize) -> Result<usize, DirectoryError> {
     let Some(length) = info.length else {
         return Ok(most);
     };

@@ -1,18 +1,22 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use bridge_core::identity::MemberId;
 use proptest::prelude::*;
 use ring::signature::{Ed25519KeyPair, KeyPair};
 use serde_json::{Value, json};
 
 use super::*;
 use crate::directory::tests::sample;
-use crate::metadata::{Key, MetadataSigner, hex, sha256, sign};
+use crate::metadata::{Delegations, Key, MemberRole, MetadataSigner, hex, sha256, sign};
+use crate::own_nodes::nodes_path;
 use crate::source::{FetchError, FolderSource};
 use crate::store::StoreError;
 
 mod attack_list;
 mod attacks;
+mod own_attacks;
+mod own_files;
 mod restarts;
 
 pub(crate) const NOW: u64 = 1_800_000_000;
@@ -60,6 +64,63 @@ pub(crate) struct Repository {
     /// Whether length and digest are announced.
     announced: bool,
     directory: Vec<u8>,
+    /// Members' roles.
+    own: Vec<OwnRole>,
+}
+
+/// A member's role, of which every value can be bent before it is signed.
+#[derive(Clone)]
+pub(crate) struct OwnRole {
+    member: MemberId,
+    /// The keys that officers have listed.
+    listed: Vec<Officer>,
+    threshold: u32,
+    above: u64,
+    /// Who signs.
+    signers: Vec<Officer>,
+    /// None is published while it is 0.
+    version: u64,
+    expires: u64,
+    /// What the member says, a whole file.
+    nodes: Value,
+}
+
+impl OwnRole {
+    /// A role of one key that has said nothing yet.
+    pub(crate) fn new(member: MemberId, seed: u8) -> Self {
+        let key = Officer::new(seed);
+        Self {
+            member,
+            listed: vec![key.clone()],
+            threshold: 1,
+            above: 0,
+            signers: vec![key],
+            version: 0,
+            expires: NOW + 300 * DAY,
+            nodes: json!(null),
+        }
+    }
+
+    fn part(&self) -> Value {
+        let info = FileInfo::of(None, self.nodes.to_string().as_bytes());
+        json!({
+            "_type": "targets", "spec_version": "1.0.30", "version": self.version,
+            "expires": Moment(self.expires), "targets": {MemberRole::path_of(&self.member): info},
+        })
+    }
+
+    fn metadata(&self) -> Vec<u8> {
+        sign(&self.part(), &self.signers).unwrap()
+    }
+
+    fn metadata_path(&self) -> String {
+        let name = MemberRole::name_of(&self.member);
+        format!("metadata/{}.{name}.json", self.version)
+    }
+
+    fn nodes_path(&self) -> String {
+        nodes_path(&self.member, &sha256(self.nodes.to_string().as_bytes()))
+    }
 }
 
 impl Repository {
@@ -89,6 +150,7 @@ impl Repository {
             meta: BTreeMap::new(),
             announced: true,
             directory: serde_json::to_vec(&sample()).unwrap(),
+            own: Vec::new(),
         };
         repository.expires.insert(Role::Root, NOW + 300 * DAY);
         repository.add_root();
@@ -163,11 +225,24 @@ impl Repository {
     pub(crate) fn targets_part(&self) -> Value {
         let mut part = self.common(Role::Targets);
         part["targets"] = json!({DIRECTORY_FILE: FileInfo::of(None, &self.directory)});
-        part
+        let mut delegations = Delegations::default();
+        for own in &self.own {
+            let keys = own
+                .listed
+                .iter()
+                .map(|one| Key::from_ed25519(&one.public()));
+            let keys: Vec<_> = keys.collect();
+            delegations.set(&own.member, (&keys, own.threshold), own.above);
+        }
+        crate::publisher::with_roles(part, Some(&delegations))
     }
 
     fn info(&self, role: Role, bytes: &[u8]) -> FileInfo {
-        let version = Some(self.versions[&role]);
+        self.info_of(self.versions[&role], bytes)
+    }
+
+    fn info_of(&self, version: u64, bytes: &[u8]) -> FileInfo {
+        let version = Some(version);
         if self.announced {
             return FileInfo::of(version, bytes);
         }
@@ -183,6 +258,12 @@ impl Repository {
         part["meta"] = json!({"targets.json": self.info(Role::Targets, targets)});
         for (file, version) in &self.meta {
             part["meta"][file] = json!({"version": version});
+        }
+        for own in self.own.iter().filter(|own| own.version > 0) {
+            let file = format!("{}.json", MemberRole::name_of(&own.member));
+            if !self.meta.contains_key(&file) {
+                part["meta"][file] = json!(self.info_of(own.version, &own.metadata()));
+            }
         }
         part
     }
@@ -228,6 +309,10 @@ impl Repository {
         );
         files.put(TIMESTAMP, timestamp);
         files.put(&self.directory_path(), self.directory.clone());
+        for own in self.own.iter().filter(|own| own.version > 0) {
+            files.put(&own.metadata_path(), own.metadata());
+            files.put(&own.nodes_path(), own.nodes.to_string().into_bytes());
+        }
         files
     }
 

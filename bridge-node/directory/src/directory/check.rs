@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_core::identity::SubsystemId;
+use bridge_core::identity::{MemberId, SubsystemId};
 
 use super::{Directory, Group, Member, Node};
 
@@ -101,26 +101,29 @@ impl Directory {
                 .iter()
                 .map(|subsystem| format!("{id}/{}", subsystem.code)),
         )?;
-        unique(
-            "node",
-            nodes.iter().map(|node| format!("{id}/{}", node.code)),
-        )?;
         for subsystem in subsystems {
             id.subsystem(subsystem.code.as_str())
                 .map_err(|error| value(place(), &error))?;
             check_text(&subsystem.name, place)?;
         }
-        for node in nodes {
-            let id = id
-                .node(node.code.as_str())
-                .map_err(|error| value(place(), &error))?;
-            check_node(node).map_err(|what| DirectoryFault::Value {
-                place: id.to_string(),
-                what,
-            })?;
-        }
-        Ok(())
+        check_nodes(id, nodes)
     }
+}
+
+/// Checks the nodes of one member, as far as they can be without the others'.
+pub(crate) fn check_nodes(member: &MemberId, nodes: &[Node]) -> Result<(), DirectoryFault> {
+    let codes = nodes.iter().map(|node| format!("{member}/{}", node.code));
+    unique("node", codes)?;
+    for node in nodes {
+        let id = member
+            .node(node.code.as_str())
+            .map_err(|error| value(member.to_string(), &error))?;
+        check_node(node).map_err(|what| DirectoryFault::Value {
+            place: id.to_string(),
+            what,
+        })?;
+    }
+    Ok(())
 }
 
 fn subsystems_of(member: &Member) -> impl Iterator<Item = SubsystemId> {

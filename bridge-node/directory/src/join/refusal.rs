@@ -91,7 +91,7 @@ impl Refusal {
             let name = officer.key().name();
             return Err(JoinError::NotAnOfficer { name });
         }
-        let signature = STANDARD.encode(officer.sign_refusal(&self.to_bytes()));
+        let signature = STANDARD.encode(officer.sign_bytes(&self.to_bytes()));
         let file = File {
             refusal: self,
             keyid,

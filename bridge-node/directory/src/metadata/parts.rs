@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{Map, MetadataError, Part, Role, hex, sha256, unhex};
+use super::{Delegations, Map, MetadataError, Part, Role, hex, sha256, unhex};
 use crate::canonical::canonical;
 
 /// The name of the snapshot in timestamp metadata.
@@ -261,15 +261,16 @@ impl Part for Snapshot {
 pub struct Targets {
     /// Files by name.
     pub targets: Map<FileInfo>,
-    delegations: Option<Value>,
+    /// Members' roles, where there are any.
+    pub delegations: Option<Delegations>,
 }
 
 impl Part for Targets {
     const ROLE: Role = Role::Targets;
 
     fn check(&self) -> Result<(), String> {
-        if self.delegations.is_some() {
-            return Err("delegations, which this version does not follow".into());
+        if let Some(delegations) = &self.delegations {
+            delegations.check()?;
         }
         let bad = |info: &&FileInfo| info.length.is_none() || info.sha256().is_none();
         match self.targets.iter().find(|(_, info)| bad(info)) {
@@ -287,7 +288,9 @@ fn versioned(name: &str, info: &FileInfo) -> Result<(), String> {
 }
 
 /// Refuses a key id that is listed twice, instead of dropping one.
-fn distinct<'de, D: serde::Deserializer<'de>>(input: D) -> Result<BTreeSet<String>, D::Error> {
+pub(super) fn distinct<'de, D: serde::Deserializer<'de>>(
+    input: D,
+) -> Result<BTreeSet<String>, D::Error> {
     let listed = Vec::<String>::deserialize(input)?;
     let count = listed.len();
     let distinct: BTreeSet<_> = listed.into_iter().collect();

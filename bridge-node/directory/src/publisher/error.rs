@@ -101,6 +101,16 @@ pub enum PublishError {
         /// The file.
         path: PathBuf,
     },
+    /// Metadata that no reader takes: nobody could read the directory any more.
+    #[error("the {role} metadata would have {bytes} bytes; nobody reads more than {limit}")]
+    TooLarge {
+        /// Whose.
+        role: Role,
+        /// Its size.
+        bytes: usize,
+        /// The most that is read.
+        limit: usize,
+    },
     /// The system has no random numbers.
     #[error("no random numbers for a key")]
     NoRandom,

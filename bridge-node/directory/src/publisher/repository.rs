@@ -1,16 +1,21 @@
 //! The folder of published files: what stands in it, and how files get there.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::PublishError;
 use crate::catalogue::{CATALOGUE_FILE, CATALOGUE_LIMIT_BYTES};
-use crate::client::{DIRECTORY_LIMIT_BYTES, ROOT_LIMIT_BYTES};
+use crate::client::{DIRECTORY_LIMIT_BYTES, TARGETS_LIMIT_BYTES};
 use crate::directory::DIRECTORY_FILE;
 use crate::metadata::{
-    Envelope, FileInfo, MetadataError, Part, Role, Root, Snapshot, TARGETS_FILE, Targets,
-    Timestamp, hex, sha256,
+    Delegations, Envelope, FileInfo, MemberRole, MetadataError, Part, Role, Root, Snapshot,
+    TARGETS_FILE, Targets, Timestamp, hex, sha256,
+};
+use crate::own_nodes::{
+    Candidate, Found, Own, OwnNodesError, announced, chain, nodes_path, read_metadata,
 };
 use crate::source::{Fetch, FolderSource};
 use crate::store::replace;
@@ -25,6 +30,14 @@ pub(crate) struct Published {
     pub(crate) digest: [u8; 32],
     /// The catalogue, if one is published.
     pub(crate) catalogue: Option<Vec<u8>>,
+}
+
+/// What the newest files name that goes on in the next ones.
+#[derive(Default)]
+pub(crate) struct Newest {
+    pub(crate) catalogue: Option<Vec<u8>>,
+    pub(crate) delegations: Option<Delegations>,
+    pub(crate) meta: BTreeMap<String, FileInfo>,
 }
 
 /// A repository's folder.
@@ -161,20 +174,85 @@ impl Repository {
         bytes.ok_or(PublishError::Gone { path })
     }
 
-    /// Returns the catalogue that the newest targets metadata of the own folder names, whoever signed it.
-    pub(super) fn newest_catalogue(&self) -> Result<Option<Vec<u8>>, PublishError> {
-        let (_, _, newest) = self.newest_versions()?;
-        let Some(text) = self.read(&Role::Targets.path(Some(newest)))? else {
-            return Ok(None);
+    /// Returns the catalogue and the members' roles that the newest targets metadata of the own folder names, and what the newest
+    /// snapshot lists, whoever signed them.
+    pub(super) fn newest(&self) -> Result<Newest, PublishError> {
+        let (_, snapshot, targets) = self.newest_versions()?;
+        let mut newest = Newest::default();
+        if let Some(part) = self.part::<Snapshot>(snapshot)? {
+            newest.meta = part.meta;
+        }
+        if let Some(part) = self.part::<Targets>(targets)? {
+            let named = part.targets.get(CATALOGUE_FILE).and_then(FileInfo::sha256);
+            newest.catalogue = named
+                .map(|digest| self.target(CATALOGUE_FILE, &digest, CATALOGUE_LIMIT_BYTES))
+                .transpose()?;
+            newest.delegations = part.delegations;
+        }
+        Ok(newest)
+    }
+
+    fn part<T: Part>(&self, version: u64) -> Result<Option<T>, PublishError> {
+        let path = T::ROLE.path(Some(version));
+        let text = self.read(&path)?;
+        let part = text.map(|text| {
+            let read = Envelope::read(T::ROLE, text.as_bytes());
+            read.and_then(|envelope| envelope.part::<T>())
+        });
+        part.transpose().map_err(refused(&path))
+    }
+
+    /// Returns what is published of each member's role. One that can't be read is its member's trouble.
+    pub(crate) fn own(
+        &self,
+        delegations: &Delegations,
+        meta: &BTreeMap<String, FileInfo>,
+    ) -> Vec<Candidate> {
+        let candidate = |role: &MemberRole| {
+            let (version, found) = match announced(meta, role) {
+                None => (0, Found::Unused),
+                Some(info) => {
+                    let own = self.own_file((role, delegations), info);
+                    let found = own.map_or_else(
+                        |error| Found::Nothing(chain(&error)),
+                        |own| Found::Newest(Arc::new(own)),
+                    );
+                    (info.known_version(), found)
+                }
+            };
+            let member = role.member()?;
+            Some(Candidate {
+                member,
+                version,
+                found,
+            })
         };
-        let path = Role::Targets.path(Some(newest));
-        let part = Envelope::read(Role::Targets, text.as_bytes())
-            .and_then(|envelope| envelope.part::<Targets>())
-            .map_err(refused(&path))?;
-        let named = part.targets.get(CATALOGUE_FILE).and_then(FileInfo::sha256);
-        named
-            .map(|digest| self.target(CATALOGUE_FILE, &digest, CATALOGUE_LIMIT_BYTES))
-            .transpose()
+        delegations.roles().iter().filter_map(candidate).collect()
+    }
+
+    fn own_file(
+        &self,
+        (role, delegations): (&MemberRole, &Delegations),
+        info: &FileInfo,
+    ) -> Result<Own, OwnNodesError> {
+        let missing = |path: &str| OwnNodesError::Missing {
+            path: path.to_owned(),
+        };
+        let path = role.metadata_path(info.known_version());
+        let metadata = self.read(&path)?.ok_or_else(|| missing(&path))?;
+        let (_, _, named) = read_metadata((role, delegations), &metadata)?;
+        let member = role.member().ok_or(OwnNodesError::NoRole)?;
+        let other = || OwnNodesError::OtherNodes {
+            path: MemberRole::path_of(&member),
+        };
+        let path = nodes_path(&member, &named.sha256().ok_or_else(other)?);
+        let nodes = self.read(&path)?.ok_or_else(|| missing(&path))?;
+        let own = Own::read((role, delegations), &metadata, nodes.as_bytes())?;
+        if own.is_announced(info) {
+            Ok(own)
+        } else {
+            Err(other())
+        }
     }
 
     /// Returns metadata that the role above announced: its length, hash and version are the announced ones.
@@ -199,11 +277,15 @@ impl Repository {
 
     pub(crate) fn read(&self, path: &str) -> Result<Option<String>, PublishError> {
         let source = FolderSource(self.folder.clone());
-        let bytes = source.fetch(path, ROOT_LIMIT_BYTES)?;
+        let bytes = source.fetch(path, TARGETS_LIMIT_BYTES)?;
         let text = bytes.map(String::from_utf8).transpose();
         text.map_err(|_error| PublishError::NotText {
             path: path.to_owned(),
         })
+    }
+
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(crate) fn write(&self, path: &str, bytes: &[u8]) -> Result<(), PublishError> {

@@ -30,7 +30,7 @@ const TRUSTED: &str = "what an officer has seen and trusts lies in the officer's
 
 #[derive(Debug, Args)]
 pub(in crate::command) struct KeyOptions {
-    /// The officer's folder, on a medium that only the officer has.
+    /// The folder, on a medium that only the key's holder has.
     folder: PathBuf,
     /// The name that is published with the key.
     #[arg(long)]
@@ -87,16 +87,24 @@ pub(in crate::command) struct SignOptions {
 }
 
 pub(super) fn key(options: &KeyOptions) -> Result<(), Failure> {
+    make_key(options, (KEY, PUBLIC_KEY))
+}
+
+/// Makes a key under a passphrase, and beside it what is listed of it.
+pub(in crate::command) fn make_key(
+    options: &KeyOptions,
+    (private, public): (&str, &str),
+) -> Result<(), Failure> {
     let KeyOptions {
         folder,
         name,
         passphrase_file,
     } = options;
-    let wrong = |error: &dyn std::error::Error| Failure::failed("officer's key", error);
+    let wrong = |error: &dyn std::error::Error| Failure::failed("new key", error);
     std::fs::create_dir_all(folder).map_err(|error| wrong(&error))?;
     let passphrase = new_passphrase(passphrase_file.as_deref())?;
     let (officer, file) = Officer::make(name, &passphrase).map_err(|error| wrong(&error))?;
-    let path = folder.join(KEY);
+    let path = folder.join(private);
     let open = OpenOptions::new()
         .write(true)
         .create_new(true)
@@ -111,11 +119,11 @@ pub(super) fn key(options: &KeyOptions) -> Result<(), Failure> {
         ))
     })?;
     let listed = format!("{:#}\n", json!(officer.key()));
-    write(&folder.join(PUBLIC_KEY), listed.as_bytes())?;
+    write(&folder.join(public), listed.as_bytes())?;
     say(format_args!(
         "made {}; give {} to who proposes",
         path.display(),
-        folder.join(PUBLIC_KEY).display()
+        folder.join(public).display()
     ));
     say(format_args!(
         "key {}",
@@ -203,13 +211,7 @@ pub(super) fn sign(options: &SignOptions, now_s: u64) -> Result<(), Failure> {
     }
     // Remembered before the signature goes out: what was signed on is what nobody may go behind.
     match &base {
-        Some(base) => {
-            write(&folder.join(ROOT), base.root_file())?;
-            write(
-                &folder.join(SEEN),
-                json!(base.standing).to_string().as_bytes(),
-            )?;
-        }
+        Some(base) => remember(folder, base)?,
         None => write(
             &folder.join(ROOT),
             &proposal.root_file().unwrap_or_default(),
@@ -225,19 +227,31 @@ pub(super) fn sign(options: &SignOptions, now_s: u64) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Keeps in a key's folder what was signed on.
+pub(in crate::command) fn remember(folder: &Path, base: &Base) -> Result<(), Failure> {
+    write(&folder.join(ROOT), base.root_file())?;
+    let seen = json!(base.standing).to_string();
+    write(&folder.join(SEEN), seen.as_bytes())
+}
+
 /// Opens the key of an officer's folder.
 pub(super) fn open_officer(
     folder: &Path,
     passphrase_file: Option<&Path>,
 ) -> Result<Officer, Failure> {
+    let made = "--officer is the folder that `directory key` made";
+    open_key(&folder.join(KEY), made, passphrase_file)
+}
+
+/// Opens a key under a passphrase; `made` says where such files come from.
+pub(in crate::command) fn open_key(
+    key: &Path,
+    made: &str,
+    passphrase_file: Option<&Path>,
+) -> Result<Officer, Failure> {
     let passphrase = passphrase(passphrase_file)?;
-    let key = folder.join(KEY);
-    let file = read(
-        &key,
-        FILE_LIMIT,
-        "--officer is the folder that `directory key` made",
-    )?;
-    Officer::open(&file, &passphrase).map_err(|error| unopened(&key, &error))
+    let file = read(key, FILE_LIMIT, made)?;
+    Officer::open(&file, &passphrase).map_err(|error| unopened(key, made, &error))
 }
 
 /// Whether the seals of new documents in the catalogue were looked at.
@@ -262,12 +276,12 @@ fn check_seals(reviewed: &Reviewed, trust: Option<&Path>, now_s: u64) -> Result<
 }
 
 /// What to do about a key that does not open.
-fn unopened(key: &Path, error: &SealedError) -> Failure {
+fn unopened(key: &Path, made: &str, error: &SealedError) -> Failure {
     let what = format!("{}: {error}", key.display());
     let remedy = if matches!(error, SealedError::Passphrase) {
-        "try the passphrase again; if it is lost, the other officers replace this key by `propose … roles`"
+        "try the passphrase again; if it is lost, officers replace this key by `propose … roles`, a member's by `propose … member role`"
     } else {
-        "--officer is the folder that `directory key` made"
+        made
     };
     Failure::Failed(hint(&what, remedy))
 }
@@ -308,12 +322,15 @@ fn kept(officer: Option<&Path>, name: &str) -> Result<Option<Vec<u8>>, Failure> 
 }
 
 /// Reads a copy of the published folder as an officer trusts it: from the officer's root on, and no older than what was seen.
-pub(super) fn trusted_base(public: &Path, officer: Option<&Path>) -> Result<Base, Failure> {
+pub(in crate::command) fn trusted_base(
+    public: &Path,
+    officer: Option<&Path>,
+) -> Result<Base, Failure> {
     let root = kept(officer, ROOT)?;
     if officer.is_some() && root.is_none() {
         return Err(Failure::Failed(hint(
-            "this officer trusts no root yet",
-            "put a published root into the officer's folder as root.json, handed over by a colleague and compared",
+            "no root is trusted yet in the folder of this key",
+            "put a published root into it as root.json, handed over by a colleague and compared",
         )));
     }
     let base = read_base(public, root.as_deref())?;
@@ -326,7 +343,7 @@ pub(super) fn trusted_base(public: &Path, officer: Option<&Path>) -> Result<Base
     Ok(base)
 }
 
-fn is_confirmed(language: Language) -> Result<bool, Failure> {
+pub(in crate::command) fn is_confirmed(language: Language) -> Result<bool, Failure> {
     let question = language.pick("Sign this? Type yes: ", "İmzalansın? bəli yazın: ");
     let answer = ask(question, false)?;
     Ok(answer.as_slice() == language.pick("yes", "bəli").as_bytes())

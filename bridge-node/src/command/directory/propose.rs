@@ -11,13 +11,14 @@ use super::request::{Given, nothing_published};
 use super::words::Language;
 use super::{Failure, hint, read, read_base, refused, say, write};
 
-mod edit;
+pub(in crate::command) mod edit;
 mod entries;
+mod roles;
 
 /// The largest file of a key or record, in bytes.
 const FILE_LIMIT: usize = 1024 * 1024;
 /// What a file that is named on the command line should be.
-const MADE: &str = "officer.json is made by `directory key`, snapshot.json and timestamp.json by `directory online-keys`, records and directories by hand";
+const MADE: &str = "officer.json is made by `directory key`, role.json by `member-role key`, snapshot.json and timestamp.json by `directory online-keys`, records and directories by hand";
 const DIRECTORY_LIMIT: usize = 64 * 1024 * 1024;
 
 #[derive(Debug, Args)]
@@ -116,6 +117,27 @@ enum MemberChange {
     Resume { id: MemberId },
     /// Take it out, with all that is its own.
     Remove { id: MemberId },
+    /// Give it a role by which it changes its own nodes without officers, or other keys for it.
+    Role {
+        id: MemberId,
+        /// A role.json of the member; once for each key.
+        #[arg(long, required = true, value_name = "FILE")]
+        key: Vec<PathBuf>,
+        /// How many of the keys must sign.
+        #[arg(long, default_value_t = 1)]
+        threshold: u32,
+        /// Take into the directory what the member has said by its keys until now. Without it the officers' entry counts as it is
+        /// until the member signs anew.
+        #[arg(long)]
+        adopt: bool,
+    },
+    /// Take its role away: the directory's own entry counts again.
+    NoRole {
+        id: MemberId,
+        /// Take into the directory what the member has said by its keys until now.
+        #[arg(long)]
+        adopt: bool,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -140,6 +162,21 @@ enum SubsystemChange {
 
 #[derive(Debug, Subcommand)]
 enum NodeChange {
+    #[command(flatten)]
+    Own(OwnChange),
+    /// Give it to another member: the same place, with the keys of the new owner.
+    Owner {
+        id: NodeId,
+        member: MemberId,
+        /// Its new record as JSON, with the same name and address.
+        #[arg(long, value_name = "FILE")]
+        record: PathBuf,
+    },
+}
+
+/// What a member may change itself, too.
+#[derive(Debug, Subcommand)]
+pub(in crate::command) enum OwnChange {
     /// List a new node.
     Add {
         member: MemberId,
@@ -168,14 +205,6 @@ enum NodeChange {
         #[arg(long, value_name = "PEM")]
         anchors: PathBuf,
     },
-    /// Give it to another member: the same place, with the keys of the new owner.
-    Owner {
-        id: NodeId,
-        member: MemberId,
-        /// Its new record as JSON, with the same name and address.
-        #[arg(long, value_name = "FILE")]
-        record: PathBuf,
-    },
 }
 
 pub(super) fn init(options: &InitOptions, now_s: u64) -> Result<(), Failure> {
@@ -199,12 +228,17 @@ pub(super) fn propose(options: Options, now_s: u64) -> Result<(), Failure> {
     let base = read_base(&public, None)?;
     let mut roster = Roster::of(&base);
     let mut new_root = false;
-    let mut directory = base.directory.clone().ok_or_else(nothing_published)?;
+    let mut directory = base.start().ok_or_else(nothing_published)?;
+    let mut delegations = base.delegations();
+    let mut adopted = None;
     let mut listed = None;
     match change {
         Change::Entries(options) => listed = Some(entries::entries(&base, &options, now_s)?),
         Change::Services(options) => listed = Some(entries::rules(&base, &options, now_s)?),
-        Change::Member { change } => edit::member(&mut directory, change)?,
+        Change::Member { change } => {
+            adopted = roles::member(&base, &mut delegations, &change)?;
+            edit::member(&mut directory, change)?;
+        }
         Change::Subsystem { change } => edit::subsystem(&mut directory, change)?,
         Change::Node { change } => edit::node(&mut directory, change, now_s)?,
         Change::Join(given) => {
@@ -219,10 +253,11 @@ pub(super) fn propose(options: Options, now_s: u64) -> Result<(), Failure> {
             new_root = true;
         }
     }
+    roles::settle(&base, &mut directory, adopted.as_ref());
     let proposal = match listed {
         Some(proposal) => Ok(proposal),
         None if new_root => Proposal::roles(&base, &roster, now_s),
-        None => Proposal::directory(&base, &directory, now_s),
+        None => Proposal::directory_and_roles(&base, &directory, &delegations, now_s),
     };
     let proposal = proposal.map_err(|error| refused(&error))?;
     propose_to(&path, &proposal, Some(&base), now_s)

@@ -80,15 +80,15 @@ pub(in crate::command) struct Against {
 /// Tells what a request asks for, or what is wrong with it. Nothing is written.
 pub(super) fn show(options: &ShowOptions, now_s: u64) -> Result<(), Failure> {
     let base = read_base(&options.public, None)?;
-    let mut after = base.directory.clone().ok_or_else(nothing_published)?;
+    let before = base.start().ok_or_else(nothing_published)?;
+    let mut after = before.clone();
     let words = options
         .given
         .put(&base, &mut after, options.language, now_s)?;
     for line in words {
         say(line);
     }
-    let before = base.directory.as_ref().unwrap_or(&after);
-    for change in changes(before, &after) {
+    for change in changes(&before, &after) {
         say(format_args!("  {}", options.language.change(&change)));
     }
     Ok(())
@@ -143,11 +143,13 @@ impl Against {
             anchors: anchors.clone(),
             exchange: self.exchange.clone(),
         };
-        let mut directory = base.directory.clone().ok_or_else(nothing_published)?;
+        let mut directory = base.start().ok_or_else(nothing_published)?;
         let words = given.put(base, &mut directory, language, now_s)?;
+        base.settle(&mut directory);
         // Whatever a proposal can change has to be among these.
         let is_that_alone = directory == reviewed.directory
             && reviewed.roles.is_empty()
+            && reviewed.member_roles.is_empty()
             && reviewed.listed.is_empty();
         if !is_that_alone {
             return Err(Failure::Failed(hint(

@@ -6,11 +6,27 @@ use bridge_directory::Moment;
 use bridge_directory::ceremony::Reviewed;
 use bridge_directory::metadata::Role;
 
+use bridge_directory::client::ROOT_LIMIT_BYTES;
+use clap::Args;
+
 use super::super::resource::words::listed;
+use super::request::nothing_published;
 use super::words::Language;
-use super::{Failure, hint, joined, read_base, refused, say};
+use super::{Failure, hint, joined, read, read_base, refused, say, write};
 
 const DAY_S: u64 = 86_400;
+
+#[derive(Debug, Args)]
+pub(in crate::command) struct ExportOptions {
+    /// The file to write.
+    file: PathBuf,
+    /// A copy of the published folder.
+    #[arg(long)]
+    public: PathBuf,
+    /// The root that is trusted; without it the first one in PUBLIC is believed.
+    #[arg(long, value_name = "FILE")]
+    root: Option<PathBuf>,
+}
 
 /// Tells all of a proposal.
 pub(super) fn reviewed(reviewed: &Reviewed, language: Language, now_s: u64) {
@@ -21,6 +37,27 @@ pub(super) fn reviewed(reviewed: &Reviewed, language: Language, now_s: u64) {
     }
     if reviewed.changes.is_empty() {
         say(format_args!("  {}", language.pick("none", "yoxdur")));
+    }
+    if let Some(changes) = &reviewed.in_force {
+        title(
+            "Changes as nodes will read them, members' own nodes among them",
+            "Üzvlərin öz qovşaqları ilə birlikdə qovşaqların oxuyacağı dəyişikliklər",
+        );
+        for change in changes {
+            say(format_args!("  {}", language.change(change)));
+        }
+        if changes.is_empty() {
+            say(format_args!("  {}", language.pick("none", "yoxdur")));
+        }
+    }
+    if !reviewed.member_roles.is_empty() {
+        title(
+            "Changes of members' roles",
+            "Üzvlərin rollarında dəyişikliklər",
+        );
+    }
+    for difference in &reviewed.member_roles {
+        say(format_args!("  {}", language.member_role(difference)));
     }
     if !reviewed.listed.is_empty() {
         title("Changes of the catalogue", "Vahid siyahıda dəyişikliklər");
@@ -82,6 +119,9 @@ pub(super) fn status(proposals: &[PathBuf], public: &Path, now_s: u64) -> Result
             for one in &base.ends {
                 say(end(*one, Language::En, now_s));
             }
+            for state in &base.own_states(now_s) {
+                say(format_args!("  {}", Language::En.own_state(state)));
+            }
         }
         None => say("Published: nothing"),
     }
@@ -90,6 +130,22 @@ pub(super) fn status(proposals: &[PathBuf], public: &Path, now_s: u64) -> Result
     }
     let reviewed = joined(proposals)?.review(base.as_ref(), now_s);
     signatures(&reviewed.map_err(|error| refused(&error))?, Language::En);
+    Ok(())
+}
+
+/// Writes the directory with members' own nodes in it, as far as they count now.
+pub(super) fn export(options: &ExportOptions, now_s: u64) -> Result<(), Failure> {
+    let ExportOptions { file, public, root } = options;
+    let what = "--root is a root that you have from elsewhere";
+    let root = root
+        .as_deref()
+        .map(|root| read(root, ROOT_LIMIT_BYTES, what));
+    let base = read_base(public, root.transpose()?.as_deref())?;
+    let directory = base.in_force(now_s).ok_or_else(nothing_published)?;
+    let text = serde_json::to_vec_pretty(&directory);
+    let text = text.map_err(|error| Failure::failed("directory", &error))?;
+    write(file, &text)?;
+    say(format_args!("wrote {}", file.display()));
     Ok(())
 }
 

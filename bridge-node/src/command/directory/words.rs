@@ -27,7 +27,7 @@ impl Language {
     }
 
     /// A line for a change.
-    pub(super) fn change(self, change: &Change) -> String {
+    pub(in crate::command) fn change(self, change: &Change) -> String {
         let Change { kind, name, what } = change;
         let (kind, name) = (self.kind(*kind), plain(name));
         match what {

@@ -137,7 +137,7 @@ fn every_rule_of_a_proposal_is_kept_or_it_is_not_signed() {
             }),
         ),
         (
-            "delegations",
+            "the targets metadata of the proposal is refused",
             Box::new(|value| value["targets"]["signed"]["delegations"] = json!({})),
         ),
         (

@@ -1,4 +1,4 @@
-//! The Update Framework's list of attacks, each on every role: refused for its own reason, and accepted when it is left out.
+//! The Update Framework's list of attacks, each on every role (members' own: `own_attacks.rs`): refused for its own reason, and accepted when it is left out.
 //!
 //! Standard: TUF 1.0 §1.5.2.
 
@@ -264,13 +264,13 @@ const LIST: [Row; 38] = [
         "endless data",
         "snapshot",
         || endless(SNAPSHOT, SNAPSHOT_LIMIT_BYTES),
-        "metadata/3.snapshot.json is larger than the 1048576 bytes allowed or announced",
+        "metadata/3.snapshot.json is larger than the 2000000 bytes allowed or announced",
     ),
     (
         "endless data",
         "targets",
         || endless(TARGETS, TARGETS_LIMIT_BYTES),
-        "metadata/3.targets.json is larger than the 1048576 bytes allowed or announced",
+        "metadata/3.targets.json is larger than the 5000000 bytes allowed or announced",
     ),
     (
         "endless data",
@@ -335,7 +335,7 @@ const LIST: [Row; 38] = [
         "replaced delegation",
         "delegated",
         || targets_with(delegating),
-        "metadata/3.targets.json is refused: targets metadata: delegations, which this version does not follow",
+        "metadata/3.targets.json is refused: targets metadata: the role \"members\" is no member's",
     ),
     (
         "wrong path",
@@ -418,9 +418,9 @@ fn every_attack_of_the_list_is_refused_for_its_reason_and_its_twin_is_read() {
     }
 }
 
-/// Nothing that lies in the name of a delegated role is read, so none of the attacks comes in by it.
+/// Nothing that lies in the name of a role that officers gave nobody is read, so none of the attacks comes in by it.
 #[test]
-fn metadata_of_a_delegated_role_is_never_asked_for() {
+fn metadata_of_a_role_that_nobody_has_is_never_asked_for() {
     let mut files = next().files();
     files.put("metadata/5.members.json", vec![b' '; TARGETS_LIMIT_BYTES]);
     let mut reader = Reader::of(&before());

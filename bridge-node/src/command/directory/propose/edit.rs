@@ -8,7 +8,9 @@ use bridge_certs::{Profile, Trust, read_pem_certificates};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
 use bridge_directory::{Directory, ExchangeKey, Member, Node, Subsystem};
 
-use super::{FILE_LIMIT, Failure, MemberChange, NodeChange, SubsystemChange, hint, json, read};
+use super::{
+    FILE_LIMIT, Failure, MemberChange, NodeChange, OwnChange, SubsystemChange, hint, json, read,
+};
 
 pub(super) fn member(directory: &mut Directory, change: MemberChange) -> Result<(), Failure> {
     match change {
@@ -33,6 +35,10 @@ pub(super) fn member(directory: &mut Directory, change: MemberChange) -> Result<
             for group in &mut directory.groups {
                 group.members.retain(|subsystem| *subsystem.member() != id);
             }
+        }
+        // Of the directory itself nothing changes.
+        MemberChange::Role { id, .. } | MemberChange::NoRole { id, .. } => {
+            of_member(directory, &id)?;
         }
     }
     Ok(())
@@ -73,13 +79,40 @@ pub(super) fn node(
     now_s: u64,
 ) -> Result<(), Failure> {
     match change {
-        NodeChange::Add { member, record } => {
+        NodeChange::Own(change) => own(directory, change, now_s)?,
+        NodeChange::Owner { id, member, record } => {
+            let old = take_node(directory, &id)?;
+            let new: Node = json(&record, FILE_LIMIT)?;
+            if (&old.name, &old.address) != (&new.name, &new.address) {
+                let what = format!(
+                    "the record is of {}, {}, and not of {}, {}",
+                    new.name, new.address, old.name, old.address
+                );
+                return Err(Failure::Failed(hint(
+                    &what,
+                    "another owner has the same place; for another place remove the node and add one",
+                )));
+            }
+            of_member(directory, &member)?.nodes.push(new);
+        }
+    }
+    Ok(())
+}
+
+/// What a member may change itself, too.
+pub(in crate::command) fn own(
+    directory: &mut Directory,
+    change: OwnChange,
+    now_s: u64,
+) -> Result<(), Failure> {
+    match change {
+        OwnChange::Add { member, record } => {
             let record = json(&record, FILE_LIMIT)?;
             of_member(directory, &member)?.nodes.push(record);
         }
-        NodeChange::Remove { id } => drop(take_node(directory, &id)?),
-        NodeChange::Address { id, address } => of_node(directory, &id)?.address = address,
-        NodeChange::Keys {
+        OwnChange::Remove { id } => drop(take_node(directory, &id)?),
+        OwnChange::Address { id, address } => of_node(directory, &id)?.address = address,
+        OwnChange::Keys {
             id,
             tls,
             exchange,
@@ -101,21 +134,6 @@ pub(super) fn node(
                     .collect();
                 node.exchange = keys?;
             }
-        }
-        NodeChange::Owner { id, member, record } => {
-            let old = take_node(directory, &id)?;
-            let new: Node = json(&record, FILE_LIMIT)?;
-            if (&old.name, &old.address) != (&new.name, &new.address) {
-                let what = format!(
-                    "the record is of {}, {}, and not of {}, {}",
-                    new.name, new.address, old.name, old.address
-                );
-                return Err(Failure::Failed(hint(
-                    &what,
-                    "another owner has the same place; for another place remove the node and add one",
-                )));
-            }
-            of_member(directory, &member)?.nodes.push(new);
         }
     }
     Ok(())
