@@ -13,8 +13,12 @@ use clap::Subcommand;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
+use bridge_journal::RewrapError;
+
 use super::passphrase::{Encryption, new_passphrase, passphrase};
 use super::{Failure, hint, say};
+use crate::evidence_key::{self, ReplaceError};
+use crate::settings::Settings;
 
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
@@ -68,6 +72,15 @@ pub(super) enum Command {
         /// A file of mode 0600 with the next passphrase; without it the terminal asks.
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
+    },
+    /// Replace the evidence key of a node that is stopped: its journals are put under a new one.
+    #[command(
+        after_help = "Example:\n  bridge-node key evidence --config node.toml\n\nStopped half-way, run it again: it goes on. Backups of before open with the key of before only: keep it with them, and make a new backup."
+    )]
+    Evidence {
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
     },
     /// Make an officer's key and print its public half for [[officers]].
     #[command(after_help = "Example:\n  bridge-node key officer officer.key")]
@@ -123,6 +136,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 put_under(file, &|| Ok(old.clone()), &new)?;
             }
         }
+        Command::Evidence { config } => evidence(&config)?,
         Command::Officer { file } => {
             let public = ed25519(&file, None)?;
             say(format_args!("public_key = \"{}\"", STANDARD.encode(public)));
@@ -136,6 +150,31 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             ));
         }
     }
+    Ok(())
+}
+
+fn evidence(config: &Path) -> Result<(), Failure> {
+    let settings = Settings::load(config).map_err(Failure::Settings)?;
+    let replaced = evidence_key::replace(&settings).map_err(|error| {
+        let remedy = match &error {
+            ReplaceError::Again => {
+                "remove it once `limits.idempotency_days` have passed since then, and run this again"
+            }
+            ReplaceError::Journal(RewrapError::Locked) => "stop the node, and run this again",
+            ReplaceError::Key(_)
+            | ReplaceError::Journal(_)
+            | ReplaceError::Disk(..)
+            | ReplaceError::NoRandom => {
+                "mend that, and run this again: it goes on where it was left"
+            }
+        };
+        Failure::Failed(hint(&crate::chain(&error), remedy))
+    })?;
+    let path = settings.keys.path("evidence.key");
+    say(format_args!(
+        "{} is new; {replaced} files of the journals are under it",
+        path.display()
+    ));
     Ok(())
 }
 
