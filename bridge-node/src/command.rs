@@ -61,6 +61,9 @@ enum Command {
         /// For one start: this machine's clock is right, although the journal's newest leaf is of a later time.
         #[arg(long)]
         trust_clock: bool,
+        /// For one start: close the journal's log, and go on with another under a new key.
+        #[arg(long)]
+        new_journal_key: bool,
     },
     /// Check a settings file and all it names, as `run` would; reports every fault.
     #[command(
@@ -243,11 +246,13 @@ impl Cli {
                 config,
                 moved,
                 trust_clock,
+                new_journal_key,
             } => run::run(
                 &config,
                 Vouched {
                     moved,
                     clock: trust_clock,
+                    new_journal_key,
                 },
             ),
             Command::CheckConfig { config } => check::config(&config),

@@ -21,7 +21,7 @@ mod kept;
 mod mark;
 
 pub use kept::{Again, KeptAnswer, again, ended, note_repetition, note_without_effect};
-pub use mark::{Marker, Marks};
+pub use mark::{Marker, Marks, derived};
 
 /// What became of the request that was last begun under a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -145,9 +145,17 @@ impl Effects {
         }
     }
 
-    /// Makes the marks of a key and its content.
+    /// Makes the marks of a key and its content. A key that was begun before the evidence key was replaced keeps those that it has.
     pub fn marks(&self, key: &bridge_adapter::Idempotency) -> Marks {
-        self.marker.marks(key)
+        let marks = self.marker.marks(key);
+        let Some(before) = self.marker.marks_before(key) else {
+            return marks;
+        };
+        let known = &self.table().entries;
+        if known.contains_key(&before.key) && !known.contains_key(&marks.key) {
+            return before;
+        }
+        marks
     }
 
     /// How many keys are remembered.

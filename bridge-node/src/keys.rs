@@ -13,7 +13,7 @@ use bridge_certs::keyfile::Ask;
 use bridge_certs::{
     KeyFileError, KeyText, OwnKey, RequestError, is_encrypted, key_elsewhere, open_key_file,
     open_key_text, open_secret_file, public_key_of, read_password_file, read_pem_certificates,
-    write_key_file_under,
+    write_key_file_under, write_secret_file_under,
 };
 use bridge_signature::{Algorithm, FileSigner, SignError, Signer};
 use bridge_token::TokenKey;
@@ -27,7 +27,7 @@ pub struct Keys {
     folder: PathBuf,
     passphrase_file: Option<PathBuf>,
     /// Known once it was needed.
-    passphrase: Arc<Mutex<Option<Zeroizing<Vec<u8>>>>>,
+    passphrase: Arc<Mutex<Passphrase>>,
     /// The library by which tokens are reached.
     module: Option<PathBuf>,
 }
@@ -39,6 +39,8 @@ pub enum PrivateKey {
     /// On a token.
     Token(TokenKey),
 }
+
+type Passphrase = Option<Zeroizing<Vec<u8>>>;
 
 // === impl Keys ===
 
@@ -104,6 +106,24 @@ impl Keys {
     ///
     /// [`KeyFileError`], also if the file exists.
     pub fn write_private(&self, name: &str, pkcs8: &[u8]) -> Result<(), KeyFileError> {
+        let (path, passphrase) = self.new_file(name)?;
+        let passphrase = passphrase.as_ref().map(|bytes| bytes.as_slice());
+        write_key_file_under(&path, pkcs8, passphrase)
+    }
+
+    /// As [`Keys::write_private`], a secret of 32 bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFileError`], also if the file exists.
+    pub fn write_secret(&self, name: &str, secret: &[u8; 32]) -> Result<(), KeyFileError> {
+        let (path, passphrase) = self.new_file(name)?;
+        let passphrase = passphrase.as_ref().map(|bytes| bytes.as_slice());
+        write_secret_file_under(&path, secret, passphrase)
+    }
+
+    /// Where a new file goes, and the passphrase that it is written under, if there is one.
+    fn new_file(&self, name: &str) -> Result<(PathBuf, Passphrase), KeyFileError> {
         let path = self.path(name);
         let is_known = self.known().is_some();
         let passphrase = (is_known || self.passphrase_file.is_some() || self.any_is_encrypted())
@@ -113,8 +133,7 @@ impl Keys {
                 path: path.clone(),
                 why,
             })?;
-        let passphrase = passphrase.as_ref().map(|bytes| bytes.as_slice());
-        write_key_file_under(&path, pkcs8, passphrase)
+        Ok((path, passphrase))
     }
 
     /// The key files of the folder, and whether each is encrypted, in words.
@@ -194,7 +213,7 @@ impl Keys {
         Ok(known.insert(passphrase).clone())
     }
 
-    fn known(&self) -> std::sync::MutexGuard<'_, Option<Zeroizing<Vec<u8>>>> {
+    fn known(&self) -> std::sync::MutexGuard<'_, Passphrase> {
         self.passphrase
             .lock()
             .unwrap_or_else(PoisonError::into_inner)

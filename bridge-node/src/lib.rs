@@ -21,6 +21,7 @@ pub mod disk;
 pub mod dossier;
 pub mod effects;
 pub mod epochs;
+pub mod evidence_key;
 pub mod exchange;
 pub mod expiry;
 pub mod fetch;

@@ -181,7 +181,8 @@ impl Node {
         let root = &parts.directory_root;
         let watch = open_watch(&settings, root, &parts.trust, clock.now_s())?;
         let folder = epochs::journal_folder(&settings).display().to_string();
-        let marker = Marker::new(&parts.keys.evidence);
+        let before = parts.marks_before.as_deref();
+        let marker = Marker::new(&parts.keys.evidence).knowing(before);
         // Before the current log is written to.
         let past = epochs::open_closed(&settings.data_folder, &parts.keys.evidence);
         let past = past.map_err(|error| one("node.data_folder", &error, ORDERS_REMEDY))?;

@@ -28,7 +28,7 @@ use authority::Authority;
 
 pub use crate::way::AskError;
 use crate::way::Patience;
-pub use round::{keep, stamp};
+pub use round::{keep, stamp, stamp_imprint};
 
 /// What a node knows about time from outside.
 #[derive(Debug)]

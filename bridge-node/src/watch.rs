@@ -161,7 +161,8 @@ impl Watch {
     }
 
     fn note(&self, error: &DirectoryError) {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
+        let why = crate::chain(error);
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
     }
 }
 

@@ -166,7 +166,7 @@ fn the_guides_ceremony_publishes_what_two_of_three_officers_signed() {
 }
 
 /// Changes in an order in which each can follow, with the words that tell it.
-const CHANGES: [(&str, &str); 16] = [
+const CHANGES: [(&str, &str); 18] = [
     (
         "subsystem add AZ/GOV/1001/POPULATION --name Population",
         "added: subsystem AZ/GOV/1001/POPULATION: Population",
@@ -206,6 +206,14 @@ const CHANGES: [(&str, &str); 16] = [
     (
         "node keys AZ/GOV/2001/NODE9 --tls keys/tls.pem --exchange keys/exchange.pem --anchors anchors.pem",
         "added: exchange key of node AZ/GOV/2001/NODE9",
+    ),
+    (
+        "node keys AZ/GOV/2001/NODE9 --journal a+b+d",
+        "changed: journal key of node AZ/GOV/2001/NODE9: a+b+c → a+b+d",
+    ),
+    (
+        "node keys AZ/GOV/2001/NODE9 --witness w.example+0123abcd+AQID",
+        "witness key of node AZ/GOV/2001/NODE9",
     ),
     (
         "member suspend AZ/GOV/2001",

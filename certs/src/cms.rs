@@ -16,10 +16,12 @@ use crate::certificate::{ReadError, Reading};
 mod algorithm;
 mod certificate;
 mod seal;
+mod stamped;
 
 pub(crate) use algorithm::{ECDSA_SHA_256, Hash, SHA_256, signature_algorithm};
 pub(crate) use certificate::Bearing;
 pub use seal::{SealError, Sealed, Sealer, check_seal};
+pub use stamped::{check_stamped_seal, seal_imprint, with_stamp};
 
 /// The most certificates that signed data may bring along.
 pub const CERTIFICATES_LIMIT: usize = 8;
@@ -48,6 +50,8 @@ struct Signer<'a> {
     attributes: Vec<Attribute<'a>>,
     algorithm: ObjectIdentifier,
     signature: &'a [u8],
+    /// A time-stamp over the signature, the one thing that may stand there unsigned.
+    stamp: Option<&'a [u8]>,
 }
 
 /// How a signer names its certificate.
@@ -136,6 +140,21 @@ impl<'a> SignedData<'a> {
     ///
     /// Standard: RFC 5652 §5.1.
     pub fn read(bytes: &'a [u8]) -> Result<Self, CmsError> {
+        let read = Self::read_stamped(bytes)?;
+        match read.signer.stamp {
+            Some(_) => Err(CmsError::UnsignedAttributes),
+            None => Ok(read),
+        }
+    }
+
+    /// As [`SignedData::read`], of data whose signature may bear a time-stamp.
+    ///
+    /// # Errors
+    ///
+    /// As [`SignedData::read`].
+    ///
+    /// Standard: RFC 5126 §6.1.1.
+    pub fn read_stamped(bytes: &'a [u8]) -> Result<Self, CmsError> {
         let mut outer = Values::of_sequence(bytes)?;
         let kind: ObjectIdentifier = outer.read()?;
         if kind != SIGNED_DATA {
@@ -163,6 +182,16 @@ impl<'a> SignedData<'a> {
             certificates,
             signer,
         })
+    }
+
+    /// The time-stamp token over the signature, if it bears one; nothing of it is verified.
+    pub fn stamp(&self) -> Option<&'a [u8]> {
+        self.signer.stamp
+    }
+
+    /// What a time-stamp over the signature is about: its SHA-256.
+    pub fn signature_sha256(&self) -> [u8; 32] {
+        crate::trust::sha256(self.signer.signature)
     }
 
     /// Returns the value of a signed attribute, if it stands.
@@ -282,11 +311,11 @@ fn signer(mut parts: Values<'_>) -> Result<Signer<'_>, CmsError> {
     let attributes = attributes(signed)?;
     let algorithm = parts.algorithm()?;
     let signature: &OctetStringRef = parts.read()?;
-    if !parts.is_finished() {
-        parts.next_if(context(1, true))?;
-        parts.end()?;
-        return Err(CmsError::UnsignedAttributes);
-    }
+    let stamp = match parts.next_if(context(1, true))? {
+        Some(unsigned) => Some(only_stamp(unsigned)?),
+        None => None,
+    };
+    parts.end()?;
     Ok(Signer {
         id,
         hash,
@@ -294,7 +323,26 @@ fn signer(mut parts: Values<'_>) -> Result<Signer<'_>, CmsError> {
         attributes,
         algorithm,
         signature: signature.as_bytes(),
+        stamp,
     })
+}
+
+/// The one time-stamp in what nobody signed; anything else there is refused.
+fn only_stamp(unsigned: Value<'_>) -> Result<&[u8], CmsError> {
+    let mut values = Values::of(unsigned.value())?;
+    let mut parts = values.sequence()?;
+    let kind: ObjectIdentifier = parts.read()?;
+    if kind != SIGNATURE_TIME_STAMP || !values.is_finished() {
+        return Err(CmsError::UnsignedAttributes);
+    }
+    let set = Values::inside(parts.next()?, Tag::Set);
+    parts.end()?;
+    let mut set = set?;
+    let token = set.next_bytes()?;
+    if !set.is_finished() {
+        return Err(CmsError::Repeated(kind));
+    }
+    Ok(token)
 }
 
 fn attributes(signed: &[u8]) -> Result<Vec<Attribute<'_>>, CmsError> {
@@ -330,3 +378,6 @@ pub const SIGNED_DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.
 pub const CONTENT_TYPE: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.3");
 /// Standard: RFC 5652 §11.2.
 pub const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
+/// Standard: RFC 5126 §6.1.1.
+pub(crate) const SIGNATURE_TIME_STAMP: ObjectIdentifier =
+    ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.2.14");

@@ -121,6 +121,12 @@ impl ClockReading {
 // === impl Stamp ===
 
 impl Stamp {
+    /// The last moment at which it can have been made, Unix milliseconds: as accurate as the authority says that its time is.
+    pub fn latest_ms(&self) -> u64 {
+        self.time_ms
+            .saturating_add(self.accuracy_ms.unwrap_or_default())
+    }
+
     /// Checks an authority's answer whole.
     ///
     /// # Errors
@@ -130,7 +136,20 @@ impl Stamp {
     ///
     /// Standard: RFC 3161 §2.2, §2.4.2.
     pub fn check(trust: &Trust, response: &[u8], expected: &Expected) -> Result<Self, StampError> {
-        let signed = SignedData::read(token(response)?)?;
+        Self::check_token(trust, token(response)?, expected)
+    }
+
+    /// As [`Stamp::check`], of the token alone.
+    ///
+    /// # Errors
+    ///
+    /// As [`Stamp::check`].
+    pub fn check_token(
+        trust: &Trust,
+        token: &[u8],
+        expected: &Expected,
+    ) -> Result<Self, StampError> {
+        let signed = SignedData::read(token)?;
         let content = signed.content.ok_or(StampError::NoContent)?;
         if signed.content_type != info::TST_INFO {
             return Err(StampError::ContentType(signed.content_type));

@@ -9,7 +9,7 @@ use bridge_core::leaf::{Kind, Leaf};
 use bridge_journal::Filter;
 use bridge_tests::agency::{Agency, exchange_key, issue};
 use bridge_tests::answer::Answer;
-use bridge_tests::claims::{both_ends_agree, kinds, reached};
+use bridge_tests::claims::{both_ends_agree, kinds, metric, reached};
 
 use bridge_tests::puppet::{Puppet, Sent};
 use bridge_tests::terms::Terms;
@@ -24,6 +24,11 @@ fn draft(terms: &Terms) -> Agreement {
 
 /// A member says something of a contract, under the seal in its keys folder.
 fn sign(agency: &Agency, agreement: &mut Agreement, action: Action) {
+    sign_at(agency, agreement, action, now_s());
+}
+
+/// As [`sign`], at a time that the member writes into it.
+fn sign_at(agency: &Agency, agreement: &mut Agreement, action: Action, time_s: u64) {
     let keys = agency.folder.join("keys");
     let chain = read_pem_certificates(&keys.join("seal.pem")).unwrap();
     let key = read_key_file(&keys.join("seal.key")).unwrap();
@@ -31,7 +36,7 @@ fn sign(agency: &Agency, agreement: &mut Agreement, action: Action) {
         action,
         contract: agreement.contract().reference().to_owned(),
         member: agency.member.clone(),
-        time_s: now_s(),
+        time_s,
         reason: None,
     };
     let signed = Sealer::new(&key, chain).unwrap().sign(statement).unwrap();
@@ -506,6 +511,86 @@ async fn a_new_exchange_key_needs_no_approval_and_both_ends_keep_the_digest() {
             assert_eq!(leaves[0].contract.as_deref(), reference);
         }
     }
+}
+
+/// The seal keys of both members are replaced one after the other, and the old ones are revoked since long before anything was said.
+#[tokio::test]
+async fn a_new_seal_key_needs_no_approval_and_what_a_revoked_one_says_later_is_not_taken() {
+    let setup = World::with();
+    let (mut world, authority) = crate::status::running(setup, "", &["crl"], &["crl"]).await;
+    let contract = agreed(&world, &usual()).await;
+    let before = ask(&world).await;
+    before.answered(200);
+    let signed = [&world.consumer, &world.provider].map(|end| signed_leaves(end).len());
+    let mut stolen = Vec::new();
+    for agency in [&world.consumer, &world.provider] {
+        let stem = agency.folder.join("keys/seal");
+        stolen.push(["pem", "key"].map(|end| fs::read(stem.with_extension(end)).unwrap()));
+        authority.revoke(agency, "seal");
+        let name = bridge_core::identity::CertificateName::Member(agency.member.clone());
+        fs::remove_file(stem.with_extension("key")).unwrap();
+        let profile = bridge_certs::Profile::Seal;
+        issue(&world.authority, profile, Some(name), &stem, now_s());
+    }
+    for agency in [&world.consumer, &world.provider] {
+        wait_until("the revocations are known", async || {
+            metric(agency, "bridge_status_listed").await == 2
+        })
+        .await;
+    }
+    // What both had signed stays, also over a start, and nobody has to say it again.
+    for agency in [&mut world.consumer, &mut world.provider] {
+        agency.stop().await;
+        agency.start().await;
+    }
+    world.publish(now_s());
+    world.refresh().await;
+    let after = ask(&world).await;
+    after.answered(200);
+    both_ends_agree(&world, &after);
+    for (end, signed) in [&world.consumer, &world.provider].into_iter().zip(signed) {
+        assert_eq!(state(end, &world, &contract), Some(State::Agreed));
+        assert_eq!(signed_leaves(end).len(), signed, "nothing was signed anew");
+        for answer in [&before, &after] {
+            let leaves = bridge_tests::claims::leaves(end, answer.request_id());
+            let reference = Some(contract.contract().reference());
+            assert_eq!(leaves[0].contract.as_deref(), reference);
+        }
+    }
+    // A thief with the old key of the consumer says that it withdrew half an hour ago.
+    let keys = world.consumer.folder.join("keys");
+    let next = ["pem", "key"].map(|end| fs::read(keys.join(format!("seal.{end}"))).unwrap());
+    let put = |files: &[Vec<u8>; 2]| {
+        for (end, bytes) in ["pem", "key"].into_iter().zip(files) {
+            fs::write(keys.join(format!("seal.{end}")), bytes).unwrap();
+        }
+    };
+    put(&stolen[0]);
+    let mut forged = contract.clone();
+    let earlier = now_s() - 1800;
+    sign_at(&world.consumer, &mut forged, Action::Withdrawn, earlier);
+    put(&next);
+    let brought = Puppet::of(&world.consumer);
+    let answer = brought
+        .send(&world.provider, sent(&world.provider, forged.write()))
+        .await;
+    assert_eq!(answer.status, 403);
+    let words = String::from_utf8(answer.body.to_vec()).unwrap();
+    assert!(
+        words.contains("the seal of AZ/GOV/2001 under `withdrawn` is revoked since 2026-01-01"),
+        "{words}"
+    );
+    let agreed = Some(State::Agreed);
+    assert_eq!(state(&world.provider, &world, &contract), agreed);
+    // The member itself, under its next key, does withdraw.
+    let mut genuine = contract.clone();
+    sign(&world.consumer, &mut genuine, Action::Withdrawn);
+    give(&world.consumer, &genuine).await;
+    let gone = State::Withdrawn {
+        by: world.consumer.member.clone(),
+        at_s: genuine.signed()[2].statement.time_s,
+    };
+    arrives(&world.provider, &world, &contract, &gone).await;
 }
 
 #[tokio::test]

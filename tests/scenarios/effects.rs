@@ -572,3 +572,79 @@ async fn keys_beyond_a_clients_share_are_refused_and_nothing_is_forgotten() {
     let ask = world.consumer.ask("POST", PATH).body("{}");
     ask.send().await.answered(201);
 }
+
+#[tokio::test]
+async fn a_new_evidence_key_opens_what_was_kept_and_no_payment_is_made_twice() {
+    let mut world = World::usual().await;
+    counted(&world.registry);
+    let first = pay(&world.consumer, "k1", "{\"sum\":5}").send().await;
+    first.answered(201);
+    // So much evidence that a segment is full: its secrets lie in a file of their own.
+    for _ in 0..6 {
+        let ask = world.consumer.ask("POST", PATH);
+        let ask = ask.field("content-type", "application/json");
+        let body = format!("\"{}\"", "7".repeat(900_000));
+        ask.body(body).send().await.answered(201);
+    }
+    let provider = &mut world.provider;
+    let segments = provider.journal().join("segments");
+    let has_secrets = || {
+        let mut names = std::fs::read_dir(&segments)
+            .unwrap()
+            .map(|one| one.unwrap());
+        names.any(|one| one.path().extension().is_some_and(|end| end == "secrets"))
+    };
+    wait_until("a segment is sealed", async || has_secrets()).await;
+    let keys = provider.folder.join("keys");
+    let config = provider.config();
+    let replace = || {
+        let mut command = std::process::Command::new(bridge_tests::process::program());
+        let command = command.args(["key", "evidence", "--config"]).arg(&config);
+        let output = command.output().unwrap();
+        let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
+        (output.status.code(), said)
+    };
+    let secret = || bridge_certs::read_secret_file(&keys.join("evidence.key")).unwrap();
+    let old = secret();
+    let (code, said) = replace();
+    assert!(code == Some(1) && said.contains("stop the node"), "{said}");
+    assert_eq!(*secret(), *old);
+    provider.stop().await;
+    // Whoever stopped it half-way is told to go on, and goes on.
+    let next = keys.join("evidence.next.key");
+    bridge_certs::write_secret_file(&next, &[9; 32]).unwrap();
+    let faults = bridge_node::node::Parts::load(&config, now_s()).unwrap_err();
+    let told: Vec<_> = faults.iter().map(ToString::to_string).collect();
+    let words = "run `bridge-node key evidence` again";
+    assert!(told.iter().any(|one| one.contains(words)), "{told:?}");
+    let (code, said) = replace();
+    assert!(code == Some(0) && said.contains("is new; "), "{said}");
+    assert_eq!((*secret(), next.exists()), ([9; 32], false));
+    provider.start().await;
+    world.publish(now_s());
+    world.refresh().await;
+
+    // What was begun and kept under the key of before is known, opened and verified.
+    let again = pay(&world.consumer, "k1", "{\"sum\":5}").send().await;
+    repeats(&world, &first, &again);
+    let reused = pay(&world.consumer, "k1", "{\"sum\":6}").send().await;
+    reused.refused(422, REUSED);
+    assert_eq!(number_of(&world.registry), 7, "it was paid once");
+    pay(&world.consumer, "k2", "{}").send().await.answered(201);
+    let shown = claims::shown(&world.provider, first.request_id());
+    assert!(shown.iter().all(|one| one.evidence.is_some()));
+    world.provider.stop().await;
+    claims::verifies(&world.provider);
+    let options = bridge_verify::Options {
+        evidence_key: Some(*old),
+        ..bridge_verify::Options::default()
+    };
+    let journal = world.provider.journal();
+    let findings = bridge_verify::verify(&journal, &options, &mut |_| {}).unwrap_err();
+    let told: Vec<_> = findings.iter().map(ToString::to_string).collect();
+    assert!(told[0].contains("with the evidence key"), "{told:?}");
+    // Another replacement waits until what was begun before the last one counts no more.
+    let (code, said) = replace();
+    assert!(code == Some(1), "{said}");
+    assert!(said.contains("marks-before.key is there"), "{said}");
+}

@@ -9,6 +9,7 @@
 #![expect(clippy::too_many_lines, reason = "a scenario reads from top to bottom")]
 
 mod answers;
+mod backdated;
 mod basic;
 mod batches;
 mod battery;
@@ -35,6 +36,7 @@ mod hops;
 mod hostile;
 mod hostile_answers;
 mod hostile_requests;
+mod hours;
 mod large;
 mod maintenance;
 mod member_roles;
@@ -54,6 +56,7 @@ mod registries;
 mod registries_written;
 mod replays;
 mod rights;
+mod rotation;
 mod status;
 mod status_sources;
 mod stops;

@@ -1,6 +1,7 @@
 //! Sources of certificate status: whom they are asked about, which of them count, and what one that fails does to the others.
 
 use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -72,18 +73,57 @@ async fn a_known_node_is_no_stranger_before_the_first_word_about_its_certificate
     assert_eq!(reached(&world.provider, "strangers").await, 0);
 }
 
-#[tokio::test]
-async fn a_connection_that_was_opened_without_a_directory_is_cut_off_too() {
-    let (world, authority) = world("", &[], &["crl"]).await;
-    let shown = read_pem_certificates(&world.consumer.folder.join("keys/tls.pem")).unwrap();
+/// A connection that shows the certificate in a PEM file and that nobody has judged.
+async fn connection(path: &Path) -> Connection {
+    let shown = read_pem_certificates(path).unwrap();
     let here = ([127, 0, 0, 1], 0).into();
-    let connection = Connection {
+    Connection {
         certificates: shown.into_iter().map(Into::into).collect(),
         remote: here,
         visitor: Lobby::new(1, 1).enter(here.ip()).await.into(),
-        // Nobody has judged it.
         peer: OnceLock::new(),
-    };
+    }
+}
+
+#[tokio::test]
+async fn a_connection_of_an_unlisted_or_revoked_certificate_is_nobodys() {
+    let (world, authority) = world("", &[], &["crl"]).await;
+    let node = &world.provider.live().node;
+    let view = node.watch.view(now_s()).unwrap();
+    let keys = world.consumer.folder.join("keys");
+    // A good certificate of that very node, whose key the directory does not pin.
+    let name = Some(CertificateName::Node(world.consumer.node()));
+    let unlisted = keys.join("unlisted");
+    issue(&world.authority, Profile::Tls, name, &unlisted, now_s());
+    let listed = connection(&keys.join("tls.pem")).await;
+    let unlisted = connection(&unlisted.with_extension("pem")).await;
+    let known = node.known_peer(&listed, &view);
+    assert_eq!(known, Some(world.consumer.node()));
+    assert_eq!(node.known_peer(&unlisted, &view), None);
+    authority.revoke(&world.consumer, "tls");
+    revoked(&world.provider, 1).await;
+    assert_eq!(node.known_peer(&listed, &view), None);
+}
+
+#[tokio::test]
+async fn the_first_word_about_a_new_peer_waits_for_no_round() {
+    let setup = World::with().provider_limit("status_seconds = 30");
+    let (world, authority) = running(setup, "", &[], &["ocsp"]).await;
+    // The provider's round waits for the answer about one certificate, for longer than an exchange waits.
+    let slow = world.stranger.folder.join("keys/exchange.pem");
+    authority.hold_about(&slow);
+    wait_until("a round waits", async || authority.held() == 1).await;
+    let known = world.consumer.folder.join("keys/tls.pem");
+    assert_eq!(authority.asked_about(&known), 0, "it has not connected");
+    world.consumer.get(PATH).send().await.answered(200);
+    assert_eq!(authority.asked_about(&known), 1);
+    assert_eq!(authority.held(), 1, "no other round has begun");
+}
+
+#[tokio::test]
+async fn a_connection_that_was_opened_without_a_directory_is_cut_off_too() {
+    let (world, authority) = world("", &[], &["crl"]).await;
+    let connection = connection(&world.consumer.folder.join("keys/tls.pem")).await;
     let node = &world.provider.live().node;
     let cut = node.until_revoked(&connection);
     tokio::pin!(cut);

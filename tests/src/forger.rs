@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bridge_certs::cms::Sealer;
 use bridge_core::leaf::Leaf;
 use bridge_journal::Proof;
+use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 use serde_json::{Value, json};
 
@@ -57,6 +58,26 @@ impl<'a> Forger<'a> {
     /// Writes the journal anew: its two leaves, changed, under a checkpoint with the node's own key. What others signed of the
     /// true journal goes.
     pub fn journal(&mut self, change: impl Fn(&mut Leaf)) {
+        let _stampable = self.written(change);
+        self.leave_out("stamps/");
+    }
+
+    /// As [`Forger::journal`], with a time-stamp over it, from whoever stamps an imprint.
+    pub fn journal_stamped(
+        &mut self,
+        change: impl Fn(&mut Leaf),
+        stamp: impl Fn([u8; 32]) -> Bytes,
+    ) {
+        let (note, proofs) = self.written(change);
+        for (name, proof) in ["request", "answer"].into_iter().zip(proofs) {
+            self.set(&format!("stamps/{name}.tlog-proof"), proof);
+        }
+        let imprint = bridge_journal::imprint(note.as_bytes()).unwrap();
+        self.set("stamps/time.tsr", stamp(imprint));
+    }
+
+    /// Writes the journal anew; returns its checkpoint and the proof of each leaf.
+    fn written(&mut self, change: impl Fn(&mut Leaf)) -> (String, Vec<String>) {
         let mut file: Value = serde_json::from_slice(&self.content(RECEIPTS)).unwrap();
         let log = Log::of(self.agency);
         let mut written = Vec::new();
@@ -70,21 +91,30 @@ impl<'a> Forger<'a> {
         log.sign();
         let hashes = log.leaves();
         assert_eq!(hashes.len(), 2, "the other leaf is the whole proof");
-        let receipts = written.into_iter().zip([0_u64, 1]);
-        file["receipts"] = receipts
-            .map(|((receipt, leaf), index)| {
-                let other = hashes[usize::from(index == 0)];
-                let proof = Proof::write(index, &[other], &log.checkpoint().unwrap());
+        let note = log.checkpoint().unwrap();
+        let proofs = [0_u64, 1].map(|index| {
+            let other = hashes[usize::from(index == 0)];
+            Proof::write(index, &[other], &note)
+        });
+        file["receipts"] = written
+            .into_iter()
+            .zip(&proofs)
+            .map(|((receipt, leaf), proof)| {
                 let leaf = String::from_utf8(leaf).unwrap();
                 json!({ "receipt": receipt, "leaf": leaf, "proof": proof })
             })
             .collect();
         self.set(RECEIPTS, file.to_string());
-        self.leave_out("stamps/");
+        (note, proofs.into())
     }
 
     /// Lists and seals what there is.
     pub fn seal(&self) -> Vec<u8> {
+        self.seal_at(now_s(), |seal| seal)
+    }
+
+    /// As [`Forger::seal`], at a time that the forger writes into the seal; `add` may put more into it.
+    pub fn seal_at(&self, time_s: u64, add: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Vec<u8> {
         let old = String::from_utf8(self.content(MANIFEST)).unwrap();
         let part = |name: &str| name != "mimetype" && !name.starts_with("META-INF/");
         let mut list = Vec::new();
@@ -114,7 +144,7 @@ impl<'a> Forger<'a> {
         let chain = bridge_certs::read_pem_certificates(&stem.with_extension("pem")).unwrap();
         let key = bridge_certs::read_key_file(&stem.with_extension("key")).unwrap();
         let sealer = Sealer::new(&key, chain).unwrap();
-        let seal = sealer.seal(list.as_bytes(), now_s()).unwrap();
+        let seal = add(sealer.seal(list.as_bytes(), time_s).unwrap());
         let mut files = self.files.clone();
         for (name, content) in &mut files {
             match name.as_str() {

@@ -14,6 +14,7 @@
 
 pub mod act;
 pub mod agency;
+pub mod ahead;
 pub mod answer;
 pub mod ask;
 pub mod claims;

@@ -7,7 +7,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bridge_certs::{Authority, Profile, read_pem_certificates};
 use bridge_directory::metadata::unhex;
@@ -22,6 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 
 use crate::agency::{Agency, issue};
+use crate::ahead::Ahead;
 use crate::wait::now_s;
 
 /// The authority's word on its certificates.
@@ -32,12 +33,14 @@ pub struct StatusAuthority {
     folder: PathBuf,
     state: Arc<Mutex<State>>,
     held: Arc<watch::Sender<bool>>,
+    /// Its clock, if that is not the system's.
+    ahead: Arc<OnceLock<Ahead>>,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    /// Numbers of certificates, hexadecimal, and whether they are revoked.
-    known: Vec<(String, bool)>,
+    /// Numbers of certificates, hexadecimal, and since when they are revoked, as OpenSSL's index has it.
+    known: Vec<(String, Option<String>)>,
     /// What is given as the list; a new one each time if there is none.
     list: Option<Bytes>,
     silent: bool,
@@ -46,7 +49,14 @@ struct State {
     questions: Vec<Bytes>,
     /// Questions and readings that have no answer yet.
     waiting: usize,
+    /// The number of the certificate about which nobody is answered.
+    held_about: Option<Vec<u8>>,
+    /// How many have asked about it since.
+    held: usize,
 }
+
+/// The first moment of 2026.
+const LONG_AGO_S: u64 = 1_767_225_600;
 
 // === impl StatusAuthority ===
 
@@ -81,10 +91,11 @@ impl StatusAuthority {
             folder,
             state: Arc::default(),
             held: Arc::default(),
+            ahead: Arc::default(),
         };
         for agency in agencies {
-            for name in ["tls", "exchange"] {
-                new.state().known.push((serial(agency, name), false));
+            for name in ["tls", "exchange", "seal"] {
+                new.state().known.push((serial(agency, name), None));
             }
         }
         tokio::spawn(new.clone().serve(listener));
@@ -104,11 +115,33 @@ impl StatusAuthority {
         )
     }
 
+    /// Goes by this clock from now on.
+    pub fn follow(&self, ahead: &Ahead) {
+        self.ahead.set(ahead.clone()).unwrap();
+    }
+
     /// Revokes a certificate of an agency's node.
     pub fn revoke(&self, agency: &Agency, name: &str) {
+        self.revoke_at(agency, name, LONG_AGO_S);
+    }
+
+    /// As [`StatusAuthority::revoke`], since a time.
+    pub fn revoke_at(&self, agency: &Agency, name: &str, since_s: u64) {
         let wanted = serial(agency, name);
+        let since = time::OffsetDateTime::from_unix_timestamp(since_s.try_into().unwrap()).unwrap();
+        let since = format!(
+            "{:02}{:02}{:02}{:02}{:02}{:02}Z",
+            since.year() % 100,
+            u8::from(since.month()),
+            since.day(),
+            since.hour(),
+            since.minute(),
+            since.second()
+        );
         for (serial, revoked) in &mut self.state().known {
-            *revoked |= *serial == wanted;
+            if *serial == wanted {
+                *revoked = Some(since.clone());
+            }
         }
     }
 
@@ -143,6 +176,16 @@ impl StatusAuthority {
         self.held.send_replace(held);
     }
 
+    /// Keeps those waiting who ask a responder about the certificate in a PEM file.
+    pub fn hold_about(&self, path: &Path) {
+        self.state().held_about = Some(unhex(&serial_of(path)).unwrap());
+    }
+
+    /// How many are kept waiting by [`StatusAuthority::hold_about`].
+    pub fn held(&self) -> usize {
+        self.state().held
+    }
+
     /// How many wait for an answer now.
     pub fn waiting(&self) -> usize {
         self.state().waiting
@@ -152,10 +195,7 @@ impl StatusAuthority {
     pub fn asked_about(&self, path: &Path) -> usize {
         let serial = unhex(&serial_of(path)).unwrap();
         let questions = &self.state().questions;
-        let about = questions.iter().filter(|question| {
-            let mut windows = question.windows(serial.len());
-            windows.any(|window| window == serial)
-        });
+        let about = questions.iter().filter(|question| names(question, &serial));
         about.count()
     }
 
@@ -167,10 +207,9 @@ impl StatusAuthority {
     fn write_index(&self, state: &State) {
         let mut index = String::new();
         for (serial, revoked) in &state.known {
-            let (kind, when) = if *revoked {
-                ("R", "260101000000Z")
-            } else {
-                ("V", "")
+            let (kind, when) = match revoked {
+                Some(since) => ("R", &**since),
+                None => ("V", ""),
             };
             writeln!(
                 index,
@@ -191,7 +230,7 @@ impl StatusAuthority {
     }
 
     fn openssl(&self, first: &[&str], rest: &str) {
-        let run = Command::new("openssl")
+        let run = Ahead::openssl(self.ahead.get())
             .args(first)
             .args(rest.split(' '))
             .current_dir(&self.folder)
@@ -223,19 +262,25 @@ impl StatusAuthority {
             _ => (false, "application/ocsp-response"),
         };
         let question = request.into_body().collect().await.unwrap().to_bytes();
-        let (silent, list) = {
+        let (silent, list, is_held) = {
             let mut state = self.state();
             state.asked += 1;
             state.waiting += 1;
             if !is_list {
                 state.questions.push(question.clone());
             }
-            (state.silent, state.list.clone())
+            let held = state.held_about.as_ref();
+            let is_held = held.is_some_and(|serial| !is_list && names(&question, serial));
+            state.held += usize::from(is_held);
+            (state.silent, state.list.clone(), is_held)
         };
         let mut held = self.held.subscribe();
         // Whoever asked may leave while it waits; then this is dropped, and it waits no more.
         let waiting = Waiting(Arc::clone(&self.state));
         held.wait_for(|held| !held).await.unwrap();
+        if is_held {
+            std::future::pending::<()>().await;
+        }
         drop(waiting);
         let response = Response::builder().header("content-type", kind);
         if silent {
@@ -262,6 +307,12 @@ impl Drop for Waiting {
     fn drop(&mut self) {
         lock(&self.0).waiting -= 1;
     }
+}
+
+/// Whether a question is about the certificate with this number.
+fn names(question: &[u8], serial: &[u8]) -> bool {
+    let mut windows = question.windows(serial.len());
+    windows.any(|window| window == serial)
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {

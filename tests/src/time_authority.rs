@@ -4,9 +4,10 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll};
 
+use bridge_certs::stamp::Question;
 use bridge_certs::{Authority, Profile};
 use bridge_node::command::OpenSslAuthority;
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio_rustls::TlsAcceptor;
 
 use crate::agency::issue_for;
+use crate::ahead::Ahead;
 
 /// The policy that it stamps under.
 pub const POLICY: &str = OpenSslAuthority::POLICY;
@@ -56,6 +58,8 @@ pub struct TimeAuthority {
     secure: bool,
     does: Arc<Mutex<Does>>,
     asked: Arc<Mutex<Vec<Bytes>>>,
+    /// Its clock, if that is not the system's.
+    ahead: Arc<OnceLock<Ahead>>,
 }
 
 type Body = UnsyncBoxBody<Bytes, Infallible>;
@@ -84,6 +88,7 @@ impl TimeAuthority {
             secure,
             does: Arc::new(Mutex::new(Does::Stamps)),
             asked: Arc::default(),
+            ahead: Arc::default(),
         };
         tokio::spawn(new.clone().serve(listener, secure.then(|| tls(folder))));
         new
@@ -92,6 +97,11 @@ impl TimeAuthority {
     /// What it does from now on.
     pub fn does(&self, does: Does) {
         *lock(&self.does) = does;
+    }
+
+    /// Goes by this clock from now on.
+    pub fn follow(&self, ahead: &Ahead) {
+        self.ahead.set(ahead.clone()).unwrap();
     }
 
     /// The questions so far.
@@ -112,7 +122,18 @@ impl TimeAuthority {
 
     /// Answers a question as OpenSSL does.
     pub fn stamp(&self, question: &[u8]) -> Bytes {
-        self.openssl.stamp(question).unwrap()
+        let openssl = Ahead::openssl(self.ahead.get());
+        self.openssl.stamp_by(openssl, question).unwrap()
+    }
+
+    /// Stamps an imprint for whoever has it, at the time that it is on its clock.
+    pub fn stamp_imprint(&self, imprint: [u8; 32]) -> Bytes {
+        let question = Question {
+            imprint,
+            nonce: 1,
+            policy: None,
+        };
+        self.stamp(&question.to_der())
     }
 
     async fn serve(self, listener: TcpListener, tls: Option<TlsAcceptor>) {

@@ -108,6 +108,32 @@ pub enum JournalError {
     },
 }
 
+/// Why a log can't be put under another evidence key.
+#[derive(Debug, Error)]
+pub enum RewrapError {
+    /// The system refuses.
+    #[error("{file}")]
+    Disk {
+        /// The file.
+        file: String,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// A process writes the log.
+    #[error("the journal is in use by another process")]
+    Locked,
+    /// Neither the old key nor the new one opens a file.
+    #[error("{file}: neither the old evidence key nor the new one opens it")]
+    NotOpened {
+        /// The file.
+        file: String,
+    },
+    /// A key can't be used.
+    #[error("an evidence key can't be used")]
+    Key,
+}
+
 /// Why an entry isn't in the journal, or may not be.
 #[derive(Debug, Error)]
 pub enum RecordError {

@@ -85,6 +85,7 @@ mod proof;
 mod reader;
 mod recovery;
 mod resume;
+mod rewrap;
 mod rows;
 mod scan;
 mod seal;
@@ -110,13 +111,14 @@ pub use entry::{
 };
 pub use error::{
     CloseError, CosignedError, Damage, Fault, JournalError, Move, OpenError, ReadError,
-    RecordError, UnfinishedError,
+    RecordError, RewrapError, UnfinishedError,
 };
 pub use evidence::{Evidence, SealError};
 pub use journal::{Journal, Pending};
 pub use note::{Checkpoint, NoteError, Verifier, empty_checkpoint, note_text, origin_of, vkey};
 pub use past::Past;
 pub use proof::{LogTile, Proof, ProofPlan};
+pub use rewrap::rewrap;
 pub use stamps::{KeptStamp, StampError, imprint};
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod lost;
 mod matrix;
 mod past;
 mod reading;
+mod rewrap;
 mod stamps;
 mod support;
 mod witnessed;

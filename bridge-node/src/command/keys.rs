@@ -13,8 +13,12 @@ use clap::Subcommand;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
+use bridge_journal::RewrapError;
+
 use super::passphrase::{Encryption, new_passphrase, passphrase};
 use super::{Failure, hint, say, tokens};
+use crate::evidence_key::{self, ReplaceError};
+use crate::settings::Settings;
 
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
@@ -79,6 +83,15 @@ pub(super) enum Command {
         after_help = "Examples:\n  bridge-node key token keys/exchange.key \"pkcs11:token=agency-a;object=exchange?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256\n  bridge-node key token keys/seal.key \"pkcs11:token=agency-a;object=seal?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256 --seal-of AZ/GOV/1001 --csr seal.csr\n\nThe settings name the module as token.module. next: ask for its certificate with `bridge-node certs csr`."
     )]
     Token(tokens::Name),
+    /// Replace the evidence key of a node that is stopped: its journals are put under a new one.
+    #[command(
+        after_help = "Example:\n  bridge-node key evidence --config node.toml\n\nStopped half-way, run it again: it goes on. Backups of before open with the key of before only: keep it with them, and make a new backup."
+    )]
+    Evidence {
+        /// The settings file.
+        #[arg(long, value_name = "FILE")]
+        config: PathBuf,
+    },
     /// Make an officer's key and print its public half for [[officers]].
     #[command(after_help = "Example:\n  bridge-node key officer officer.key")]
     Officer {
@@ -135,6 +148,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
         }
         Command::List(asked) => tokens::list(&asked)?,
         Command::Token(asked) => tokens::name(&asked)?,
+        Command::Evidence { config } => evidence(&config)?,
         Command::Officer { file } => {
             let public = ed25519(&file, None)?;
             say(format_args!("public_key = \"{}\"", STANDARD.encode(public)));
@@ -148,6 +162,31 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             ));
         }
     }
+    Ok(())
+}
+
+fn evidence(config: &Path) -> Result<(), Failure> {
+    let settings = Settings::load(config).map_err(Failure::Settings)?;
+    let replaced = evidence_key::replace(&settings).map_err(|error| {
+        let remedy = match &error {
+            ReplaceError::Again => {
+                "remove it once `limits.idempotency_days` have passed since then, and run this again"
+            }
+            ReplaceError::Journal(RewrapError::Locked) => "stop the node, and run this again",
+            ReplaceError::Key(_)
+            | ReplaceError::Journal(_)
+            | ReplaceError::Disk(..)
+            | ReplaceError::NoRandom => {
+                "mend that, and run this again: it goes on where it was left"
+            }
+        };
+        Failure::Failed(hint(&crate::chain(&error), remedy))
+    })?;
+    let path = settings.keys.path("evidence.key");
+    say(format_args!(
+        "{} is new; {replaced} files of the journals are under it",
+        path.display()
+    ));
     Ok(())
 }
 

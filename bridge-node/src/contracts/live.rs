@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_core::contract::{Agreement, Contract, ContractFault, Party, Signed};
+use bridge_certs::Moment;
+use bridge_certs::cms::check_seal;
+use bridge_core::contract::{Action, Agreement, Contract, ContractFault, Party, Signed};
 use bridge_core::envelope::link;
 use bridge_core::identity::{MemberId, NodeId};
 use bridge_core::leaf::{EvidenceMode, Kind, Leaf};
@@ -52,6 +54,18 @@ pub enum TakeError {
     /// Nobody has signed it.
     #[error("nobody has signed the contract")]
     Unsigned,
+    /// A seal that is new here is revoked: what it says of the time at which it was made is worth nothing.
+    #[error(
+        "the seal of {member} under `{action}` is revoked since {since}: have it said again under the member's next seal"
+    )]
+    Revoked {
+        /// Whose.
+        member: MemberId,
+        /// What it says.
+        action: Action,
+        /// Since when.
+        since: Moment,
+    },
     /// It is between others.
     #[error("{0} is not a party of the contract")]
     NotParty(MemberId),
@@ -82,7 +96,7 @@ impl TakeError {
     pub fn status(&self) -> u16 {
         match self {
             Self::Faults(_) | Self::Unsigned => 400,
-            Self::NotParty(_) => 403,
+            Self::NotParty(_) | Self::Revoked { .. } => 403,
             Self::TooLong => 413,
             Self::TooMany(_) => 429,
             Self::Record(_) | Self::Keep(_) | Self::Internal => 503,
@@ -177,6 +191,7 @@ async fn take_in_turn(
     if new.is_empty() {
         return Ok(new);
     }
+    check_not_revoked(node, &new).await?;
     let body = Bytes::from(merged.write_with_room().ok_or(TakeError::TooLong)?);
     // The file as it is now stands behind the first of its new statements; each has its own words and seal.
     let mut evidence = Some(body.clone());
@@ -220,6 +235,30 @@ impl Live {
         }
         Err(TakeError::TooMany(waiting))
     }
+}
+
+/// Whoever has stolen a seal may write any time into what it says, so what was not here before its revocation is not taken. What
+/// was, has its leaf, and stays.
+async fn check_not_revoked(node: &Node, new: &[Signed]) -> Result<(), TakeError> {
+    let Some(status) = &node.status else {
+        return Ok(());
+    };
+    let (trust, status, new) = (Arc::clone(&node.trust), Arc::clone(status), new.to_vec());
+    let checking = tokio::task::spawn_blocking(move || {
+        new.iter().find_map(|one| {
+            let content = one.statement.write();
+            // Each held when it was read.
+            let sealed = check_seal(&trust, &one.seal, &content).ok()?;
+            let since_s = status.revoked(&sealed.chain)?;
+            Some(TakeError::Revoked {
+                member: one.statement.member.clone(),
+                action: one.statement.action,
+                since: Moment(since_s),
+            })
+        })
+    });
+    let revoked = checking.await.map_err(|_panicked| TakeError::Internal)?;
+    revoked.map_or(Ok(()), Err)
 }
 
 async fn record(

@@ -1,7 +1,7 @@
 //! Judges a dossier without any node: each part against its seal, its signature, its certificate, its proof. What fails is named.
 
-use bridge_certs::Trust;
-use bridge_certs::cms::{CmsError, SealError, check_seal};
+use bridge_certs::cms::{CmsError, SealError, check_stamped_seal};
+use bridge_certs::{Moment, Trust};
 use bridge_core::identity::CertificateName;
 use bridge_core::leaf::Leaf;
 use bridge_verify::{Field, LogKey, Receipt, Signers, judge as judge_receipt};
@@ -11,7 +11,11 @@ use super::zip::{self, Entry};
 use super::{DESCRIPTION, MESSAGES, OWN_RECEIPTS, PEER_RECEIPTS, leaf_of, manifest};
 
 mod message;
+mod revoked;
 mod stamped;
+
+use revoked::Listed;
+use stamped::STAMP_ACCURACY_MS;
 
 /// What is being judged.
 struct Case<'a> {
@@ -20,6 +24,8 @@ struct Case<'a> {
     description: Value,
     /// Keys that the reader has from the directory; without them those in the dossier are used.
     keys: &'a [String],
+    /// Revocation lists that the reader has.
+    lists: Vec<Listed>,
     /// What was found to hold, one line each.
     holds: Vec<String>,
     /// What was not, each by the name of its file.
@@ -33,12 +39,17 @@ struct Logged {
     leaf_hash: [u8; 32],
 }
 
-/// Judges a dossier by trusted authorities and, if given, the verifier keys of logs.
+/// Judges a dossier by trusted authorities and, if given, the verifier keys of logs and the revocation lists (DER) of authorities.
 ///
 /// # Errors
 ///
 /// Everything that does not hold, one line each, the file's name first.
-pub fn judge(bytes: &[u8], trust: &Trust, keys: &[String]) -> Result<Vec<String>, Vec<String>> {
+pub fn judge(
+    bytes: &[u8],
+    trust: &Trust,
+    keys: &[String],
+    lists: &[Vec<u8>],
+) -> Result<Vec<String>, Vec<String>> {
     let entries = zip::read(bytes).map_err(|fault| vec![fault.to_string()])?;
     let description = find(&entries, DESCRIPTION)
         .and_then(|bytes| serde_json::from_slice(bytes).ok())
@@ -48,10 +59,12 @@ pub fn judge(bytes: &[u8], trust: &Trust, keys: &[String]) -> Result<Vec<String>
         trust,
         description,
         keys,
+        lists: Vec::new(),
         holds: Vec::new(),
         faults: Vec::new(),
     };
     case.container();
+    case.read_lists(lists);
     case.seal();
     let key = case.log_key(OWN_RECEIPTS, "own");
     let leaves = case.receipts(OWN_RECEIPTS, key.clone());
@@ -59,10 +72,11 @@ pub fn judge(bytes: &[u8], trust: &Trust, keys: &[String]) -> Result<Vec<String>
         let key = case.log_key(PEER_RECEIPTS, "peer");
         case.receipts(PEER_RECEIPTS, key);
     }
+    let stamped = case.stamp(key.as_ref(), &leaves);
     for name in MESSAGES {
-        case.message(name, logged(name, &leaves));
+        let stamped_ms = stamped.as_ref().and_then(|stamped| stamped.of(name));
+        case.message(name, logged(name, &leaves), stamped_ms);
     }
-    case.stamp(key.as_ref(), &leaves);
     if case.faults.is_empty() {
         Ok(case.holds)
     } else {
@@ -117,21 +131,27 @@ impl Case<'_> {
         else {
             return;
         };
-        match check_seal(self.trust, seal, list) {
-            Ok(sealed) => {
+        match check_stamped_seal(self.trust, seal, list, STAMP_ACCURACY_MS) {
+            Ok((sealed, stamp)) => {
                 let member = match &sealed.name {
                     Some(CertificateName::Member(member)) => member.to_string(),
                     _ => String::new(),
                 };
                 if self.said("/member") == Some(&*member) {
+                    let stamped = stamp.as_ref().map_or_else(String::new, |stamp| {
+                        format!(", stamped at {}", Moment(stamp.time_ms / 1000))
+                    });
+                    let time = &sealed.time;
                     self.holds
-                        .push(format!("sealed by {member} at {}", sealed.time));
+                        .push(format!("sealed by {member} at {time}{stamped}"));
                 } else {
                     self.fault(
                         manifest::SEAL,
                         "another member's seal than the dossier names",
                     );
                 }
+                let stamped_ms = stamp.map(|stamp| stamp.latest_ms());
+                self.revocation((manifest::SEAL, "seal"), &sealed.chain, stamped_ms);
             }
             Err(SealError::Cms(CmsError::MessageDigest)) => {
                 self.fault(manifest::MANIFEST, "it is not what was sealed");

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use bridge_certs::cms::{SealError, Sealer};
+use bridge_certs::cms::{SealError, Sealer, seal_imprint, with_stamp};
+use bridge_certs::stamp::token;
 use bridge_certs::{certificate_pem, read_pem_certificates};
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_journal::{KeptStamp, ReadError, Shown};
@@ -19,6 +20,7 @@ use super::{
 };
 use crate::node::Node;
 use crate::receipts::{PEER_RECEIPT, PeerLog};
+use crate::stamping::stamp_imprint;
 use crate::watch::View;
 
 /// Why a dossier can't be made.
@@ -124,13 +126,28 @@ pub async fn make(node: &Arc<Node>, id: Uuid) -> Result<Vec<u8>, DossierError> {
     let page = summary::page(&description, &parts.entries);
     parts.add(DESCRIPTION, pretty(&description));
     parts.add(SUMMARY, page);
-    let whole = tokio::task::spawn_blocking(move || container(parts.entries, &sealer, now_s));
-    whole.await.map_err(|_panicked| DossierError::Reader)?
+    let manifest = manifest::write(&parts.entries);
+    // A seal's key may lie on a token, which is waited for.
+    let content = manifest.clone();
+    let sealed = tokio::task::spawn_blocking(move || sealer.seal(content.as_bytes(), now_s));
+    let seal = sealed.await.map_err(|_panicked| DossierError::Reader)??;
+    let seal = stamped(node, seal).await?;
+    container(parts.entries, manifest, seal)
 }
 
-fn container(parts: Vec<Entry>, sealer: &Sealer, now_s: u64) -> Result<Vec<u8>, DossierError> {
-    let manifest = manifest::write(&parts);
-    let seal = sealer.seal(manifest.as_bytes(), now_s)?;
+/// The seal with a time-stamp over it, if an authority gives one now: it shows that the seal is older than a revocation of its key.
+async fn stamped(node: &Arc<Node>, seal: Vec<u8>) -> Result<Vec<u8>, DossierError> {
+    let Some(response) = stamp_imprint(node, seal_imprint(&seal)?).await else {
+        return Ok(seal);
+    };
+    match token(&response) {
+        Ok(token) => Ok(with_stamp(&seal, token)?),
+        // What was taken has one.
+        Err(_) => Ok(seal),
+    }
+}
+
+fn container(parts: Vec<Entry>, manifest: String, seal: Vec<u8>) -> Result<Vec<u8>, DossierError> {
     let entry = |name: &str, bytes: Vec<u8>| Entry {
         name: name.to_owned(),
         bytes,

@@ -28,6 +28,8 @@ pub enum Doubt {
     Unconfirmed,
     /// The operator says that the folder was moved, and witnesses make a new log possible.
     Moved,
+    /// The operator wants another key.
+    Renewed,
     /// A later log of this node is witnessed already: its folder is elsewhere.
     Closed,
     /// There is no head here, and more witnesses than may lie hold one.
@@ -49,6 +51,7 @@ impl Doubt {
             Self::Contradicted => "contradicted",
             Self::Unconfirmed => "unconfirmed",
             Self::Moved => "moved",
+            Self::Renewed => "renewed",
             Self::Closed => "closed",
             Self::Lost { .. } => "lost",
         }
@@ -68,6 +71,18 @@ struct Said {
 
 /// Asks the witnesses of the journal that is here; `None` if it may be gone on with, or is witnessed by nobody.
 pub async fn examine(settings: &Settings, parts: &Parts) -> Option<Doubt> {
+    let doubt = doubt(settings, parts).await;
+    if doubt.is_some() || !parts.vouched.new_journal_key {
+        return doubt;
+    }
+    // A log that has signed nothing yet has nothing that another could follow.
+    let (folder, evidence) = (journal_folder(settings), parts.evidence_key());
+    let opening = tokio::task::spawn_blocking(move || Past::open(&folder, evidence));
+    let past = opening.await.ok()?.ok()?;
+    past.signed().map(|_head| Doubt::Renewed)
+}
+
+async fn doubt(settings: &Settings, parts: &Parts) -> Option<Doubt> {
     let view = directory(settings, parts).await;
     let folder = journal_folder(settings);
     let witnessed = match view {

@@ -10,10 +10,17 @@ use super::Node;
 impl Node {
     /// Records what must stay known. A journal that does not take it is told of by the log.
     pub async fn record_state(&self, facts: BTreeMap<String, String>) {
-        if let Err(error) = self.state(facts).await {
-            let error = crate::chain(&error);
+        let _written = self.state_is_kept(facts).await;
+    }
+
+    /// As [`Node::record_state`]; says whether the journal took it, for what is told again then.
+    pub(crate) async fn state_is_kept(&self, facts: BTreeMap<String, String>) -> bool {
+        let written = self.state(facts).await;
+        if let Err(error) = &written {
+            let error = crate::chain(error);
             tracing::error!(%error, "the journal does not take a `state` leaf");
         }
+        written.is_ok()
     }
 
     /// Writes a leaf if the operator's word about the clock was needed at this start.

@@ -16,6 +16,7 @@ use crate::chain;
 use crate::clock::Clock;
 use crate::contracts::{Contracts, Files};
 use crate::epochs;
+use crate::evidence_key;
 use crate::own::{self, Folder, Judge, OwnFiles, Use};
 use crate::registries::Registries;
 use crate::settings::{Fault, Settings};
@@ -37,6 +38,8 @@ pub struct Parts {
     pub(super) keys: JournalKeys,
     /// None for a node that witnesses nothing.
     pub(super) witness_key: Option<WitnessKey>,
+    /// By this what was begun under Idempotency-Keys under an earlier evidence key is known again.
+    pub(super) marks_before: Option<Zeroizing<[u8; 32]>>,
     pub(super) certificates: Vec<OwnCertificate>,
     pub(super) status: Option<Arc<Statuses>>,
     pub(super) stamping: Option<Box<Stamping>>,
@@ -67,6 +70,8 @@ pub struct Vouched {
     pub moved: bool,
     /// This machine's clock is right, although the newest leaf is of a later time.
     pub clock: bool,
+    /// The journal goes on as another log under a new key.
+    pub new_journal_key: bool,
 }
 
 impl std::fmt::Debug for Parts {
@@ -136,6 +141,7 @@ impl Parts {
         let checkpoint = keep(&mut faults, "keys: journal.key", journal_key(settings));
         let evidence = settings.keys.secret("evidence.key");
         let evidence = keep(&mut faults, "keys: evidence.key", evidence);
+        let marks_before = keep(&mut faults, "keys", evidence_key::marks_before(settings));
         let stamping = keep(&mut faults, "time", Stamping::open(settings));
         let status = keep(&mut faults, "status", Statuses::open(settings));
         let witness_key = keep(&mut faults, "keys: witness.key", witness_key(settings));
@@ -178,6 +184,7 @@ impl Parts {
                     evidence: evidence?,
                 },
                 witness_key: witness_key?,
+                marks_before: marks_before?,
                 journal_disk: None,
                 clock: Clock::default(),
                 vouched: Vouched::default(),

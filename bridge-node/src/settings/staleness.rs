@@ -13,6 +13,12 @@ use super::witnesses::{RawWitnesses, Witnesses};
 use super::{Limits, RawLimits};
 use crate::expiry::ALARM_DAYS;
 
+mod span;
+
+use span::{ANSWER_WARNS_S, DIRECTORY_WARNS_H, LIST_WARNS_S};
+
+pub use span::{Span, Tells};
+
 /// One thing that goes stale.
 #[derive(Debug)]
 pub struct Row {
@@ -26,6 +32,8 @@ pub struct Row {
     pub after: String,
     /// What shows it, in Prometheus.
     pub metric: &'static str,
+    /// From when on it warns and stops, of things that authorities outside say again and again.
+    pub spans: Vec<Span>,
     /// What a caller reads first, if exchanges are refused.
     pub message: Option<Refusal>,
     /// How it ends.
@@ -34,6 +42,8 @@ pub struct Row {
     pub tests: &'static [&'static str],
 }
 
+/// Time-stamps warn after this part of the time that is tolerated without one.
+const WARNS_PART: u64 = 8;
 /// A moment for the messages of the page.
 const EXAMPLE_S: u64 = 1_795_300_000;
 
@@ -53,25 +63,27 @@ fn authorities() -> Vec<Row> {
         Row {
             thing: "directory",
             usual: format!("read every {DEFAULT_REFRESH_S} s; valid until its authority's metadata says, a day at most"),
-            warning: "alert `DirectoryExpiresSoon` six hours before; the log at each failed reading".to_owned(),
+            warning: format!("alert `DirectoryExpiresSoon` {DIRECTORY_WARNS_H} h before; the log at each failed reading"),
             after: "503 in both roles, at once".to_owned(),
             metric: "bridge_directory_expiry_timestamp_seconds",
+            spans: Span::directory(),
             message: Some(Refusal::Node(NodeFault::DirectoryExpired { expired_s: EXAMPLE_S })),
             recovery: "with the first reading that succeeds",
-            tests: &["s43_an_expired_directory_stops_both_roles_until_one_refresh", "s43_a_node_without_any_directory_refuses_and_recovers_by_itself"],
+            tests: &["s43_an_expired_directory_stops_both_roles_until_one_refresh", "s43_a_node_without_any_directory_refuses_and_recovers_by_itself", "two_days_without_the_directorys_server_are_a_day_of_exchanges_and_a_day_of_none"],
         },
         Row {
             thing: "certificate status",
             usual: format!("read every {status_every_s} s; counts until its own next update, {age_s} s at most"),
-            warning: "alert `CertificateStatusLate` half an hour before (answers of responders: two minutes); the log when a source fails (`status_source_fails`)".to_owned(),
+            warning: format!("alert `CertificateStatusLate` {LIST_WARNS_S} s before (answers of responders: {ANSWER_WARNS_S} s); the log when a source fails (`status_source_fails`)"),
             after: "503 for exchanges with certificates of that authority, alert `CertificateStatusUnknown`; what is revoked stays so".to_owned(),
             metric: "bridge_status_until_timestamp_seconds",
+            spans: Span::status(),
             message: Some(Refusal::Node(NodeFault::CertificateStatus {
                 authority: "CN=CA1".to_owned(),
                 until_s: Some(EXAMPLE_S),
             })),
             recovery: "with the first list or answer that holds; a `state` leaf says how long it was",
-            tests: &["s42_without_a_list_nothing_is_exchanged_after_the_tolerated_age_and_all_goes_on_by_itself", "s42_two_days_of_a_silent_authority_are_a_day_of_exchanges_and_a_day_of_none", "a_silent_responder_is_told_by_ready_metrics_and_journal_as_a_silent_list_is"],
+            tests: &["s42_without_a_list_nothing_is_exchanged_after_the_tolerated_age_and_all_goes_on_by_itself", "s42_two_days_of_a_silent_authority_are_a_day_of_exchanges_and_a_day_of_none", "two_days_without_lists_and_answers_are_a_day_of_exchanges_and_a_day_of_none", "two_days_without_responders_stop_exchanges_from_the_end_of_their_last_answers", "a_silent_responder_is_told_by_ready_metrics_and_journal_as_a_silent_list_is"],
         },
         Row {
             thing: "certificates of the node",
@@ -79,6 +91,7 @@ fn authorities() -> Vec<Row> {
             warning: format!("in log (`certificate_expires`) and `ready` (`alarms`) {days} days before; alert `CertificateExpiresSoon`"),
             after: "peers refuse; the node does not start".to_owned(),
             metric: "bridge_certificate_expiry_timestamp_seconds",
+            spans: Vec::new(),
             message: Some(Refusal::PeerRequest(PeerFault::KeyNotValid)),
             recovery: "when the node has gone over to new ones, without a restart, also after the end, or starts with them; the directory must have their keys",
             tests: &["a_running_node_goes_over_to_certificates_without_a_restart_when_the_directory_knows_them", "a_node_runs_past_the_end_of_its_certificates_and_takes_new_ones_without_a_restart", "an_alarm_is_reached_at_its_day_and_not_before", "s36_untrusted_and_expired_certificates_of_peers"],
@@ -89,6 +102,7 @@ fn authorities() -> Vec<Row> {
             warning: format!("at the member in log (`member_role_expires`) and `ready` (`alarms`) {days} days before, alert `MemberRoleExpiresSoon`; at others in log (`member_roles_fail`), alert `MemberRolesFail`"),
             after: "that member has no nodes, the others go on; a newer file that can't be had: the one before counts a day at most".to_owned(),
             metric: "bridge_member_role_expiry_timestamp_seconds",
+            spans: Vec::new(),
             message: Some(Refusal::Unknown(Unknown::Node)),
             recovery: "with the first reading after the member has published anew",
             tests: &["s43_what_a_member_says_of_its_own_nodes_ends_for_that_member_alone", "each_alarm_of_a_members_role_is_told_once_and_a_renewed_one_has_its_own", "the_file_of_before_counts_no_longer_than_a_timestamp_that_vouched_for_it"],
@@ -96,12 +110,13 @@ fn authorities() -> Vec<Row> {
         Row {
             thing: "time-stamps",
             usual: format!("every {every_s} s; {gap_s} s without one are tolerated"),
-            warning: "alert `TimeStampsLate` after an eighth of that; the log when an authority fails (`time_authority_fails`)".to_owned(),
+            warning: format!("alert `TimeStampsLate` after {} s; the log when an authority fails (`time_authority_fails`)", gap_s / WARNS_PART),
             after: "503 in both roles".to_owned(),
             metric: "bridge_time_stamp_newest_timestamp_seconds",
+            spans: Span::stamps(),
             message: Some(Refusal::Node(NodeFault::TimeStamps)),
             recovery: "with the first stamp that is kept; a `state` leaf says how long it was",
-            tests: &["s54_without_a_stamp_for_too_long_nothing_is_exchanged_and_it_recovers_by_itself", "a_node_that_starts_goes_by_the_newest_stamp_that_it_kept"],
+            tests: &["s54_without_a_stamp_for_too_long_nothing_is_exchanged_and_it_recovers_by_itself", "a_node_that_starts_goes_by_the_newest_stamp_that_it_kept", "two_days_without_time_stamps_are_four_hours_of_exchanges_and_the_rest_of_none", "two_days_without_any_authority_end_by_themselves_when_all_are_back"],
         },
     ]
 }
@@ -124,6 +139,7 @@ fn others() -> Vec<Row> {
             warning: format!("{alarm_s} s off: the log (`clock_alarm`), alert `ClockOff`"),
             after: "503 in both roles".to_owned(),
             metric: "bridge_time_stamp_ahead_seconds",
+            spans: Vec::new(),
             message: Some(Refusal::Node(NodeFault::Clock)),
             recovery: "with the first stamp that agrees",
             tests: &["a_clock_off_by_a_minute_stops_exchanges_until_it_is_right"],
@@ -134,6 +150,7 @@ fn others() -> Vec<Row> {
             warning: "none: a clock that was set back is wrong at once".to_owned(),
             after: "503 in both roles".to_owned(),
             metric: "bridge_journal_newest_leaf_timestamp_seconds",
+            spans: Vec::new(),
             message: Some(Refusal::Node(NodeFault::Clock)),
             recovery: "when the clock has caught up, or by one start with `--trust-clock`",
             tests: &["a_clock_set_back_by_a_day_stops_exchanges_until_it_is_right"],
@@ -144,6 +161,7 @@ fn others() -> Vec<Row> {
             warning: "none".to_owned(),
             after: "that message is refused, and both clocks are told".to_owned(),
             metric: "bridge_refusals_total",
+            spans: Vec::new(),
             message: Some(Refusal::PeerRequest(PeerFault::NotFresh {
                 created_s: EXAMPLE_S,
                 expires_s: EXAMPLE_S + LIFETIME_S,
@@ -160,6 +178,7 @@ fn others() -> Vec<Row> {
                     .to_owned(),
             after: "503 in both roles".to_owned(),
             metric: "bridge_journal_uncosigned_since_timestamp_seconds",
+            spans: Vec::new(),
             message: Some(Refusal::Node(NodeFault::Unwitnessed { since_s: EXAMPLE_S })),
             recovery: "when enough witnesses cosign",
             tests: &[
@@ -177,6 +196,7 @@ fn others() -> Vec<Row> {
             warning: "none".to_owned(),
             after: "an alarm in log, `ready` and journal; exchanges go on".to_owned(),
             metric: "bridge_peer_logs_in_doubt",
+            spans: Vec::new(),
             message: None,
             recovery: "when that log proves a receipt again",
             tests: &["a_peer_whose_log_does_not_grow_is_told_of_once_and_forgiven_when_it_does"],
@@ -190,6 +210,7 @@ fn others() -> Vec<Row> {
             warning: "none".to_owned(),
             after: "a node without a common version is not asked".to_owned(),
             metric: "bridge_refusals_total",
+            spans: Vec::new(),
             message: Some(Refusal::Unknown(Unknown::Node)),
             recovery: "with the directory that lists a common version",
             tests: &["s34_a_node_that_speaks_no_common_version_is_not_asked"],
@@ -300,6 +321,14 @@ mod tests {
                 assert!(is_there, "{}: {word}", row.thing);
             }
             assert!(!row.tests.is_empty(), "{}", row.thing);
+            for span in &row.spans {
+                assert!(span.series.starts_with(row.metric), "{}", row.thing);
+                assert!(row.warning.contains(&format!("`{}`", span.alert)));
+                let alert = format!("alert: {}\n", span.alert);
+                let (_, after) = alerts.split_once(&alert).unwrap();
+                let expression = after.lines().next().unwrap();
+                assert!(expression.contains(&span.expression), "{expression}");
+            }
             for test in row.tests {
                 assert!(
                     code.contains(&format!("fn {test}()")),

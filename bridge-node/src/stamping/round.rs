@@ -67,36 +67,56 @@ async fn checkpoint(node: &Node) -> Option<Bytes> {
 }
 
 async fn round(node: &Arc<Node>, stamping: &Stamping, checkpoint: &Bytes, imprint: [u8; 32]) {
+    match ask_in_order(node, stamping, imprint).await {
+        Ok((answer, stamp)) => {
+            if let Some(size) = kept(node, checkpoint, answer).await {
+                // The leaf comes first: what begins after it is after the gap.
+                let ended = stamping.ended(node.clock.now());
+                if !ended.is_empty() {
+                    node.record_state(ended).await;
+                }
+                stamping.stamped(&stamp, size);
+            }
+        }
+        Err(Some(ahead_ms)) => stamping.clock_is_off(ahead_ms),
+        Err(None) => {}
+    }
+}
+
+/// Has something else than a checkpoint stamped, such as a seal; `None` if no authority stamps it now.
+pub async fn stamp_imprint(node: &Arc<Node>, imprint: [u8; 32]) -> Option<Bytes> {
+    let stamping = node.stamping.as_deref()?;
+    let stamped = ask_in_order(node, stamping, imprint).await.ok();
+    stamped.map(|(answer, _stamp)| answer)
+}
+
+/// Asks one authority after the other until one has stamped; else by how much the own clock is off for the first that says so,
+/// milliseconds.
+async fn ask_in_order(
+    node: &Arc<Node>,
+    stamping: &Stamping,
+    imprint: [u8; 32],
+) -> Result<(Bytes, Stamp), Option<i64>> {
     let mut off_ms = None;
     for authority in &stamping.authorities {
         let told = (&*stamping.told, &stamping.trust);
         let patience = patience(&node.settings.limits);
         let stamped = authority.stamp(imprint, told, &node.clock, patience).await;
-        let (answer, stamp) = match stamped {
-            Ok(stamped) => stamped,
+        match stamped {
+            Ok(stamped) => {
+                authority.note(None);
+                return Ok(stamped);
+            }
             Err(error) => {
                 if let Unstamped::NotTaken(StampError::TimeFar { ahead_ms }) = error {
                     off_ms.get_or_insert(ahead_ms);
                 }
                 count(node, stamping, &error);
                 authority.note(Some(crate::chain(&error)));
-                continue;
             }
-        };
-        authority.note(None);
-        if let Some(size) = kept(node, checkpoint, answer).await {
-            // The leaf comes first: what begins after it is after the gap.
-            let ended = stamping.ended(node.clock.now());
-            if !ended.is_empty() {
-                node.record_state(ended).await;
-            }
-            stamping.stamped(&stamp, size);
         }
-        return;
     }
-    if let Some(ahead_ms) = off_ms {
-        stamping.clock_is_off(ahead_ms);
-    }
+    Err(off_ms)
 }
 
 fn count(node: &Node, stamping: &Stamping, error: &Unstamped) {

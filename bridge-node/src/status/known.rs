@@ -20,6 +20,21 @@ pub(super) struct Known {
     answers: RwLock<HashMap<Vec<u8>, Arc<Answer>>>,
     /// Numbers of certificates that nobody has answered about yet when asked: no exchange waits for the first word about them.
     in_vain: Mutex<HashSet<Vec<u8>>>,
+    /// Numbers of certificates that somebody asks about at this moment.
+    underway: Mutex<HashSet<Vec<u8>>>,
+}
+
+/// A question about a certificate: who comes while it lasts waits for its answer.
+#[derive(Debug)]
+pub(super) struct Underway<'a> {
+    known: &'a Known,
+    serial: Vec<u8>,
+}
+
+impl Drop for Underway<'_> {
+    fn drop(&mut self) {
+        self.known.underway().remove(&self.serial);
+    }
 }
 
 /// How old a word may be, and the time of the check: seconds, and Unix seconds.
@@ -44,6 +59,7 @@ impl Known {
             list: ArcSwapOption::from(list.map(Arc::new)),
             answers: RwLock::new(answers),
             in_vain: Mutex::default(),
+            underway: Mutex::default(),
         }
     }
 
@@ -62,6 +78,20 @@ impl Known {
     pub(super) fn take_answer(&self, serial: Vec<u8>, answer: Answer) {
         self.in_vain().remove(&serial);
         self.write().insert(serial, Arc::new(answer));
+    }
+
+    /// Whether somebody asks about a certificate at this moment.
+    pub(super) fn is_underway(&self, serial: &[u8]) -> bool {
+        self.underway().contains(serial)
+    }
+
+    /// Begins to ask about a certificate; `None` if somebody does already.
+    pub(super) fn begin_asking(&self, serial: &[u8]) -> Option<Underway<'_>> {
+        let is_first = self.underway().insert(serial.to_vec());
+        is_first.then(|| Underway {
+            known: self,
+            serial: serial.to_vec(),
+        })
     }
 
     /// Notes that no responder has answered about a certificate. Says whether an exchange may have waited for that.
@@ -172,6 +202,10 @@ impl Known {
 
     fn in_vain(&self) -> MutexGuard<'_, HashSet<Vec<u8>>> {
         self.in_vain.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn underway(&self) -> MutexGuard<'_, HashSet<Vec<u8>>> {
+        self.underway.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<Vec<u8>, Arc<Answer>>> {

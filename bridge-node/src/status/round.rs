@@ -1,7 +1,7 @@
 //! A round: an authority's sources are read, and what that changes is told. Each authority has rounds of its own, so that a
 //! slow one makes no other late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use super::Statuses;
 use super::authority::{Authority, Fault};
 use super::cache::FileFault;
+use super::wanted::Revoked;
 use crate::metrics::Limit;
 use crate::node::Node;
 use crate::way::{AskError, Patience};
@@ -21,6 +22,8 @@ use crate::way::{AskError, Patience};
 const KEEP_EVERY_S: u64 = 600;
 /// How many questions an authority is asked at a time.
 const QUESTIONS: usize = 16;
+/// How many more at a time about certificates that an exchange waits for.
+const FIRST_QUESTIONS: usize = 4;
 
 /// Reads what authorities say until the node drains.
 pub async fn keep(node: Arc<Node>) {
@@ -40,19 +43,33 @@ pub async fn keep(node: Arc<Node>) {
             let rounds = async {
                 loop {
                     read(&node, &authority).await;
-                    tokio::select! {
-                        () = authority.wake.notified() => {}
-                        () = tokio::time::sleep(every) => {}
-                    }
+                    tokio::time::sleep(every).await;
                 }
             };
             tokio::select! {
                 () = node.house.draining.cancelled() => {}
                 () = rounds => {}
+                () = first_words(&node, &authority) => {}
             }
         });
     }
     rounds.join_all().await;
+}
+
+/// Asks about certificates that somebody waits for and nobody has asked about, beside the rounds: of an authority with many
+/// certificates, or with a slow responder, a round lasts longer than an exchange waits.
+async fn first_words(node: &Arc<Node>, authority: &Arc<Authority>) {
+    let Some(statuses) = &node.status else {
+        return;
+    };
+    loop {
+        authority.wake.notified().await;
+        let mut serials = statuses.wanted().serials(authority.key());
+        let known = &authority.known;
+        serials.retain(|serial| known.waits_for(serial) && !known.is_underway(serial));
+        // What is wrong with a responder, the next round tells.
+        let _faults = ask_responders(node, statuses, authority, serials, FIRST_QUESTIONS).await;
+    }
 }
 
 /// Reads all sources, now. A failure is logged and shown by `ready`; what is known only grows older.
@@ -75,9 +92,10 @@ async fn read(node: &Arc<Node>, authority: &Arc<Authority>) {
         return;
     };
     want_all(node).await;
+    let in_use = statuses.wanted().serials(authority.key());
     let (mut faults, more) = tokio::join!(
         read_list(node, statuses, authority),
-        ask_responders(node, statuses, authority)
+        ask_responders(node, statuses, authority, in_use, QUESTIONS)
     );
     faults.extend(more);
     authority.note((!faults.is_empty()).then(|| faults.join("; ")));
@@ -157,19 +175,20 @@ struct Asking {
     faults: Vec<OnceLock<String>>,
 }
 
-/// Asks about each certificate in use, those first of which nothing is known; returns what was wrong.
+/// Asks about these certificates, so many at a time, those first of which nothing is known; returns what was wrong.
 async fn ask_responders(
     node: &Arc<Node>,
     statuses: &Arc<Statuses>,
     authority: &Arc<Authority>,
+    serials: HashSet<Vec<u8>>,
+    at_a_time: usize,
 ) -> Vec<String> {
     if authority.responders() == 0 {
         return Vec::new();
     }
-    let serials = statuses.wanted().serials(authority.key());
     let mut serials: Vec<_> = serials.into_iter().collect();
     serials.sort_by_key(|serial| authority.known.answer(serial).is_some());
-    let workers = serials.len().min(QUESTIONS);
+    let workers = serials.len().min(at_a_time);
     let asking = Arc::new(Asking {
         serials: Mutex::new(serials.into_iter()),
         silent: (0..authority.responders())
@@ -183,6 +202,7 @@ async fn ask_responders(
         let (authority, asking) = (Arc::clone(authority), Arc::clone(&asking));
         working.spawn(async move {
             while let Some(serial) = asking.next() {
+                let _underway = authority.known.begin_asking(&serial);
                 asking.ask((&node, &statuses), &authority, &serial).await;
             }
         });
@@ -284,26 +304,33 @@ fn count(node: &Node, statuses: &Statuses, fault: &Fault) {
 /// Tells log and journal which certificates in use are revoked now, and whether the authority's word has become too old.
 async fn tell(node: &Node, statuses: &Statuses, authority: &Authority) {
     let now_s = node.clock.now_s();
-    let revoked = statuses
+    let untold = statuses
         .wanted()
-        .newly_revoked(authority.key(), |one| authority.known.revoked(&one.serial));
-    for (certificate, whose, since_s) in revoked {
+        .untold(authority.key(), |one| authority.known.revoked(&one.serial));
+    for one in untold {
+        let Revoked {
+            certificate, whose, ..
+        } = &one;
         let serial = hex(&certificate.serial);
-        let since = Moment(since_s).to_string();
-        tracing::error!(
-            code = "certificate_revoked",
-            whose,
-            serial,
-            since,
-            "a certificate in use is revoked"
-        );
+        let since = Moment(one.since_s).to_string();
+        if one.is_new {
+            tracing::error!(
+                code = "certificate_revoked",
+                whose,
+                serial,
+                since,
+                "a certificate in use is revoked"
+            );
+        }
         let facts = [
-            ("certificate_revoked", whose),
+            ("certificate_revoked", whose.clone()),
             ("serial", serial),
             ("since", since),
         ];
         let facts = facts.map(|(name, value)| (name.to_owned(), value));
-        node.record_state(facts.into()).await;
+        if node.state_is_kept(facts.into()).await {
+            statuses.wanted().note_told(certificate);
+        }
     }
     let why = statuses.fault_of(authority, now_s);
     let was = statuses
@@ -314,7 +341,7 @@ async fn tell(node: &Node, statuses: &Statuses, authority: &Authority) {
             tracing::error!(code = "status_too_old", %why, "certificate status is not known: nothing is exchanged with these certificates");
         }
         (None, Some(since_s)) => {
-            let authority = authority.issuer.subject();
+            let (key, authority) = (authority.key(), authority.issuer.subject());
             tracing::info!(
                 code = "status_known",
                 authority,
@@ -322,7 +349,9 @@ async fn tell(node: &Node, statuses: &Statuses, authority: &Authority) {
             );
             let seconds = now_s.saturating_sub(since_s).to_string();
             let fact = ("without_certificate_status_seconds".to_owned(), seconds);
-            node.record_state(BTreeMap::from([fact])).await;
+            if !node.state_is_kept(BTreeMap::from([fact])).await {
+                statuses.wanted().note_untold_gap(key, since_s);
+            }
         }
         (Some(_), Some(_)) | (None, None) => {}
     }

@@ -10,13 +10,25 @@ use tokio::time::Instant;
 #[derive(Debug, Default)]
 pub(super) struct Wanted {
     uses: HashMap<Issuance, Use>,
-    /// Those that are revoked.
-    revoked: HashSet<Issuance>,
+    /// Those that are revoked, and whether the journal has a leaf of it.
+    revoked: HashMap<Issuance, bool>,
     /// The authorities whose status is too old, and since when, Unix seconds.
     stale: HashMap<[u8; 32], u64>,
     /// The keys of authorities that issued certificates of known nodes and that the settings do not name.
     unnamed: HashSet<[u8; 32]>,
     is_full: bool,
+}
+
+/// A certificate in use that is revoked, and of which the journal has no leaf yet.
+#[derive(Debug)]
+pub(super) struct Revoked {
+    pub(super) certificate: Issuance,
+    /// Whose it is and what for.
+    pub(super) whose: String,
+    /// Since when it is, Unix seconds.
+    pub(super) since_s: u64,
+    /// Whether it was not known before.
+    pub(super) is_new: bool,
 }
 
 #[derive(Debug)]
@@ -79,26 +91,42 @@ impl Wanted {
         self.uses.keys()
     }
 
-    /// Those of an authority that are revoked now and were not the last time, whose they are, and since when they are.
-    pub(super) fn newly_revoked(
+    /// Those of an authority that are revoked now and of which the journal has no leaf yet.
+    pub(super) fn untold(
         &mut self,
         key: [u8; 32],
         since: impl Fn(&Issuance) -> Option<u64>,
-    ) -> Vec<(Issuance, String, u64)> {
+    ) -> Vec<Revoked> {
         let revoked = self.issued(key).filter_map(|(one, used)| {
             let since_s = since(one)?;
             Some((one.clone(), used.whose.clone(), since_s))
         });
         let revoked: Vec<_> = revoked.collect();
-        let now: HashSet<_> = revoked.iter().map(|(one, ..)| one.clone()).collect();
-        let (of_it, of_others) = std::mem::take(&mut self.revoked)
-            .into_iter()
-            .partition(|one| one.issuer_spki_sha256 == key);
-        let before: HashSet<Issuance> = of_it;
-        self.revoked = of_others;
-        self.revoked.extend(now);
-        let new = revoked.into_iter();
-        new.filter(|(one, ..)| !before.contains(one)).collect()
+        let now: HashSet<_> = revoked.iter().map(|(one, ..)| one).collect();
+        self.revoked
+            .retain(|one, _| one.issuer_spki_sha256 != key || now.contains(one));
+        let mut untold = Vec::new();
+        for (certificate, whose, since_s) in revoked {
+            let is_told = self.revoked.get(&certificate).copied();
+            if is_told == Some(true) {
+                continue;
+            }
+            self.revoked.insert(certificate.clone(), false);
+            untold.push(Revoked {
+                certificate,
+                whose,
+                since_s,
+                is_new: is_told.is_none(),
+            });
+        }
+        untold
+    }
+
+    /// The journal has a leaf of a revoked certificate.
+    pub(super) fn note_told(&mut self, certificate: &Issuance) {
+        if let Some(is_told) = self.revoked.get_mut(certificate) {
+            *is_told = true;
+        }
     }
 
     /// How many are revoked.
@@ -115,6 +143,11 @@ impl Wanted {
             self.stale.remove(&key);
         }
         was
+    }
+
+    /// The journal did not take the leaf that says how long an authority's word was too old: it is told again.
+    pub(super) fn note_untold_gap(&mut self, key: [u8; 32], since_s: u64) {
+        self.stale.entry(key).or_insert(since_s);
     }
 
     fn issued(&self, key: [u8; 32]) -> impl Iterator<Item = (&Issuance, &Use)> {
@@ -174,7 +207,11 @@ mod tests {
         }
         let told = |wanted: &mut Wanted, key, all: bool| {
             let since = |one: &Issuance| (all || one.serial == certificate(1).serial).then_some(5);
-            wanted.newly_revoked(key, since).len()
+            let untold = wanted.untold(key, since);
+            for one in &untold {
+                wanted.note_told(&one.certificate);
+            }
+            untold.len()
         };
         assert_eq!(told(&mut wanted, [8; 32], true), 1);
         assert_eq!(told(&mut wanted, [7; 32], false), 1);
@@ -182,5 +219,26 @@ mod tests {
         assert_eq!(told(&mut wanted, [7; 32], true), 1);
         assert_eq!(told(&mut wanted, [8; 32], true), 0);
         assert_eq!(wanted.revoked(), 3);
+    }
+
+    #[test]
+    fn what_the_journal_did_not_take_is_told_again_and_is_no_news() {
+        let mut wanted = Wanted::default();
+        assert!(wanted.note(&certificate(1), || "whose".to_owned()));
+        let news = |wanted: &mut Wanted| {
+            let untold = wanted.untold([7; 32], |_| Some(5));
+            untold.iter().map(|one| one.is_new).collect::<Vec<_>>()
+        };
+        assert_eq!(news(&mut wanted), [true]);
+        assert_eq!(news(&mut wanted), [false], "its leaf is still to come");
+        assert_eq!(wanted.revoked(), 1);
+        wanted.note_told(&certificate(1));
+        assert!(news(&mut wanted).is_empty());
+        // The same of the time without a word.
+        assert_eq!(wanted.note_stale([7; 32], 10, true), None);
+        assert_eq!(wanted.note_stale([7; 32], 30, false), Some(10));
+        wanted.note_untold_gap([7; 32], 10);
+        assert_eq!(wanted.note_stale([7; 32], 40, false), Some(10));
+        assert_eq!(wanted.note_stale([7; 32], 50, false), None);
     }
 }

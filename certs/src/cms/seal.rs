@@ -22,7 +22,8 @@ use crate::error::CertificateError;
 use crate::moment::Moment;
 use crate::profile::Profile;
 use crate::remote::RemoteKey;
-use crate::trust::{Checked, Trust};
+use crate::stamp::StampError;
+use crate::trust::{Checked, Issuance, Trust};
 
 /// A member's key for seals, with its certificates.
 #[derive(Debug)]
@@ -68,6 +69,9 @@ pub enum SealError {
     /// The certificate is not to be trusted for seals at that time.
     #[error("the seal's certificate does not hold")]
     NotTrusted(#[source] CertificateError),
+    /// The time-stamp that the seal bears proves nothing of it.
+    #[error("the seal's time-stamp does not hold")]
+    Stamp(#[source] Box<StampError>),
 }
 
 /// A seal that holds.
@@ -79,6 +83,8 @@ pub struct Sealed {
     pub time: String,
     /// The same, Unix seconds.
     pub time_s: u64,
+    /// The seal's certificate and the issuers below the trusted authority: their status is asked for by this.
+    pub chain: Vec<Issuance>,
 }
 
 // === impl Sealer ===
@@ -209,7 +215,15 @@ fn check_key(chain: &[Vec<u8>], public_key: &[u8]) -> Result<(), SealError> {
 ///
 /// [`SealError`] names what does not hold.
 pub fn check_seal(trust: &Trust, seal: &[u8], content: &[u8]) -> Result<Sealed, SealError> {
-    let signed = SignedData::read(seal)?;
+    check_read(trust, &SignedData::read(seal)?, content)
+}
+
+/// As [`check_seal`], of what was taken apart already.
+pub(super) fn check_read(
+    trust: &Trust,
+    signed: &SignedData<'_>,
+    content: &[u8],
+) -> Result<Sealed, SealError> {
     let certificate = signed.verify(content)?;
     let bearing = Bearing::of(certificate).ok_or(SealError::NotBound)?;
     let meant = signed.attribute(SIGNING_CERTIFICATE_V2);
@@ -228,13 +242,14 @@ pub fn check_seal(trust: &Trust, seal: &[u8], content: &[u8]) -> Result<Sealed, 
         .filter(|der| **der != certificate)
         .map(|der| der.to_vec())
         .collect();
-    let Checked { name, .. } = trust
+    let Checked { name, chain, .. } = trust
         .check(certificate, &issuers, Profile::Seal, at_s)
         .map_err(SealError::NotTrusted)?;
     Ok(Sealed {
         name,
         time: Moment(at_s).to_string(),
         time_s: at_s,
+        chain,
     })
 }
 
@@ -259,7 +274,7 @@ fn in_words(error: &dyn std::error::Error) -> String {
     }
 }
 
-fn attribute(kind: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
+pub(super) fn attribute(kind: ObjectIdentifier, value: &[u8]) -> Vec<u8> {
     write(SEQUENCE, &[&write_oid(kind), &write(SET, &[value])])
 }
 
@@ -289,7 +304,7 @@ fn utc_time(now_s: u64) -> Result<Vec<u8>, SealError> {
     der::Encode::to_der(&time).map_err(|_range| SealError::Time(Moment(now_s)))
 }
 
-const CONTEXT_0: u8 = 0xa0;
+pub(super) const CONTEXT_0: u8 = 0xa0;
 const CONTEXT_4: u8 = 0xa4;
 const DATA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.7.1");
 const SIGNING_TIME: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.5");

@@ -39,6 +39,10 @@ pub(in crate::command) struct Verify {
     /// The verifier key of a log, as the directory gives it; may be given several times. Else those in the dossier are used and told.
     #[arg(long, value_name = "VKEY")]
     key: Vec<String>,
+    /// The revocation list of an authority (DER), newer than what it is to tell; may be given several times. With any, those of all
+    /// authorities that issued its certificates are needed, and what a revoked key signed counts only under a time-stamp of before.
+    #[arg(long, value_name = "FILE")]
+    crl: Vec<PathBuf>,
 }
 
 // === impl Export ===
@@ -94,7 +98,9 @@ impl Verify {
         let bytes = read(&self.file)?;
         let trust = Trust::from_pem(&read(&self.trust)?)
             .map_err(|error| Failure::failed(&self.trust.display().to_string(), &error))?;
-        match dossier::judge(&bytes, &trust, &self.key) {
+        let lists = self.crl.iter().map(|path| read(path));
+        let lists: Vec<Vec<u8>> = lists.collect::<Result<_, _>>()?;
+        match dossier::judge(&bytes, &trust, &self.key, &lists) {
             Ok(lines) => {
                 for line in lines {
                     say(line);
@@ -103,6 +109,11 @@ impl Verify {
                 if self.key.is_empty() {
                     say(
                         "the logs' verifier keys were taken from the dossier; compare them with the directory or give --key",
+                    );
+                }
+                if self.crl.is_empty() {
+                    say(
+                        "whether a key was revoked was not looked at; give the authorities' revocation lists with --crl",
                     );
                 }
                 Ok(())

@@ -151,7 +151,8 @@ pub(super) fn judge(
     };
     let trust = Trust::from_pem(&read(world.folder.join("trust/anchors.pem"))?)
         .map_err(|error| Failure::failed("anchors", &error))?;
-    let lines = dossier::judge(&read(file(world))?, &trust, &[]).map_err(Failure::NotGenuine)?;
+    let lines =
+        dossier::judge(&read(file(world))?, &trust, &[], &[]).map_err(Failure::NotGenuine)?;
     for line in &lines {
         teller.tell(&format!("   {line}"));
     }

@@ -196,14 +196,20 @@ pub(in crate::command) enum OwnChange {
     Keys {
         id: NodeId,
         /// A TLS certificate.
-        #[arg(long, value_name = "PEM")]
+        #[arg(long, value_name = "PEM", requires = "anchors")]
         tls: Vec<PathBuf>,
         /// An exchange certificate.
-        #[arg(long, value_name = "PEM")]
+        #[arg(long, value_name = "PEM", requires = "anchors")]
         exchange: Vec<PathBuf>,
         /// The authorities that certificates must come from.
         #[arg(long, value_name = "PEM")]
-        anchors: PathBuf,
+        anchors: Option<PathBuf>,
+        /// The verifier key of its journal from now on: the second line of data/journal/origin.
+        #[arg(long, value_name = "VKEY")]
+        journal: Option<String>,
+        /// The verifier key of its cosignatures from now on, as `key witness` prints it.
+        #[arg(long, value_name = "VKEY")]
+        witness: Option<String>,
     },
 }
 

@@ -86,13 +86,22 @@ impl OpenSslAuthority {
     ///
     /// OpenSSL's own words, if it gives no answer.
     pub fn stamp(&self, question: &[u8]) -> io::Result<Bytes> {
+        self.stamp_by(Command::new(OPENSSL), question)
+    }
+
+    /// As [`OpenSslAuthority::stamp`], by this command: OpenSSL in another environment.
+    ///
+    /// # Errors
+    ///
+    /// As [`OpenSslAuthority::stamp`].
+    pub fn stamp_by(&self, mut openssl: Command, question: &[u8]) -> io::Result<Bytes> {
         let _one = self
             .one_at_a_time
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         let file = |name: &str| self.folder.join(name);
         fs::write(file("question.tsq"), question)?;
-        let made = Command::new(OPENSSL)
+        let made = openssl
             .args(["ts", "-reply", "-config"])
             .arg(file("ts.cnf"))
             .arg("-queryfile")

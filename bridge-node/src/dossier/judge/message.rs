@@ -28,8 +28,9 @@ struct Files {
 // === impl Case ===
 
 impl Case<'_> {
-    /// Judges a message: its certificate, its signature, its body, and that the log has the very signature.
-    pub(super) fn message(&mut self, name: &str, logged: Option<&Logged>) {
+    /// Judges a message: its certificate, its signature, its body, and that the log has the very signature, since when a
+    /// time-stamp says, if there is one.
+    pub(super) fn message(&mut self, name: &str, logged: Option<&Logged>, stamped_ms: Option<u64>) {
         let files = Files {
             base: format!("{name}/base.txt"),
             signature: format!("{name}/signature.bin"),
@@ -72,6 +73,7 @@ impl Case<'_> {
                 let what = format_args!("{by} does not speak for that end of the exchange");
                 self.fault(&files.certificate, what);
             }
+            self.revocation((&files.certificate, name), &checked.chain, stamped_ms);
             if genuine(&checked, &signed, base, signature) {
                 let at = Moment(signed.created_s);
                 let what = format!("the {name} is signed by {by} at {at}");

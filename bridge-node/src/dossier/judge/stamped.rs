@@ -9,17 +9,34 @@ use super::super::{MESSAGES, STAMP};
 use super::{Case, Logged, find, logged};
 
 /// A stamp whose authority knows its time less well proves no time, milliseconds.
-const STAMP_ACCURACY_MS: u64 = 60_000;
+pub(super) const STAMP_ACCURACY_MS: u64 = 60_000;
+
+/// When an authority had stamped the leaves of messages.
+pub(super) struct Stamped {
+    /// The messages by name.
+    names: Vec<&'static str>,
+    latest_ms: u64,
+}
+
+// === impl Stamped ===
+
+impl Stamped {
+    /// When the leaf of a message was there at the latest, Unix milliseconds.
+    pub(super) fn of(&self, name: &str) -> Option<u64> {
+        self.names.contains(&name).then_some(self.latest_ms)
+    }
+}
 
 // === impl Case ===
 
 impl Case<'_> {
-    /// The stamp is over one checkpoint of the log, and the leaf of each message that is named is under that.
-    pub(super) fn stamp(&mut self, key: Option<&LogKey>, leaves: &[Logged]) {
+    /// The stamp is over one checkpoint of the log, and the leaf of each message that is named is under that; returns what that
+    /// proves.
+    pub(super) fn stamp(&mut self, key: Option<&LogKey>, leaves: &[Logged]) -> Option<Stamped> {
         let entries = self.entries;
         // Without a key the receipts were faulted already.
         let (Some(response), Some(key)) = (find(entries, STAMP), key) else {
-            return;
+            return None;
         };
         let mut over = None;
         let mut proved = Vec::new();
@@ -35,7 +52,8 @@ impl Case<'_> {
             }
         }
         let Some(imprint) = over else {
-            return self.fault(STAMP, "no proof says what was stamped");
+            self.fault(STAMP, "no proof says what was stamped");
+            return None;
         };
         let expected = Expected {
             imprint,
@@ -45,12 +63,21 @@ impl Case<'_> {
             accuracy_ms: STAMP_ACCURACY_MS,
         };
         match Stamp::check(self.trust, response, &expected) {
-            Ok(stamp) => self.holds.push(format!(
-                "the log had the {} at {}, as a time-stamping authority says",
-                proved.join(" and the "),
-                Moment(stamp.time_ms / 1000)
-            )),
-            Err(error) => self.fault(STAMP, crate::chain(&error)),
+            Ok(stamp) => {
+                self.holds.push(format!(
+                    "the log had the {} at {}, as a time-stamping authority says",
+                    proved.join(" and the "),
+                    Moment(stamp.time_ms / 1000)
+                ));
+                Some(Stamped {
+                    names: proved,
+                    latest_ms: stamp.latest_ms(),
+                })
+            }
+            Err(error) => {
+                self.fault(STAMP, crate::chain(&error));
+                None
+            }
         }
     }
 }

@@ -117,23 +117,27 @@ pub(in crate::command) fn own(
             tls,
             exchange,
             anchors,
+            journal,
+            witness,
         } => {
-            let certificates = Certificates::of(&id, &anchors, now_s)?;
             let node = of_node(directory, &id)?;
-            if !tls.is_empty() {
-                let pins: Result<_, _> = tls
-                    .iter()
-                    .map(|file| certificates.pin(file, Profile::Tls))
-                    .collect();
-                node.tls_pins = pins?;
+            if let Some(anchors) = anchors {
+                let certificates = Certificates::of(&id, &anchors, now_s)?;
+                let pins = tls.iter().map(|file| certificates.pin(file, Profile::Tls));
+                let pins: Vec<_> = pins.collect::<Result<_, _>>()?;
+                let keys = exchange.iter().map(|file| certificates.exchange(file));
+                let keys: Vec<_> = keys.collect::<Result<_, _>>()?;
+                if !pins.is_empty() {
+                    node.tls_pins = pins;
+                }
+                if !keys.is_empty() {
+                    node.exchange = keys;
+                }
             }
-            if !exchange.is_empty() {
-                let keys: Result<_, _> = exchange
-                    .iter()
-                    .map(|file| certificates.exchange(file))
-                    .collect();
-                node.exchange = keys?;
+            if let Some(journal) = journal {
+                node.journal = journal;
             }
+            node.witness = witness.or(node.witness.take());
         }
     }
     Ok(())
