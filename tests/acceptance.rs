@@ -257,10 +257,7 @@ fn the_map_of_the_acceptance_list_is_current() {
 }
 
 /// Refusals that no scenario provokes yet, by the last words of their type, and the topic that will bring them.
-const UNPROVOKED: &[(&str, &str)] = &[
-    ("invalid_content_type", "SOAP"),
-    ("cannot_create_signature", "keys on tokens"),
-];
+const UNPROVOKED: &[(&str, &str)] = &[("invalid_content_type", "SOAP")];
 
 /// All text of the scenarios.
 fn scenarios() -> String {
