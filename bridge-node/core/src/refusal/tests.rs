@@ -364,6 +364,7 @@ fn both_languages_say_the_same_values() {
 fn a_refusal_names_the_contract_the_contact_and_both_clocks() {
     let contract = ContractName {
         id: "C-1".to_owned(),
+        reference: "C-1@digest".to_owned(),
         contact: "dpo@a.example".to_owned(),
     };
     let denied = Refusal::Denied {
