@@ -204,3 +204,6 @@ impl std::fmt::Debug for Asked<'_> {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
