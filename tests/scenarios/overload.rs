@@ -211,5 +211,5 @@ async fn a_consumers_node_offered_three_times_its_capacity_serves_as_many_and_re
 #[tokio::test]
 async fn a_providers_node_offered_three_times_its_capacity_serves_as_many_and_refuses_the_rest() {
     let setup = World::with().provider_limit(&format!("exchanges = {EXCHANGES}"));
-    Box::pin(overload(setup, (503, "server.clientproxy.peer_overloaded"))).await;
+    Box::pin(overload(setup, (502, "server.clientproxy.peer_overloaded"))).await;
 }

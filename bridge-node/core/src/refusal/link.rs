@@ -57,11 +57,11 @@ impl LinkFault {
     pub(super) fn status(&self) -> u16 {
         match self {
             Self::Unreachable | Self::TimedOut { .. } => 504,
-            Self::PeerFull { .. } => 503,
             Self::TlsIdentity
             | Self::Revoked { .. }
             | Self::Cut
             | Self::RefusedUnsigned { .. }
+            | Self::PeerFull { .. }
             | Self::Malformed
             | Self::TooLarge { .. }
             | Self::Inconsistent { .. } => 502,
