@@ -5,7 +5,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::paths::{KNOWN, with_person};
 use crate::fault::Hook::{Chokes, Ends, Errs, Reads};
-use crate::fault::{Fault, Hook, become_segments};
+use crate::fault::{Fault, Hook};
 use crate::reference::{bad, failed};
 
 pub(super) const FAULTS: &[(&str, Fault)] = &[

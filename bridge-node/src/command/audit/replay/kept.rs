@@ -40,13 +40,14 @@ const LIMITS: TargetLimits = TargetLimits {
 /// Reads the signed request of an allowed exchange.
 pub(super) fn of_request(leaf: &Leaf, opened: &Opened) -> Result<Kept, String> {
     let signed = read(REQUEST, &opened.base).ok_or("the evidence is no signed request")?;
-    let key_id = match leaf.kind {
-        Kind::RequestSent => &leaf.keyid,
-        _ => &leaf.peer_keyid,
+    let key_id = if leaf.kind == Kind::RequestSent {
+        &leaf.keyid
+    } else {
+        &leaf.peer_keyid
     };
     same("signing key", key_id.as_deref(), Some(signed.key_id))?;
     let kept = of_signed(leaf, &signed, |part| signed.own(part))?;
-    same("link", leaf.link, Some(link(&opened.signature)))?;
+    same("link", leaf.link.as_ref(), Some(&link(&opened.signature)))?;
     Ok(kept)
 }
 
@@ -59,11 +60,11 @@ pub(super) fn of_refusal(leaf: &Leaf, opened: &Opened) -> Result<Kept, String> {
     same("signing key", leaf.keyid.as_deref(), Some(signed.key_id))?;
     same(
         "answer link",
-        leaf.answer_link,
-        Some(link(&opened.signature)),
+        leaf.answer_link.as_ref(),
+        Some(&link(&opened.signature)),
     )?;
     let answered = signed.answered.as_deref().map(link);
-    same("link", leaf.link, answered)?;
+    same("link", leaf.link.as_ref(), answered.as_ref())?;
     let outcome = signed.own("x-road-error");
     same("outcome", leaf.outcome.as_deref(), outcome)?;
     let status = leaf.status.map(|status| status.to_string());
@@ -106,7 +107,7 @@ fn of_question(leaf: &Leaf, bytes: &[u8]) -> Result<Kept, String> {
     let question: Question = serde_json::from_slice(bytes)
         .map_err(|_error| "the evidence is no question of a caller".to_owned())?;
     let id = leaf.request_id.map(|id| id.to_string());
-    same("request id", id, question.request_id)?;
+    same("request id", id.as_ref(), question.request_id.as_ref())?;
     Ok(Kept {
         client: question.client,
         target: target(&question.target)?,
@@ -130,7 +131,11 @@ fn target(text: &str) -> Result<ServiceTarget, String> {
     }
 }
 
-fn same<T: PartialEq>(what: &str, leaf: Option<T>, kept: Option<T>) -> Result<(), String> {
+fn same<T: PartialEq + ?Sized>(
+    what: &str,
+    leaf: Option<&T>,
+    kept: Option<&T>,
+) -> Result<(), String> {
     if leaf == kept {
         return Ok(());
     }
