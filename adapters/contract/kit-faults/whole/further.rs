@@ -27,10 +27,6 @@ pub(super) fn twins() -> Vec<Twin> {
             ("answers.no-crash", "hang"),
             "waits for ever where a registry has no body for it",
         ),
-        part::<Unbounded>(
-            ("bodies.endless", "before its end"),
-            "reads a body however long it is",
-        ),
         part::<Drowns>(
             ("bodies.endless", "in time"),
             "stops reading a large body and says nothing",
@@ -92,27 +88,6 @@ impl Faulty for Hangs {
     async fn call(&self, call: Call) -> Result<Answer, AdapterError> {
         if call.segments.get(1).is_some_and(|own| own == "mark") {
             std::future::pending::<()>().await;
-        }
-        self.sound.call(call).await
-    }
-}
-
-#[derive(Default)]
-struct Unbounded {
-    sound: Reference,
-}
-
-#[async_trait]
-impl Faulty for Unbounded {
-    fn sound(&self) -> &Reference {
-        &self.sound
-    }
-
-    async fn call(&self, mut call: Call) -> Result<Answer, AdapterError> {
-        if call.method == Method::POST {
-            let until = Until::of(&call);
-            let bytes = collected(&mut call, &until, u64::MAX).await?;
-            call.body = body::full(bytes);
         }
         self.sound.call(call).await
     }
