@@ -211,7 +211,7 @@ fn entry(number: u64, plan: &Plan, body: &Bytes) -> Result<Entry, Failure> {
         base64url(&hash(b"contract"))
     ));
     leaf.decision = Some(true);
-    leaf.rules = vec!["contract:population-person-tax".to_owned()];
+    leaf.rules = ["contract:population-person-tax".to_owned()].into();
     leaf.request_size = Some(256);
     let own = base64url(&hash(b"own key"));
     let other = base64url(&hash(b"other key"));

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
 
 use bridge_core::leaf::{Kind, Leaf, Side};
 use bridge_tests::process::program;
@@ -204,9 +205,11 @@ async fn each_allowed_decision_that_no_contract_makes_is_named_from_its_leaf_alo
             "quota:day 2501/2500".clone_into(rule);
         }
     };
-    logged[at[4]].leaf.rules.iter_mut().for_each(quota);
+    Arc::make_mut(&mut logged[at[4]].leaf.rules)
+        .iter_mut()
+        .for_each(quota);
     logged[at[5]].leaf.client = Some("AZ/GOV/2001/OTHER".parse().unwrap());
-    logged[at[6]].leaf.rules = vec!["metadata".to_owned()];
+    logged[at[6]].leaf.rules = ["metadata".to_owned()].into();
     logged[at[7]].leaf.decision = None;
     let ids: Vec<Uuid> = at
         .iter()

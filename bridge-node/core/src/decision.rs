@@ -62,7 +62,7 @@ pub struct Allowed {
     /// The position of the endpoint among the contract's.
     pub endpoint: usize,
     /// The rules that made the decision, as they stand in a leaf.
-    pub rules: Vec<String>,
+    pub rules: Arc<[String]>,
     /// The purpose, if the contract lists it; other text of the request is not recorded.
     pub purpose: Option<String>,
     /// The legal basis, if the contract lists it.
@@ -193,7 +193,7 @@ fn judge(
         decided: now,
     };
     Ok(Allowed {
-        rules: record.rules(),
+        rules: record.rules().into(),
         purpose: purpose.map(|ground| ground.code.clone()),
         basis: basis.map(|ground| ground.code.clone()),
         contract: Arc::clone(contract),

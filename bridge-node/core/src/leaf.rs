@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -82,7 +83,7 @@ pub struct Leaf {
     /// Whether the decision was to allow.
     pub decision: Option<bool>,
     /// The rules that made the decision.
-    pub rules: Vec<String>,
+    pub rules: Arc<[String]>,
     /// The outcome's code, such as a refusal's type.
     pub outcome: Option<String>,
     /// The HTTP status, 100 to 999.
@@ -128,7 +129,7 @@ impl Leaf {
             basis: None,
             contract: None,
             decision: None,
-            rules: Vec::new(),
+            rules: Arc::default(),
             outcome: None,
             status: None,
             request_size: None,

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, OFlags, fcntl_getfl, fcntl_setfl, flock};
 
 use crate::tree::sha256;
 
@@ -131,7 +131,16 @@ pub trait SegmentFile: Send + Sync {
     ///
     /// Whatever the system says. What is durable then is unknown, also after another sync.
     fn sync(&self) -> io::Result<()>;
+
+    /// Has what is written from now on go to the disk without a copy in the system's memory, or no longer; says whether
+    /// it does. Such writes begin, end and lie in memory at multiples of [`BLOCK`], or are refused.
+    fn past_memory(&self, _wanted: bool) -> bool {
+        false
+    }
 }
+
+/// What disks and file systems write as a whole, bytes: a write of whole blocks has nothing to read first.
+pub(crate) const BLOCK: usize = 4096;
 
 /// A folder of the file system.
 #[derive(Debug)]
@@ -268,6 +277,15 @@ impl SegmentFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+
+    fn past_memory(&self, wanted: bool) -> bool {
+        let set = fcntl_getfl(self).and_then(|mut flags| {
+            flags.set(OFlags::DIRECT, wanted);
+            fcntl_setfl(self, flags)
+        });
+        // Not every file system can; then it goes through memory.
+        wanted && set.is_ok()
     }
 }
 

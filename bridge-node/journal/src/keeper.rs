@@ -7,7 +7,8 @@ use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{Builder, JoinHandle};
+use std::thread::{self, Builder, JoinHandle};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -154,21 +155,23 @@ fn work(
 
 fn carry_out(shared: &Shared, segment_bytes: u64, order: Order) -> Result<Done, JournalError> {
     match order {
-        Order::Spare => make_spare(shared, segment_bytes).map(Done::Spare),
+        // The station's own writes have the disk for half of the time.
+        Order::Spare => make_spare(shared, segment_bytes, thread::sleep).map(Done::Spare),
         Order::Seal(job) => seal(shared, &job).map(Done::Sealed),
         Order::Show(note) => show(shared, &note).map(|()| Done::Shown),
     }
 }
 
-/// Makes a file of durable zeros.
+/// Makes a file of durable zeros, resting after each piece.
 pub(crate) fn make_spare(
     shared: &Shared,
     segment_bytes: u64,
+    rest: impl Fn(Duration),
 ) -> Result<Arc<dyn SegmentFile>, JournalError> {
     let failed = |source| JournalError::disk("making the next segment ready", SPARE)(source);
     // crash here: a spare in any state; the next start removes it.
     let file = shared.disk.create(SPARE).map_err(failed)?;
-    fill_with_zeros(&*file, segment_bytes).map_err(failed)?;
+    fill_with_zeros(&*file, segment_bytes, rest).map_err(failed)?;
     Ok(file)
 }
 

@@ -1,12 +1,13 @@
 //! Segments as files: their names, their header, and making one.
 
 use std::io;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::SegmentFile;
+use crate::disk::{BLOCK, SegmentFile};
 use crate::tree::Hash;
 
 /// The bytes before the first frame.
@@ -54,7 +55,7 @@ struct HeaderText {
 
 const LABEL: &[u8] = b"bridge-segment-v1\n";
 
-/// The zeros that are written at once, and then made durable, so that the station's own syncs
+/// The zeros that are written at once, and lie on the disk before the next, so that the station's own syncs
 /// never wait for more than this.
 const ZEROS: usize = 1024 * 1024;
 
@@ -128,24 +129,51 @@ impl Header {
 
 /// Fills a new file with zeros and makes them durable: later writes change no file length and move no
 /// block, so one `fdatasync` has little to do.
-pub(crate) fn fill_with_zeros(file: &dyn SegmentFile, length: u64) -> io::Result<()> {
-    let zeros = vec![0; ZEROS];
+///
+/// The zeros go past the system's memory where it lets them: copying them there took a tenth of an exchange. After each
+/// piece `rest` is told how long it took.
+pub(crate) fn fill_with_zeros(
+    file: &dyn SegmentFile,
+    length: u64,
+    rest: impl Fn(Duration),
+) -> io::Result<()> {
+    let zeros = vec![0; ZEROS + BLOCK];
+    let aligned = zeros.as_ptr().align_offset(BLOCK);
+    let zeros = zeros.get(aligned..).unwrap_or_default();
+    let mut direct = file.past_memory(true);
     let mut at = 0;
     while at < length {
-        let left = usize::try_from(length - at).unwrap_or(ZEROS);
-        let piece = zeros.get(..left.min(ZEROS)).unwrap_or_default();
-        file.write_at(piece, at)?;
-        file.sync()?;
-        at += piece.len() as u64;
+        let left = usize::try_from(length - at).unwrap_or(ZEROS).min(ZEROS);
+        direct = direct && left.is_multiple_of(BLOCK);
+        if !direct {
+            file.past_memory(false);
+        }
+        let piece = zeros.get(..left).unwrap_or_default();
+        let began = Instant::now();
+        match file.write_at(piece, at) {
+            // A disk of larger blocks.
+            Err(refused) if direct && refused.kind() == io::ErrorKind::InvalidInput => {
+                direct = false;
+                continue;
+            }
+            written => written?,
+        }
+        if !direct {
+            file.sync()?;
+        }
+        at += left as u64;
+        rest(began.elapsed());
     }
-    Ok(())
+    file.past_memory(false);
+    file.sync()
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{HEADER_BYTES, Header, Part};
+    use super::{HEADER_BYTES, Header, Part, fill_with_zeros};
+    use crate::disk::{BLOCK, Disk as _, FolderDisk, read_all};
 
     fn header() -> Header {
         Header {
@@ -153,6 +181,21 @@ mod tests {
             first: 17,
             previous_commit: [5; 32],
             created: 1_700_000_000_000,
+        }
+    }
+
+    #[test]
+    fn a_file_is_filled_to_its_last_byte_and_written_anywhere_afterwards() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = FolderDisk::new(folder.path()).expect("a disk");
+        // Whole blocks go past the system's memory, the rest cannot.
+        for length in [3 * BLOCK, 3 * BLOCK + 17, 17] {
+            let file = disk.create("spare").expect("a file");
+            fill_with_zeros(&*file, length as u64, drop).expect("filled");
+            file.write_at(b"leaf", 5).expect("not at a block");
+            let mut expected = vec![0; length];
+            expected[5..9].copy_from_slice(b"leaf");
+            assert_eq!(read_all(&*file).expect("readable"), expected);
         }
     }
 

@@ -53,7 +53,7 @@ pub struct About {
     /// `{id}@{digest}`.
     pub contract: Option<String>,
     /// The rules that decided.
-    pub rules: Vec<String>,
+    pub rules: Arc<[String]>,
     /// Body of the request, bytes.
     pub request_size: Option<u64>,
     /// Our exchange key.
@@ -132,7 +132,7 @@ impl About {
             purpose: None,
             basis: None,
             contract: None,
-            rules: Vec::new(),
+            rules: Arc::default(),
             request_size: None,
             keyid: None,
             peer_keyid: None,

@@ -121,7 +121,7 @@ impl Right {
                 about.basis.clone_from(&allowed.basis);
                 about.rules.clone_from(&allowed.rules);
             }
-            Inner::Metadata => about.rules = vec!["metadata".to_owned()],
+            Inner::Metadata => about.rules = ["metadata".to_owned()].into(),
         }
     }
 }

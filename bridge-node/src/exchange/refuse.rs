@@ -186,7 +186,7 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     }
     if let Some((contract, rules)) = Weighed::rules(about.weighed.as_ref(), refusal) {
         leaf.contract = Some(contract);
-        leaf.rules = rules;
+        leaf.rules = rules.into();
     }
     leaf
 }

@@ -153,6 +153,12 @@ def burn():
     return {"begun": True}
 
 
+def end():
+    """All that it began, at once: whoever is asked for it has nothing else in its user's name."""
+    os.kill(-1, signal.SIGKILL)
+    return {"ended": True}
+
+
 def shout():
     """As much log as one can write, with what a terminal would obey."""
     line = ("shouting \x1b[2J " + "x" * 5000 + "\n").encode()
@@ -188,6 +194,7 @@ SAID = {
     "hoard": hoard,
     "fork-bomb": fork_bomb,
     "burn": burn,
+    "end": end,
     "shout": shout,
     "stand-in": stand_in,
     "registry": registry,

@@ -1,5 +1,7 @@
 //! Leaves that say something else than what was kept of their request, and than their contract.
 
+use std::sync::Arc;
+
 use bridge_core::leaf::{Kind, Leaf, Side};
 use serde_json::json;
 use uuid::Uuid;
@@ -27,7 +29,7 @@ impl Liar {
         let found = self.logged[self.at..].iter();
         let keeps = |one: &Logged| !matches!(one.kept, Kept::Nothing);
         let found = found.clone().position(|one| keeps(one) && fits(&one.leaf));
-        let at = self.at + found.expect("there are many of each kind");
+        let at = self.at + found.unwrap();
         lie(&mut self.logged[at]);
         self.told.push((at, why));
         self.at = at + 1;
@@ -82,7 +84,7 @@ async fn each_leaf_that_does_not_belong_to_its_request_or_its_contract_is_named(
             let other = all.find(|text| Some(text) != one.leaf.endpoint.as_ref());
             let other = other.expect("the version has two endpoints");
             let rule = format!("endpoint:{other}");
-            let rules = one.leaf.rules.iter_mut();
+            let rules = Arc::make_mut(&mut one.leaf.rules).iter_mut();
             rules
                 .filter(|own| own.starts_with("endpoint:"))
                 .for_each(|own| own.clone_from(&rule));
@@ -93,7 +95,7 @@ async fn each_leaf_that_does_not_belong_to_its_request_or_its_contract_is_named(
         "the recorded rules are not those of the contract",
         |leaf| allowed(leaf) && open(leaf),
         |one| {
-            for rule in &mut one.leaf.rules {
+            for rule in Arc::make_mut(&mut one.leaf.rules) {
                 if rule.starts_with("method:") {
                     "method:PATCH".clone_into(rule);
                 }
@@ -105,7 +107,8 @@ async fn each_leaf_that_does_not_belong_to_its_request_or_its_contract_is_named(
         "the recorded rules are not those of the contract",
         |leaf| allowed(leaf) && open(leaf) && asks(leaf),
         |one| {
-            one.leaf.rules.retain(|rule| rule != "query:q");
+            let others = one.leaf.rules.iter().filter(|rule| *rule != "query:q");
+            one.leaf.rules = others.cloned().collect();
         },
     );
     liar.lie(
@@ -113,7 +116,7 @@ async fn each_leaf_that_does_not_belong_to_its_request_or_its_contract_is_named(
         |leaf| allowed(leaf) && open(leaf) && leaf.purpose.as_deref() == Some("tax"),
         |one| {
             one.leaf.purpose = Some("audit".to_owned());
-            for rule in &mut one.leaf.rules {
+            for rule in Arc::make_mut(&mut one.leaf.rules) {
                 if rule == "purpose:tax" {
                     "purpose:audit".clone_into(rule);
                 }
@@ -126,15 +129,15 @@ async fn each_leaf_that_does_not_belong_to_its_request_or_its_contract_is_named(
         one.kept = others.kept;
     });
     liar.lie("another signing key", allowed, |one| {
-        one.leaf.peer_keyid = Some("other".to_owned())
+        one.leaf.peer_keyid = Some("other".to_owned());
     });
     // Refused at the provider's end.
     liar.lie("another contract", here, swap);
     liar.lie("refuses it otherwise than recorded", here, |one| {
-        one.leaf.rules[1] = "denied:hours".to_owned()
+        Arc::make_mut(&mut one.leaf.rules)[1] = "denied:hours".to_owned();
     });
     liar.lie("another outcome", here, |one| {
-        one.leaf.outcome = Some("server.serverproxy.quota_exceeded".to_owned())
+        one.leaf.outcome = Some("server.serverproxy.quota_exceeded".to_owned());
     });
     liar.lie("another status", here, |one| one.leaf.status = Some(404));
     let others = liar.other(here);
@@ -144,14 +147,14 @@ async fn each_leaf_that_does_not_belong_to_its_request_or_its_contract_is_named(
     });
     // Refused at the consumer's end.
     liar.lie("another client", there, |one| {
-        one.leaf.client = Some("AZ/GOV/2001/OTHER".parse().unwrap())
+        one.leaf.client = Some("AZ/GOV/2001/OTHER".parse().unwrap());
     });
     liar.lie("names contract", there, swap);
     liar.lie("refuses it otherwise than recorded", there, |one| {
-        one.leaf.rules[1] = "denied:hours".to_owned()
+        Arc::make_mut(&mut one.leaf.rules)[1] = "denied:hours".to_owned();
     });
     liar.lie("refuses it otherwise than recorded", there, |one| {
-        one.leaf.status = Some(404)
+        one.leaf.status = Some(404);
     });
     let others = liar.other(there);
     liar.lie("another request id", there, |one| one.kept = others.kept);
@@ -163,16 +166,17 @@ async fn each_leaf_that_does_not_belong_to_its_request_or_its_contract_is_named(
         },
     );
     liar.lie("the evidence is no question", there, |one| {
-        one.kept = Kept::Question(b"{}".to_vec())
+        one.kept = Kept::Question(b"{}".to_vec());
     });
     // The decision turned round.
     liar.lie("the evidence is no signed refusal", allowed, |one| {
         one.leaf.kind = Kind::Refused;
         one.leaf.decision = Some(false);
-        one.leaf.rules.push("denied:purposes".to_owned());
+        let denied = std::iter::once("denied:purposes".to_owned());
+        one.leaf.rules = one.leaf.rules.iter().cloned().chain(denied).collect();
     });
     liar.lie("the leaf records no allowed request", allowed, |one| {
-        one.leaf.decision = Some(false)
+        one.leaf.decision = Some(false);
     });
     let Liar {
         logged, told: lies, ..

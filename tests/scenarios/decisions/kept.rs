@@ -87,7 +87,7 @@ impl Keys {
         let covered = request_components(&fields);
         let (base, input, signature) =
             self.signed(&Message::Request(view), &covered, (Tag::Request, now));
-        let (input, value) = input_fields(input, &signature);
+        let (input, value) = input_fields(&input, &signature);
         let mut sent = fields.clone();
         sent.insert("signature-input", input);
         sent.insert("signature", value);
@@ -194,8 +194,8 @@ fn entry(logged: Logged) -> Entry {
     }
 }
 
-fn input_fields(base: bridge_signature::Base, signature: &[u8]) -> (HeaderValue, HeaderValue) {
-    let (input, value) = signature_fields(LABEL, &base, signature);
+fn input_fields(base: &bridge_signature::Base, signature: &[u8]) -> (HeaderValue, HeaderValue) {
+    let (input, value) = signature_fields(LABEL, base, signature);
     assert!(
         value
             .to_str()

@@ -181,9 +181,9 @@ fn allowed_leaf(
 }
 
 fn refuse(leaf: &mut Leaf, refusal: &Refusal, now: UnixMillis) {
-    let (version, rules) = refused_rules(refusal, Some(now)).expect("a contract refused");
+    let (version, rules) = refused_rules(refusal, Some(now)).unwrap();
     leaf.contract = Some(version);
-    leaf.rules = rules;
+    leaf.rules = rules.into();
     leaf.decision = Some(false);
     leaf.outcome = Some(refusal.code(leaf.side.unwrap()).to_owned());
     leaf.status = Some(refusal.status());

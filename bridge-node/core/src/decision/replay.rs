@@ -82,7 +82,7 @@ pub fn replay(contract: &Contract, leaf: &Leaf) -> Result<(), ReplayError> {
     check_hours(contract, record.decided).map_err(|rule| refused(&rule))?;
     check_quota(contract, record.in_hour, record.in_day, record.decided)
         .map_err(|_quota: Refusal| ReplayError::Refused("quota"))?;
-    if record.rules() == leaf.rules {
+    if *record.rules() == *leaf.rules {
         Ok(())
     } else {
         Err(ReplayError::OtherRules)

@@ -202,7 +202,7 @@ fn policy_table() {
 fn the_rules_say_all_that_decided() {
     let allowed = PENSION.decide(&contracts()).expect("allowed");
     assert_eq!(
-        allowed.rules,
+        *allowed.rules,
         [
             "at:1795154400000",
             "contract:pension-1",

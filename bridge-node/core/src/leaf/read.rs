@@ -84,7 +84,7 @@ impl From<Raw> for Leaf {
             basis: raw.basis,
             contract: raw.contract,
             decision: raw.decision,
-            rules: raw.rules,
+            rules: raw.rules.into(),
             outcome: raw.outcome,
             status: raw.status,
             request_size: raw.request_size,

@@ -16,7 +16,7 @@ fn full() -> Leaf {
         basis: Some("LAW-12".to_owned()),
         contract: Some("C-1@qqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqqo".to_owned()),
         decision: Some(true),
-        rules: vec!["endpoints".to_owned(), "hours \"any\"\n".to_owned()],
+        rules: ["endpoints".to_owned(), "hours \"any\"\n".to_owned()].into(),
         outcome: Some("ok".to_owned()),
         status: Some(200),
         request_size: Some(256),
@@ -92,7 +92,7 @@ fn mutated() -> Vec<(&'static str, Leaf)> {
     change! {
         kind = Kind::Refused, time = UnixMillis(8), request_id = None, side = Some(Side::Provider),
         client = None, service = None, endpoint = Some("x".into()), purpose = Some(String::new()),
-        basis = None, contract = Some("c".into()), decision = Some(false), rules = Vec::new(),
+        basis = None, contract = Some("c".into()), decision = Some(false), rules = Arc::default(),
         outcome = Some("late".into()), status = Some(404), request_size = Some(512),
         answer_size = Some(256), duration_ms = Some(50), keyid = None, peer_keyid = None,
         nonce = None, link = Some([9; 32]), answer_link = None, mode = Some(EvidenceMode::Digest),
@@ -345,7 +345,7 @@ proptest! {
     ) {
         let leaf = Leaf {
             purpose: Some(purpose),
-            rules,
+            rules: rules.into(),
             facts,
             ..Leaf::new(Kind::Delivery, UnixMillis(time))
         };

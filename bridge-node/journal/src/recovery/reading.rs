@@ -226,7 +226,7 @@ impl Reading {
             show(&shared, &newer.1)?;
             shared.state().checkpoint = Some(newer);
         }
-        let spare = make_spare(&shared, self.segment_bytes)?;
+        let spare = make_spare(&shared, self.segment_bytes, drop)?;
         let (header, frames) = self.carried.unwrap_or_else(|| {
             let header = Header {
                 origin: shared.verifier.origin().to_owned(),

@@ -98,7 +98,7 @@ pub fn replay_refused(
     let other = || ReplayError::OtherRefusal(rule_of(&refusal));
     let (given, rules) = refused_rules(&refusal, Some(at)).ok_or_else(other)?;
     let code = leaf.side.map(|side| refusal.code(side));
-    if leaf.rules != rules
+    if *leaf.rules != *rules
         || leaf.outcome.as_deref() != code
         || leaf.status != Some(refusal.status())
         || leaf.decision != Some(false)

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::{ReplayError, replay};
 use crate::decision::Allowed;
 use crate::decision::tests::{MINISTRY, PENSION, Question, at, contracts};
@@ -43,8 +45,7 @@ fn changed(change: impl FnOnce(&mut Leaf)) -> ReplayError {
 /// Replays a decision after one of its rules was replaced.
 fn with_rule(from: &str, to: &str) -> ReplayError {
     changed(|leaf| {
-        let rule = leaf
-            .rules
+        let rule = Arc::make_mut(&mut leaf.rules)
             .iter_mut()
             .find(|rule| *rule == from)
             .expect(from);
@@ -75,7 +76,10 @@ fn facts_that_no_decision_made_are_found() {
 #[test]
 fn rules_that_no_decision_made_are_found() {
     use ReplayError::{Endpoint, NoRule, OtherRules, Refused};
-    assert_eq!(changed(|leaf| leaf.rules.clear()), NoRule("quota:hour"));
+    assert_eq!(
+        changed(|leaf| leaf.rules = Arc::default()),
+        NoRule("quota:hour")
+    );
     let cases = [
         ("quota:day 1/5", "quota:day 6/5", Refused("quota")),
         ("quota:day 1/5", "quota:day 0/5", NoRule("quota:day")),

@@ -147,6 +147,6 @@ impl Judge<'_> {
 fn is_metadata(leaf: &Leaf) -> bool {
     let service = leaf.service.as_ref();
     leaf.decision == Some(true)
-        && leaf.rules == ["metadata"]
+        && *leaf.rules == ["metadata"]
         && service.is_some_and(|service| METADATA_CODES.contains(&service.code()))
 }

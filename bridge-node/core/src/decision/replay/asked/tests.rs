@@ -38,7 +38,7 @@ fn leaf_of(refusal: &Refusal, question: &Question<'_>) -> Leaf {
     leaf.client = Some("AZ/GOV/1002/PENSION".parse().expect("client"));
     leaf.service = Some(target(question).service);
     leaf.contract = Some(contract);
-    leaf.rules = rules;
+    leaf.rules = rules.into();
     leaf.decision = Some(false);
     leaf.outcome = Some(refusal.code(Side::Consumer).to_owned());
     leaf.status = Some(refusal.status());
@@ -112,10 +112,13 @@ fn what_is_recorded_of_a_refusal_is_what_the_contract_says() {
     assert_eq!(changed(|leaf| leaf.outcome = None), otherwise);
     assert_eq!(changed(|leaf| leaf.decision = Some(true)), otherwise);
     assert_eq!(
-        changed(|leaf| leaf.rules.truncate(1)),
+        changed(|leaf| leaf.rules = leaf.rules[..1].into()),
         ReplayError::NoRule("at")
     );
-    assert_eq!(changed(|leaf| leaf.rules.swap(0, 1)), otherwise);
+    assert_eq!(
+        changed(|leaf| Arc::make_mut(&mut leaf.rules).swap(0, 1)),
+        otherwise
+    );
     assert!(matches!(
         changed(|leaf| leaf.contract = None),
         ReplayError::OtherContract { .. }
