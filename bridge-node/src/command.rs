@@ -32,6 +32,7 @@ mod sandbox;
 mod scaffold;
 mod seal;
 mod stop;
+mod tokens;
 mod trial;
 
 pub(crate) use output::say;

@@ -1,19 +1,25 @@
-//! The private keys of a node: files of its keys folder, in clear or encrypted under one passphrase.
+//! The private keys of a node: files of its keys folder, in clear or encrypted under one passphrase, or on tokens that these
+//! files name.
 //!
 //! The passphrase is read from the file that the settings name, or asked for at the terminal, once, when the first encrypted
-//! file is opened.
+//! file is opened; a token's PIN likewise, when the first key on it is.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use bridge_certs::cms::{SealError, Sealer};
+use bridge_certs::keyfile::Ask;
 use bridge_certs::{
-    KeyFileError, is_encrypted, open_key_file, open_secret_file, read_password_file,
+    KeyFileError, KeyText, OwnKey, RequestError, is_encrypted, key_elsewhere, open_key_file,
+    open_key_text, open_secret_file, public_key_of, read_password_file, read_pem_certificates,
     write_key_file_under,
 };
+use bridge_signature::{Algorithm, FileSigner, SignError, Signer};
+use bridge_token::TokenKey;
 use zeroize::Zeroizing;
 
-use crate::terminal;
+use crate::{terminal, token};
 
 /// Where the private keys of a node are.
 #[derive(Clone)]
@@ -22,6 +28,16 @@ pub struct Keys {
     passphrase_file: Option<PathBuf>,
     /// Known once it was needed.
     passphrase: Arc<Mutex<Option<Zeroizing<Vec<u8>>>>>,
+    /// The library by which tokens are reached.
+    module: Option<PathBuf>,
+}
+
+/// A private key, wherever it lies.
+pub enum PrivateKey {
+    /// In memory, PKCS#8.
+    Held(Zeroizing<Vec<u8>>),
+    /// On a token.
+    Token(TokenKey),
 }
 
 // === impl Keys ===
@@ -33,7 +49,19 @@ impl Keys {
             folder,
             passphrase_file,
             passphrase: Arc::default(),
+            module: None,
         }
+    }
+
+    /// As they are, and by which library the tokens are reached that they name.
+    #[must_use]
+    pub fn with_module(self, module: Option<PathBuf>) -> Self {
+        Self { module, ..self }
+    }
+
+    /// The library by which tokens are reached.
+    pub fn module(&self) -> Option<&Path> {
+        self.module.as_deref()
     }
 
     /// Where a file of the folder is.
@@ -41,7 +69,18 @@ impl Keys {
         self.folder.join(name)
     }
 
-    /// Reads a private key, PKCS#8.
+    /// Opens a private key.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyFileError`]
+    pub fn key(&self, name: &str) -> Result<PrivateKey, KeyFileError> {
+        open(&self.path(name), self.module.as_deref(), &|| {
+            self.passphrase()
+        })
+    }
+
+    /// Reads a private key that has to lie in its file, PKCS#8.
     ///
     /// # Errors
     ///
@@ -80,13 +119,49 @@ impl Keys {
 
     /// The key files of the folder, and whether each is encrypted, in words.
     pub fn words(&self) -> String {
-        let kept = |name: &String| match is_encrypted(&self.path(name)) {
-            Ok(true) => format!("{name} encrypted"),
-            Ok(false) => format!("{name} not encrypted"),
-            Err(_) => format!("{name} not readable"),
+        let kept = |name: &String| {
+            let path = self.path(name);
+            match (key_elsewhere(&path), is_encrypted(&path)) {
+                (Ok(Some(uri)), _) => format!("{name} on {}", token::shown(&uri)),
+                (Ok(None), Ok(true)) => format!("{name} encrypted"),
+                (Ok(None), Ok(false)) => format!("{name} not encrypted"),
+                (Err(_), _) | (_, Err(_)) => format!("{name} not readable"),
+            }
         };
         let names = self.names();
         names.iter().map(kept).collect::<Vec<_>>().join(", ")
+    }
+
+    /// Has every key on a token make a signature, and holds it against its certificate.
+    ///
+    /// # Errors
+    ///
+    /// The first key that is of no use, why, and what would mend it.
+    pub fn check_tokens(&self) -> Result<(), (String, String, &'static str)> {
+        for name in self.names() {
+            let told = |error: KeyFileError| {
+                let remedy = error.remedy().unwrap_or("correct the file");
+                (name.clone(), crate::chain(&error), remedy)
+            };
+            if key_elsewhere(&self.path(&name)).map_err(told)?.is_none() {
+                continue;
+            }
+            let PrivateKey::Token(key) = self.key(&name).map_err(told)? else {
+                continue;
+            };
+            let certificates = self.path(&name).with_extension("pem");
+            if !certificates.exists() {
+                continue;
+            }
+            let of = read_pem_certificates(&certificates).unwrap_or_default();
+            let of = of.first().and_then(|own| public_key_of(own).ok());
+            if of.is_none_or(|(_, public)| public != key.public_key()) {
+                let what = format!("{key} is not the key of {}", certificates.display());
+                let remedy = "name the token's key that the certificate was issued for, or import the certificate of this one";
+                return Err((name, what, remedy));
+            }
+        }
+        Ok(())
     }
 
     fn any_is_encrypted(&self) -> bool {
@@ -123,6 +198,76 @@ impl Keys {
         self.passphrase
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+// === impl PrivateKey ===
+
+impl PrivateKey {
+    /// What signs with it, and its public half. Only P-256 and Ed25519 keys do.
+    ///
+    /// # Errors
+    ///
+    /// [`SignError::Key`]
+    pub fn signer(self, key_id: String) -> Result<(Arc<dyn Signer>, Vec<u8>), SignError> {
+        match self {
+            Self::Held(pkcs8) => {
+                let read = |algorithm| FileSigner::from_pkcs8(algorithm, &pkcs8, key_id.clone());
+                let key =
+                    read(Algorithm::EcdsaP256Sha256).or_else(|_other| read(Algorithm::Ed25519))?;
+                let public = key.public_key().to_vec();
+                Ok((Arc::new(key), public))
+            }
+            Self::Token(key) => {
+                let public = key.public_key().to_vec();
+                Ok((Arc::new(key.with_key_id(key_id)), public))
+            }
+        }
+    }
+
+    /// The key as certificates know it.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`]
+    pub fn own(self) -> Result<OwnKey, RequestError> {
+        match self {
+            Self::Held(pkcs8) => OwnKey::read(&pkcs8),
+            Self::Token(key) => Ok(OwnKey::remote(token::remote(key))),
+        }
+    }
+
+    /// The key as a member's seal, by the certificates that go with it.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError`]
+    pub fn sealer(self, chain: Vec<Vec<u8>>) -> Result<Sealer, SealError> {
+        match self {
+            Self::Held(pkcs8) => Sealer::new(&pkcs8, chain),
+            Self::Token(key) => Sealer::remote(token::remote(key), chain),
+        }
+    }
+}
+
+impl fmt::Debug for PrivateKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(_) => f.write_str("Held([redacted])"),
+            Self::Token(key) => write!(f, "Token({key})"),
+        }
+    }
+}
+
+/// Opens the key of a file, in the file or on the token that it names.
+///
+/// # Errors
+///
+/// [`KeyFileError`]
+pub fn open(path: &Path, module: Option<&Path>, ask: Ask<'_>) -> Result<PrivateKey, KeyFileError> {
+    match open_key_text(path, ask)? {
+        KeyText::Held(pkcs8) => Ok(PrivateKey::Held(pkcs8)),
+        KeyText::Elsewhere(uri) => token::open(path, &uri, module).map(PrivateKey::Token),
     }
 }
 

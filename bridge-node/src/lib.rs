@@ -51,6 +51,7 @@ pub mod stamping;
 pub mod status;
 mod terminal;
 pub mod tls;
+mod token;
 pub mod watch;
 mod way;
 pub mod witness;

@@ -8,8 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bridge_certs::{
-    CertificateError, Checked, KeyAlgorithm, KeyFileError, OwnKey, PemError, Profile, RequestError,
-    Trust,
+    CertificateError, Checked, KeyAlgorithm, KeyFileError, PemError, Profile, RequestError, Trust,
 };
 use bridge_core::identity::{CertificateName, NodeId};
 
@@ -236,10 +235,6 @@ pub fn usable(folder: &Folder, usage: Use, judge: &Judge<'_>) -> OwnFiles {
         return files;
     }
     OwnFiles::in_force(usage)
-}
-
-fn own_key(file: String, pkcs8: &[u8]) -> Result<OwnKey, OwnError> {
-    OwnKey::read(pkcs8).map_err(|source| OwnError::Key { file, source })
 }
 
 #[cfg(test)]

@@ -14,14 +14,19 @@ use rustls::client::danger::ServerCertVerifier;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::server::NoServerSessionStorage;
+use rustls::sign::{CertifiedKey, SigningKey, SingleCertAndKey};
 use rustls::version::TLS13;
 use rustls::{ClientConfig, RootCertStore, ServerConfig};
 
-use crate::keys::Keys;
+use crate::keys::{Keys, PrivateKey};
 use crate::own::OwnFiles;
+use crate::token;
 
 mod look;
+mod remote;
 mod verifier;
+
+use remote::RemoteSigning;
 
 pub use look::{Shown, dangerous_look};
 pub use verifier::PeerVerifier;
@@ -48,14 +53,23 @@ pub enum TlsError {
 pub struct TlsIdentity {
     /// Leaf first.
     pub chain: Vec<CertificateDer<'static>>,
-    key: PrivateKeyDer<'static>,
+    key: TlsKey,
+}
+
+#[derive(Debug)]
+enum TlsKey {
+    Held(PrivateKeyDer<'static>),
+    Remote(Arc<RemoteSigning>),
 }
 
 impl Clone for TlsIdentity {
     fn clone(&self) -> Self {
         Self {
             chain: self.chain.clone(),
-            key: self.key.clone_key(),
+            key: match &self.key {
+                TlsKey::Held(key) => TlsKey::Held(key.clone_key()),
+                TlsKey::Remote(key) => TlsKey::Remote(Arc::clone(key)),
+            },
         }
     }
 }
@@ -91,11 +105,42 @@ impl TlsIdentity {
                 path.display()
             )));
         }
-        let key = keys.private(&files.key)?;
+        let key = match keys.key(&files.key)? {
+            PrivateKey::Held(key) => {
+                TlsKey::Held(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())))
+            }
+            PrivateKey::Token(key) => {
+                TlsKey::Remote(Arc::new(RemoteSigning::new(token::remote(key))))
+            }
+        };
         Ok(Self {
             chain: chain.into_iter().map(CertificateDer::from).collect(),
-            key: PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())),
+            key,
         })
+    }
+
+    /// What stands in the way of its key's use, as far as is known without trying.
+    pub fn trouble(&self) -> Option<String> {
+        match &self.key {
+            TlsKey::Held(_) => None,
+            TlsKey::Remote(key) => key.trouble(),
+        }
+    }
+
+    /// Chain and key as rustls takes them, if they belong together.
+    fn shown(&self) -> Result<Arc<SingleCertAndKey>, rustls::Error> {
+        let certified = match &self.key {
+            TlsKey::Held(key) => {
+                CertifiedKey::from_der(self.chain.clone(), key.clone_key(), &provider())?
+            }
+            TlsKey::Remote(key) => {
+                let key: Arc<dyn SigningKey> = Arc::<RemoteSigning>::clone(key);
+                let certified = CertifiedKey::new(self.chain.clone(), key);
+                certified.keys_match()?;
+                certified
+            }
+        };
+        Ok(Arc::new(SingleCertAndKey::from(certified)))
     }
 }
 
@@ -113,7 +158,7 @@ pub fn peer_server(identity: &TlsIdentity, trust: Arc<Trust>) -> Result<ServerCo
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+        .with_cert_resolver(identity.shown()?);
     forbid_resumption(&mut config);
     config.alpn_protocols = vec![ALPN.to_vec()];
     Ok(config)
@@ -129,7 +174,7 @@ pub fn consumer_server(identity: &TlsIdentity) -> Result<ServerConfig, TlsError>
     let mut config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(identity.chain.clone(), identity.key.clone_key())?;
+        .with_cert_resolver(identity.shown()?);
     forbid_resumption(&mut config);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
@@ -155,7 +200,7 @@ fn peer_client_with(
         .with_protocol_versions(&[&TLS13])?
         .dangerous()
         .with_custom_certificate_verifier(verifier)
-        .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?;
+        .with_client_cert_resolver(identity.shown()?);
     config.resumption = Resumption::disabled();
     config.enable_early_data = false;
     config.enable_sni = false;
@@ -222,7 +267,7 @@ pub fn system_client(
     let mut config = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])?
         .with_root_certificates(roots)
-        .with_client_auth_cert(identity.chain.clone(), identity.key.clone_key())?;
+        .with_client_cert_resolver(identity.shown()?);
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(config)
 }

@@ -13,6 +13,7 @@ use crate::ceremony;
 use crate::guide;
 use crate::join;
 use crate::shell::{repository, run, wait_for, words};
+use crate::tokens;
 use crate::world::{Agency, World, receipt_file};
 
 mod example;
@@ -376,6 +377,7 @@ fn every_command_of_every_document_is_known_here() {
         .chain(join::JOINING.map(|command| ("config/README.md", command)))
         .chain(join::ANSWERING.map(|command| ("config/README.md", command)))
         .chain(catalogue::COMMANDS.map(|command| ("config/README.md", command)))
+        .chain(tokens::COMMANDS.map(|command| ("config/README.md", command)))
         .chain(guide::COMMANDS.map(|command| (guide::GUIDE, command)))
         .map(|(document, command)| (document.to_owned(), command.to_owned()))
         .collect();

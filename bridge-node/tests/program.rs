@@ -26,4 +26,5 @@ mod reconcile;
 mod restart;
 mod settings;
 mod shell;
+mod tokens;
 mod world;

@@ -123,8 +123,13 @@ pub(crate) fn write(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
 
 /// Writes an integer that is not negative.
 pub(crate) fn write_integer(number: u64) -> Vec<u8> {
+    write_digits(&number.to_be_bytes())
+}
+
+/// Writes an integer that is not negative, from its digits.
+pub(crate) fn write_digits(digits: &[u8]) -> Vec<u8> {
     // The zero says that the number is positive, where its first bit would say otherwise.
-    let bytes = [&[0][..], &number.to_be_bytes()].concat();
+    let bytes = [&[0][..], digits].concat();
     write(INTEGER, &[shortest(&bytes)])
 }
 

@@ -5,6 +5,7 @@
 //! passphrase ([`sealed`]); who opens it is asked for the passphrase only then.
 
 use std::ffi::OsString;
+use std::fmt;
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -48,11 +49,62 @@ pub fn read_key_file(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
 ///
 /// As [`read_key_file`]; [`KeyFileError::NoPassphrase`], [`KeyFileError::Sealed`].
 pub fn open_key_file(path: &Path, ask: Ask<'_>) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    match open_key_text(path, ask)? {
+        KeyText::Held(pkcs8) => Ok(pkcs8),
+        KeyText::Elsewhere(_) => Err(KeyFileError::Elsewhere {
+            path: path.to_path_buf(),
+        }),
+    }
+}
+
+/// What the file of a private key holds.
+pub enum KeyText {
+    /// The key, PKCS#8 in DER.
+    Held(Zeroizing<Vec<u8>>),
+    /// Where it lies: a URI with this scheme, such as that of a token.
+    Elsewhere(String),
+}
+
+impl fmt::Debug for KeyText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(_) => f.write_str("Held([redacted])"),
+            Self::Elsewhere(uri) => write!(f, "Elsewhere({uri:?})"),
+        }
+    }
+}
+
+/// As [`open_key_file`], also for a key that lies elsewhere.
+///
+/// # Errors
+///
+/// As [`open_key_file`].
+///
+/// Standard: RFC 7512 §2.3.
+pub fn open_key_text(path: &Path, ask: Ask<'_>) -> Result<KeyText, KeyFileError> {
     let text = open(path, ask)?;
-    pem::private_key(&text).map_err(|source| KeyFileError::NotAKey {
-        path: path.to_path_buf(),
-        source,
-    })
+    if let Some(uri) = uri_of(&text) {
+        return Ok(KeyText::Elsewhere(uri.to_owned()));
+    }
+    key_of(path, &text).map(KeyText::Held)
+}
+
+/// Where the key of a file lies, if not in the file; its rights are checked as for reading.
+///
+/// # Errors
+///
+/// [`KeyFileError`] about the file and its rights.
+pub fn key_elsewhere(path: &Path) -> Result<Option<String>, KeyFileError> {
+    Ok(uri_of(&read(path)?).map(str::to_owned))
+}
+
+/// Writes a new key file that says where the key lies.
+///
+/// # Errors
+///
+/// As [`write_key_file`].
+pub fn write_key_elsewhere(path: &Path, uri: &str) -> Result<(), KeyFileError> {
+    write_text(path, &format!("{uri}\n"), None)
 }
 
 /// Reads a shared secret of 32 bytes, in base64, from a file of mode 0600 or stricter.
@@ -222,6 +274,19 @@ fn open(path: &Path, ask: Ask<'_>) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
     sealed.open(&passphrase, HOLDS.as_bytes()).map_err(wrong)
 }
 
+fn key_of(path: &Path, text: &[u8]) -> Result<Zeroizing<Vec<u8>>, KeyFileError> {
+    pem::private_key(text).map_err(|source| KeyFileError::NotAKey {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// The one line that says where a key lies.
+fn uri_of(text: &[u8]) -> Option<&str> {
+    let line = std::str::from_utf8(text).ok()?.trim();
+    (line.starts_with(TOKEN_SCHEME) && !line.contains(char::is_whitespace)).then_some(line)
+}
+
 /// Neither PEM nor base64 begins so.
 fn looks_sealed(text: &[u8]) -> bool {
     text.trim_ascii_start().starts_with(b"{")
@@ -318,6 +383,8 @@ fn sync_folder(path: &Path) -> io::Result<()> {
 
 /// What an encrypted file of a node holds: the text that the file would have in clear.
 const HOLDS: &str = "key file";
+/// With what the URI of a key on a token begins.
+const TOKEN_SCHEME: &str = "pkcs11:";
 /// Permission bits with set-id and sticky.
 const ALL_RIGHTS: u32 = 0o7777;
 const OWNER_READS_AND_WRITES: u32 = 0o600;

@@ -8,7 +8,8 @@
 //! - a [`Request`] is what a key asks an authority for;
 //! - a [`Stamp`] is an authority's word on when something was there;
 //! - an [`Issuer`](status::Issuer) says by [lists](status::RevocationList) and [answers](status::Answer) what it has revoked;
-//! - a key file is read only if nobody else can read it ([`read_key_file`]), and may lie under a passphrase ([`sealed`]).
+//! - a key file is read only if nobody else can read it ([`read_key_file`]), and may lie under a passphrase ([`sealed`]),
+//!   or say where else the key lies: a [`RemoteKey`] signs there.
 //!
 //! This crate is **not** a TLS stack: it hands out trust anchors, and the node builds its verifiers around
 //! [`Trust::check`]. It takes time as an argument and fetches nothing; [`Trust::check`] does
@@ -53,6 +54,7 @@ pub mod keyfile;
 pub mod moment;
 pub mod pem;
 pub mod profile;
+mod remote;
 pub mod request;
 pub mod stamp;
 pub mod status;
@@ -63,13 +65,15 @@ pub use certificate::{KeyAlgorithm, ReadError, public_key_of, spki_sha256_of};
 pub use error::{CertificateError, TrustError};
 pub use keyfile::sealed;
 pub use keyfile::{
-    KeyFileError, change_passphrase, is_encrypted, open_key_file, open_secret_file, read_key_file,
-    read_password_file, read_secret_file, write_key_file, write_key_file_under, write_secret_file,
+    KeyFileError, KeyText, change_passphrase, is_encrypted, key_elsewhere, open_key_file,
+    open_key_text, open_secret_file, read_key_file, read_password_file, read_secret_file,
+    write_key_elsewhere, write_key_file, write_key_file_under, write_secret_file,
     write_secret_file_under,
 };
 pub use moment::Moment;
 pub use pem::{PemError, certificate_pem, certificates, read_pem_certificates};
 pub use profile::{IdentityKind, Profile, Profiles};
+pub use remote::RemoteKey;
 pub use request::{OwnKey, Request, RequestError, request_pem};
 pub use stamp::{Stamp, StampError};
 pub use trust::{Checked, Issuance, Trust};

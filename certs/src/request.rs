@@ -18,6 +18,7 @@ use crate::error::CertificateError;
 use crate::identity::identity;
 use crate::pem::section;
 use crate::profile::{HostNames, Profile, ProfileError, Profiles};
+use crate::remote::RemoteKey;
 
 /// What a request asks for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,9 +35,14 @@ pub struct Request {
 
 /// A private key whose certificate is asked for or held against it.
 pub struct OwnKey {
-    pair: KeyPair,
+    pair: Pair,
     algorithm: KeyAlgorithm,
     public_key: Vec<u8>,
+}
+
+enum Pair {
+    Held(Box<KeyPair>),
+    Remote(RemoteKey),
 }
 
 /// No request can be made.
@@ -92,10 +98,19 @@ impl OwnKey {
             KeyPair::try_from(&PrivatePkcs8KeyDer::from(pkcs8)).map_err(RequestError::Key)?;
         let (algorithm, public_key) = read_key(&pair.subject_public_key_info())?;
         Ok(Self {
-            pair,
+            pair: Pair::Held(Box::new(pair)),
             algorithm,
             public_key,
         })
+    }
+
+    /// Takes a key that signs where it lies.
+    pub fn remote(key: RemoteKey) -> Self {
+        Self {
+            algorithm: key.algorithm(),
+            public_key: key.public_key().to_vec(),
+            pair: Pair::Remote(key),
+        }
     }
 
     /// Makes a new private key of the kind that is usual for a profile, PKCS#8 in DER.
@@ -145,7 +160,11 @@ impl OwnKey {
         usages::apply(&mut params, rules);
         // That is the authority's to say.
         params.use_authority_key_identifier_extension = false;
-        Ok(params.serialize_request(&self.pair)?.der().to_vec())
+        let request = match &self.pair {
+            Pair::Held(pair) => params.serialize_request(&**pair)?,
+            Pair::Remote(key) => params.serialize_request(key)?,
+        };
+        Ok(request.der().to_vec())
     }
 }
 

@@ -57,6 +57,7 @@ mod status;
 mod status_sources;
 mod stops;
 mod time;
+mod tokens;
 mod topology;
 mod upstream;
 mod witnesses;

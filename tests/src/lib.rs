@@ -32,6 +32,7 @@ pub mod process;
 pub mod puppet;
 pub mod registry;
 pub mod relay;
+pub mod softhsm;
 pub mod status_authority;
 pub mod terms;
 pub mod time_authority;

@@ -31,6 +31,11 @@ pub trait Signer: Send + Sync {
     /// # Errors
     /// [`SignError::Failed`] when the key can't be used now.
     fn sign(&self, base: &[u8]) -> Result<Vec<u8>, SignError>;
+
+    /// Says what stands in the way of its use, as far as is known without trying. A key in memory can always be used.
+    fn trouble(&self) -> Option<String> {
+        None
+    }
 }
 
 /// Why nothing was signed.

@@ -7,6 +7,7 @@ use clap::Subcommand;
 use super::{Failure, conformance, say, scaffold};
 use crate::clock::Clock;
 use crate::node::Parts;
+use crate::settings::Fault;
 
 /// Commands about registry packages.
 #[derive(Debug, Subcommand)]
@@ -30,6 +31,12 @@ pub(super) fn config(path: &Path) -> Result<(), Failure> {
     parts
         .check_root(scratch.path())
         .map_err(|fault| Failure::Settings(vec![fault]))?;
+    settings
+        .keys
+        .check_tokens()
+        .map_err(|(name, what, remedy)| {
+            Failure::Settings(vec![Fault::new(format!("keys: {name}"), what, remedy)])
+        })?;
     say(format_args!("private keys: {}", settings.keys.words()));
     say(format_args!(
         "{}: good ({}, {})",

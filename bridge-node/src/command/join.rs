@@ -3,17 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
-use bridge_certs::{public_key_of, read_pem_certificates};
 use bridge_core::leaf::LEAF_VERSION;
 use bridge_directory::client::ROOT_LIMIT_BYTES;
 use bridge_directory::directory::{is_address, is_host_name};
-use bridge_directory::join::{Asked, JoinError, Purpose, Request, Wanted, spki_of};
+use bridge_directory::join::{Asked, JoinError, Purpose, Request, Wanted};
 use bridge_directory::metadata::hex;
 use bridge_directory::{Client, Fetch, FolderSource, Subsystem, Trusted};
 use bridge_journal::WitnessKey;
-use bridge_signature::{Algorithm, FileSigner, Signer as _};
+use bridge_signature::Signer;
 use clap::Args;
 
 use super::directory::{plain, read, write};
@@ -22,6 +19,10 @@ use crate::clock::Clock;
 use crate::epochs;
 use crate::fetch::HttpSource;
 use crate::settings::{DirectorySource, Settings};
+
+mod key;
+
+use key::{Own, certificate, no_key, signer};
 
 pub(super) const EXAMPLES: &str = "Examples:\n  bridge-node join --config node.toml --to join.json --name \"Customs committee\" --subsystem \"CARGO=Cargo declarations\" --address bridge.customs.example:5443\n  bridge-node join --config node.toml --to second.json --address bridge2.customs.example:5443\n  bridge-node join --config node.toml --status join.json\n\nWith --name the member is to be listed too; without it, another node of a listed member. The request is no secret: send it to\nthe directory's officers. Exit code of --status: 0 approved, 1 refused or not answered yet.";
 
@@ -93,7 +94,7 @@ fn ask(options: &Options, settings: &Settings, to: &Path, now_s: u64) -> Result<
             .map_err(|_error| Failure::Usage(format!("{}: not PEM", csr.display())))?;
         asked.csrs.push(text);
     }
-    let sealed = options.sealed(&asked, now_s)?;
+    let sealed = options.sealed(&asked, now_s, settings.keys.module())?;
     let digest = asked.digest();
     let mut request = Request::prove(asked, &keys.signers()).map_err(|error| refused(&error))?;
     if let Some(seal) = sealed {
@@ -243,11 +244,16 @@ impl Options {
         self.subsystem.iter().map(read).collect()
     }
 
-    fn sealed(&self, asked: &Asked, now_s: u64) -> Result<Option<Vec<u8>>, Failure> {
+    fn sealed(
+        &self,
+        asked: &Asked,
+        now_s: u64,
+        module: Option<&Path>,
+    ) -> Result<Option<Vec<u8>>, Failure> {
         let (Some(certificate), Some(key)) = (&self.seal, &self.seal_key) else {
             return Ok(None);
         };
-        let sealer = super::seal::open(certificate, key, None)?;
+        let sealer = super::seal::open(certificate, key, None, module)?;
         let seal = sealer.seal(&asked.to_bytes(), now_s);
         seal.map(Some)
             .map_err(|error| Failure::failed("seal", &error))
@@ -256,10 +262,10 @@ impl Options {
 
 /// The keys of a node that joins.
 struct Keys {
-    tls: FileSigner,
-    exchange: FileSigner,
-    journal: FileSigner,
-    witness: Option<FileSigner>,
+    tls: Own,
+    exchange: Own,
+    journal: Own,
+    witness: Option<Own>,
     /// The exchange key's certificate, base64 of its DER, once it was issued.
     certificate: Option<String>,
     journal_verifier: String,
@@ -301,14 +307,14 @@ impl Keys {
         })
     }
 
-    fn signers(&self) -> Vec<(Purpose, &dyn bridge_signature::Signer)> {
-        let mut signers: Vec<(Purpose, &dyn bridge_signature::Signer)> = vec![
-            (Purpose::Tls, &self.tls),
-            (Purpose::Exchange, &self.exchange),
-            (Purpose::Journal, &self.journal),
+    fn signers(&self) -> Vec<(Purpose, &dyn Signer)> {
+        let mut signers: Vec<(Purpose, &dyn Signer)> = vec![
+            (Purpose::Tls, &*self.tls.signer),
+            (Purpose::Exchange, &*self.exchange.signer),
+            (Purpose::Journal, &*self.journal.signer),
         ];
         if let Some(witness) = &self.witness {
-            signers.push((Purpose::Witness, witness));
+            signers.push((Purpose::Witness, &*witness.signer));
         }
         signers
     }
@@ -331,8 +337,8 @@ impl Keys {
             code: node.code().to_owned(),
             name,
             address,
-            tls: spki_of(self.tls.algorithm(), self.tls.public_key()),
-            exchange: spki_of(self.exchange.algorithm(), self.exchange.public_key()),
+            tls: self.tls.spki(),
+            exchange: self.exchange.spki(),
             certificate: self.certificate.clone(),
             journal: self.journal_verifier.clone(),
             witness: self.witness_verifier.clone(),
@@ -356,41 +362,6 @@ fn check_reached(name: &str, address: &str) -> Result<(), Failure> {
         return Err(Failure::Usage(hint(&what, remedy)));
     }
     Ok(())
-}
-
-fn signer(keys: &crate::keys::Keys, name: &str) -> Result<FileSigner, Failure> {
-    let pkcs8 = keys.private(name).map_err(|error| no_key(&error))?;
-    let read = |algorithm| FileSigner::from_pkcs8(algorithm, &pkcs8, String::new());
-    read(Algorithm::EcdsaP256Sha256)
-        .or_else(|_other| read(Algorithm::Ed25519))
-        .map_err(|_neither| {
-            let what = format!("{}: neither a P-256 nor an Ed25519 key", keys.path(name).display());
-            let remedy = "other keys can't be asked for here: have the officers list the node by `directory propose … node add`";
-            Failure::Failed(hint(&what, remedy))
-        })
-}
-
-/// The certificate of a key, if it was issued already.
-fn certificate(path: &Path, key: &FileSigner) -> Result<Option<String>, Failure> {
-    if !path.exists() {
-        return Ok(None);
-    }
-    let wrong = |why: &str| Failure::Failed(format!("{}: {why}", path.display()));
-    let read = read_pem_certificates(path).map_err(|error| wrong(&crate::chain(&error)))?;
-    let own = read
-        .into_iter()
-        .next()
-        .ok_or_else(|| wrong("no certificate"))?;
-    match public_key_of(&own) {
-        Ok((_, raw)) if raw == key.public_key() => Ok(Some(STANDARD.encode(own))),
-        _ => Err(wrong("not the certificate of exchange.key")),
-    }
-}
-
-fn no_key(error: &bridge_certs::KeyFileError) -> Failure {
-    let what = format!("key: {}", crate::chain(error));
-    let remedy = "a node that joins has tls.key, exchange.key and journal.key in its keys folder: config/README.md";
-    Failure::Failed(hint(&what, remedy))
 }
 
 fn refused(error: &JoinError) -> Failure {

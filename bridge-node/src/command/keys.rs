@@ -14,7 +14,7 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
 use super::passphrase::{Encryption, new_passphrase, passphrase};
-use super::{Failure, hint, say};
+use super::{Failure, hint, say, tokens};
 
 /// Commands about keys.
 #[derive(Debug, Subcommand)]
@@ -69,6 +69,16 @@ pub(super) enum Command {
         #[arg(long, value_name = "FILE")]
         new_passphrase_file: Option<PathBuf>,
     },
+    /// Show the PKCS#11 tokens that a module reaches, what each says of its PIN, and the private keys of one.
+    #[command(
+        after_help = "Examples:\n  bridge-node key list --token-module /usr/lib/softhsm/libsofthsm2.so\n  bridge-node key list --token-module /usr/lib/softhsm/libsofthsm2.so \"pkcs11:token=agency-a?pin-source=file:keys/agency-a.pin\""
+    )]
+    List(tokens::List),
+    /// Make a key file that names a key on a PKCS#11 token; with --make the key too.
+    #[command(
+        after_help = "Examples:\n  bridge-node key token keys/exchange.key \"pkcs11:token=agency-a;object=exchange?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256\n  bridge-node key token keys/seal.key \"pkcs11:token=agency-a;object=seal?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256 --seal-of AZ/GOV/1001 --csr seal.csr\n\nThe settings name the module as token.module. next: ask for its certificate with `bridge-node certs csr`."
+    )]
+    Token(tokens::Name),
     /// Make an officer's key and print its public half for [[officers]].
     #[command(after_help = "Example:\n  bridge-node key officer officer.key")]
     Officer {
@@ -123,6 +133,8 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
                 put_under(file, &|| Ok(old.clone()), &new)?;
             }
         }
+        Command::List(asked) => tokens::list(&asked)?,
+        Command::Token(asked) => tokens::name(&asked)?,
         Command::Officer { file } => {
             let public = ed25519(&file, None)?;
             say(format_args!("public_key = \"{}\"", STANDARD.encode(public)));

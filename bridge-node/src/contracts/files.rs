@@ -9,6 +9,7 @@ use bridge_certs::cms::Sealer;
 use bridge_certs::{read_key_file, read_pem_certificates};
 use bridge_core::contract::{Agreement, Contract, ContractFault, SIGNED_LIMIT_BYTES, Seals};
 
+use crate::keys::PrivateKey;
 use crate::settings::{Fault, Settings};
 
 /// All that contract files say.
@@ -118,18 +119,18 @@ pub fn kept_folder(data_folder: &Path) -> PathBuf {
 /// Why it cannot be used, in words.
 pub fn sealer(certificate: &Path, key: &Path) -> Result<Sealer, String> {
     let key = read_key_file(key).map_err(|error| crate::chain(&error))?;
-    sealer_of(certificate, &key)
+    sealer_of(certificate, PrivateKey::Held(key))
 }
 
-/// As [`sealer`], by a key that was read: PKCS#8.
+/// As [`sealer`], by a key that was opened.
 ///
 /// # Errors
 ///
 /// As [`sealer`].
-pub fn sealer_of(certificate: &Path, key: &[u8]) -> Result<Sealer, String> {
+pub fn sealer_of(certificate: &Path, key: PrivateKey) -> Result<Sealer, String> {
     let words = |error: &dyn std::error::Error| crate::chain(error);
     let chain = read_pem_certificates(certificate).map_err(|error| words(&error))?;
-    Sealer::new(key, chain).map_err(|error| words(&error))
+    key.sealer(chain).map_err(|error| words(&error))
 }
 
 /// The `*.json` of a folder, in the order of their names.

@@ -84,7 +84,10 @@ impl Parts {
 ///
 /// [`DossierError`]. What another node or an authority does not give is not in it, and it says so.
 pub async fn make(node: &Arc<Node>, id: Uuid) -> Result<Vec<u8>, DossierError> {
-    let sealer = sealer(node)?;
+    // Its key may lie under a passphrase, or on a token.
+    let shared = Arc::clone(node);
+    let sealer = tokio::task::spawn_blocking(move || sealer(&shared));
+    let sealer = sealer.await.map_err(|_panicked| DossierError::Reader)??;
     let shared = Arc::clone(node);
     let kept = tokio::task::spawn_blocking(move || kept(&shared, id));
     let kept = kept.await.map_err(|_panicked| DossierError::Reader)??;
@@ -121,7 +124,8 @@ pub async fn make(node: &Arc<Node>, id: Uuid) -> Result<Vec<u8>, DossierError> {
     let page = summary::page(&description, &parts.entries);
     parts.add(DESCRIPTION, pretty(&description));
     parts.add(SUMMARY, page);
-    container(parts.entries, &sealer, now_s)
+    let whole = tokio::task::spawn_blocking(move || container(parts.entries, &sealer, now_s));
+    whole.await.map_err(|_panicked| DossierError::Reader)?
 }
 
 fn container(parts: Vec<Entry>, sealer: &Sealer, now_s: u64) -> Result<Vec<u8>, DossierError> {
@@ -145,8 +149,8 @@ fn sealer(node: &Node) -> Result<Sealer, DossierError> {
         DossierError::SealFiles(format!("keys: seal: {}", crate::chain(error)))
     };
     let chain = read_pem_certificates(&keys.path("seal.pem")).map_err(|e| unusable(&e))?;
-    let key = keys.private("seal.key").map_err(|e| unusable(&e))?;
-    Ok(Sealer::new(&key, chain)?)
+    let key = keys.key("seal.key").map_err(|e| unusable(&e))?;
+    Ok(key.sealer(chain)?)
 }
 
 /// It reads files: call it where blocking is allowed.

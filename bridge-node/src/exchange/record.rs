@@ -383,6 +383,11 @@ pub(super) async fn write(node: &Node, entry: Entry, about: &About) -> Result<Re
 fn taken<T>(said: Result<T, RecordError>, about: &About) -> Result<T, Refused> {
     said.map_err(|error| {
         tracing::error!(error = %crate::chain(&error), "the journal refuses");
-        about.refuse(Refusal::Node(NodeFault::Journal))
+        let fault = if matches!(error, RecordError::Sign(_)) {
+            NodeFault::Signing
+        } else {
+            NodeFault::Journal
+        };
+        about.refuse(Refusal::Node(fault))
     })
 }

@@ -1,6 +1,6 @@
 //! Which node is asked, and the connection to it.
 
-use bridge_core::refusal::{LinkFault, Refusal, RequestFault, Unknown};
+use bridge_core::refusal::{LinkFault, NodeFault, Refusal, RequestFault, Unknown};
 
 use super::enter::Entered;
 use crate::node::Node;
@@ -46,6 +46,10 @@ pub(super) async fn connect(node: &Node, routes: &[Route]) -> Result<(Line, Stri
             },
             Err(error) => {
                 tracing::warn!(peer = %address.node, error = %crate::chain(&error), "no connection");
+                // A handshake that this node could not sign is nobody else's fault.
+                if node.peers.identity().trouble().is_some() {
+                    return Err(Refusal::Node(NodeFault::Signing));
+                }
                 if matches!(error, PeerError::Handshake { .. }) {
                     fault = LinkFault::TlsIdentity;
                 }

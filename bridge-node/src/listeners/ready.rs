@@ -48,6 +48,7 @@ pub fn own_reasons(node: &Node) -> Vec<String> {
     if let Some(stamping) = &node.stamping {
         reasons.extend(stamping.reasons(node.clock.now()));
     }
+    reasons.extend(node.key_troubles());
     if let Err(refusal) = node.check_own_status() {
         reasons.push(refusal.to_string());
     }

@@ -17,7 +17,7 @@ impl Node {
     ///
     /// # Errors
     ///
-    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], those of
+    /// [`NodeFault::Draining`], [`NodeFault::Clock`], [`NodeFault::TimeStamps`], [`NodeFault::Signing`], those of
     /// [`Node::check_own_status`], [`NodeFault::Unwitnessed`], [`NodeFault::Journal`], [`NodeFault::DiskReserve`], [`NodeFault::Overloaded`].
     pub fn admit(&self, side: Side) -> Result<Place, Refusal> {
         if self.house.draining.is_cancelled() {
@@ -27,6 +27,7 @@ impl Node {
         if let Some(stamping) = &self.stamping {
             stamping.check(self.clock.now())?;
         }
+        self.check_key()?;
         self.check_own_status()?;
         self.cosigning.check(self.clock.now())?;
         if self.doubted.is_cancelled() {
@@ -37,6 +38,28 @@ impl Node {
         }
         let place = self.gate(side).enter();
         place.ok_or(Refusal::Node(NodeFault::Overloaded))
+    }
+
+    /// Whether the exchange key can be used now, as far as is known: what could not be answered does not begin.
+    ///
+    /// # Errors
+    ///
+    /// [`NodeFault::Signing`]
+    pub fn check_key(&self) -> Result<(), Refusal> {
+        match self.own.signer().trouble() {
+            Some(_trouble) => Err(Refusal::Node(NodeFault::Signing)),
+            None => Ok(()),
+        }
+    }
+
+    /// What is wrong with the places where this node's keys lie, and what would mend it.
+    pub fn key_troubles(&self) -> Vec<String> {
+        let of = |name: &str, trouble: Option<String>| {
+            trouble.map(|trouble| format!("the {name} key of this node: {trouble}"))
+        };
+        let exchange = of("exchange", self.own.signer().trouble());
+        let tls = of("tls", self.peers.identity().trouble());
+        exchange.into_iter().chain(tls).collect()
     }
 
     /// Whether this node's own certificates may be used now, as far as their authority says.

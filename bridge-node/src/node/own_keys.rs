@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_certs::{Checked, KeyAlgorithm, KeyFileError, Profile, Trust, read_pem_certificates};
 use bridge_core::identity::CertificateName;
 use bridge_journal::WitnessKey;
-use bridge_signature::{Algorithm, FileSigner, Signer};
+use bridge_signature::{Algorithm, Signer};
 use zeroize::Zeroizing;
 
 use super::parts::OwnCertificate;
@@ -58,14 +58,15 @@ pub(crate) fn exchange_signer(
             return Err(format!("{file}: keys of this kind do not sign exchanges").into());
         }
     };
-    let key = settings.keys.private(key_file)?;
+    let key = settings.keys.key(key_file)?;
     let key_id = URL_SAFE_NO_PAD.encode(checked.sha256);
-    let signer = FileSigner::from_pkcs8(algorithm, &key, key_id)
+    let (signer, public_key) = key
+        .signer(key_id)
         .map_err(|e| format!("{key_file}: {}", chain(&e)))?;
-    if signer.public_key() != checked.public_key {
+    if signer.algorithm() != algorithm || public_key != checked.public_key {
         return Err(format!("{key_file} is not the key of {file}").into());
     }
-    Ok((Arc::new(signer), OwnCertificate::new("exchange", checked)))
+    Ok((signer, OwnCertificate::new("exchange", checked)))
 }
 
 pub(crate) fn own_tls(

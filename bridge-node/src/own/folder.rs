@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use bridge_certs::{OwnKey, certificate_pem, public_key_of, read_pem_certificates};
 
-use super::{OwnError, Use, own_key};
+use super::{OwnError, Use};
 use crate::keys::Keys;
 
 /// The keys folder of a node.
@@ -118,8 +118,12 @@ impl Folder {
     /// [`OwnError::KeyFile`], [`OwnError::Key`].
     pub fn held(&self, usage: Use, slot: Slot) -> Result<(OwnKey, String), OwnError> {
         let file = self.key_file(usage, slot).display().to_string();
-        let pkcs8 = self.0.private(&key_name(usage, slot))?;
-        Ok((own_key(file.clone(), &pkcs8)?, file))
+        let key = self.0.key(&key_name(usage, slot))?;
+        let unusable = |source| OwnError::Key {
+            file: file.clone(),
+            source,
+        };
+        Ok((key.own().map_err(unusable)?, file))
     }
 
     /// Makes a key.

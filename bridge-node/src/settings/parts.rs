@@ -60,6 +60,7 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
     let has_web = consumer_listen.is_some();
     let acme = file.acme.and_then(|raw| check.acme(&raw, has_web));
     let passphrase_file = check.passphrase_file(file.keys);
+    let module = check.module(file.token);
     let node_section = file.node?;
     check.log_domain(&node_section.log_domain);
     let (directory_root, directory_source, directory_refresh) = directory?;
@@ -74,7 +75,8 @@ pub(super) fn check(file: File, folder: &Path, faults: &mut Vec<Fault>) -> Optio
         keys: Keys::new(
             check.existing("node.keys_folder", &node_section.keys_folder),
             passphrase_file,
-        ),
+        )
+        .with_module(module),
         anchors,
         foreign,
         directory_root,
@@ -209,6 +211,11 @@ impl Check<'_> {
     fn passphrase_file(&mut self, raw: Option<raw::Keys>) -> Option<PathBuf> {
         let path = raw?.passphrase_file?;
         Some(self.existing("keys.passphrase_file", &path))
+    }
+
+    /// The library by which tokens are reached.
+    fn module(&mut self, raw: Option<raw::Token>) -> Option<PathBuf> {
+        Some(self.existing("token.module", &raw?.module))
     }
 
     fn loopback(&mut self, place: &str, text: Option<&str>) -> Option<SocketAddr> {

@@ -14,6 +14,8 @@ pub struct File {
     pub node: Option<Node>,
     /// `[keys]`
     pub keys: Option<Keys>,
+    /// `[token]`
+    pub token: Option<Token>,
     /// `[trust]`
     pub trust: Option<Trust>,
     /// `[directory]`
@@ -59,6 +61,8 @@ section!(/// Who this node is.
     Node { id: String, data_folder: String, keys_folder: String, log_domain: String, language: Option<String> });
 section!(/// How private keys are kept.
     Keys { passphrase_file: Option<String> });
+section!(/// How tokens are reached.
+    Token { module: String });
 section!(/// Whose certificates count.
     Trust { anchors: String, foreign: Option<String> });
 section!(/// The signed directory.
@@ -106,7 +110,7 @@ Service {
     registry: Option<String>, data: Option<String>, environment: Option<BTreeMap<String, String>>, cage: Option<super::process::RawCage>,
 });
 
-const SECTIONS: &str = "node, keys, trust, directory, consumer, peer, admin, contracts, time, status, acme, witnesses, limits, \
+const SECTIONS: &str = "node, keys, token, trust, directory, consumer, peer, admin, contracts, time, status, acme, witnesses, limits, \
                         local_groups, callers, officers, services";
 
 /// Reads the text; every unknown key, every missing and every wrongly typed section becomes a fault.
@@ -127,6 +131,7 @@ pub(super) fn read(text: &str, faults: &mut Vec<Fault>) -> Option<File> {
         match key.as_str() {
             "node" => file.node = section(&key, value, faults),
             "keys" => file.keys = section(&key, value, faults),
+            "token" => file.token = section(&key, value, faults),
             "trust" => file.trust = section(&key, value, faults),
             "directory" => file.directory = section(&key, value, faults),
             "consumer" => file.consumer = section(&key, value, faults),

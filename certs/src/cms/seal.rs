@@ -6,6 +6,7 @@
 
 use bridge_core::contract::{SealedBy, Seals, Signed, Statement};
 use bridge_core::identity::CertificateName;
+use bridge_signature::SignError;
 use der::asn1::ObjectIdentifier;
 use ring::digest::{SHA256, digest};
 use ring::rand::SystemRandom;
@@ -20,14 +21,21 @@ use crate::cms::Bearing;
 use crate::error::CertificateError;
 use crate::moment::Moment;
 use crate::profile::Profile;
+use crate::remote::RemoteKey;
 use crate::trust::{Checked, Trust};
 
 /// A member's key for seals, with its certificates.
 #[derive(Debug)]
 pub struct Sealer {
-    pair: EcdsaKeyPair,
+    pair: Pair,
     /// The seal's own first.
     chain: Vec<Vec<u8>>,
+}
+
+#[derive(Debug)]
+enum Pair {
+    Held(Box<EcdsaKeyPair>),
+    Remote(RemoteKey),
 }
 
 /// Why a seal can't be made, or doesn't hold.
@@ -44,7 +52,7 @@ pub enum SealError {
     Key,
     /// Signing failed.
     #[error("the seal can't be signed")]
-    Sign,
+    Sign(#[source] SignError),
     /// The time can't be written.
     #[error("the time {0} can't stand in a seal")]
     Time(Moment),
@@ -85,13 +93,19 @@ impl Sealer {
         let pair =
             EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_ASN1_SIGNING, pkcs8, &SystemRandom::new())
                 .map_err(|_rejected| SealError::Key)?;
-        let own = chain.first().ok_or(SealError::NoCertificate)?;
-        let reading = Reading::of(own)?;
-        if reading.algorithm != KeyAlgorithm::P256
-            || reading.public_key != pair.public_key().as_ref()
-        {
-            return Err(SealError::Key);
-        }
+        check_key(&chain, pair.public_key().as_ref())?;
+        let pair = Pair::Held(Box::new(pair));
+        Ok(Self { pair, chain })
+    }
+
+    /// As [`Sealer::new`], by a key that signs where it lies.
+    ///
+    /// # Errors
+    ///
+    /// As [`Sealer::new`].
+    pub fn remote(key: RemoteKey, chain: Vec<Vec<u8>>) -> Result<Self, SealError> {
+        check_key(&chain, key.public_key())?;
+        let pair = Pair::Remote(key);
         Ok(Self { pair, chain })
     }
 
@@ -130,10 +144,8 @@ impl Sealer {
         // The distinguished encoding of a set.
         attributes.sort();
         let content = attributes.concat();
-        let signature = self
-            .pair
-            .sign(&SystemRandom::new(), &write(SET, &[&content]))
-            .map_err(|_unspecified| SealError::Sign)?;
+        let signature = self.pair.sign(&write(SET, &[&content]));
+        let signature = signature.map_err(SealError::Sign)?;
         let sha_256 = write(SEQUENCE, &[&write_oid(SHA_256)]);
         let signer = write(
             SEQUENCE,
@@ -146,7 +158,7 @@ impl Sealer {
                 &sha_256,
                 &write(CONTEXT_0, &[&content]),
                 &write(SEQUENCE, &[&write_oid(ECDSA_SHA_256)]),
-                &octets(signature.as_ref()),
+                &octets(&signature),
             ],
         );
         let mut certificates = self.chain.clone();
@@ -166,6 +178,28 @@ impl Sealer {
             &[&write_oid(SIGNED_DATA), &write(CONTEXT_0, &[&data])],
         ))
     }
+}
+
+impl Pair {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, SignError> {
+        match self {
+            Self::Held(pair) => pair
+                .sign(&SystemRandom::new(), message)
+                .map(|signature| signature.as_ref().to_vec())
+                .map_err(|unspecified| SignError::Failed(unspecified.to_string())),
+            Self::Remote(key) => key.sign(message),
+        }
+    }
+}
+
+/// Holds the key against the seal's own certificate.
+fn check_key(chain: &[Vec<u8>], public_key: &[u8]) -> Result<(), SealError> {
+    let own = chain.first().ok_or(SealError::NoCertificate)?;
+    let reading = Reading::of(own)?;
+    if reading.algorithm != KeyAlgorithm::P256 || reading.public_key != public_key {
+        return Err(SealError::Key);
+    }
+    Ok(())
 }
 
 /// Checks a seal over a content: its signature, the certificate that it means, and that certificate's right to seal at the

@@ -53,6 +53,23 @@ pub enum KeyFileError {
         /// Its size.
         bytes: u64,
     },
+    /// The key lies on a token, and here it would have to lie in the file.
+    #[error("{path}: names a key on a token, and this key must lie in its file")]
+    Elsewhere {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The key lies on a token, and can't be used.
+    #[error("{path}")]
+    Token {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+        /// What would mend it.
+        remedy: &'static str,
+    },
     /// Not one PKCS#8 private key in PEM.
     #[error("{path}: not one private key")]
     NotAKey {
@@ -111,6 +128,10 @@ impl KeyFileError {
                 "give the passphrase under which this file lies (keys.passphrase_file, or the terminal); if it is that one, the file was changed: take its copy",
             ),
             Self::Sealed { .. } => Some("take the file's copy, or make a new key"),
+            Self::Token { remedy, .. } => Some(remedy),
+            Self::Elsewhere { .. } => Some(
+                "keys on tokens are tls.key, exchange.key, web.key and seal.key: make the others with `bridge-node key`",
+            ),
             Self::TooOpen { .. } | Self::OtherOwner { .. } => {
                 Some("let the node's user own the file, mode 0600")
             }

@@ -1,0 +1,35 @@
+//! What the thread of a token is asked to do.
+
+use std::sync::mpsc::SyncSender;
+use std::time::Instant;
+
+use bridge_signature::Algorithm;
+
+use crate::error::TokenError;
+use crate::object::{KeyName, Listed, Public};
+
+/// A call that waits for its token.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) work: Work,
+    pub(crate) reply: SyncSender<Result<Done, TokenError>>,
+    /// Afterwards nobody waits for the reply.
+    pub(crate) until: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) enum Work {
+    Find(KeyName),
+    Sign(KeyName, Algorithm, Vec<u8>),
+    List,
+    /// A label, and what to make.
+    Make(String, Algorithm),
+}
+
+#[derive(Debug)]
+pub(crate) enum Done {
+    Found(Public),
+    Signed(Vec<u8>),
+    Listed(Vec<Listed>),
+    Made,
+}

@@ -1,0 +1,187 @@
+//! A token that is logged in to: who wants something of it waits for its thread, and not for long.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::time::{Duration, Instant};
+
+use bridge_signature::Algorithm;
+use cryptoki::types::AuthPin;
+use zeroize::Zeroizing;
+
+use crate::call::{Call, Done, Work};
+use crate::error::TokenError;
+use crate::health::Health;
+use crate::key::TokenKey;
+use crate::module::Loaded;
+use crate::object::{KeyName, Listed, Public};
+use crate::uri::{Uri, Wanted};
+use crate::worker::Worker;
+
+/// Calls that may wait for a token: messages are signed by one thread, so more are handshakes, each a peer's.
+const QUEUE: usize = 64;
+/// How long a call is waited for: a token on a network takes milliseconds.
+const WAIT: Duration = Duration::from_secs(5);
+/// How long the first opening is waited for: some modules begin by connecting to a network.
+const FIRST_WAIT: Duration = Duration::from_secs(30);
+
+/// A token that is logged in to.
+#[derive(Clone)]
+pub struct Token(Arc<Inner>);
+
+struct Inner {
+    label: String,
+    calls: SyncSender<Call>,
+    health: Arc<Health>,
+}
+
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Token({:?})", self.0.label)
+    }
+}
+
+// === impl Token ===
+
+impl Token {
+    /// Starts the thread of a token, and says how the first opening went.
+    pub(crate) fn start(
+        module: &Arc<Loaded>,
+        (wanted, label): (Wanted, String),
+        mut pin: Zeroizing<String>,
+    ) -> Result<(Self, Result<(), TokenError>), TokenError> {
+        let health = Arc::new(Health::default());
+        let (calls, receiver) = sync_channel(QUEUE);
+        let (opened, first) = sync_channel(1);
+        // It is wiped when the thread ends.
+        let pin = AuthPin::new(std::mem::take(&mut *pin).into());
+        let worker = Worker::new(module, (wanted, label.clone()), pin, &health);
+        let away = |why: String| TokenError::Away {
+            token: label.clone(),
+            why,
+        };
+        std::thread::Builder::new()
+            .name("token".to_owned())
+            .spawn(move || worker.run(&opened, &receiver))
+            .map_err(|error| away(error.to_string()))?;
+        let first = first.recv_timeout(FIRST_WAIT);
+        let first = first.unwrap_or_else(|_late| {
+            Err(TokenError::Slow {
+                token: label.clone(),
+                seconds: FIRST_WAIT.as_secs(),
+            })
+        });
+        let token = Self(Arc::new(Inner {
+            label,
+            calls,
+            health,
+        }));
+        Ok((token, first))
+    }
+
+    /// Its label.
+    pub fn label(&self) -> &str {
+        &self.0.label
+    }
+
+    /// What stands in the way of its use, as far as is known.
+    pub fn trouble(&self) -> Option<TokenError> {
+        self.0.health.trouble()
+    }
+
+    pub(crate) fn usable(self) -> Result<Self, TokenError> {
+        match self.trouble() {
+            Some(trouble) => Err(trouble),
+            None => Ok(self),
+        }
+    }
+
+    /// The key that a URI names. It has made a signature that holds.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]: the key is not there, not the only one, or of no use; or the token is not.
+    pub fn key(&self, uri: &Uri) -> Result<TokenKey, TokenError> {
+        let name = uri.key();
+        if name.is_empty() {
+            let token = self.0.label.clone();
+            return Err(TokenError::KeyNotNamed { token });
+        }
+        let Done::Found(Public { algorithm, key }) = self.call(Work::Find(name.clone()))? else {
+            return Err(self.mixed_up());
+        };
+        let name = name.clone();
+        Ok(TokenKey::new(self.clone(), name, (algorithm, key)))
+    }
+
+    /// The private keys on it.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] of the token.
+    pub fn keys(&self) -> Result<Vec<Listed>, TokenError> {
+        let Done::Listed(keys) = self.call(Work::List)? else {
+            return Err(self.mixed_up());
+        };
+        Ok(keys)
+    }
+
+    /// Makes a key that never leaves the token.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::KeyExists`] if there is one of that label, and those of the token.
+    pub fn make_key(&self, label: &str, algorithm: Algorithm) -> Result<(), TokenError> {
+        let work = Work::Make(label.to_owned(), algorithm);
+        self.call(work).map(|_done| ())
+    }
+
+    pub(crate) fn sign(
+        &self,
+        name: &KeyName,
+        algorithm: Algorithm,
+        message: &[u8],
+    ) -> Result<Vec<u8>, TokenError> {
+        let work = Work::Sign(name.clone(), algorithm, message.to_vec());
+        let Done::Signed(signature) = self.call(work)? else {
+            return Err(self.mixed_up());
+        };
+        Ok(signature)
+    }
+
+    fn call(&self, work: Work) -> Result<Done, TokenError> {
+        if let Some(trouble) = self.trouble() {
+            return Err(trouble);
+        }
+        let token = || self.0.label.clone();
+        let (reply, answer) = sync_channel(1);
+        let until = Instant::now() + WAIT;
+        let sent = self.0.calls.try_send(Call { work, reply, until });
+        sent.map_err(|failed| match failed {
+            TrySendError::Full(_) => TokenError::Busy {
+                token: token(),
+                waiting: QUEUE,
+            },
+            TrySendError::Disconnected(_) => TokenError::Away {
+                token: token(),
+                why: "its thread has ended".to_owned(),
+            },
+        })?;
+        answer.recv_timeout(WAIT).unwrap_or_else(|_late| {
+            let slow = TokenError::Slow {
+                token: token(),
+                seconds: WAIT.as_secs(),
+            };
+            // Whoever asks next does not wait as long again; the thread looks when it can.
+            self.0.health.note(Some(slow.clone()));
+            Err(slow)
+        })
+    }
+
+    fn mixed_up(&self) -> TokenError {
+        TokenError::Away {
+            token: self.0.label.clone(),
+            why: "its thread did something else than was asked".to_owned(),
+        }
+    }
+}
