@@ -8,7 +8,7 @@
 //!
 //! Standard: ETSI EN 319 162-1 §4.4.
 
-mod evidence;
+pub(crate) mod evidence;
 mod judge;
 mod make;
 mod manifest;
@@ -22,9 +22,11 @@ pub use make::{DossierError, make};
 pub use zip::ZipFault;
 
 /// The message that begins an exchange.
-const REQUEST: &str = "request";
+pub(crate) const REQUEST: &str = "request";
+/// The message that ends it: an answer or a refusal.
+pub(crate) const ANSWER: &str = "answer";
 /// The two messages of an exchange.
-const MESSAGES: [&str; 2] = [REQUEST, "answer"];
+const MESSAGES: [&str; 2] = [REQUEST, ANSWER];
 /// The description for programs.
 const DESCRIPTION: &str = "dossier.json";
 /// The page for people.

@@ -38,6 +38,7 @@ mod route;
 mod serve;
 mod sign;
 mod verify;
+mod weigh;
 
 pub use about::{About, Proof, Reader, Refused};
 pub use ask::{Told, ask_allowed_methods};
@@ -50,6 +51,8 @@ pub use overload::Overload;
 pub use refuse::{refuse_caller, refuse_peer};
 pub use reply::Reply;
 pub use sign::RequestHead;
+pub use weigh::Weighed;
+pub(crate) use weigh::{Held, Question};
 
 /// Carries a local system's query to another agency and its answer back.
 ///

@@ -219,7 +219,8 @@ fn verify_tells_a_whole_journal_from_one_with_one_flipped_byte() {
     let told = tax.verify().good();
     let verified = format!(": verified: {leaves} leaves, ");
     assert!(told.contains(&verified), "{leaves}: {told}");
-    assert!(told.contains(", 2 evidence records opened\n"), "{told}");
+    // The request, the answer, and the question that was refused.
+    assert!(told.contains(", 3 evidence records opened\n"), "{told}");
     let at = find("request-sent").unwrap();
     let mut flipped = whole.clone();
     flipped[at] ^= 1;

@@ -95,7 +95,7 @@ const TOUR: [Line; 7] = [
     ),
     (
         "README.md",
-        "target/release/bridge-node audit replay demo-data/tax/data/journal --contracts demo-data/tax/contracts",
+        "target/release/bridge-node audit replay demo-data/tax/data/journal --contracts demo-data/tax/contracts --evidence-key demo-data/tax/keys/evidence.key",
     ),
     (
         "README.md",
@@ -165,7 +165,7 @@ const AUDIT: [Line; 5] = [
     ),
     (
         "config/README.md",
-        "bridge-node audit replay data/journal --contracts contracts",
+        "bridge-node audit replay data/journal --contracts contracts --evidence-key keys/evidence.key",
     ),
 ];
 const RECONCILE: [Line; 4] = [

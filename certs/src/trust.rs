@@ -19,6 +19,7 @@ use crate::moment::Moment;
 use crate::pem::certificates;
 use crate::profile::{Profile, Profiles, Rules};
 
+mod above;
 mod anchor;
 mod path;
 mod remembered;

@@ -564,7 +564,7 @@ async fn keys_beyond_a_clients_share_are_refused_and_nothing_is_forgotten() {
         pay(&world.consumer, key, "{}").send().await.answered(201);
     }
     let full = pay(&world.consumer, "k3", "{}").send().await;
-    full.refused(502, "server.clientproxy.service_failed");
+    full.refused(502, "server.clientproxy.peer_overloaded");
     assert_eq!(number_of(&world.registry), 2);
     let again = pay(&world.consumer, "k1", "{}").send().await;
     assert_eq!(again.answered(201).json()["receipt"], 1);

@@ -9,12 +9,14 @@
     reason = "a test that cannot go on has failed, broken adapters may panic, and a hook is one expression"
 )]
 
+mod claims;
 mod fault;
 mod faults;
 mod reference;
 mod sound;
 mod whole;
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,6 +57,8 @@ async fn the_reference_holds_every_check_and_every_check_applies() {
 /// One broken adapter: the check that must find it, what is wrong with it, how to make it.
 pub(crate) struct Twin {
     check: &'static str,
+    /// Which part of the check's claim it breaks.
+    part: &'static str,
     what: &'static str,
     /// Whether it is an adapter of its own, and not the reference with a hook.
     whole: bool,
@@ -62,16 +66,25 @@ pub(crate) struct Twin {
 }
 
 fn twins() -> Vec<Twin> {
-    let hooked = faults::all().map(|fault| Twin {
+    let hooked = |(part, fault): (&'static str, fault::Fault)| Twin {
         check: fault.check,
+        part,
         what: fault.what,
         whole: false,
         make: Box::new(move || Arc::new(fault.make())),
-    });
-    let mut all: Vec<Twin> = hooked.chain(whole::all()).collect();
+    };
+    let first = faults::all().map(|fault| (first_part(fault.check), fault));
+    let hooks = first.chain(faults::further()).map(hooked);
+    let mut all: Vec<Twin> = hooks.chain(whole::all()).collect();
+    all.push(sound::forgetful());
     let places: Vec<&str> = kit::checks().map(|check| check.id).collect();
     all.sort_by_key(|twin| places.iter().position(|id| *id == twin.check));
     all
+}
+
+/// What the first twin of a check breaks.
+pub(crate) fn first_part(check: &str) -> &'static str {
+    claims::parts(check).first().copied().unwrap_or_default()
 }
 
 #[tokio::test(start_paused = true)]
@@ -84,8 +97,9 @@ async fn each_broken_adapter_fails_its_check_and_no_other() {
         let report = kit::examine(&(twin.make)(), &subject(), &pace()).await;
         if report.broken() != [twin.check] {
             wrong.push(format!(
-                "{} ({}): {}",
+                "{} {:?} ({}): {}",
                 twin.check,
+                twin.part,
                 twin.what,
                 failures(&report)
             ));
@@ -104,13 +118,36 @@ fn failures(report: &Report) -> String {
 }
 
 #[test]
-fn every_check_has_a_broken_twin_and_thirty_of_them_are_adapters_of_their_own() {
+fn every_part_of_every_claim_has_a_broken_twin_and_thirty_of_them_are_adapters_of_their_own() {
     let twins = twins();
-    let caught: Vec<&str> = twins.iter().map(|twin| twin.check).collect();
-    let checks: Vec<&str> = kit::checks().map(|check| check.id).collect();
-    assert_eq!(caught, checks);
-    assert!(checks.len() >= 100, "{}", checks.len());
+    let pairs = |check: &'static str| claims::parts(check).iter().map(move |part| (check, *part));
+    let demanded: BTreeSet<_> = kit::checks().flat_map(|check| pairs(check.id)).collect();
+    let brought: BTreeSet<_> = twins.iter().map(|twin| (twin.check, twin.part)).collect();
+    assert_eq!(brought, demanded);
+    assert_eq!(brought.len(), twins.len(), "two break the same part");
+    assert!(kit::checks().count() >= 100);
     assert!(twins.iter().filter(|twin| twin.whole).count() >= 30);
+}
+
+#[test]
+fn a_claim_that_could_say_two_things_is_taken_apart() {
+    let listed: BTreeSet<&str> = claims::listed().collect();
+    let known: BTreeSet<&str> = kit::checks().map(|check| check.id).collect();
+    assert!(listed.is_subset(&known), "{listed:?}");
+    assert_eq!(
+        listed.len(),
+        claims::listed().count(),
+        "one is listed twice"
+    );
+    for check in kit::checks().filter(|check| claims::looks_compound(check.claim)) {
+        let told = "list its parts in claims.rs, and bring a twin for each";
+        assert!(
+            listed.contains(check.id),
+            "{}: {}: {told}",
+            check.id,
+            check.claim
+        );
+    }
 }
 
 #[test]
@@ -148,12 +185,13 @@ fn the_table_of_broken_adapters_is_current() {
         "# Broken adapters\n\nEach fails the check beside it and no other: \
         `each_broken_adapter_fails_its_check_and_no_other`. Those of their own stand in `whole/`, the others are \
         the sound one of `reference.rs` with a hook of `faults/`.\n\n\
-        | check | the adapter | |\n|---|---|---|\n",
+        | check | part of its claim | the adapter | |\n|---|---|---|---|\n",
     );
     let twins = twins();
     for twin in &twins {
         let form = if twin.whole { "its own" } else { "hook" };
-        writeln!(text, "| `{}` | {} | {form} |", twin.check, cell(twin.what)).unwrap();
+        let (part, what) = (cell(twin.part), cell(twin.what));
+        writeln!(text, "| `{}` | {part} | {what} | {form} |", twin.check).unwrap();
     }
     let whole = twins.iter().filter(|twin| twin.whole).count();
     writeln!(

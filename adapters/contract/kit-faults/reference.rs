@@ -121,6 +121,7 @@ impl Adapter for Reference {
             ("person", "check", _) => Ok(matches(&value)),
             ("person", _, "mark") => Ok(empty(StatusCode::NO_CONTENT)),
             ("person", fin, _) => Ok(person(fin)),
+            ("address", "find", _) => Ok(address(&found(&call), None)),
             ("address", fin, _) => Ok(address(fin, call.query.first())),
             ("balance", fin, _) => Ok(answer(StatusCode::OK, balance(fin))),
             ("payment", ..) => self.pay(&call),
@@ -205,6 +206,14 @@ fn address(fin: &str, at: Option<&(String, String)>) -> Answer {
         "Qusar"
     };
     said(&json!({ "fin": fin, "city": city }))
+}
+
+/// Whose address is looked for.
+fn found(call: &Call) -> String {
+    let mut values = call.query.iter().filter(|(name, _)| name == "fin");
+    values
+        .next()
+        .map_or_else(String::new, |(_, own)| own.clone())
 }
 
 fn balance(fin: &str) -> Vec<u8> {

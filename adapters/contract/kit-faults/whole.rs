@@ -11,6 +11,7 @@ use crate::reference::Reference;
 mod bodies;
 mod description;
 mod effects;
+mod further;
 mod health;
 mod identity;
 mod places;
@@ -57,8 +58,14 @@ impl<T: Faulty> Adapter for Whole<T> {
 
 /// Names the check that finds such an adapter.
 fn twin<T: Faulty>(check: &'static str, what: &'static str) -> Twin {
+    part::<T>((check, crate::first_part(check)), what)
+}
+
+/// Names the check that finds such an adapter, and the part of its claim that it breaks.
+fn part<T: Faulty>((check, part): (&'static str, &'static str), what: &'static str) -> Twin {
     Twin {
         check,
+        part,
         what,
         whole: true,
         make: Box::new(|| Arc::new(Whole(T::default()))),
@@ -78,6 +85,7 @@ pub(crate) fn all() -> impl Iterator<Item = Twin> {
         time::twins(),
         places::twins(),
         registry::twins(),
+        further::twins(),
     ];
     themes.into_iter().flatten()
 }

@@ -18,8 +18,9 @@ mod rules;
 
 pub use crate::quota::{Account, Usage, Window};
 use conditions::{check_basis, check_hours, check_period, check_purpose, check_quota, name_of};
-pub use replay::{ReplayError, replay};
+pub use replay::{Asked, Full, ReplayError, replay, replay_allowed, replay_refused};
 use rules::Record;
+pub use rules::refused_rules;
 
 /// What a decision looks at.
 #[derive(Clone, Copy)]

@@ -50,13 +50,13 @@ pub(super) enum Command {
         after_help = "Example:\n  bridge-node audit leaves data/journal --member AZ/GOV/2001 --out for-2001.leaves"
     )]
     Leaves(Box<leaves::Leaves>),
-    /// Re-decide every allowed decision of a journal, from its leaf and the contract version that it names.
+    /// Re-decide the decisions of a journal, from leaf, evidence and the contract version that the leaf names.
     ///
-    /// Only allowed decisions are re-decided. Refused ones are counted as not re-decidable: a leaf of a refusal holds too
-    /// little of the request, and the consumer keeps no evidence of it. What counted for an allowed one (endpoint, method, purpose,
-    /// uses of the quota, group) is taken from its leaf.
+    /// With the evidence key each leaf is held against the request that was kept, and the contract decides that request again,
+    /// allowed or refused. Without it, and where nothing was kept, an allowed decision is made from its leaf (endpoint, method,
+    /// purpose), and a refused one is counted as not re-decidable, by why. Uses of the quota and groups are taken as recorded.
     #[command(
-        after_help = "Example:\n  bridge-node audit replay data/journal --contracts contracts --contracts data/contracts\n\nExit code 2: an allowed decision is not the contract's, or the journal does not verify; each finding is one line, of such decisions the first 1,000."
+        after_help = "Examples:\n  bridge-node audit replay data/journal --contracts contracts --contracts data/contracts\n  bridge-node audit replay data/journal --contracts contracts --evidence-key keys/evidence.key\n\nExit code 2: a decision is not the contract's, a leaf is not of the request beside it, or the journal does not verify; each finding is one line, of such decisions the first 1,000."
     )]
     Replay(Box<replay::Replay>),
     /// Check what nodes gave to callers as proof.

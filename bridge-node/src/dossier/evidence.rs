@@ -9,17 +9,17 @@ use super::REQUEST;
 
 /// What of a signature matters to whoever checks it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Signed<'a> {
+pub(crate) struct Signed<'a> {
     /// base64url SHA-256 of the certificate.
-    pub(super) key_id: &'a str,
+    pub(crate) key_id: &'a str,
     /// Unix seconds.
-    pub(super) created_s: u64,
+    pub(crate) created_s: u64,
     /// Whether it was signed on its own or in a batch.
-    pub(super) form: Form,
+    pub(crate) form: Form,
     /// SHA-256 of the body.
-    pub(super) body_digest: Option<[u8; 32]>,
+    pub(crate) body_digest: Option<[u8; 32]>,
     /// Of an answer: the signature of the request that it answers.
-    pub(super) answered: Option<Vec<u8>>,
+    pub(crate) answered: Option<Vec<u8>>,
     /// The lines of what is covered.
     lines: &'a str,
     /// What stands behind the names of the request's own parts.
@@ -29,7 +29,7 @@ pub(super) struct Signed<'a> {
 /// Reads the signature base of the request or the answer, as its name says; `None` for anything else.
 ///
 /// Standard: RFC 9421 §2.5.
-pub(super) fn read<'a>(name: &str, base: &'a [u8]) -> Option<Signed<'a>> {
+pub(crate) fn read<'a>(name: &str, base: &'a [u8]) -> Option<Signed<'a>> {
     let text = std::str::from_utf8(base).ok()?;
     let (lines, params) = text.rsplit_once("\n\"@signature-params\": ")?;
     // Covered components stand in parentheses before the parameters: none of their names has one.
@@ -86,8 +86,13 @@ fn of<'a>(lines: &'a str, component: &str) -> Option<&'a str> {
 
 impl Signed<'_> {
     /// What the request was in one of its parts, as this message says.
-    pub(super) fn says(&self, part: &str) -> Option<&str> {
+    pub(crate) fn says(&self, part: &str) -> Option<&str> {
         of(self.lines, &format!("\"{part}\"{}", self.of_request))
+    }
+
+    /// What this message itself says in one of its parts.
+    pub(crate) fn own(&self, part: &str) -> Option<&str> {
+        of(self.lines, &format!("\"{part}\""))
     }
 }
 

@@ -11,6 +11,7 @@ use bridge_core::refusal::Refusal;
 use http::HeaderMap;
 use uuid::Uuid;
 
+use super::weigh::Weighed;
 use crate::effects::Begun;
 use crate::payload::{Allowance, Payload};
 use crate::settings::Settings;
@@ -71,6 +72,8 @@ pub struct About {
     pub once: Option<Arc<Begun>>,
     /// The contract whose quota was charged, and when; given back if the exchange does not begin.
     pub charged: Option<(Arc<Contract>, UnixMillis)>,
+    /// What a refusal by contract rested on.
+    pub weighed: Option<Weighed>,
 }
 
 /// An exchange that ended with a refusal.
@@ -139,6 +142,7 @@ impl About {
             received: None,
             once: None,
             charged: None,
+            weighed: None,
         }
     }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_adapter::Idempotency;
 use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
-use bridge_core::decision::{Account, Allowed, Facts, decide, decide_under, no_contract};
+use bridge_core::decision::{Account, Allowed, Facts, Usage, decide, decide_under, no_contract};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
 use bridge_core::refusal::{CallerFault, Refusal, RequestFault, Unknown};
@@ -23,6 +23,7 @@ use super::metadata;
 use super::ordered;
 use super::route::{Route, connect, routes};
 use super::verify::{VerifiedRequest, allowed};
+use super::weigh::{self, Weighed};
 use crate::contracts::{KnownGroups, is_party};
 use crate::effects::Marks;
 use crate::node::Node;
@@ -127,7 +128,9 @@ impl Right {
 
 /// Step 2 at the consumer's node.
 pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Authorised, Refused> {
-    let decided = decide_outbound(node, &entered);
+    let mut weighed = None;
+    let decided = decide_outbound(node, &entered, &mut weighed);
+    entered.about.weighed = weighed;
     let (right, view, mut routes) = decided.map_err(|refusal| entered.about.refuse(refusal))?;
     right.note(&mut entered.about);
     // The directory's order, but for those that failed a moment ago.
@@ -147,6 +150,7 @@ pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Author
 fn decide_outbound(
     node: &Node,
     entered: &Entered,
+    weighed: &mut Option<Weighed>,
 ) -> Result<(Right, Arc<View>, Vec<Route>), Refusal> {
     let client = &entered.caller.client;
     let provider = entered.asked.provider();
@@ -170,8 +174,9 @@ fn decide_outbound(
                 method: entered.method.as_str(),
                 purpose: entered.caller.purpose.as_deref(),
                 basis: entered.caller.legal_basis.as_deref(),
+                request_id: entered.about.request_id,
             };
-            facts.decide(node, &view, None)?
+            facts.decide(node, &view, None, weighed)?
         }
         Asked::Metadata { .. } => metadata_right(&entered.method)?,
     };
@@ -183,7 +188,10 @@ pub(super) fn inbound(
     node: &Node,
     mut verified: VerifiedRequest,
 ) -> Result<AuthorisedRequest, Refused> {
-    let decided = decide_inbound(node, &verified).and_then(|right| {
+    let mut weighed = None;
+    let decided = decide_inbound(node, &verified, &mut weighed);
+    verified.about.weighed = weighed;
+    let decided = decided.and_then(|right| {
         right.note(&mut verified.about);
         allowed(&right, &verified.envelope).map_err(Refusal::PeerRequest)?;
         Ok(right)
@@ -199,7 +207,11 @@ pub(super) fn inbound(
     }
 }
 
-fn decide_inbound(node: &Node, verified: &VerifiedRequest) -> Result<Right, Refusal> {
+fn decide_inbound(
+    node: &Node,
+    verified: &VerifiedRequest,
+    weighed: &mut Option<Weighed>,
+) -> Result<Right, Refusal> {
     let provider = verified.asked.provider();
     ordered::members(node, &verified.client, provider)?;
     let view = &verified.view;
@@ -231,8 +243,9 @@ fn decide_inbound(node: &Node, verified: &VerifiedRequest) -> Result<Right, Refu
         method: verified.method.as_str(),
         purpose: verified.purpose.as_deref(),
         basis: verified.basis.as_deref(),
+        request_id: verified.about.request_id,
     };
-    facts.decide(node, view, Some(&verified.contract))
+    facts.decide(node, view, Some(&verified.contract), weighed)
 }
 
 /// What a node tells of its services is only read. Standard: X-Road PR-MREST §4.
@@ -249,11 +262,18 @@ struct Question<'a> {
     method: &'a str,
     purpose: Option<&'a str>,
     basis: Option<&'a str>,
+    request_id: Option<Uuid>,
 }
 
 impl Question<'_> {
     /// Decides and, in the same breath, counts the query against the contract's quota.
-    fn decide(&self, node: &Node, view: &View, named: Option<&str>) -> Result<Right, Refusal> {
+    fn decide(
+        &self,
+        node: &Node,
+        view: &View,
+        named: Option<&str>,
+        weighed: &mut Option<Weighed>,
+    ) -> Result<Right, Refusal> {
         let contracts = node.contracts.load();
         let now = node.clock.now();
         let about = &*contracts.about(&self.target.service, self.client.member(), now);
@@ -279,10 +299,18 @@ impl Question<'_> {
         };
         let mut counters = node.counters(side);
         let decided = match named {
-            None => decide(&ordered::in_force(node, about), &facts, &*counters, now)
-                .map_err(|refusal| ordered::why(node, (about, self.client, &groups), refusal)),
-            Some(reference) => named_contract(about, reference, &facts)
-                .and_then(|contract| decide_under(contract, &facts, &*counters, now)),
+            None => {
+                let in_force = ordered::in_force(node, about);
+                decide(&in_force, &facts, &*counters, now)
+                    .inspect_err(|_refusal| {
+                        *weighed = Some(self.kept(&in_force, &facts, &*counters, now));
+                    })
+                    .map_err(|refusal| ordered::why(node, (about, self.client, &groups), refusal))
+            }
+            Some(reference) => named_contract(about, reference, &facts).and_then(|contract| {
+                decide_under(contract, &facts, &*counters, now)
+                    .inspect_err(|_refusal| *weighed = Some(Weighed::quoted(now)))
+            }),
         };
         let ended = |refusal| ordered::ended(&contracts, &facts, refusal);
         let allowed = decided.map_err(ended)?;
@@ -290,6 +318,25 @@ impl Question<'_> {
         ordered::service(node, &self.target.service)?;
         counters.count(&Account::of(&allowed.contract, self.client), now);
         Ok(Right(Inner::Contract(Box::new(allowed), now)))
+    }
+
+    /// What is kept of a question that this node refuses its own caller.
+    fn kept(
+        &self,
+        in_force: &[Arc<Contract>],
+        facts: &Facts<'_>,
+        usage: &dyn Usage,
+        now: UnixMillis,
+    ) -> Weighed {
+        let is_own = |contract: &&Arc<Contract>| is_party(contract, self.client, facts.groups);
+        let naming: Vec<&Arc<Contract>> = in_force.iter().filter(is_own).collect();
+        let asked = weigh::Asked {
+            request_id: self.request_id,
+            target: self.target.request_target(),
+            facts,
+            usage,
+        };
+        Weighed::kept(now, &asked, &naming)
     }
 
     /// Only the provider's node knows what it published; the consumer's own node has nothing to hide from its caller.

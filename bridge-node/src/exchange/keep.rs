@@ -123,6 +123,7 @@ fn names_in(endpoint: &Endpoint, is_there: impl Fn(&Place) -> bool) -> bool {
 fn contract_name(contract: &Contract) -> ContractName {
     ContractName {
         id: contract.id().to_owned(),
+        reference: contract.reference().to_owned(),
         contact: contract.contact().to_owned(),
     }
 }

@@ -11,8 +11,10 @@ macro_rules! names {
 names! {
     CONTENT_DIGEST = "content-digest",
     CONTRACT = "bridge-contract",
+    LEGAL_BASIS = "bridge-legal-basis",
     MAINTENANCE = "bridge-maintenance",
     PEER_RECEIPT = "bridge-peer-receipt",
+    PURPOSE = "bridge-purpose",
     RECEIPT = "bridge-receipt",
     SECRETS = "bridge-secrets",
     SIGNATURE = "signature",

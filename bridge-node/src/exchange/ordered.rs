@@ -99,6 +99,7 @@ fn withdrawn(ended: &Ended) -> Refusal {
         },
         contract: ContractName {
             id: ended.contract.id().to_owned(),
+            reference: ended.contract.reference().to_owned(),
             contact: ended.contract.contact().to_owned(),
         },
     }

@@ -17,7 +17,8 @@ use super::names;
 use super::overload::refuse_newcomer;
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
-use super::sign::{content, set, set_identity, set_service};
+use super::sign::{RequestHead, content, set, set_identity, set_service};
+use super::weigh::Weighed;
 use crate::effects::note_without_effect;
 use crate::metrics::Limit;
 use crate::node::Node;
@@ -45,7 +46,7 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
         return reply;
     }
     // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
-    if let Ok(receipt) = write(node, Entry::of(leaf(node, &refusal, &about)), &about).await
+    if let Ok(receipt) = write(node, unsigned_entry(node, &refusal, &about), &about).await
         && let Ok(text) = HeaderValue::from_str(&receipt.text)
     {
         reply.fields.insert("bridge-receipt", text);
@@ -146,9 +147,12 @@ async fn signed(
 ) -> Result<Reply, Refused> {
     let Reply {
         status,
-        fields,
+        mut fields,
         payload,
     } = plain(refusal, about, detail);
+    if Weighed::rules(about.weighed.as_ref(), refusal).is_some() {
+        repeat_codes(&proof.head, &mut fields);
+    }
     let payload = content(&proof.head.method, status, payload);
     let draft = Draft {
         tag: Tag::Refusal,
@@ -180,14 +184,38 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     if begun.is_some_and(|begun| begun.is_untouched() && !begun.is_stored()) {
         note_without_effect(&mut leaf);
     }
-    if let Refusal::Denied { rule, contract } = refusal {
-        leaf.rules = [
-            format!("contract:{}", contract.id),
-            format!("denied:{}", rule.rule()),
-        ]
-        .into();
+    if let Some((contract, rules)) = Weighed::rules(about.weighed.as_ref(), refusal) {
+        leaf.contract = Some(contract);
+        leaf.rules = rules.into();
     }
     leaf
+}
+
+/// The entry of a refusal that nobody signs. Where a contract refused, it has what was asked as its evidence.
+fn unsigned_entry(node: &Node, refusal: &Refusal, about: &About) -> Entry {
+    let entry = Entry::of(leaf(node, refusal, about));
+    let weighed = about.weighed.as_ref();
+    let question = weighed.and_then(|weighed| weighed.question.clone());
+    let by_contract = Weighed::rules(weighed, refusal).is_some();
+    let Some(question) = question.filter(|_| by_contract) else {
+        return entry;
+    };
+    Entry {
+        base: Some(Vec::new()),
+        signature: Some(Vec::new()),
+        body: Some(question),
+        mode: EvidenceMode::Full,
+        ..entry
+    }
+}
+
+/// Repeats the codes by which a contract was asked: what is signed then says all that the contract judged.
+fn repeat_codes(head: &RequestHead, fields: &mut HeaderMap) {
+    for name in [&names::PURPOSE, &names::LEGAL_BASIS] {
+        if let Some(code) = head.fields.get(name) {
+            fields.insert(name, code.clone());
+        }
+    }
 }
 
 /// The refusal as it is said without a signature, in the shape that it has between nodes.

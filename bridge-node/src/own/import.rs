@@ -144,20 +144,28 @@ fn one(
     }
     Ok(Ours {
         usage,
-        chain: in_order(leaf, issuers, &checked),
+        chain: in_order(leaf, issuers, &checked, judge),
         checked,
     })
 }
 
-/// The chain as it is shown to others: the leaf, then each issuer below the anchor that was used.
-fn in_order(leaf: &[u8], issuers: &[Vec<u8>], checked: &Checked) -> Vec<Vec<u8>> {
+/// The chain as it is shown to others: the leaf, then each issuer below the anchor that was used, then that anchor and those
+/// above it but for the root. Others may trust the root only.
+fn in_order(
+    leaf: &[u8],
+    issuers: &[Vec<u8>],
+    checked: &Checked,
+    judge: &Judge<'_>,
+) -> Vec<Vec<u8>> {
     let spki = |der: &[u8]| bridge_certs::spki_sha256_of(der).ok();
     let used = checked.chain.iter().rev().skip(1).rev();
     let used = used.filter_map(|issuance| {
         let is_it = |der: &&Vec<u8>| spki(der) == Some(issuance.issuer_spki_sha256);
         issuers.iter().find(is_it).cloned()
     });
-    std::iter::once(leaf.to_vec()).chain(used).collect()
+    let above = judge.trust.above(checked, issuers);
+    let below = std::iter::once(leaf.to_vec()).chain(used);
+    below.chain(above).collect()
 }
 
 fn lay(folder: &Folder, ours: Ours, judge: &Judge<'_>) -> Result<Placed, OwnError> {

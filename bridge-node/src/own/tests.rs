@@ -125,6 +125,33 @@ fn s49_certificates_are_put_in_place_once_whatever_their_order_and_said_again_ch
 }
 
 #[test]
+fn regression_an_issuing_authority_that_is_an_own_anchor_is_shown_to_those_who_trust_its_root_only()
+{
+    let mut bench = Bench::new();
+    let (root, issuing) = (bench.authority.root_pem(), bench.authority.issuing_pem());
+    let [others, own] = [root.to_owned(), format!("{issuing}{root}")]
+        .map(|pem| Trust::from_pem(pem.as_bytes()).unwrap());
+    bench.trust = own;
+    for (usage, comes_along) in [(Use::Tls, true), (Use::Exchange, false)] {
+        let issued = bench.issue(usage, &bench.node, 30);
+        bench.key(usage, Slot::Current, &issued);
+        let leaf = certificates(issued.chain_pem.as_bytes()).unwrap().remove(0);
+        let alone = bridge_certs::certificate_pem(&leaf);
+        // With the issuer beside it or without: this node has it among its anchors.
+        let pem = if comes_along {
+            &issued.chain_pem
+        } else {
+            &alone
+        };
+        assert_eq!(bench.take(pem).unwrap(), [(usage, Place::Force)]);
+        let chain = bench.folder.chain(usage, Slot::Current).unwrap();
+        assert_eq!(chain, [leaf, bench.authority.issuing_der().to_vec()]);
+        let judged = others.check(&chain[0], &chain[1..], usage.profile(), NOW);
+        assert!(judged.is_ok(), "{judged:?}");
+    }
+}
+
+#[test]
 fn s49_certificates_that_do_not_fit_are_refused_by_name_and_nothing_is_put_in_place() {
     let bench = Bench::new();
     let good = bench.issue(Use::Tls, &bench.node, 30);

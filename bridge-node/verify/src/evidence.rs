@@ -61,21 +61,53 @@ pub enum EvidenceFault {
     BodyKept,
 }
 
+/// Evidence that was opened and held against its leaf.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// The signature base.
+    pub base: Vec<u8>,
+    /// The signature over it.
+    pub signature: Vec<u8>,
+    /// What was kept where there is no signature base; else the body of a message is not shown.
+    pub unsigned: Vec<u8>,
+}
+
+impl Opened {
+    pub(crate) fn bytes(&self) -> usize {
+        [&self.base, &self.signature, &self.unsigned]
+            .iter()
+            .fold(0, |sum, part| sum.saturating_add(part.len()))
+    }
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter
+            .debug_struct("Opened")
+            .field("base_bytes", &self.base.len())
+            .field("unsigned_bytes", &self.unsigned.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// The most bytes of one record's evidence that are shown to a reader.
+const SHOWN_BYTES: usize = 128 * 1024;
+
 /// The parts of opened evidence.
 #[derive(Debug, PartialEq, Eq)]
-struct Plain<'a> {
+pub(crate) struct Plain<'a> {
     base: &'a [u8],
     signature: &'a [u8],
     body: &'a [u8],
 }
 
 /// Opens the evidence in `sealed` (which is decrypted in place) and checks all that it can be held against.
-pub(crate) fn check(
+pub(crate) fn check<'a>(
     leaf: &Leaf<'_>,
     (origin, index, leaf_hash): (&str, u64, &Hash),
     secret: &[u8; 32],
-    sealed: &mut [u8],
-) -> Result<(), EvidenceFault> {
+    sealed: &'a mut [u8],
+) -> Result<Plain<'a>, EvidenceFault> {
     let key = derive(secret, b"bridge-evidence-key-v1")
         .as_ref()
         .and_then(aead_key);
@@ -92,10 +124,22 @@ pub(crate) fn check(
     let plain = Plain::parse(plain).ok_or(EvidenceFault::Form)?;
     plain.check_link(leaf)?;
     plain.check_value()?;
-    plain.check_body(leaf.mode)
+    plain.check_body(leaf.mode)?;
+    Ok(plain)
 }
 
 impl<'a> Plain<'a> {
+    /// What a reader is shown; `None` if it is more than any node writes.
+    pub(crate) fn opened(&self) -> Option<Opened> {
+        let unsigned = if self.base.is_empty() { self.body } else { b"" };
+        let shown = Opened {
+            base: self.base.to_vec(),
+            signature: self.signature.to_vec(),
+            unsigned: unsigned.to_vec(),
+        };
+        (shown.bytes() <= SHOWN_BYTES).then_some(shown)
+    }
+
     fn parse(plain: &'a [u8]) -> Option<Self> {
         let mut bytes = Bytes(plain.strip_prefix(b"bridge-evidence-v1\n")?);
         let plain = Self {

@@ -47,7 +47,7 @@ mod tree;
 mod walk;
 
 pub use epoch::{ExchangeKey, Follows, JointFault};
-pub use evidence::EvidenceFault;
+pub use evidence::{EvidenceFault, Opened};
 pub use finding::{FINDINGS_LIMIT, Finding};
 pub use folder::FolderFault;
 pub use index::IndexFault;
@@ -167,6 +167,8 @@ pub enum Seen<'a> {
         bytes: &'a [u8],
         /// Its hash in the tree.
         hash: &'a [u8; 32],
+        /// Its evidence, if the evidence key was given and opened it; not where it is larger than any node writes.
+        evidence: Option<&'a Opened>,
     },
 }
 

@@ -290,13 +290,13 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn absent(asked: &Asked, told: &mut Told, change: impl FnOnce(&mut Told)) {
+pub(super) fn absent(asked: &Asked, told: &mut Told, change: impl FnOnce(&mut Told)) {
     if asked.absent() {
         change(told);
     }
 }
 
-fn balance(asked: &Asked, told: &mut Told, piece: &str, by: &str) {
+pub(super) fn balance(asked: &Asked, told: &mut Told, piece: &str, by: &str) {
     if asked.service == "balance" {
         told.replace(piece, by);
     }

@@ -186,18 +186,18 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn is_check(asked: &Asked) -> bool {
+pub(super) fn is_check(asked: &Asked) -> bool {
     asked.service == "person" && asked.method == Method::POST
 }
 
-fn contains(bytes: &[u8], text: &str) -> bool {
+pub(super) fn contains(bytes: &[u8], text: &str) -> bool {
     bytes
         .windows(text.len())
         .any(|piece| piece == text.as_bytes())
 }
 
 /// The body's object, written anew, if `change` has changed it.
-fn rewritten(
+pub(super) fn rewritten(
     asked: &Asked,
     bytes: &[u8],
     change: fn(&mut Map<String, Value>) -> bool,
@@ -207,7 +207,7 @@ fn rewritten(
     changed.then(|| Value::Object(object).to_string().into_bytes())
 }
 
-fn default_date(asked: &Asked, bytes: &[u8], is: fn(&Value) -> bool) -> Option<Vec<u8>> {
+pub(super) fn default_date(asked: &Asked, bytes: &[u8], is: fn(&Value) -> bool) -> Option<Vec<u8>> {
     let mut object: Map<String, Value> = serde_json::from_slice(bytes).ok()?;
     let date = object
         .get_mut("birth_date")

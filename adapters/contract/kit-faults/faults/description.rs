@@ -94,7 +94,7 @@ pub(super) const FAULTS: &[Fault] = &[
     },
 ];
 
-fn stranger(code: &str) -> ServiceDescription {
+pub(super) fn stranger(code: &str) -> ServiceDescription {
     ServiceDescription {
         code: code.to_owned(),
         title: "Hava".to_owned(),
@@ -103,7 +103,7 @@ fn stranger(code: &str) -> ServiceDescription {
     }
 }
 
-fn change(said: &mut Description, at: usize, change: impl FnOnce(&mut Value)) {
+pub(super) fn change(said: &mut Description, at: usize, change: impl FnOnce(&mut Value)) {
     let document = said.services[at].openapi.as_mut().expect("it has one");
     change(Arc::make_mut(document));
 }

@@ -90,9 +90,9 @@ pub(super) const FAULTS: &[Fault] = &[
     },
     Fault {
         check: "errors.names-place",
-        what: "says only that the request is bad",
+        what: "does not say where the mistake is",
         hooks: &[Errs(|_, _, error| match error {
-            AdapterError::BadRequest { .. } => bad("", ""),
+            AdapterError::BadRequest { expected, .. } => bad("", &expected),
             other => other,
         })],
     },
@@ -209,7 +209,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// A bad request that says more than it should.
-fn bad_with(error: AdapterError, more: &str) -> AdapterError {
+pub(super) fn bad_with(error: AdapterError, more: &str) -> AdapterError {
     match error {
         AdapterError::BadRequest { place, expected } => AdapterError::BadRequest {
             place,
@@ -223,7 +223,7 @@ fn members(bytes: &[u8]) -> Map<String, Value> {
     serde_json::from_slice(bytes).unwrap_or_default()
 }
 
-fn field(told: &mut crate::fault::Told, name: &'static str, value: Option<&str>) {
+pub(super) fn field(told: &mut crate::fault::Told, name: &'static str, value: Option<&str>) {
     if let Some(value) = value {
         told.field(name, value);
     }

@@ -8,7 +8,7 @@ use bridge_adapter::{AdapterError, Call};
 use crate::fault::Hook::{Chokes, Errs, Panics, Reads};
 use crate::fault::{Fault, become_segments};
 
-const KNOWN: &str = "MBXEHTV";
+pub(super) const KNOWN: &str = "MBXEHTV";
 
 pub(super) const FAULTS: &[Fault] = &[
     Fault {
@@ -259,7 +259,7 @@ pub(super) const FAULTS: &[Fault] = &[
 ];
 
 /// Takes the identifier of a person for another one.
-fn with_person(call: &mut Call, change: fn(&str) -> String) {
+pub(super) fn with_person(call: &mut Call, change: fn(&str) -> String) {
     let is_person = call.service.code() == "person" && call.segments.len() == 1;
     if let (true, Some(own)) = (
         is_person && call.method == Method::GET,

@@ -44,7 +44,7 @@ pub(super) fn twins() -> Vec<Twin> {
 }
 
 /// The key of a payment.
-fn key(call: &mut Call) -> Option<&mut Idempotency> {
+pub(super) fn key(call: &mut Call) -> Option<&mut Idempotency> {
     call.idempotency
         .as_mut()
         .filter(|_| call.service.code() == "payment")

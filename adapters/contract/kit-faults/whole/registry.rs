@@ -24,7 +24,7 @@ pub(super) fn twins() -> Vec<Twin> {
     ]
 }
 
-fn asks(call: &Call, kind: &str) -> bool {
+pub(super) fn asks(call: &Call, kind: &str) -> bool {
     call.service.code() == "day" && call.segments.first().is_some_and(|own| own == kind)
 }
 

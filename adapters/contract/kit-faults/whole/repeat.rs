@@ -32,7 +32,7 @@ pub(super) fn twins() -> Vec<Twin> {
 }
 
 /// Changes the text of a balance.
-async fn balance(
+pub(super) async fn balance(
     sound: &Reference,
     call: Call,
     change: impl FnOnce(String) -> String,

@@ -233,12 +233,12 @@ impl Faulty for EndsEarly {
     }
 }
 
-type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
+pub(super) type Polled = Poll<Option<Result<Frame<Bytes>, BodyError>>>;
 
 /// A body that does as its gate says, where it says something.
-struct Gated<G> {
-    inner: bridge_adapter::Body,
-    gate: G,
+pub(super) struct Gated<G> {
+    pub(super) inner: bridge_adapter::Body,
+    pub(super) gate: G,
 }
 
 impl<G: Fn() -> Option<Polled> + Unpin> http_body::Body for Gated<G> {

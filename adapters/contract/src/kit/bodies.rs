@@ -1,14 +1,15 @@
 //! How a request body comes: whole, cut, slowly, without a length, without an end.
 
 use bytes::Bytes;
-use http::HeaderValue;
+use http::{HeaderValue, StatusCode};
 
-use super::ask::told;
+use super::ask::{Ended, Failure, told};
 use super::bench::{Bench, Good};
 use super::check::{Check, Judged, absent, demand};
 use super::judge::{must_refuse, must_repeat, must_repeat_or_refuse};
 use super::streams;
 use crate::probe::{Probe, ProbeBody};
+use crate::{AdapterError, BodyError, Limit};
 
 /// Where an endless body is cut: more than any body that is meant to be read into memory.
 const ENDLESS_BYTES: u64 = 32 * 1024 * 1024;
@@ -227,7 +228,7 @@ async fn in_two_parts(bench: &Bench) -> Judged {
     // The first half is with the adapter before the second is sent.
     tokio::time::sleep(bench.pace.short).await;
     gate.open();
-    let ended = asked.await.unwrap_or(Err(super::ask::Failure::Panicked));
+    let ended = asked.await.unwrap_or(Err(Failure::Panicked));
     must_repeat(&ended, good)
 }
 
@@ -239,14 +240,32 @@ async fn large(bench: &Bench) -> Judged {
         body: ProbeBody::Whole(padded.into()),
         ..good.probe.clone()
     };
-    must_repeat_or_refuse(&bench.ask(&probe).await, good)?;
+    let ended = bench.ask(&probe).await;
+    if !is_too_large(&ended) {
+        must_repeat(&ended, good)?;
+    }
     bench.must_still_answer().await
+}
+
+/// Whether a request was refused for its size.
+fn is_too_large(ended: &Ended) -> bool {
+    let limit = Limit::RequestBytes(0);
+    match ended {
+        Ok(seen) => seen.status == StatusCode::PAYLOAD_TOO_LARGE,
+        Err(Failure::Call(AdapterError::TooLarge { limit: own })) => {
+            std::mem::discriminant(own) == std::mem::discriminant(&limit)
+        }
+        Err(Failure::Call(AdapterError::RequestBody(error))) => {
+            matches!(error, BodyError::TooLarge { .. })
+        }
+        Err(_) => false,
+    }
 }
 
 async fn endless(bench: &Bench) -> Judged {
     let (good, bytes) = bench.any_body()?;
     let mut call = bench.call(&fresh(bench, good));
-    let (body, _) = streams::endless(bytes.clone(), ENDLESS_BYTES);
+    let body = streams::endless(bytes.clone(), ENDLESS_BYTES);
     call.body = body;
     call.body_length = None;
     must_refuse(&bench.send(call).await)?;

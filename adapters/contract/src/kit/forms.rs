@@ -137,7 +137,7 @@ pub(super) const CHECKS: &[Check] = &[
     Check::call(
         "forms.spaces",
         [
-            "spaces and line ends between the members change nothing",
+            "spaces, tabs and line ends between the members change nothing",
             "Clients print JSON as they like.",
         ],
         |bench| Box::pin(spaces(bench)),

@@ -1,9 +1,15 @@
 //! The query: names that nobody declared, values that do not fit.
 
+use std::collections::BTreeSet;
+
+use http::StatusCode;
+
+use super::ask::{Ended, Failure, told};
 use super::bench::{Bench, Good};
 use super::check::{Check, Judged, absent, demand};
 use super::judge::{is_same, must_refuse, must_repeat_or_refuse, must_survive};
 use super::odd;
+use crate::AdapterError;
 use crate::openapi::Mismatch;
 use crate::probe::Probe;
 
@@ -170,11 +176,34 @@ async fn name_case(bench: &Bench) -> Judged {
     }
 }
 
+/// Every name of every reading step, left out in turn.
 async fn left_out(bench: &Bench) -> Judged {
-    let (good, (name, _)) = bench.with_query()?;
-    let mut probe = good.probe.clone();
-    probe.query.retain(|(own, _)| own != name);
-    bench.must_fit(&probe).await
+    let (first, _) = bench.with_query()?;
+    let others = bench.reading().filter(|good| good.title != first.title);
+    for good in std::iter::once(first).chain(others) {
+        let names: BTreeSet<&String> = good.probe.query.iter().map(|(name, _)| name).collect();
+        for left in names {
+            let mut probe = good.probe.clone();
+            probe.query.retain(|(name, _)| name != left);
+            let ended = bench.ask(&probe).await;
+            match bench.allows(&probe) {
+                Ok(()) => must_not_be_demanded(&ended)?,
+                Err(_) => must_refuse(&ended)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What the document lets a caller leave out is not asked for; that there is nothing to be found without it is an answer.
+fn must_not_be_demanded(ended: &Ended) -> Judged {
+    must_survive(ended)?;
+    let demanded = match ended {
+        Ok(seen) => seen.status == StatusCode::BAD_REQUEST,
+        Err(Failure::Call(error)) => matches!(error, AdapterError::BadRequest { .. }),
+        Err(_) => false,
+    };
+    demand(!demanded, || format!("ended with {}", told(ended)))
 }
 
 async fn values(bench: &Bench, values: &[&str]) -> Judged {

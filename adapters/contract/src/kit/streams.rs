@@ -1,8 +1,6 @@
 //! Request bodies that do not come as one piece.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
@@ -69,21 +67,21 @@ impl Gate {
     }
 }
 
-/// A body without an end, up to `limit_bytes` of it; then it is cut. Counts what was taken.
-pub(super) fn endless(start: Bytes, limit_bytes: u64) -> (Body, Arc<AtomicU64>) {
+/// A body without an end, up to `limit_bytes` of it; then it is cut. An adapter that hands bodies on as they come may get
+/// there: the node holds the length of what it hands over to its own limit.
+pub(super) fn endless(start: Bytes, limit_bytes: u64) -> Body {
     const PIECE: &[u8] = &[b' '; 16 * 1024];
-    let taken = Arc::new(AtomicU64::new(0));
-    let count = Arc::clone(&taken);
+    let mut taken = 0_u64;
     let mut start = Some(start);
-    let body = body(move |_| {
+    body(move |_| {
         let piece = start.take().unwrap_or(Bytes::from_static(PIECE));
         let length = u64::try_from(piece.len()).unwrap_or(u64::MAX);
-        if count.fetch_add(length, Ordering::Relaxed) > limit_bytes {
+        if taken > limit_bytes {
             return Poll::Ready(Some(Err(BodyError::cut())));
         }
+        taken = taken.saturating_add(length);
         Poll::Ready(Some(Ok(piece)))
-    });
-    (body, taken)
+    })
 }
 
 type Piece = Poll<Option<Result<Bytes, BodyError>>>;

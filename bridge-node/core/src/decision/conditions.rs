@@ -102,6 +102,7 @@ pub(super) fn check_quota(
 pub(super) fn name_of(contract: &Contract) -> ContractName {
     ContractName {
         id: contract.id().to_owned(),
+        reference: contract.reference().to_owned(),
         contact: contract.contact().to_owned(),
     }
 }

@@ -8,6 +8,10 @@ use crate::decision::rules::Record;
 use crate::leaf::{Leaf, UnixMillis};
 use crate::refusal::{Denial, Refusal};
 
+mod asked;
+
+pub use asked::{Asked, Full, replay_allowed, replay_refused};
+
 /// Why a recorded decision can't be made again.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ReplayError {
@@ -37,6 +41,15 @@ pub enum ReplayError {
     /// The rules made again differ from the recorded ones.
     #[error("the recorded rules are not those of the contract")]
     OtherRules,
+    /// The kept request is another one than the leaf says.
+    #[error("the kept request has another {0} than the leaf")]
+    OtherRequest(&'static str),
+    /// The contract allows what was refused.
+    #[error("the contract allows the request that the leaf says it refused")]
+    Allowed,
+    /// The contract refuses it, but not for what is recorded.
+    #[error("the contract refuses it otherwise than recorded, by its rule on {0}")]
+    OtherRefusal(&'static str),
 }
 
 /// Makes the decision of a leaf again under the contract whose digest the leaf names.

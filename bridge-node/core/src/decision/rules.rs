@@ -2,6 +2,7 @@
 
 use crate::contract::{Contract, Endpoint, Ground};
 use crate::leaf::UnixMillis;
+use crate::refusal::Refusal;
 
 /// Everything a decision rested on besides what other fields of the leaf say.
 #[derive(Debug)]
@@ -56,6 +57,36 @@ impl Record<'_> {
         ));
         rules
     }
+}
+
+/// Writes the rules of a refusal that a contract made, and the version of that contract; `None` for every other refusal.
+///
+/// `decided` is when, where [`decide`](super::decide) made it; the refusal's leaf may lie later.
+pub fn refused_rules(
+    refusal: &Refusal,
+    decided: Option<UnixMillis>,
+) -> Option<(String, Vec<String>)> {
+    let (contract, denied, full) = if let Refusal::Denied { rule, contract } = refusal {
+        (contract, rule.rule(), None)
+    } else if let Refusal::Quota {
+        contract,
+        per,
+        limit,
+        retry_after_s: _,
+    } = refusal
+    {
+        let full = format!("full:{} {limit}", per.as_str());
+        (contract, "quota", Some(full))
+    } else {
+        return None;
+    };
+    let mut rules = vec![
+        format!("contract:{}", contract.id),
+        format!("denied:{denied}"),
+    ];
+    rules.extend(decided.map(|at| format!("at:{at}")));
+    rules.extend(full);
+    Some((contract.reference.clone(), rules))
 }
 
 fn code(ground: Option<&Ground>) -> &str {

@@ -77,6 +77,7 @@ codes! {
     NotFresh => "not_fresh",
     OutcomeUnknown => "outcome_unknown",
     Overloaded => "overloaded",
+    PeerOverloaded => "peer_overloaded",
     QuotaExceeded => "quota_exceeded",
     Replayed => "replayed",
     ServiceNotApproved => "service_not_approved",

@@ -2,6 +2,7 @@
 
 use super::code::Code;
 use super::explain::{Explanation, Words, again_safely, clock, words};
+use crate::leaf::Side;
 
 /// Says why no usable answer came from the provider's node.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -27,6 +28,11 @@ pub enum LinkFault {
         /// The status it gave.
         status: u16,
     },
+    /// The peer says, without a signature, that it has no place for the request.
+    PeerFull {
+        /// Seconds after which trying again makes sense: what it says, within bounds.
+        retry_after_s: u32,
+    },
     /// The answer breaks the rules of the wire.
     Malformed,
     /// The answer is larger than this node takes.
@@ -44,6 +50,9 @@ pub enum LinkFault {
 /// After this time a peer that restarts is usually back.
 const PEER_RETRY_S: u32 = 5;
 
+/// The most seconds that a peer's word without a signature sends a caller away for.
+const LONGEST_RETRY_S: u32 = 60;
+
 impl LinkFault {
     pub(super) fn status(&self) -> u16 {
         match self {
@@ -52,6 +61,7 @@ impl LinkFault {
             | Self::Revoked { .. }
             | Self::Cut
             | Self::RefusedUnsigned { .. }
+            | Self::PeerFull { .. }
             | Self::Malformed
             | Self::TooLarge { .. }
             | Self::Inconsistent { .. } => 502,
@@ -64,13 +74,30 @@ impl LinkFault {
             Self::TlsIdentity | Self::Revoked { .. } => Code::SslAuthenticationFailed,
             Self::TimedOut { .. } | Self::Cut => Code::IoError,
             Self::RefusedUnsigned { .. } => Code::ServiceFailed,
+            Self::PeerFull { .. } => Code::PeerOverloaded,
             Self::Malformed | Self::TooLarge { .. } => Code::InvalidResponse,
             Self::Inconsistent { .. } => Code::InconsistentResponse,
         }
     }
 
     pub(super) fn retry_after(&self) -> Option<u32> {
+        if let Self::PeerFull { retry_after_s } = self {
+            return Some(*retry_after_s);
+        }
         matches!(self, Self::Unreachable | Self::RefusedUnsigned { .. }).then_some(PEER_RETRY_S)
+    }
+
+    /// What a peer's refusal without a signature comes to. Nothing of it is believed: whoever the connection belongs to may
+    /// refuse in any way, and the words are this node's own. `said` is its error type, `retry_after` that field.
+    pub fn unsigned(status: u16, said: Option<&str>, retry_after: Option<&str>) -> Self {
+        let is_full = status == 503 && said == Some(Code::Overloaded.of(Side::Provider));
+        if !is_full {
+            return Self::RefusedUnsigned { status };
+        }
+        let seconds = retry_after.and_then(|text| text.parse().ok());
+        Self::PeerFull {
+            retry_after_s: seconds.unwrap_or(PEER_RETRY_S).clamp(1, LONGEST_RETRY_S),
+        }
     }
 
     pub(super) fn explain(&self) -> Explanation {
@@ -149,6 +176,19 @@ impl LinkFault {
                 words!(
                     "only signed answers count",
                     "yalnız imzalı cavablar qəbul edilir"
+                ),
+                again_safely(),
+            ),
+            // That it was not carried out is said without proof, too.
+            Self::PeerFull { .. } => (
+                words!(
+                    "The provider's node says, without a signature, that it has no place for the \
+                     request now.",
+                    "Təchizatçının qovşağı imzasız bildirir ki, hazırda bu sorğu üçün yeri yoxdur."
+                ),
+                words!(
+                    "places for exchanges at the peer",
+                    "digər qovşaqda mübadilələr üçün yerlər"
                 ),
                 again_safely(),
             ),

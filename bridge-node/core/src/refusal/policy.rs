@@ -10,6 +10,8 @@ use crate::quota::Window;
 pub struct ContractName {
     /// The contract's id.
     pub id: String,
+    /// `{id}@{digest}`: the version, for leaves.
+    pub reference: String,
     /// The contact written in the contract.
     pub contact: String,
 }

@@ -60,6 +60,7 @@ const MOMENT_S: u64 = 1_795_300_000;
 fn contract() -> ContractName {
     ContractName {
         id: "C-2026-17".to_owned(),
+        reference: "C-2026-17@digest".to_owned(),
         contact: "registry@population.example".to_owned(),
     }
 }
@@ -285,6 +286,7 @@ fn link_faults() -> Vec<LinkFault> {
         LinkFault::TimedOut { after_s: 60 },
         LinkFault::Cut,
         LinkFault::RefusedUnsigned { status: 503 },
+        LinkFault::PeerFull { retry_after_s: 1 },
         LinkFault::Malformed,
         LinkFault::TooLarge {
             limit_bytes: 10_485_760,

@@ -364,6 +364,7 @@ fn both_languages_say_the_same_values() {
 fn a_refusal_names_the_contract_the_contact_and_both_clocks() {
     let contract = ContractName {
         id: "C-1".to_owned(),
+        reference: "C-1@digest".to_owned(),
         contact: "dpo@a.example".to_owned(),
     };
     let denied = Refusal::Denied {
@@ -421,4 +422,42 @@ fn edge_errors_become_refusals() {
         refusal.code(Side::Consumer),
         "server.clientproxy.missing_header_field"
     );
+}
+
+#[test]
+fn a_full_peer_is_believed_in_nothing_but_that_it_refused() {
+    let full = "server.serverproxy.overloaded";
+    for (status, said, wait, expected) in [
+        (503, Some(full), Some("7"), Some(7)),
+        (503, Some(full), Some("0"), Some(1)),
+        (503, Some(full), Some("86400"), Some(60)),
+        (503, Some(full), Some("4294967296"), Some(5)),
+        (
+            503,
+            Some(full),
+            Some("Sun, 06 Nov 2044 08:49:37 GMT"),
+            Some(5),
+        ),
+        (503, Some(full), Some("-1"), Some(5)),
+        (503, Some(full), None, Some(5)),
+        (500, Some(full), Some("7"), None),
+        (503, Some("server.clientproxy.overloaded"), Some("7"), None),
+        (
+            503,
+            Some("server.serverproxy.logging_failed"),
+            Some("7"),
+            None,
+        ),
+        (503, None, Some("7"), None),
+    ] {
+        let fault = LinkFault::unsigned(status, said, wait);
+        let refusal = Refusal::Link(fault);
+        let own = refusal.code(Side::Consumer);
+        let (code, seconds) = match expected {
+            Some(seconds) => ("server.clientproxy.peer_overloaded", seconds),
+            None => ("server.clientproxy.service_failed", 5),
+        };
+        assert_eq!((own, refusal.status()), (code, 502), "{said:?} {wait:?}");
+        assert_eq!(refusal.retry_after(), Some(seconds), "{said:?} {wait:?}");
+    }
 }

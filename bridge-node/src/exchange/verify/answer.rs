@@ -9,6 +9,7 @@ use bridge_core::identity::{ServiceId, SubsystemId};
 use bridge_core::leaf::Side;
 use bridge_core::refusal::{LinkFault, PeerFault, Refusal};
 use bridge_signature::{AnswerView, Message, parse_content_digest};
+use http::header::RETRY_AFTER;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use serde::Deserialize;
 
@@ -113,7 +114,9 @@ fn judge_answer_head(
     let now_s = node.clock.now_s();
     if !fields.contains_key(&names::SIGNATURE) && fields.contains_key(&names::X_ROAD_ERROR) {
         // Said without proof: told to the caller as such, never kept as evidence.
-        return Err(Refusal::Link(LinkFault::RefusedUnsigned { status }));
+        let said = |name| fields.get(name).and_then(|value| value.to_str().ok());
+        let (code, wait) = (said(&names::X_ROAD_ERROR), said(&RETRY_AFTER));
+        return Err(Refusal::Link(LinkFault::unsigned(status, code, wait)));
     }
     version(fields).map_err(fault)?;
     let view = AnswerView {

@@ -110,6 +110,7 @@ fn items(
                     index,
                     bytes: &bytes,
                     hash: &hash,
+                    evidence: None,
                 });
             }
             SUBTREE => {

@@ -83,7 +83,10 @@ impl<W: Write> LeavesWriter<W> {
 
     /// Takes what [`crate::verify_each`] shows. An error is kept for [`Self::finish`].
     pub fn see(&mut self, seen: Seen<'_>) {
-        let Seen::Leaf { index, bytes, hash } = seen else {
+        let Seen::Leaf {
+            index, bytes, hash, ..
+        } = seen
+        else {
             return;
         };
         if index < self.size && self.failed.is_none() {

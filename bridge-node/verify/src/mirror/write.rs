@@ -88,7 +88,9 @@ impl MirrorWriter {
         }
         let taken = match seen {
             Seen::Log { published, .. } => self.begin(published),
-            Seen::Leaf { index, bytes, hash } if index < self.size => self.leaf(bytes, *hash),
+            Seen::Leaf {
+                index, bytes, hash, ..
+            } if index < self.size => self.leaf(bytes, *hash),
             Seen::Leaf { .. } => Ok(()),
         };
         self.failed = taken.err();

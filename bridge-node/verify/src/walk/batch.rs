@@ -3,6 +3,7 @@
 use crate::Seen;
 use crate::bytes::Hash;
 use crate::epoch::Follows;
+use crate::evidence::Opened;
 use crate::frame::{Commit, as_u64};
 use crate::index::{Keys, Run};
 use crate::note::Checkpoint;
@@ -37,6 +38,8 @@ pub(super) struct Batch {
     pub(super) texts: Vec<u8>,
     pub(super) notes: Vec<(Vec<u8>, Option<Checkpoint>)>,
     pub(super) seals: usize,
+    /// Bytes of the evidence that waits to be shown.
+    opened_bytes: usize,
 }
 
 /// What remains of a leaf until its commit has been read.
@@ -52,6 +55,8 @@ pub(super) struct Staged {
     pub(super) says: Option<Box<Says>>,
     pub(super) evidence: State,
     pub(super) has_secret: bool,
+    /// What of its evidence is shown, if somebody is shown the leaves.
+    pub(super) opened: Option<Opened>,
 }
 
 /// What was done with the evidence of a leaf.
@@ -81,6 +86,9 @@ pub(super) enum Says {
 /// The most leaves of a batch.
 pub(super) const BATCH_LIMIT_LEAVES: usize = 131_072;
 
+/// The most bytes of evidence that wait for their commit to be shown; a node's batches have less.
+const OPENED_LIMIT_BYTES: usize = 256 * 1024 * 1024;
+
 /// How many erased records may wait for the leaf that explains them.
 const ERASED_LIMIT: usize = 1_000_000;
 
@@ -89,6 +97,15 @@ impl Batch {
         Self {
             start,
             ..Self::default()
+        }
+    }
+
+    /// Lets go of evidence that would take too much memory until its commit is read.
+    pub(super) fn keep_opened(&mut self, staged: &mut Staged) {
+        let bytes = staged.opened.as_ref().map_or(0, Opened::bytes);
+        self.opened_bytes = self.opened_bytes.saturating_add(bytes);
+        if self.opened_bytes > OPENED_LIMIT_BYTES {
+            staged.opened = None;
         }
     }
 
@@ -214,6 +231,7 @@ impl Walk<'_> {
                 index: self.next,
                 bytes,
                 hash: &staged.hash,
+                evidence: staged.opened.as_ref(),
             });
         }
     }

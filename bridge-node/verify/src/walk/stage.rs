@@ -42,6 +42,7 @@ impl Walk<'_> {
                 State::None
             },
             has_secret: !frames.secret.is_empty(),
+            opened: None,
         };
         let secret = current
             .source
@@ -65,6 +66,7 @@ impl Walk<'_> {
                     &leaf,
                     &mut frames.evidence,
                 );
+                batch.keep_opened(&mut staged);
                 staged.read = Some((leaf.time, keys(&leaf)));
                 staged.turn = Turn::of(&leaf);
                 staged.says = says(&leaf);
@@ -136,7 +138,10 @@ impl Walk<'_> {
             Found::Secret(secret) => {
                 let place = (self.key.origin(), index, &staged.hash);
                 match evidence::check(leaf, place, &secret, sealed) {
-                    Ok(()) => staged.evidence = State::Opened,
+                    Ok(plain) => {
+                        staged.evidence = State::Opened;
+                        staged.opened = self.each.as_ref().and_then(|_each| plain.opened());
+                    }
                     Err(fault) => self.findings.push(evidence_fault(fault)),
                 }
             }

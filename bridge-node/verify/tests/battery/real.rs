@@ -91,7 +91,7 @@ fn entry(number: u64) -> Entry {
     leaf.basis = Some("law \"7\"".to_owned());
     leaf.contract = Some(format!("c1@{}", b64url(&hash(&[b"contract"]))));
     leaf.decision = Some(true);
-    leaf.rules = vec!["r1".to_owned(), "r2".to_owned()].into();
+    leaf.rules = ["r1".to_owned(), "r2".to_owned()].into();
     leaf.outcome = Some("ok".to_owned());
     leaf.status = Some(200);
     leaf.request_size = Some(256);

@@ -43,7 +43,7 @@ pub(crate) fn exchange(number: u64) -> Leaves {
         leaf.purpose = Some("tax-assessment".to_owned());
         leaf.basis = Some("law \"23\"".to_owned());
         leaf.contract = Some(format!("c1@{}", b64url(&hash(&[b"contract"]))));
-        leaf.rules = vec!["at:1".to_owned()].into();
+        leaf.rules = ["at:1".to_owned()].into();
         leaf.request_size = Some(256);
         let (own, peer) = if side == Side::Consumer {
             (ours, theirs)
