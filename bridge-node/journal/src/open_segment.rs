@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ring::rand::SystemRandom;
 
-use crate::disk::{SegmentFile, replace_file};
+use crate::disk::{BLOCK, SegmentFile, replace_file};
 use crate::error::JournalError;
 use crate::evidence::Place;
 use crate::keys::WrapKey;
@@ -63,6 +63,13 @@ impl OpenSegment {
     /// Returns the path, for messages.
     pub(crate) fn path(&self) -> String {
         Part::Segment.path(self.first)
+    }
+
+    /// Returns how many bytes follow in the same block after so many more.
+    pub(crate) fn rest_of_block(&self, bytes: u64, segment_bytes: u64) -> usize {
+        let end = self.end + bytes;
+        let block = end.next_multiple_of(BLOCK as u64).min(segment_bytes);
+        usize::try_from(block.saturating_sub(end)).unwrap_or(0)
     }
 
     /// Returns how readers see it while it has no leaves.

@@ -10,6 +10,7 @@
 //! A write or sync whose outcome is unknown ends it: those who wait get an error, nothing is accepted
 //! afterwards, and the next start finds out what is there.
 
+use std::iter;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::thread;
@@ -21,7 +22,7 @@ use ring::rand::SystemRandom;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::compose::{Draft, Setting};
-use crate::disk::{BLOCK, SegmentFile};
+use crate::disk::SegmentFile;
 use crate::entry::{Entry, Head, Receipt, Signed, receipt_text};
 use crate::error::{JournalError, RecordError};
 use crate::evidence::Place;
@@ -305,9 +306,11 @@ impl Station {
             self.last_commit,
             self.newest_ms,
         );
-        let bytes = self.batch.bytes.len() as u64;
         let began = Instant::now();
-        self.fill_block();
+        let bytes = self.batch.bytes.len() as u64;
+        // It ends with its last block, by the zeros that are there: the system need not read that block first.
+        let zeros = self.open.rest_of_block(bytes, self.segment_bytes);
+        self.batch.bytes.extend(iter::repeat_n(0, zeros));
         let written = self.open.file.write_at(&self.batch.bytes, self.open.end);
         // crash here: pieces of one batch that nobody was told of; the next start cuts them off, or finds
         // them complete and keeps them.
@@ -321,7 +324,6 @@ impl Station {
         // crash here: the batch is in the journal, and those who sent it don't know; exchanges in it
         // without an end are reported as unfinished by the next start.
         synced.map_err(|e| JournalError::disk("making a batch durable", &self.open.path())(e))?;
-        let syncing = began.elapsed();
         self.last_commit = commit.hash();
         self.open.end += bytes;
         self.batch.bytes.clear();
@@ -346,7 +348,7 @@ impl Station {
         self.shared.publish(&mut Published {
             head,
             bytes,
-            syncing,
+            syncing: began.elapsed(),
             placed,
             rows,
         });
@@ -354,15 +356,6 @@ impl Station {
             answer(reply, Ok(receipt));
         }
         Ok(())
-    }
-
-    /// Ends the batch with its last block, by the zeros that are there: the system need not read that block first.
-    fn fill_block(&mut self) {
-        let end = self.open.end + self.batch.bytes.len() as u64;
-        let zeros = end.next_multiple_of(BLOCK as u64).min(self.segment_bytes);
-        let zeros = usize::try_from(zeros.saturating_sub(end)).unwrap_or(0);
-        let length = self.batch.bytes.len() + zeros;
-        self.batch.bytes.resize(length, 0);
     }
 
     /// Returns how many bytes the batch may have before its commit.

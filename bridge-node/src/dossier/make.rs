@@ -129,8 +129,8 @@ pub async fn make(node: &Arc<Node>, id: Uuid) -> Result<Vec<u8>, DossierError> {
     let manifest = manifest::write(&parts.entries);
     // A seal's key may lie on a token, which is waited for.
     let content = manifest.clone();
-    let sealed = tokio::task::spawn_blocking(move || sealer.seal(content.as_bytes(), now_s));
-    let seal = sealed.await.map_err(|_panicked| DossierError::Reader)??;
+    let made = tokio::task::spawn_blocking(move || sealer.seal(content.as_bytes(), now_s));
+    let seal = made.await.map_err(|_panicked| DossierError::Reader)??;
     let seal = stamped(node, seal).await?;
     container(parts.entries, manifest, seal)
 }
