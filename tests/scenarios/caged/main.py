@@ -11,6 +11,8 @@ import socket
 import threading
 import time
 
+# As many connections as it serves at a time.
+THREADS = 6
 LIBC = ctypes.CDLL(None, use_errno=True)
 DESCRIPTION = {
     "protocol": 1,
@@ -132,30 +134,48 @@ def hoard():
     return {}
 
 
+BEGUN = []
+
+
+def begin(work):
+    """Begins a process at the head of a group, by which `end` finds all that comes of it."""
+    child = os.fork()
+    if child == 0:
+        os.setpgid(0, 0)
+        work()
+    try:
+        os.setpgid(child, child)
+    except OSError:
+        # It was faster.
+        pass
+    BEGUN.append(child)
+    return {"begun": True}
+
+
 def fork_bomb():
     """Processes that make processes, and use the processor."""
-    if os.fork() == 0:
-        os.setsid()
-        while True:
-            try:
-                os.fork()
-            except OSError:
-                pass
-    return {"begun": True}
+    while True:
+        try:
+            os.fork()
+        except OSError:
+            pass
 
 
 def burn():
     """All processors, until somebody ends it."""
-    for _ in range(8):
+    for _ in range(7):
         if os.fork() == 0:
-            while True:
-                pass
-    return {"begun": True}
+            break
+    while True:
+        pass
 
 
 def end():
-    """All that it began, at once: whoever is asked for it has nothing else in its user's name."""
-    os.kill(-1, signal.SIGKILL)
+    """All that was begun, and not this program: the pause before it is started again grows with each start."""
+    while BEGUN:
+        child = BEGUN.pop()
+        os.killpg(child, signal.SIGKILL)
+        os.waitpid(child, 0)
     return {"ended": True}
 
 
@@ -192,8 +212,8 @@ SAID = {
     "memory": memory,
     "disk": disk,
     "hoard": hoard,
-    "fork-bomb": fork_bomb,
-    "burn": burn,
+    "fork-bomb": lambda: begin(fork_bomb),
+    "burn": lambda: begin(burn),
     "end": end,
     "shout": shout,
     "stand-in": stand_in,
@@ -297,9 +317,15 @@ def main():
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(os.environ["BRIDGE_ADAPTER_SOCKET"])
         listener.listen(64)
-        while True:
-            stream, _ = listener.accept()
-            threading.Thread(target=serve, args=(stream,), daemon=True).start()
+
+        def take():
+            while True:
+                serve(listener.accept()[0])
+
+        # All there will be: a fork bomb leaves no room for another.
+        for _ in range(THREADS - 1):
+            threading.Thread(target=take, daemon=True).start()
+        take()
 
 
 main()
