@@ -175,13 +175,17 @@ async fn ten_thousand_entries_of_many_tasks_are_found_before_and_after_a_restart
 
 /// Rebuilds the checkpoint's root from the bundles of leaves, as a stranger would, and compares tiles.
 fn tiles_are_those_of_the_tree(journal: &Journal) {
-    let note = journal
-        .log_file("checkpoint")
-        .expect("readable")
-        .expect("a checkpoint");
-    let note = String::from_utf8(note.to_vec()).expect("text");
-    let lines: Vec<&str> = note.lines().collect();
-    let size: usize = lines[1].parse().expect("a number");
+    // The start wrote a leaf: what is published grows once more, when it has its checkpoint.
+    let (lines, size) = loop {
+        let note = journal.log_file("checkpoint").expect("readable");
+        let note = String::from_utf8(note.expect("a checkpoint").to_vec()).expect("text");
+        let lines: Vec<String> = note.lines().map(str::to_owned).collect();
+        let size: usize = lines[1].parse().expect("a number");
+        if size as u64 == journal.head().size {
+            break (lines, size);
+        }
+        std::thread::yield_now();
+    };
     let path = |kind: &str, tile: usize, width: usize| {
         let number = match tile {
             0..1000 => format!("{tile:03}"),
