@@ -1,7 +1,7 @@
 //! Everything a trial needs on disk: an authority, a directory, and a folder for each agency.
 
 use std::fs;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -58,8 +58,17 @@ pub(in crate::command) struct Ports {
 pub(in crate::command) struct World {
     pub(in crate::command) folder: PathBuf,
     pub(in crate::command) agencies: Vec<Agency>,
+    reserved: Reserved,
+}
+
+/// The ports of a trial.
+#[derive(Debug, Default)]
+struct Reserved {
     /// Held until the nodes start, so that nobody else takes the ports meanwhile.
-    reserved: Vec<TcpListener>,
+    listeners: Vec<TcpListener>,
+    /// The UDP ports of the same numbers, which nobody here speaks: they keep other trials away as long as this one runs, also
+    /// while a node takes its port over or is stopped.
+    marks: Vec<UdpSocket>,
 }
 
 /// The settings of a node, in its agency's folder.
@@ -98,7 +107,7 @@ impl World {
         .map_err(|error| Failure::failed("authority", &error))?;
         let anchors = format!("{}{}", authority.root_pem(), authority.issuing_pem());
         write(&folder.join("trust/anchors.pem"), anchors.as_bytes())?;
-        let mut reserved = Vec::new();
+        let mut reserved = Reserved::default();
         let mut agencies = Vec::new();
         for plan in plans {
             agencies.push(Agency::create(
@@ -119,7 +128,7 @@ impl World {
 
     /// Lets go of the reserved ports: the nodes take them next.
     pub(in crate::command) fn release_ports(&mut self) {
-        self.reserved.clear();
+        self.reserved.listeners.clear();
     }
 }
 
@@ -131,7 +140,7 @@ impl Agency {
         plan: &Plan,
         authority: &Authority,
         now_s: u64,
-        reserved: &mut Vec<TcpListener>,
+        reserved: &mut Reserved,
     ) -> Result<Self, Failure> {
         let folder = world.join(&plan.short);
         let keys_folder = folder.join("keys");
@@ -260,19 +269,23 @@ impl Agency {
 impl Ports {
     /// Ports below those that the system hands out by itself, so that nothing else takes them while a node is stopped.
     /// Demonstrations that run at the same time begin at different places.
-    fn reserve(reserved: &mut Vec<TcpListener>) -> Result<Self, Failure> {
+    fn reserve(reserved: &mut Reserved) -> Result<Self, Failure> {
         let begin = std::process::id() % PORT_BLOCKS * PORTS_EACH;
         let mut candidates = (0..PORT_BLOCKS * PORTS_EACH)
             .map(|step| FIRST_PORT + (begin + step) % (PORT_BLOCKS * PORTS_EACH))
             .filter_map(|port| u16::try_from(port).ok());
         let mut free = || {
-            let listener = candidates
-                .find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok())
+            let (mark, listener) = candidates
+                .find_map(|port| {
+                    let mark = UdpSocket::bind(("127.0.0.1", port)).ok()?;
+                    Some((mark, TcpListener::bind(("127.0.0.1", port)).ok()?))
+                })
                 .ok_or_else(|| Failure::Failed("no free loopback port".to_owned()))?;
             let address = listener
                 .local_addr()
                 .map_err(|error| Failure::failed("loopback port", &error))?;
-            reserved.push(listener);
+            reserved.listeners.push(listener);
+            reserved.marks.push(mark);
             Ok(address)
         };
         Ok(Self {
