@@ -133,7 +133,7 @@ pub trait SegmentFile: Send + Sync {
     fn sync(&self) -> io::Result<()>;
 
     /// Has what is written from now on go to the disk without a copy in the system's memory, or no longer; says whether
-    /// it does. Such writes begin, end and lie in memory at multiples of [`BLOCK`], or are refused.
+    /// it does. Such writes begin, end and lie in memory at multiples of 4096, or are refused.
     fn past_memory(&self, _wanted: bool) -> bool {
         false
     }

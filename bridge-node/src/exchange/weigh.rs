@@ -27,7 +27,7 @@ const QUESTION_BYTES: usize = 16 * 1024;
 pub struct Weighed {
     /// When it was decided.
     pub at: UnixMillis,
-    /// The [`Question`], at the consumer's node, where it is kept.
+    /// The question, at the consumer's node, where it is kept.
     pub question: Option<Bytes>,
 }
 
