@@ -6,6 +6,7 @@
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, Builder, JoinHandle};
 use std::time::Duration;
@@ -43,6 +44,8 @@ pub(crate) struct Keeper {
     /// For spares, and for all else. Gone when it was told to stop.
     orders: Option<(Sender<Order>, Sender<Order>)>,
     done: Receiver<Result<Done, JournalError>>,
+    /// Whether somebody waits, so that nothing may rest.
+    awaited: Arc<AtomicBool>,
     outstanding: usize,
     threads: Vec<JoinHandle<()>>,
 }
@@ -51,11 +54,13 @@ impl Keeper {
     /// Starts the threads.
     pub(crate) fn start(shared: &Arc<Shared>, segment_bytes: u64) -> io::Result<Self> {
         let (outbox, done) = channel();
+        let awaited = Arc::new(AtomicBool::new(false));
         let mut threads = Vec::new();
         let mut begin = |name: &str| {
             let (orders, inbox) = channel();
-            let (shared, outbox) = (shared.clone(), outbox.clone());
-            let work = move || work(&shared, segment_bytes, inbox, &outbox);
+            let (shared, outbox, awaited) = (shared.clone(), outbox.clone(), awaited.clone());
+            let rest = move |time| rest(time, &awaited);
+            let work = move || work(&shared, (segment_bytes, &rest), inbox, &outbox);
             threads.push(Builder::new().name(name.to_owned()).spawn(work)?);
             io::Result::Ok(orders)
         };
@@ -63,6 +68,7 @@ impl Keeper {
         Ok(Self {
             orders,
             done,
+            awaited,
             outstanding: 0,
             threads,
         })
@@ -101,7 +107,9 @@ impl Keeper {
 
     /// Waits for the next thing done.
     pub(crate) fn wait(&mut self) -> Result<Done, JournalError> {
+        self.awaited.store(true, Ordering::Relaxed);
         let done = self.done.recv().map_err(|_closed| ENDED)?;
+        self.awaited.store(false, Ordering::Relaxed);
         self.outstanding = self.outstanding.saturating_sub(1);
         done
     }
@@ -109,6 +117,7 @@ impl Keeper {
     /// Lets the threads finish what was ordered, and waits for their end.
     pub(crate) fn stop(&mut self) -> Result<(), JournalError> {
         drop(self.orders.take());
+        self.awaited.store(true, Ordering::Relaxed);
         let mut ended = Ok(());
         for thread in self.threads.drain(..) {
             ended = ended.and(thread.join().map_err(|_panic| ENDED));
@@ -138,12 +147,12 @@ const ENDED: JournalError = JournalError::Ended { thread: "keeper" };
 /// Carries out orders until there are no more, or one fails.
 fn work(
     shared: &Shared,
-    segment_bytes: u64,
+    (segment_bytes, rest): (u64, &dyn Fn(Duration)),
     inbox: Receiver<Order>,
     outbox: &Sender<Result<Done, JournalError>>,
 ) {
     for order in inbox {
-        let done = AssertUnwindSafe(|| carry_out(shared, segment_bytes, order));
+        let done = AssertUnwindSafe(|| carry_out(shared, (segment_bytes, rest), order));
         // The station waits for an outcome; a fault of ours must be one too.
         let result = catch_unwind(done).unwrap_or(Err(ENDED));
         let failed = result.is_err();
@@ -153,12 +162,23 @@ fn work(
     }
 }
 
-fn carry_out(shared: &Shared, segment_bytes: u64, order: Order) -> Result<Done, JournalError> {
+fn carry_out(
+    shared: &Shared,
+    (segment_bytes, rest): (u64, &dyn Fn(Duration)),
+    order: Order,
+) -> Result<Done, JournalError> {
     match order {
-        // The station's own writes have the disk for half of the time.
-        Order::Spare => make_spare(shared, segment_bytes, thread::sleep).map(Done::Spare),
+        Order::Spare => make_spare(shared, segment_bytes, rest).map(Done::Spare),
         Order::Seal(job) => seal(shared, &job).map(Done::Sealed),
         Order::Show(note) => show(shared, &note).map(|()| Done::Shown),
+    }
+}
+
+/// Rests as long as a piece of work took, so that the station's own writes have the disk for half of the time; not while
+/// somebody waits for that work.
+fn rest(time: Duration, awaited: &AtomicBool) {
+    if !awaited.load(Ordering::Relaxed) {
+        thread::sleep(time);
     }
 }
 
@@ -181,4 +201,20 @@ pub(crate) fn show(shared: &Shared, note: &Bytes) -> Result<(), JournalError> {
     // shows it.
     replace_file(&*shared.disk, "", CHECKPOINT, note)
         .map_err(JournalError::disk("showing a checkpoint", CHECKPOINT))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use super::*;
+
+    #[test]
+    fn nobody_who_waits_is_kept_waiting_by_rests() {
+        let began = Instant::now();
+        rest(Duration::from_millis(2), &AtomicBool::new(false));
+        assert!(began.elapsed() >= Duration::from_millis(2));
+        // Would end tomorrow.
+        rest(Duration::from_hours(24), &AtomicBool::new(true));
+    }
 }
