@@ -1,5 +1,6 @@
 //! What the thread of a token is asked to do.
 
+use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Instant;
 
@@ -19,8 +20,8 @@ pub(crate) struct Call {
 
 #[derive(Debug)]
 pub(crate) enum Work {
-    Find(KeyName),
-    Sign(KeyName, Algorithm, Vec<u8>),
+    Find(Arc<KeyName>),
+    Sign(Arc<KeyName>, Algorithm, Vec<u8>),
     List,
     /// A label, and what to make.
     Make(String, Algorithm),

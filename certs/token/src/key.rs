@@ -1,6 +1,7 @@
 //! A private key that lies on a token.
 
 use std::fmt;
+use std::sync::Arc;
 
 use bridge_signature::{Algorithm, SignError, Signer};
 
@@ -12,7 +13,8 @@ use crate::token::Token;
 #[derive(Clone)]
 pub struct TokenKey {
     token: Token,
-    name: KeyName,
+    /// As long as it is held anywhere, the token is back only with this key.
+    name: Arc<KeyName>,
     algorithm: Algorithm,
     public_key: Vec<u8>,
     key_id: String,
@@ -35,7 +37,7 @@ impl fmt::Display for TokenKey {
 impl TokenKey {
     pub(crate) fn new(
         token: Token,
-        name: KeyName,
+        name: Arc<KeyName>,
         (algorithm, public_key): (Algorithm, Vec<u8>),
     ) -> Self {
         Self {

@@ -136,8 +136,10 @@ impl Module {
             why,
         })?;
         let (token, opened) = Token::start(&self.0, (own.clone(), label), pin)?;
-        // A PIN that was refused is remembered: nobody in this process tries it again.
-        if opened.as_ref().err().is_none_or(TokenError::is_final) {
+        // A PIN that was refused is remembered, and one whose answer is not there yet: nobody in this process tries it again.
+        let is_remembered =
+            |error: &TokenError| error.is_final() || matches!(error, TokenError::Slow { .. });
+        if opened.as_ref().err().is_none_or(is_remembered) {
             tokens.insert(own, token.clone());
             tokens.insert(wanted.clone(), token.clone());
         }

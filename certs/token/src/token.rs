@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::time::{Duration, Instant};
 
 use bridge_signature::Algorithm;
@@ -18,7 +18,7 @@ use crate::object::{KeyName, Listed, Public};
 use crate::uri::{Uri, Wanted};
 use crate::worker::Worker;
 
-/// Calls that may wait for a token: messages are signed by one thread, so more are handshakes, each a peer's.
+/// Calls that may wait for a token: messages are signed by one thread, the others are handshakes, of strangers too.
 const QUEUE: usize = 64;
 /// How long a call is waited for: a token on a network takes milliseconds.
 const WAIT: Duration = Duration::from_secs(5);
@@ -50,7 +50,7 @@ impl Token {
         (wanted, label): (Wanted, String),
         mut pin: Zeroizing<String>,
     ) -> Result<(Self, Result<(), TokenError>), TokenError> {
-        let health = Arc::new(Health::default());
+        let health = Arc::new(Health::new(&label));
         let (calls, receiver) = sync_channel(QUEUE);
         let (opened, first) = sync_channel(1);
         // It is wiped when the thread ends.
@@ -66,10 +66,12 @@ impl Token {
             .map_err(|error| away(error.to_string()))?;
         let first = first.recv_timeout(FIRST_WAIT);
         let first = first.unwrap_or_else(|_late| {
-            Err(TokenError::Slow {
+            let slow = TokenError::Slow {
                 token: label.clone(),
                 seconds: FIRST_WAIT.as_secs(),
-            })
+            };
+            health.slow(slow.clone());
+            Err(slow)
         });
         let token = Self(Arc::new(Inner {
             label,
@@ -102,15 +104,15 @@ impl Token {
     ///
     /// [`TokenError`]: the key is not there, not the only one, or of no use; or the token is not.
     pub fn key(&self, uri: &Uri) -> Result<TokenKey, TokenError> {
-        let name = uri.key();
-        if name.is_empty() {
+        if uri.key().is_empty() {
             let token = self.0.label.clone();
             return Err(TokenError::KeyNotNamed { token });
         }
-        let Done::Found(Public { algorithm, key }) = self.call(Work::Find(name.clone()))? else {
+        let name = Arc::new(uri.key().clone());
+        let work = Work::Find(Arc::clone(&name));
+        let Done::Found(Public { algorithm, key }) = self.call(work)? else {
             return Err(self.mixed_up());
         };
-        let name = name.clone();
         Ok(TokenKey::new(self.clone(), name, (algorithm, key)))
     }
 
@@ -138,11 +140,12 @@ impl Token {
 
     pub(crate) fn sign(
         &self,
-        name: &KeyName,
+        name: &Arc<KeyName>,
         algorithm: Algorithm,
         message: &[u8],
     ) -> Result<Vec<u8>, TokenError> {
-        let work = Work::Sign(name.clone(), algorithm, message.to_vec());
+        // The thread may be at it still when nobody waits any more.
+        let work = Work::Sign(Arc::clone(name), algorithm, message.to_vec());
         let Done::Signed(signature) = self.call(work)? else {
             return Err(self.mixed_up());
         };
@@ -162,20 +165,28 @@ impl Token {
                 token: token(),
                 waiting: QUEUE,
             },
-            TrySendError::Disconnected(_) => TokenError::Away {
-                token: token(),
-                why: "its thread has ended".to_owned(),
-            },
+            TrySendError::Disconnected(_) => self.ended(),
         })?;
-        answer.recv_timeout(WAIT).unwrap_or_else(|_late| {
-            let slow = TokenError::Slow {
-                token: token(),
-                seconds: WAIT.as_secs(),
-            };
-            // Whoever asks next does not wait as long again; the thread looks when it can.
-            self.0.health.note(Some(slow.clone()));
-            Err(slow)
-        })
+        match answer.recv_timeout(WAIT) {
+            Ok(done) => done,
+            Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
+            Err(RecvTimeoutError::Timeout) => {
+                let slow = TokenError::Slow {
+                    token: token(),
+                    seconds: WAIT.as_secs(),
+                };
+                // Whoever asks next does not wait as long again; the thread looks when it can.
+                self.0.health.slow(slow.clone());
+                Err(slow)
+            }
+        }
+    }
+
+    fn ended(&self) -> TokenError {
+        TokenError::Away {
+            token: self.0.label.clone(),
+            why: "its thread has ended".to_owned(),
+        }
     }
 
     fn mixed_up(&self) -> TokenError {

@@ -1,8 +1,7 @@
 //! The thread of a token: it alone makes calls to it, one at a time, and opens it again when it was away.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use cryptoki::types::AuthPin;
@@ -28,8 +27,10 @@ pub(crate) struct Worker {
     pin: AuthPin,
     health: Arc<Health>,
     open: Option<Open>,
-    /// The keys that were found once: a token is back when it has them all.
-    known: BTreeMap<KeyName, Public>,
+    /// It was open once, so its name is right.
+    was_open: bool,
+    /// The keys that were found and are still held: a token is back when it has them all.
+    known: Vec<(Weak<KeyName>, Public)>,
     retry: Duration,
 }
 
@@ -49,7 +50,8 @@ impl Worker {
             pin,
             health: Arc::clone(health),
             open: None,
-            known: BTreeMap::new(),
+            was_open: false,
+            known: Vec::new(),
             retry: RETRY_FIRST,
         }
     }
@@ -62,11 +64,10 @@ impl Worker {
     ) {
         let first = self.open();
         if let Err(error) = &first {
-            self.health.note(Some(error.clone()));
+            self.health.never_opened(error.clone());
         }
-        if opened.send(first).is_err() {
-            return;
-        }
+        // Who asked for it may be gone; whoever remembers the token asks the health.
+        drop(opened.try_send(first));
         loop {
             let wait = if self.open.is_some() {
                 LOOK_EVERY
@@ -79,9 +80,7 @@ impl Worker {
                 Err(RecvTimeoutError::Disconnected) => break,
             }
         }
-        if let Some(open) = self.open.take() {
-            open.close(&self.module.library());
-        }
+        self.close();
     }
 
     fn answer(&mut self, call: &Call) {
@@ -98,19 +97,19 @@ impl Worker {
     }
 
     fn perform(&mut self, work: &Work) -> Result<Done, TokenError> {
-        match self.attempt(work) {
+        let mut done = self.attempt(work);
+        // A session that was closed meanwhile costs nobody an answer.
+        if let Err(Failed::Lost(why)) = &done {
+            tracing::debug!(token = self.label, why, "a session with a token is lost");
+            done = match self.open() {
+                Ok(()) => self.attempt(work),
+                Err(error) => return Err(self.lose(error)),
+            };
+        }
+        match done {
             Ok(done) => Ok(done),
-            // A session that was closed meanwhile costs nobody an answer.
-            Err(Failed::Lost(why)) => {
-                tracing::debug!(token = self.label, why, "a session with a token is lost");
-                self.open()
-                    .and_then(|()| {
-                        self.attempt(work)
-                            .map_err(|failed| failed.error(&self.label))
-                    })
-                    .inspect_err(|error| self.lose(error))
-            }
-            Err(failed) => Err(failed.error(&self.label)),
+            Err(failed @ Failed::Lost(_)) => Err(self.lose(failed.error(&self.label))),
+            Err(failed @ (Failed::Told(_) | Failed::Fault(_))) => Err(failed.error(&self.label)),
         }
     }
 
@@ -121,7 +120,8 @@ impl Worker {
         match work {
             Work::Find(name) => {
                 let public = open.find(name, &self.label)?;
-                self.known.insert(name.clone(), public.clone());
+                self.known.retain(|(held, _)| held.strong_count() > 0);
+                self.known.push((Arc::downgrade(name), public.clone()));
                 Ok(Done::Found(public))
             }
             Work::Sign(name, algorithm, message) => {
@@ -153,7 +153,7 @@ impl Worker {
             Err(error) if error.is_final() => return Err(error),
             Err(error) => error,
         };
-        if self.known.is_empty() {
+        if !self.was_open {
             return Err(first);
         }
         self.module.begin_anew(seen);
@@ -161,15 +161,13 @@ impl Worker {
     }
 
     fn open_once(&mut self) -> Result<(), TokenError> {
+        self.close();
         let library = self.module.library();
-        if let Some(open) = self.open.take() {
-            open.close(&library);
-        }
         let failed = |failed: Failed| failed.error(&self.label);
         let open = Open::new(&library, (&self.wanted, &self.label), &self.pin);
         let mut open = open.map_err(|error| {
             let error = failed(error);
-            // It was there once, so its name is right.
+            // It was there when its thread was started.
             if let TokenError::NotThere { found, .. } = error {
                 let why = format!("it is not connected; connected are: {found}");
                 let token = self.label.clone();
@@ -178,7 +176,11 @@ impl Worker {
             error
         })?;
         for (name, public) in &self.known {
-            let found = open.find(name, &self.label).map_err(failed);
+            // Another key has taken its place since, and it may be gone.
+            let Some(name) = name.upgrade() else {
+                continue;
+            };
+            let found = open.find(&name, &self.label).map_err(failed);
             let other = |found: &Public| (found != public).then_some(());
             let fault = match &found {
                 Ok(found) => other(found).map(|()| TokenError::OtherKey {
@@ -193,19 +195,22 @@ impl Worker {
             }
         }
         self.open = Some(open);
+        self.was_open = true;
         Ok(())
     }
 
-    fn lose(&mut self, error: &TokenError) {
-        self.open = None;
-        self.retry = RETRY_FIRST;
-        let before = self.health.note(Some(error.clone()));
-        if before.as_ref() != Some(error) {
-            tracing::error!(
-                code = "token_away", token = self.label, %error, remedy = error.remedy(),
-                "a token of this node does not work: what needs its keys is refused"
-            );
+    /// Gives the session back, if there is one.
+    fn close(&mut self) {
+        if let Some(open) = self.open.take() {
+            open.close(&self.module.library());
         }
+    }
+
+    fn lose(&mut self, error: TokenError) -> TokenError {
+        self.close();
+        self.retry = RETRY_FIRST;
+        self.health.away(error.clone());
+        error
     }
 
     /// Looks whether what stood in the way is gone.
@@ -220,23 +225,11 @@ impl Worker {
         match self.open() {
             Ok(()) => {
                 self.retry = RETRY_FIRST;
-                self.health.note(None);
-                tracing::info!(
-                    code = "token_back",
-                    token = self.label,
-                    "a token of this node works again"
-                );
+                self.health.back();
             }
             Err(error) => {
                 self.retry = self.retry.saturating_mul(2).min(RETRY_LAST);
-                self.open = None;
-                if error.is_final() {
-                    tracing::error!(
-                        code = "token_away", token = self.label, %error, remedy = error.remedy(),
-                        "a token of this node is there and does not open"
-                    );
-                }
-                self.health.note(Some(error));
+                self.health.away(error);
             }
         }
     }
