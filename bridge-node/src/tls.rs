@@ -110,7 +110,7 @@ impl TlsIdentity {
                 TlsKey::Held(PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(key.to_vec())))
             }
             PrivateKey::Token(key) => {
-                TlsKey::Remote(Arc::new(RemoteSigning::new(token::remote(key))))
+                TlsKey::Remote(Arc::new(RemoteSigning::new(token::remote(key.yielding()))))
             }
         };
         Ok(Self {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bridge_signature::{Algorithm, SignError, Signer};
 
+use crate::call::Line;
 use crate::error::TokenError;
 use crate::object::KeyName;
 use crate::token::Token;
@@ -18,6 +19,7 @@ pub struct TokenKey {
     algorithm: Algorithm,
     public_key: Vec<u8>,
     key_id: String,
+    line: Line,
 }
 
 impl fmt::Debug for TokenKey {
@@ -46,6 +48,7 @@ impl TokenKey {
             algorithm,
             public_key,
             key_id: String::new(),
+            line: Line::First,
         }
     }
 
@@ -53,6 +56,15 @@ impl TokenKey {
     #[must_use]
     pub fn with_key_id(self, key_id: String) -> Self {
         Self { key_id, ..self }
+    }
+
+    /// The same key, for what anybody may begin, such as handshakes: its signatures wait until nobody else wants one.
+    #[must_use]
+    pub fn yielding(self) -> Self {
+        Self {
+            line: Line::Then,
+            ..self
+        }
     }
 
     /// The public half, as certificates carry it: 32 bytes of Ed25519, or an uncompressed point.
@@ -76,7 +88,7 @@ impl Signer for TokenKey {
     }
 
     fn sign(&self, base: &[u8]) -> Result<Vec<u8>, SignError> {
-        let signed = self.token.sign(&self.name, self.algorithm, base);
+        let signed = self.token.sign(&self.name, self.algorithm, base, self.line);
         signed.map_err(|error| SignError::Failed(error.to_string()))
     }
 

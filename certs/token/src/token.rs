@@ -9,7 +9,7 @@ use bridge_signature::Algorithm;
 use cryptoki::types::AuthPin;
 use zeroize::Zeroizing;
 
-use crate::call::{Call, Done, Work};
+use crate::call::{Call, Done, Line, Lines, Work};
 use crate::error::TokenError;
 use crate::health::Health;
 use crate::key::TokenKey;
@@ -18,7 +18,7 @@ use crate::object::{KeyName, Listed, Public};
 use crate::uri::{Uri, Wanted};
 use crate::worker::Worker;
 
-/// Calls that may wait for a token: messages are signed by one thread, the others are handshakes, of strangers too.
+/// Calls that may wait for a token, in each of its two lines. Messages are signed by one thread, so that line is short.
 const QUEUE: usize = 64;
 /// How long a call is waited for: a token on a network takes milliseconds.
 const WAIT: Duration = Duration::from_secs(5);
@@ -31,7 +31,8 @@ pub struct Token(Arc<Inner>);
 
 struct Inner {
     label: String,
-    calls: SyncSender<Call>,
+    first: SyncSender<Call>,
+    then: SyncSender<Option<Call>>,
     health: Arc<Health>,
 }
 
@@ -51,8 +52,13 @@ impl Token {
         mut pin: Zeroizing<String>,
     ) -> Result<(Self, Result<(), TokenError>), TokenError> {
         let health = Arc::new(Health::new(&label));
-        let (calls, receiver) = sync_channel(QUEUE);
-        let (opened, first) = sync_channel(1);
+        let (first, first_line) = sync_channel(QUEUE);
+        let (then, then_line) = sync_channel(QUEUE);
+        let lines = Lines {
+            first: first_line,
+            then: then_line,
+        };
+        let (opened, opening) = sync_channel(1);
         // It is wiped when the thread ends.
         let pin = AuthPin::new(std::mem::take(&mut *pin).into());
         let worker = Worker::new(module, (wanted, label.clone()), pin, &health);
@@ -62,10 +68,10 @@ impl Token {
         };
         std::thread::Builder::new()
             .name("token".to_owned())
-            .spawn(move || worker.run(&opened, &receiver))
+            .spawn(move || worker.run(&opened, &lines))
             .map_err(|error| away(error.to_string()))?;
-        let first = first.recv_timeout(FIRST_WAIT);
-        let first = first.unwrap_or_else(|_late| {
+        let opening = opening.recv_timeout(FIRST_WAIT);
+        let opening = opening.unwrap_or_else(|_late| {
             let slow = TokenError::Slow {
                 token: label.clone(),
                 seconds: FIRST_WAIT.as_secs(),
@@ -75,10 +81,11 @@ impl Token {
         });
         let token = Self(Arc::new(Inner {
             label,
-            calls,
+            first,
+            then,
             health,
         }));
-        Ok((token, first))
+        Ok((token, opening))
     }
 
     /// Its label.
@@ -110,7 +117,7 @@ impl Token {
         }
         let name = Arc::new(uri.key().clone());
         let work = Work::Find(Arc::clone(&name));
-        let Done::Found(Public { algorithm, key }) = self.call(work)? else {
+        let Done::Found(Public { algorithm, key }) = self.call(work, Line::First)? else {
             return Err(self.mixed_up());
         };
         Ok(TokenKey::new(self.clone(), name, (algorithm, key)))
@@ -122,7 +129,7 @@ impl Token {
     ///
     /// [`TokenError`] of the token.
     pub fn keys(&self) -> Result<Vec<Listed>, TokenError> {
-        let Done::Listed(keys) = self.call(Work::List)? else {
+        let Done::Listed(keys) = self.call(Work::List, Line::First)? else {
             return Err(self.mixed_up());
         };
         Ok(keys)
@@ -135,7 +142,7 @@ impl Token {
     /// [`TokenError::KeyExists`] if there is one of that label, and those of the token.
     pub fn make_key(&self, label: &str, algorithm: Algorithm) -> Result<(), TokenError> {
         let work = Work::Make(label.to_owned(), algorithm);
-        self.call(work).map(|_done| ())
+        self.call(work, Line::First).map(|_done| ())
     }
 
     pub(crate) fn sign(
@@ -143,30 +150,38 @@ impl Token {
         name: &Arc<KeyName>,
         algorithm: Algorithm,
         message: &[u8],
+        line: Line,
     ) -> Result<Vec<u8>, TokenError> {
         // The thread may be at it still when nobody waits any more.
         let work = Work::Sign(Arc::clone(name), algorithm, message.to_vec());
-        let Done::Signed(signature) = self.call(work)? else {
+        let Done::Signed(signature) = self.call(work, line)? else {
             return Err(self.mixed_up());
         };
         Ok(signature)
     }
 
-    fn call(&self, work: Work) -> Result<Done, TokenError> {
+    fn call(&self, work: Work, line: Line) -> Result<Done, TokenError> {
         if let Some(trouble) = self.trouble() {
             return Err(trouble);
         }
         let token = || self.0.label.clone();
         let (reply, answer) = sync_channel(1);
         let until = Instant::now() + WAIT;
-        let sent = self.0.calls.try_send(Call { work, reply, until });
-        sent.map_err(|failed| match failed {
-            TrySendError::Full(_) => TokenError::Busy {
-                token: token(),
-                waiting: QUEUE,
-            },
-            TrySendError::Disconnected(_) => self.ended(),
-        })?;
+        let call = Call { work, reply, until };
+        match line {
+            Line::First => {
+                self.0
+                    .first
+                    .try_send(call)
+                    .map_err(|full| self.unsent(&full))?;
+                // Where no place is left for a word, there is enough to wake the thread.
+                drop(self.0.then.try_send(None));
+            }
+            Line::Then => {
+                let sent = self.0.then.try_send(Some(call));
+                sent.map_err(|full| self.unsent(&full))?;
+            }
+        }
         match answer.recv_timeout(WAIT) {
             Ok(done) => done,
             Err(RecvTimeoutError::Disconnected) => Err(self.ended()),
@@ -179,6 +194,16 @@ impl Token {
                 self.0.health.slow(slow.clone());
                 Err(slow)
             }
+        }
+    }
+
+    fn unsent<T>(&self, failed: &TrySendError<T>) -> TokenError {
+        match failed {
+            TrySendError::Full(_) => TokenError::Busy {
+                token: self.0.label.clone(),
+                waiting: QUEUE,
+            },
+            TrySendError::Disconnected(_) => self.ended(),
         }
     }
 

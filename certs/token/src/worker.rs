@@ -1,12 +1,12 @@
 //! The thread of a token: it alone makes calls to it, one at a time, and opens it again when it was away.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender};
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use cryptoki::types::AuthPin;
 
-use crate::call::{Call, Done, Work};
+use crate::call::{Call, Done, Lines, Work};
 use crate::error::TokenError;
 use crate::health::Health;
 use crate::module::Loaded;
@@ -57,11 +57,7 @@ impl Worker {
     }
 
     /// Opens the token, says how that went, and then does what is asked until nobody can ask any more.
-    pub(crate) fn run(
-        mut self,
-        opened: &SyncSender<Result<(), TokenError>>,
-        calls: &Receiver<Call>,
-    ) {
+    pub(crate) fn run(mut self, opened: &SyncSender<Result<(), TokenError>>, lines: &Lines) {
         let first = self.open();
         if let Err(error) = &first {
             self.health.never_opened(error.clone());
@@ -74,8 +70,13 @@ impl Worker {
             } else {
                 self.retry
             };
-            match calls.recv_timeout(wait) {
-                Ok(call) => self.answer(&call),
+            let next = lines.then.recv_timeout(wait);
+            while let Ok(call) = lines.first.try_recv() {
+                self.answer(&call);
+            }
+            match next {
+                Ok(Some(call)) => self.answer(&call),
+                Ok(None) => {}
                 Err(RecvTimeoutError::Timeout) => self.recover(),
                 Err(RecvTimeoutError::Disconnected) => break,
             }

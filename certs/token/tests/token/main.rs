@@ -7,6 +7,7 @@
 )]
 
 use std::fs;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bridge_signature::{Algorithm, Signer as _, VerifyingKey};
@@ -196,6 +197,40 @@ fn a_token_that_hangs_holds_callers_for_one_wait() {
         until("the token answers again", || key.fault().is_none());
         holds(&key);
     });
+}
+
+#[test]
+fn handshakes_neither_fill_the_line_of_messages_nor_stand_before_them() {
+    alone(
+        "handshakes_neither_fill_the_line_of_messages_nor_stand_before_them",
+        |stage| {
+            let token = open(&stage.moody(), "agency-a").unwrap();
+            token.make_key("exchange", Algorithm::Ed25519).unwrap();
+            let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
+            let (key, busy) = (key.unwrap(), AtomicUsize::new(0));
+            stage.set("hang", "");
+            std::thread::scope(|threads| {
+                // One is being signed, as many wait as may, the others are refused.
+                for _ in 0..1 + 64 + 5 {
+                    let handshakes = key.clone().yielding();
+                    let busy = &busy;
+                    threads.spawn(move || {
+                        if let Err(why) = handshakes.sign(MESSAGE) {
+                            let why = why.to_string();
+                            assert!(why.contains("64 calls wait for it already"), "{why}");
+                            busy.fetch_add(1, Ordering::Relaxed);
+                        }
+                    });
+                }
+                until("the line is full", || busy.load(Ordering::Relaxed) == 5);
+                stage.set("slow", "");
+                stage.clear("hang");
+                holds(&key);
+                assert!(stage.count("signed") < 32, "{}", stage.count("signed"));
+            });
+            assert_eq!(stage.count("signed"), 1 + 64 + 1);
+        },
+    );
 }
 
 #[test]

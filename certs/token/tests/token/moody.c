@@ -3,6 +3,8 @@
  *
  *   absent   the token is not there: calls fail with CKR_TOKEN_NOT_PRESENT
  *   hang     signatures wait until the file is gone
+ *   slow     a signature takes 20 ms
+ *   signed   one byte for each signature while it is slow
  *   fail     the next signature fails with the code that the file holds, in hexadecimal; then the file is gone
  *   begun    one byte for each time that the module was initialised
  *   logins   one byte for each PIN that was tried
@@ -106,6 +108,11 @@ static ulong sign_init(ulong session, void *mechanism, ulong key) {
 
 static ulong sign(ulong session, void *data, ulong length, void *signature, ulong *signature_length) {
     while (is("hang")) usleep(2000);
+    /* The length alone is asked for first. */
+    if (signature && is("slow")) {
+        usleep(20000);
+        note("signed");
+    }
     return real->at[SIGN](session, data, length, signature, signature_length);
 }
 
