@@ -109,9 +109,6 @@ impl Running {
             .await
             .map_err(|error| Failure::failed("the journal does not take a `state` leaf", &error))?;
         refresh_directory(&node).await;
-        if let Some(web) = &identities.1 {
-            node.own.shows_web(web);
-        }
         let addresses = bind_all(&node, identities).await?;
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
         tokio::spawn(keep_count(Arc::clone(&node)));
@@ -270,12 +267,13 @@ async fn bind_all(
     ));
     let interface = Arc::new(ConsumerInterface(Arc::clone(node)));
     if let Some((address, web)) = settings.consumer_listen.zip(web) {
-        let web = consumer_server(&web).map_err(failed)?;
+        let config = consumer_server(&web).map_err(failed)?;
+        node.own.shows_web(web);
         let (listener, bound) = bind("consumer.listen", address).await?;
         addresses.consumer = Some(bound);
         tokio::spawn(server::serve(
             listener,
-            Some(node.own.listener(Use::Web, web)),
+            Some(node.own.listener(Use::Web, config)),
             house.clone(),
             Arc::clone(&interface),
         ));

@@ -131,8 +131,10 @@ async fn a_token_that_vanishes_is_refused_in_words_and_healed_without_a_restart(
         told.contains("the exchange key of this node: token agency-b"),
         "{told}"
     );
+    assert_eq!(away(&world.consumer).await, [1, 1, 0]);
     hsm.put_back(CONSUMERS);
     healed(&world.consumer).await;
+    assert_eq!(away(&world.consumer).await, [0; 3]);
     ask().await.answered(200);
 
     // The provider's is: what could not be answered in its name is not begun.
@@ -160,6 +162,15 @@ async fn a_token_that_vanishes_is_refused_in_words_and_healed_without_a_restart(
         }
         assert!(!log.contains(bridge_tests::softhsm::PIN));
     }
+}
+
+/// The metrics of the keys between nodes, and of the consumer interface's.
+async fn away(agency: &Agency) -> [u64; 3] {
+    let mut told = [0; 3];
+    for (told, name) in told.iter_mut().zip(["exchange", "tls", "web"]) {
+        *told = claims::metric(agency, &format!("bridge_key_away{{use=\"{name}\"}}")).await;
+    }
+    told
 }
 
 async fn healed(agency: &Agency) {
@@ -190,6 +201,30 @@ async fn a_handshake_that_the_token_can_not_sign_is_this_nodes_fault_and_healed(
 }
 
 #[tokio::test]
+async fn a_consumer_interface_whose_key_is_away_is_told_and_healed() {
+    let mut world = World::with().contract(usual()).make().await;
+    let hsm = SoftHsm::new(&world.folder.path().join("hsm"), &[CONSUMERS]);
+    hsm.take(&mut world.consumer, CONSUMERS, &["web"]);
+    world.settle();
+    let _consumer = run(&world.consumer, &hsm).await;
+    let agency = &world.consumer;
+    agency.tls(None).await.unwrap();
+    hsm.take_away(CONSUMERS);
+    agency.tls(None).await.unwrap_err();
+    let told = reasons(agency).await;
+    assert!(told.starts_with("503 "), "{told}");
+    assert!(
+        told.contains("the web key of this node: token agency-b"),
+        "{told}"
+    );
+    assert_eq!(away(agency).await, [0, 0, 1]);
+    hsm.put_back(CONSUMERS);
+    healed(agency).await;
+    agency.tls(None).await.unwrap();
+    assert_eq!(away(agency).await, [0; 3]);
+}
+
+#[tokio::test]
 async fn a_token_that_hangs_holds_neither_the_node_nor_who_asks_next() {
     let (world, hsm) = world().await;
     let agency = &world.consumer;
@@ -201,7 +236,7 @@ async fn a_token_that_hangs_holds_neither_the_node_nor_who_asks_next() {
         ("MOODY_MODULE", MODULE.into()),
     ];
     let env = env.each_ref().map(|(name, value)| (*name, value.as_path()));
-    let _consumer = Process::run_with(agency, &[], &env).await;
+    let consumer = Process::run_with(agency, &[], &env).await;
     let ask = async || agency.get(PATH).by_key().send().await;
     let hang = moods.join("hang");
     fs::write(&hang, "").unwrap();
@@ -227,6 +262,10 @@ async fn a_token_that_hangs_holds_neither_the_node_nor_who_asks_next() {
     fs::remove_file(&hang).unwrap();
     healed(agency).await;
     ask().await.answered(200);
+    let log = fs::read_to_string(&consumer.log).unwrap();
+    for code in ["token_away", "token_back"] {
+        assert_eq!(log.matches(code).count(), 1, "{code}");
+    }
 }
 
 #[tokio::test]

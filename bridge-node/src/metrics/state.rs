@@ -46,6 +46,7 @@ pub(super) struct State {
     member_roles_failing: Gauge,
     certificates: Family<Labels<1>, Gauge>,
     renewal_failures: Family<Labels<1>, Gauge>,
+    keys_away: Family<Labels<1>, Gauge>,
     disk_free: Gauge,
     process: ProcessState,
 }
@@ -180,6 +181,10 @@ impl State {
                 "certificate_renewal_failures",
                 "How often in a row a certificate of this node was not renewed by ACME; 0 if the last renewal went well",
             ),
+            keys_away: place.plain(
+                "key_away",
+                "1 while a key of this node can't be used, because its token does not work; 0 for a key in a file",
+            ),
             certificates: place.unit(
                 "certificate_expiry_timestamp",
                 "When a certificate of this node expires, since 1970",
@@ -211,6 +216,7 @@ impl State {
         for usage in Use::ALL {
             let labels = [("use", usage.as_str())];
             drop(self.renewal_failures.get_or_create(&labels));
+            drop(self.keys_away.get_or_create(&labels));
         }
     }
 
@@ -273,9 +279,14 @@ impl State {
                 .set(gauge(own.not_after));
         }
         for usage in Use::ALL {
+            let labels = [("use", usage.as_str())];
             self.renewal_failures
-                .get_or_create(&[("use", usage.as_str())])
+                .get_or_create(&labels)
                 .set(i64::from(node.own.failures(usage)));
+            let is_away = node.key_trouble(usage).is_some();
+            self.keys_away
+                .get_or_create(&labels)
+                .set(i64::from(is_away));
         }
         if let Some(status) = &node.status {
             self.status.read(status, node.clock.now_s());

@@ -91,9 +91,15 @@ fn the_dashboard_asks_for_metrics_that_exist_and_for_every_one() {
         serde_json::from_str(&std::fs::read_to_string(monitoring("dashboard.json")).unwrap())
             .unwrap();
     let mut asked = BTreeSet::new();
+    let (mut ids, mut places) = (BTreeSet::new(), BTreeSet::new());
     let mut expressions = 0;
     for panel in dashboard["panels"].as_array().unwrap() {
-        assert!(!panel["title"].as_str().unwrap().is_empty());
+        let title = panel["title"].as_str().unwrap();
+        assert!(!title.is_empty());
+        assert!(ids.insert(panel["id"].as_u64().unwrap()), "{title}: its id");
+        let [h, w, x, y] = ["h", "w", "x", "y"].map(|of| panel["gridPos"][of].as_u64().unwrap());
+        let mut cells = (y..y + h).flat_map(|y| (x..x + w).map(move |x| (x, y)));
+        assert!(cells.all(|cell| places.insert(cell)), "{title}: its place");
         for target in panel["targets"].as_array().into_iter().flatten() {
             expressions += 1;
             let text = target["expr"].as_str().unwrap();

@@ -8,6 +8,7 @@ use bridge_core::refusal::{NodeFault, Refusal};
 
 use super::Node;
 use crate::gate::{Gate, Place};
+use crate::own::Use;
 use crate::server::Connection;
 use crate::shares::Share;
 use crate::watch::View;
@@ -46,20 +47,27 @@ impl Node {
     ///
     /// [`NodeFault::Signing`]
     pub fn check_key(&self) -> Result<(), Refusal> {
-        match self.own.signer().trouble() {
+        match self.key_trouble(Use::Exchange) {
             Some(_trouble) => Err(Refusal::Node(NodeFault::Signing)),
             None => Ok(()),
         }
     }
 
-    /// What is wrong with the places where this node's keys lie, and what would mend it.
-    pub fn key_troubles(&self) -> Vec<String> {
-        let of = |name: &str, trouble: Option<String>| {
-            trouble.map(|trouble| format!("the {name} key of this node: {trouble}"))
-        };
-        let exchange = of("exchange", self.own.signer().trouble());
-        let tls = of("tls", self.peers.identity().trouble());
-        exchange.into_iter().chain(tls).collect()
+    /// What stands in the way of a key of this node where it lies, and what would mend it, as far as is known without trying.
+    pub fn key_trouble(&self, usage: Use) -> Option<String> {
+        match usage {
+            Use::Tls => self.peers.identity().trouble(),
+            Use::Exchange => self.own.signer().trouble(),
+            Use::Web => self.own.web_trouble(),
+        }
+    }
+
+    /// The same of all of them, each by its name.
+    pub fn key_troubles(&self) -> impl Iterator<Item = String> {
+        Use::ALL.into_iter().filter_map(|usage| {
+            let trouble = self.key_trouble(usage)?;
+            Some(format!("the {usage} key of this node: {trouble}"))
+        })
     }
 
     /// Whether this node's own certificates may be used now, as far as their authority says.

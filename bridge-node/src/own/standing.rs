@@ -21,8 +21,8 @@ pub type Shown = Arc<ArcSwap<ServerConfig>>;
 pub struct Standing {
     signer: ArcSwap<Arc<dyn Signer>>,
     certificates: ArcSwap<Vec<OwnCertificate>>,
-    /// SHA-256 of the certificate of the consumer interface.
-    web: Mutex<Vec<u8>>,
+    /// What the consumer interface shows, if there is one.
+    web: Mutex<Option<TlsIdentity>>,
     listeners: Mutex<BTreeMap<Use, Shown>>,
     waiting: Mutex<BTreeMap<Use, String>>,
     /// Since when the directory lists the next certificate of a use.
@@ -106,17 +106,22 @@ impl Standing {
     }
 
     /// Takes another certificate for the one of the consumer interface.
-    pub(crate) fn shows_web(&self, identity: &TlsIdentity) {
-        let leaf = identity.chain.first().map(|leaf| digest(&SHA256, leaf));
-        let sha256 = leaf.map_or_else(Vec::new, |leaf| leaf.as_ref().to_vec());
-        *self.web.lock().unwrap_or_else(PoisonError::into_inner) = sha256;
+    pub(crate) fn shows_web(&self, identity: TlsIdentity) {
+        *self.web.lock().unwrap_or_else(PoisonError::into_inner) = Some(identity);
+    }
+
+    /// What stands in the way of the consumer interface's key, as far as is known without trying.
+    pub fn web_trouble(&self) -> Option<String> {
+        let web = self.web.lock().unwrap_or_else(PoisonError::into_inner);
+        web.as_ref().and_then(TlsIdentity::trouble)
     }
 
     /// Whether it is this certificate that the node works with.
     pub(super) fn works_with(&self, usage: Use, sha256: &[u8]) -> bool {
         if usage == Use::Web {
             let web = self.web.lock().unwrap_or_else(PoisonError::into_inner);
-            return *web == sha256;
+            let leaf = web.as_ref().and_then(|web| web.chain.first());
+            return leaf.is_some_and(|leaf| digest(&SHA256, leaf).as_ref() == sha256);
         }
         let certificates = self.certificates.load();
         let mut certificates = certificates.iter();

@@ -174,7 +174,7 @@ fn install(node: &Node, usage: Use) -> Result<(), String> {
             let server = consumer_server(&identity);
             node.own
                 .show(usage, server.map_err(|error| crate::chain(&error))?);
-            node.own.shows_web(&identity);
+            node.own.shows_web(identity);
         }
     }
     Ok(())
