@@ -43,7 +43,7 @@ const CURRENT: &str = "evidence.key";
 /// The new key, until all is under it.
 const NEXT: &str = "evidence.next.key";
 /// By this what was begun under Idempotency-Keys before is known again.
-const MARKS: &str = "marks-before.key";
+pub(crate) const MARKS: &str = "marks-before.key";
 
 /// Replaces the evidence key of a node that is stopped; returns how many files were put under the new one. Stopped half-way, it goes on
 /// when it is called again.

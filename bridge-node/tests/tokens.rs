@@ -107,6 +107,12 @@ fn the_operators_guide_makes_keys_on_a_token_and_their_certificates_are_asked_fo
     for name in ["exchange", "tls"] {
         bench.remove(&format!("keys/{name}.key"));
     }
+    // Nothing is made that the URI does not name.
+    for other in ["object=exchange;id=%01", "id=%01"] {
+        let line = COMMANDS[1].replace("object=exchange", other);
+        let told = bench.say(&line);
+        told.bad(64, &["--make needs the label", "and no id"]);
+    }
     let told: Vec<String> = COMMANDS[..4]
         .iter()
         .map(|line| bench.say(line).good())

@@ -619,6 +619,7 @@ async fn a_new_evidence_key_opens_what_was_kept_and_no_payment_is_made_twice() {
     assert!(told.iter().any(|one| one.contains(words)), "{told:?}");
     let (code, said) = replace();
     assert!(code == Some(0) && said.contains("is new; "), "{said}");
+    assert!(said.contains("remove it in 30 days"), "{said}");
     assert_eq!((*secret(), next.exists()), ([9; 32], false));
     provider.start().await;
     world.publish(now_s());

@@ -182,10 +182,15 @@ fn evidence(config: &Path) -> Result<(), Failure> {
         };
         Failure::Failed(hint(&crate::chain(&error), remedy))
     })?;
-    let path = settings.keys.path("evidence.key");
+    let [path, marks] = ["evidence.key", evidence_key::MARKS].map(|name| settings.keys.path(name));
     say(format_args!(
         "{} is new; {replaced} files of the journals are under it",
         path.display()
+    ));
+    say(format_args!(
+        "{} knows Idempotency-Keys of before again: remove it in {} days; before that this key is not replaced again",
+        marks.display(),
+        settings.limits.idempotency_age.as_secs() / 86_400
     ));
     Ok(())
 }

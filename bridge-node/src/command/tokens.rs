@@ -86,21 +86,14 @@ pub(super) fn name(asked: &Name) -> Result<(), Failure> {
             "a key is never overwritten: move the file away, or write to another folder",
         )));
     }
+    let wanted = asked
+        .make
+        .map(|kind| new_key(&asked.key, kind))
+        .transpose()?;
     let folder = asked.file.parent().unwrap_or(Path::new(""));
     let opened = token::log_in(&asked.token_module, &asked.key, folder);
     let opened = opened.map_err(|error| failed(&error))?;
-    if let Some(wanted) = asked.make {
-        let label = asked.key.key().label.as_deref();
-        let label = label.ok_or_else(|| {
-            Failure::Usage(hint(
-                "--make needs the label of the key",
-                "write object=LABEL into the URI",
-            ))
-        })?;
-        let algorithm = match wanted {
-            Kind::P256 => Algorithm::EcdsaP256Sha256,
-            Kind::Ed25519 => Algorithm::Ed25519,
-        };
+    if let Some((label, algorithm)) = wanted {
         let made = opened.make_key(label, algorithm);
         made.map_err(|error| failed(&error))?;
     }
@@ -115,6 +108,25 @@ pub(super) fn name(asked: &Name) -> Result<(), Failure> {
         (Some(member), Some(to)) => ask_for_seal(key, member, to),
         (None, _) | (_, None) => Ok(()),
     }
+}
+
+/// The label and the algorithm of a key that is to be made.
+fn new_key(uri: &Uri, kind: Kind) -> Result<(&str, Algorithm), Failure> {
+    let KeyName {
+        label: Some(label),
+        id: None,
+    } = uri.key()
+    else {
+        return Err(Failure::Usage(hint(
+            "--make needs the label of the key and gives its id",
+            "write object=LABEL into the URI, and no id",
+        )));
+    };
+    let algorithm = match kind {
+        Kind::P256 => Algorithm::EcdsaP256Sha256,
+        Kind::Ed25519 => Algorithm::Ed25519,
+    };
+    Ok((label, algorithm))
 }
 
 /// Writes a request for the certificate of a member's seal: a node's own are asked for by `certs csr`.
