@@ -1,11 +1,15 @@
 //! Who may ask, and how an information system proves itself.
 
+use std::time::{Duration, Instant};
+
 use bridge_certs::Profile;
 use bridge_core::leaf::Kind;
 use bridge_tests::agency::{issue, issue_for};
 use bridge_tests::claims;
 use bridge_tests::wait::now_s;
 use bridge_tests::world::{CONSUMER, PATH, World, usual};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 const NOT_AUTHENTICATED: &str = "server.clientproxy.ssl_authentication_failed";
 
@@ -215,9 +219,7 @@ async fn s38_plain_http_is_turned_away_where_tls_is_required() {
     // The TLS listener does not speak plain HTTP.
     let mut agency = world.consumer.ports;
     agency.plain = agency.consumer;
-    let stream = tokio::net::TcpStream::connect(agency.consumer)
-        .await
-        .unwrap();
+    let stream = TcpStream::connect(agency.consumer).await.unwrap();
     let got = over_plain(stream, "GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(!got.contains("HTTP/1.1 2"), "{got}");
     // The loopback listener without TLS wants a key.
@@ -249,8 +251,7 @@ async fn s38_plain_http_is_turned_away_where_tls_is_required() {
     );
 }
 
-async fn over_plain(mut stream: tokio::net::TcpStream, text: &str) -> String {
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+async fn over_plain(mut stream: TcpStream, text: &str) -> String {
     stream.write_all(text.as_bytes()).await.unwrap();
     let mut got = Vec::new();
     drop(stream.read_to_end(&mut got).await);
@@ -287,4 +288,32 @@ async fn s69_api_keys_prove_a_caller_and_are_consumed() {
         .send()
         .await;
     other.refused(403, NOT_AUTHENTICATED);
+}
+
+#[tokio::test]
+async fn a_caller_whose_system_gathers_small_packets_waits_for_no_acknowledgement() {
+    let world = World::usual().await;
+    let consumer = &world.consumer;
+    let request = format!(
+        "GET {PATH} HTTP/1.1\r\nHost: node.local\r\nX-Road-Client: {CONSUMER}\r\nBridge-Api-Key: {}\r\nConnection: close\r\n\r\n",
+        consumer.api_key
+    );
+    let mut times = Vec::new();
+    for _ in 0..24 {
+        // As the system makes it, without TCP_NODELAY.
+        let tcp = TcpStream::connect(consumer.ports.consumer).await.unwrap();
+        let mut tls = consumer.tls_over(tcp, None).await.unwrap();
+        let begun = Instant::now();
+        tls.write_all(request.as_bytes()).await.unwrap();
+        let mut got = Vec::new();
+        tls.read_to_end(&mut got).await.unwrap();
+        times.push(begun.elapsed());
+        assert!(got.starts_with(b"HTTP/1.1 200 "));
+    }
+    times.sort();
+    // The kernel's own acknowledgement takes 40 ms each time; other work of the machine makes some late.
+    assert!(
+        times[times.len() / 4] < Duration::from_millis(35),
+        "{times:?}"
+    );
 }

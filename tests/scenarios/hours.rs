@@ -9,7 +9,7 @@ use bridge_core::accept::Language;
 use bridge_core::leaf::Side;
 use bridge_core::refusal::{NodeFault, Refusal};
 use bridge_node::node::Node;
-use bridge_node::settings::staleness::{Span, Tells, rows};
+use bridge_node::settings::staleness::{Span, rows};
 use bridge_node::stamping::stamp;
 use bridge_node::status::read_all;
 use bridge_tests::ahead::Ahead;
@@ -219,6 +219,39 @@ impl Days {
         text.parse().unwrap()
     }
 
+    /// Whether an alert's expression holds by what `/metrics` tells now.
+    async fn holds(&self, expression: &str) -> bool {
+        if let Some((left, right)) = expression.split_once(" < ") {
+            return self.value(left).await < self.value(right).await;
+        }
+        let (left, right) = expression.split_once(" > ").unwrap();
+        self.value(left).await > self.value(right).await
+    }
+
+    async fn value(&self, side: &str) -> f64 {
+        let words: Vec<&str> = side.split(' ').collect();
+        let [one, sign, other] = words[..] else {
+            return self.term(side).await;
+        };
+        let (one, other) = (self.term(one).await, self.term(other).await);
+        match sign {
+            "-" => one - other,
+            "*" => one * other,
+            "/" => one / other,
+            _ => panic!("{side}"),
+        }
+    }
+
+    async fn term(&self, word: &str) -> f64 {
+        if word == "time()" {
+            return seconds(self.now_s);
+        }
+        match word.parse() {
+            Ok(number) => number,
+            Err(_) => told(&self.world.consumer, word).await.parse().unwrap(),
+        }
+    }
+
     /// Goes through two days with all of it failing. At each step, exchanges end by the first of `stale` that counts no more, in
     /// its words; each alert stands from when the table says.
     async fn go_through(&mut self, stale: &[Stale]) -> Vec<bool> {
@@ -263,13 +296,10 @@ impl Days {
                 "{}, {after} min",
                 one.thing
             );
-            let warns = match one.span.tells {
-                Tells::Until => told_s - now_s < seconds(one.span.warns_s),
-                Tells::Newest => now_s - told_s > seconds(one.span.warns_s),
-            };
+            let stands = self.holds(&one.span.expression).await;
             let expected = now_s > one.span.warns_from_s(one.told_s);
             assert_eq!(
-                warns, expected,
+                stands, expected,
                 "{}: {} after {after} min",
                 one.thing, one.span.alert
             );

@@ -9,12 +9,12 @@ use http::{HeaderMap, HeaderValue, Request};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::agency::Agency;
 use crate::answer::Answer;
+use crate::ask::dial;
 
 /// Whom to ask, and as whom.
 #[derive(Debug, Clone)]
@@ -68,7 +68,7 @@ impl Caller {
     ///
     /// What the system says.
     pub async fn connect(&self) -> std::io::Result<Kept> {
-        let stream = TcpStream::connect(self.address).await?;
+        let stream = dial(self.address).await?;
         let handshake = http1::handshake(TokioIo::new(stream)).await;
         let (sender, connection) = handshake.map_err(std::io::Error::other)?;
         // Its end shows in the request that waits for it.

@@ -19,9 +19,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use ring::digest::{Context as Digest, SHA256};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::agency::Agency;
+use crate::ask::dial;
 
 /// A body as the harness sends it.
 pub type Sent = UnsyncBoxBody<Bytes, Infallible>;
@@ -241,7 +242,7 @@ impl Agency {
         target: &str,
         body: Option<Sent>,
     ) -> Result<Response<Incoming>, hyper::Error> {
-        let stream = TcpStream::connect(self.ports.plain).await.unwrap();
+        let stream = dial(self.ports.plain).await.unwrap();
         let (mut sender, connection) = client::handshake(TokioIo::new(stream)).await?;
         // Its end shows in the answer.
         tokio::spawn(async move { drop(connection.await) });

@@ -27,6 +27,7 @@ use uuid::Uuid;
 
 use crate::agency::{Agency, random};
 use crate::answer::Answer;
+use crate::ask::dial;
 use crate::wait::{BOUND, now_s};
 
 pub mod log;
@@ -313,7 +314,7 @@ async fn connect(
         .with_client_auth_cert(chain, key)
         .unwrap();
     config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
-    let tcp = TcpStream::connect(to).await?;
+    let tcp = dial(to).await?;
     let name = ServerName::try_from("puppet.invalid").unwrap();
     TlsConnector::from(Arc::new(config))
         .connect(name, tcp)

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use crate::contract::{Contract, Endpoint, Party, READING_METHODS};
 use crate::identity::{ServiceId, SubsystemId};
 use crate::leaf::UnixMillis;
-use crate::refusal::{Denial, Refusal, Unknown};
+use crate::refusal::{ContractName, Denial, Refusal, Unknown};
 use crate::target::{CleanPath, CleanQuery};
 
 mod conditions;
@@ -17,7 +17,7 @@ mod replay;
 mod rules;
 
 pub use crate::quota::{Account, Usage, Window};
-use conditions::{check_basis, check_hours, check_period, check_purpose, check_quota, name_of};
+use conditions::{check_basis, check_hours, check_period, check_purpose, check_quota};
 pub use replay::{Asked, Full, ReplayError, replay, replay_allowed, replay_refused};
 use rules::Record;
 pub use rules::refused_rules;
@@ -264,7 +264,7 @@ fn used_names<'e>(endpoint: &'e Endpoint, query: &CleanQuery) -> Vec<&'e str> {
 fn denied(contract: &Contract, rule: Denial) -> Refusal {
     Refusal::Denied {
         rule,
-        contract: name_of(contract),
+        contract: ContractName::of(contract),
     }
 }
 

@@ -152,6 +152,15 @@ impl Fault {
 }
 
 impl Refusal {
+    /// The contract that refuses; `None` if none does.
+    pub fn contract(&self) -> Option<&ContractName> {
+        if let Self::Denied { contract, .. } | Self::Quota { contract, .. } = self {
+            Some(contract)
+        } else {
+            None
+        }
+    }
+
     /// Returns the error type, also the value of `X-Road-Error`: `server.clientproxy.*` where the
     /// consumer's node refuses, `server.serverproxy.*` where the provider's does.
     pub fn code(&self, side: Side) -> &'static str {

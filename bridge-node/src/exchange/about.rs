@@ -73,7 +73,7 @@ pub struct About {
     /// The contract whose quota was charged, and when; given back if the exchange does not begin.
     pub charged: Option<(Arc<Contract>, UnixMillis)>,
     /// What a refusal by contract rested on.
-    pub weighed: Option<Weighed>,
+    pub weighed: Option<Box<Weighed>>,
 }
 
 /// An exchange that ended with a refusal.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use bridge_adapter::Idempotency;
 use bridge_core::contract::Contract;
 use bridge_core::contract::mask::FieldMask;
-use bridge_core::decision::{Account, Allowed, Facts, Usage, decide, decide_under, no_contract};
+use bridge_core::decision::{Account, Allowed, Facts, decide, decide_under, no_contract};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, Side, UnixMillis};
 use bridge_core::refusal::{CallerFault, Refusal, RequestFault, Unknown};
@@ -128,9 +128,7 @@ impl Right {
 
 /// Step 2 at the consumer's node.
 pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Authorised, Refused> {
-    let mut weighed = None;
-    let decided = decide_outbound(node, &entered, &mut weighed);
-    entered.about.weighed = weighed;
+    let decided = decide_outbound(node, &mut entered);
     let (right, view, mut routes) = decided.map_err(|refusal| entered.about.refuse(refusal))?;
     right.note(&mut entered.about);
     // The directory's order, but for those that failed a moment ago.
@@ -149,8 +147,7 @@ pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Author
 
 fn decide_outbound(
     node: &Node,
-    entered: &Entered,
-    weighed: &mut Option<Weighed>,
+    entered: &mut Entered,
 ) -> Result<(Right, Arc<View>, Vec<Route>), Refusal> {
     let client = &entered.caller.client;
     let provider = entered.asked.provider();
@@ -176,7 +173,7 @@ fn decide_outbound(
                 basis: entered.caller.legal_basis.as_deref(),
                 request_id: entered.about.request_id,
             };
-            facts.decide(node, &view, None, weighed)?
+            facts.decide(node, &view, None, &mut entered.about.weighed)?
         }
         Asked::Metadata { .. } => metadata_right(&entered.method)?,
     };
@@ -188,10 +185,7 @@ pub(super) fn inbound(
     node: &Node,
     mut verified: VerifiedRequest,
 ) -> Result<AuthorisedRequest, Refused> {
-    let mut weighed = None;
-    let decided = decide_inbound(node, &verified, &mut weighed);
-    verified.about.weighed = weighed;
-    let decided = decided.and_then(|right| {
+    let decided = decide_inbound(node, &mut verified).and_then(|right| {
         right.note(&mut verified.about);
         allowed(&right, &verified.envelope).map_err(Refusal::PeerRequest)?;
         Ok(right)
@@ -207,11 +201,7 @@ pub(super) fn inbound(
     }
 }
 
-fn decide_inbound(
-    node: &Node,
-    verified: &VerifiedRequest,
-    weighed: &mut Option<Weighed>,
-) -> Result<Right, Refusal> {
+fn decide_inbound(node: &Node, verified: &mut VerifiedRequest) -> Result<Right, Refusal> {
     let provider = verified.asked.provider();
     ordered::members(node, &verified.client, provider)?;
     let view = &verified.view;
@@ -245,6 +235,7 @@ fn decide_inbound(
         basis: verified.basis.as_deref(),
         request_id: verified.about.request_id,
     };
+    let weighed = &mut verified.about.weighed;
     facts.decide(node, view, Some(&verified.contract), weighed)
 }
 
@@ -272,7 +263,7 @@ impl Question<'_> {
         node: &Node,
         view: &View,
         named: Option<&str>,
-        weighed: &mut Option<Weighed>,
+        weighed: &mut Option<Box<Weighed>>,
     ) -> Result<Right, Refusal> {
         let contracts = node.contracts.load();
         let now = node.clock.now();
@@ -303,7 +294,13 @@ impl Question<'_> {
                 let in_force = ordered::in_force(node, about);
                 decide(&in_force, &facts, &*counters, now)
                     .inspect_err(|_refusal| {
-                        *weighed = Some(self.kept(&in_force, &facts, &*counters, now));
+                        let asked = weigh::Asked {
+                            request_id: self.request_id,
+                            target: self.target,
+                            facts: &facts,
+                            usage: &*counters,
+                        };
+                        *weighed = Some(Weighed::kept(now, &asked, &in_force));
                     })
                     .map_err(|refusal| ordered::why(node, (about, self.client, &groups), refusal))
             }
@@ -318,25 +315,6 @@ impl Question<'_> {
         ordered::service(node, &self.target.service)?;
         counters.count(&Account::of(&allowed.contract, self.client), now);
         Ok(Right(Inner::Contract(Box::new(allowed), now)))
-    }
-
-    /// What is kept of a question that this node refuses its own caller.
-    fn kept(
-        &self,
-        in_force: &[Arc<Contract>],
-        facts: &Facts<'_>,
-        usage: &dyn Usage,
-        now: UnixMillis,
-    ) -> Weighed {
-        let is_own = |contract: &&Arc<Contract>| is_party(contract, self.client, facts.groups);
-        let naming: Vec<&Arc<Contract>> = in_force.iter().filter(is_own).collect();
-        let asked = weigh::Asked {
-            request_id: self.request_id,
-            target: self.target.request_target(),
-            facts,
-            usage,
-        };
-        Weighed::kept(now, &asked, &naming)
     }
 
     /// Only the provider's node knows what it published; the consumer's own node has nothing to hide from its caller.

@@ -1,7 +1,7 @@
 //! What the journal keeps of a message: entries, evidence modes, subjects.
 
+use bridge_core::contract::Endpoint;
 use bridge_core::contract::locator::Place;
-use bridge_core::contract::{Contract, Endpoint};
 use bridge_core::envelope::Envelope;
 use bridge_core::leaf::{EvidenceMode, Leaf};
 use bridge_core::refusal::{ContractName, Denial, Refusal, ServiceFault};
@@ -77,7 +77,7 @@ pub(super) fn request_subjects(
     };
     let refusal = || Refusal::Denied {
         rule: Denial::Subject,
-        contract: contract_name(&allowed.contract),
+        contract: ContractName::of(&allowed.contract),
     };
     let endpoint = allowed.matched();
     let body = payload.memory().map(Bytes::as_ref);
@@ -118,12 +118,4 @@ fn names_in(endpoint: &Endpoint, is_there: impl Fn(&Place) -> bool) -> bool {
         .subjects()
         .iter()
         .any(|locator| is_there(&locator.place))
-}
-
-fn contract_name(contract: &Contract) -> ContractName {
-    ContractName {
-        id: contract.id().to_owned(),
-        reference: contract.reference().to_owned(),
-        contact: contract.contact().to_owned(),
-    }
 }

@@ -97,11 +97,7 @@ fn withdrawn(ended: &Ended) -> Refusal {
             by: ended.by.clone(),
             at: Moment(ended.at_s).to_string(),
         },
-        contract: ContractName {
-            id: ended.contract.id().to_owned(),
-            reference: ended.contract.reference().to_owned(),
-            contact: ended.contract.contact().to_owned(),
-        },
+        contract: ContractName::of(&ended.contract),
     }
 }
 

@@ -1,7 +1,7 @@
 //! The one place where a refusal becomes an answer, a log line and, if the other side had proved itself, a leaf.
 
 use bridge_core::accept::ErrorForm;
-use bridge_core::decision::Account;
+use bridge_core::decision::{Account, refused_rules};
 use bridge_core::envelope::Tag;
 use bridge_core::leaf::{EvidenceMode, Kind, Side};
 use bridge_core::refusal::{ErrorBody, Fault, NodeFault, Refusal};
@@ -18,7 +18,6 @@ use super::overload::refuse_newcomer;
 use super::record::{Draft, sign_answer, write};
 use super::reply::Reply;
 use super::sign::{RequestHead, content, set, set_identity, set_service};
-use super::weigh::Weighed;
 use crate::effects::note_without_effect;
 use crate::metrics::Limit;
 use crate::node::Node;
@@ -150,7 +149,7 @@ async fn signed(
         mut fields,
         payload,
     } = plain(refusal, about, detail);
-    if Weighed::rules(about.weighed.as_ref(), refusal).is_some() {
+    if refusal.contract().is_some() {
         repeat_codes(&proof.head, &mut fields);
     }
     let payload = content(&proof.head.method, status, payload);
@@ -184,7 +183,8 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
     if begun.is_some_and(|begun| begun.is_untouched() && !begun.is_stored()) {
         note_without_effect(&mut leaf);
     }
-    if let Some((contract, rules)) = Weighed::rules(about.weighed.as_ref(), refusal) {
+    let decided = about.weighed.as_ref().map(|weighed| weighed.at);
+    if let Some((contract, rules)) = refused_rules(refusal, decided) {
         leaf.contract = Some(contract);
         leaf.rules = rules.into();
     }
@@ -194,10 +194,11 @@ fn leaf(node: &Node, refusal: &Refusal, about: &About) -> bridge_core::leaf::Lea
 /// The entry of a refusal that nobody signs. Where a contract refused, it has what was asked as its evidence.
 fn unsigned_entry(node: &Node, refusal: &Refusal, about: &About) -> Entry {
     let entry = Entry::of(leaf(node, refusal, about));
-    let weighed = about.weighed.as_ref();
-    let question = weighed.and_then(|weighed| weighed.question.clone());
-    let by_contract = Weighed::rules(weighed, refusal).is_some();
-    let Some(question) = question.filter(|_| by_contract) else {
+    let by_contract = about
+        .weighed
+        .as_ref()
+        .filter(|_| refusal.contract().is_some());
+    let Some(question) = by_contract.and_then(|weighed| weighed.evidence()) else {
         return entry;
     };
     Entry {

@@ -8,14 +8,16 @@
 use std::sync::Arc;
 
 use bridge_core::contract::Contract;
-use bridge_core::decision::{Facts, refused_rules};
+use bridge_core::decision::{Facts, Usage};
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{EvidenceMode, UnixMillis};
-use bridge_core::quota::{Account, Usage, Window};
-use bridge_core::refusal::Refusal;
+use bridge_core::quota::{Account, Window};
+use bridge_core::target::ServiceTarget;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
+
+use crate::contracts::is_party;
 
 /// The most contracts that a refused question is kept with.
 const CONTRACTS: usize = 32;
@@ -23,16 +25,16 @@ const CONTRACTS: usize = 32;
 const QUESTION_BYTES: usize = 16 * 1024;
 
 /// What a refusal by contract rested on.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Weighed {
     /// When it was decided.
     pub at: UnixMillis,
-    /// The question, at the consumer's node, where it is kept.
-    pub question: Option<Bytes>,
+    /// The question, at the consumer's node, if it may be kept.
+    question: Option<Question>,
 }
 
 /// A question that a consumer's node refused, as it stands in the evidence of the refusal's leaf.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Question {
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -50,7 +52,7 @@ pub(crate) struct Question {
 }
 
 /// A contract, and how much of its quota was used.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct Held {
     /// `{id}@{digest}`.
@@ -62,7 +64,7 @@ pub(crate) struct Held {
 /// A question at the consumer's node.
 pub(super) struct Asked<'a> {
     pub(super) request_id: Option<Uuid>,
-    pub(super) target: String,
+    pub(super) target: &'a ServiceTarget,
     pub(super) facts: &'a Facts<'a>,
     pub(super) usage: &'a dyn Usage,
 }
@@ -71,36 +73,52 @@ pub(super) struct Asked<'a> {
 
 impl Weighed {
     /// At the provider's node, where the refusal quotes the request.
-    pub(super) fn quoted(at: UnixMillis) -> Self {
-        Self { at, question: None }
+    pub(super) fn quoted(at: UnixMillis) -> Box<Self> {
+        Box::new(Self { at, question: None })
     }
 
-    /// At the consumer's node, under contracts that all name the client.
-    pub(super) fn kept(at: UnixMillis, asked: &Asked<'_>, contracts: &[&Arc<Contract>]) -> Self {
-        let is_kept = contracts.len() <= CONTRACTS
-            && contracts
-                .iter()
-                .all(|contract| contract.evidence_mode() != EvidenceMode::None);
-        let bytes = is_kept.then(|| asked.bytes(at, contracts)).flatten();
-        let question = bytes.filter(|bytes| bytes.len() <= QUESTION_BYTES);
-        Self { at, question }
+    /// At the consumer's node, under these contracts; those that name the client were asked.
+    pub(super) fn kept(
+        at: UnixMillis,
+        asked: &Asked<'_>,
+        contracts: &[Arc<Contract>],
+    ) -> Box<Self> {
+        Box::new(Self {
+            at,
+            question: asked.question(at, contracts),
+        })
     }
 
-    /// The rules of a refusal and the version of the contract that made it; `at` is known where it was a decision.
-    pub(super) fn rules(
-        weighed: Option<&Self>,
-        refusal: &Refusal,
-    ) -> Option<(String, Vec<String>)> {
-        refused_rules(refusal, weighed.map(|weighed| weighed.at))
+    /// The question as evidence; `None` if there is none to be kept.
+    pub(super) fn evidence(&self) -> Option<Bytes> {
+        let bytes = serde_json::to_vec(self.question.as_ref()?).ok()?;
+        (bytes.len() <= QUESTION_BYTES).then(|| Bytes::from(bytes))
+    }
+}
+
+impl std::fmt::Debug for Weighed {
+    /// Shows no path, query or stranger's text.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Weighed")
+            .field("at", &self.at)
+            .finish_non_exhaustive()
     }
 }
 
 // === impl Asked ===
 
 impl Asked<'_> {
-    fn bytes(&self, at: UnixMillis, contracts: &[&Arc<Contract>]) -> Option<Bytes> {
+    /// Only copies: whoever decides holds the counters of all exchanges meanwhile.
+    fn question(&self, at: UnixMillis, contracts: &[Arc<Contract>]) -> Option<Question> {
         let facts = self.facts;
-        let held = |contract: &&Arc<Contract>| {
+        let is_asked = |contract: &&Arc<Contract>| is_party(contract, facts.client, facts.groups);
+        let asked: Vec<&Arc<Contract>> = contracts.iter().filter(is_asked).collect();
+        let keeps = |one: &&Arc<Contract>| one.evidence_mode() != EvidenceMode::None;
+        // None: no contract refused.
+        if asked.is_empty() || asked.len() > CONTRACTS || !asked.iter().all(keeps) {
+            return None;
+        }
+        let held = |contract: &Arc<Contract>| {
             let account = Account::of(contract, facts.client);
             Held {
                 version: contract.reference().to_owned(),
@@ -108,15 +126,17 @@ impl Asked<'_> {
                 in_day: self.usage.used(&account, Window::Day, at),
             }
         };
-        let question = Question {
+        Some(Question {
             request_id: self.request_id.map(|id| id.to_string()),
             client: facts.client.clone(),
             method: facts.method.to_owned(),
-            target: self.target.clone(),
+            target: self.target.request_target(),
             purpose: facts.purpose.map(str::to_owned),
             legal_basis: facts.legal_basis.map(str::to_owned),
-            contracts: contracts.iter().map(held).collect(),
-        };
-        serde_json::to_vec(&question).ok().map(Bytes::from)
+            contracts: asked.into_iter().map(held).collect(),
+        })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -10,6 +10,22 @@ use crate::fault::Fault;
 use crate::fault::Hook::{Answers, Describes, Ends};
 use crate::reference::answer;
 
+/// A field that an answer must not have, in the answer that nobody has this code.
+macro_rules! passes_on {
+    ($part:literal, $check:literal, $what:literal, $field:literal, $value:literal) => {
+        (
+            $part,
+            carries(
+                $check,
+                $what,
+                &[Answers(|asked, told| {
+                    absent(asked, told, |told| told.field($field, $value))
+                })],
+            ),
+        )
+    };
+}
+
 pub(super) const FAULTS: &[(&str, Fault)] = &[
     (
         "none is there twice",
@@ -152,67 +168,41 @@ pub(super) const FAULTS: &[(&str, Fault)] = &[
             })],
         },
     ),
-    (
+    passes_on!(
         "Keep-Alive",
-        carries(
-            "fields.no-connection",
-            "passes Keep-Alive on",
-            &[Answers(|asked, told| {
-                absent(asked, told, |told| told.field("keep-alive", "timeout=5"))
-            })],
-        ),
+        "fields.no-connection",
+        "passes Keep-Alive on",
+        "keep-alive",
+        "timeout=5"
     ),
-    (
+    passes_on!(
         "Proxy-Connection",
-        carries(
-            "fields.no-connection",
-            "passes Proxy-Connection on",
-            &[Answers(|asked, told| {
-                absent(asked, told, |told| told.field("proxy-connection", "close"))
-            })],
-        ),
+        "fields.no-connection",
+        "passes Proxy-Connection on",
+        "proxy-connection",
+        "close"
     ),
-    (
-        "TE",
-        carries(
-            "fields.no-framing",
-            "passes TE on",
-            &[Answers(|asked, told| {
-                absent(asked, told, |told| told.field("te", "trailers"))
-            })],
-        ),
-    ),
-    (
+    passes_on!("TE", "fields.no-framing", "passes TE on", "te", "trailers"),
+    passes_on!(
         "Trailer",
-        carries(
-            "fields.no-framing",
-            "passes Trailer on",
-            &[Answers(|asked, told| {
-                absent(asked, told, |told| told.field("trailer", "expires"))
-            })],
-        ),
+        "fields.no-framing",
+        "passes Trailer on",
+        "trailer",
+        "expires"
     ),
-    (
+    passes_on!(
         "Proxy-Authorization",
-        carries(
-            "fields.no-proxy-login",
-            "gives the login of its proxy away",
-            &[Answers(|asked, told| {
-                absent(asked, told, |told| {
-                    told.field("proxy-authorization", "Basic AA==")
-                })
-            })],
-        ),
+        "fields.no-proxy-login",
+        "gives the login of its proxy away",
+        "proxy-authorization",
+        "Basic AA=="
     ),
-    (
+    passes_on!(
         "Signature-Input",
-        carries(
-            "fields.no-signature",
-            "says what somebody else has signed",
-            &[Answers(|asked, told| {
-                absent(asked, told, |told| told.field("signature-input", "own=()"))
-            })],
-        ),
+        "fields.no-signature",
+        "says what somebody else has signed",
+        "signature-input",
+        "own=()"
     ),
     (
         "one only",

@@ -7,6 +7,22 @@ use crate::fault::Hook::{Answers, Chokes, Errs, Panics};
 use crate::fault::{Asked, Fault, Hook, Told};
 use crate::reference::bad;
 
+/// A fact about the caller that an answer must not repeat, in its body.
+macro_rules! in_body {
+    ($check:literal, $what:literal, $fact:ident) => {
+        (
+            "in the body",
+            fault(
+                $check,
+                $what,
+                &[Answers(|asked, told| {
+                    within(asked, told, asked.facts.$fact.as_deref())
+                })],
+            ),
+        )
+    };
+}
+
 pub(super) const FAULTS: &[(&str, Fault)] = &[
     (
         "for whom",
@@ -64,45 +80,25 @@ pub(super) const FAULTS: &[(&str, Fault)] = &[
             })],
         ),
     ),
-    (
-        "in the body",
-        fault(
-            "facts.user-not-repeated",
-            "writes the user into its answer",
-            &[Answers(|asked, told| {
-                within(asked, told, asked.facts.user_id.as_deref())
-            })],
-        ),
+    in_body!(
+        "facts.user-not-repeated",
+        "writes the user into its answer",
+        user_id
     ),
-    (
-        "in the body",
-        fault(
-            "facts.represented-not-repeated",
-            "writes into its answer for whom the caller acts",
-            &[Answers(|asked, told| {
-                within(asked, told, asked.facts.represented_party.as_deref())
-            })],
-        ),
+    in_body!(
+        "facts.represented-not-repeated",
+        "writes into its answer for whom the caller acts",
+        represented_party
     ),
-    (
-        "in the body",
-        fault(
-            "facts.issue-not-repeated",
-            "writes the caller's file number into its answer",
-            &[Answers(|asked, told| {
-                within(asked, told, asked.facts.issue.as_deref())
-            })],
-        ),
+    in_body!(
+        "facts.issue-not-repeated",
+        "writes the caller's file number into its answer",
+        issue
     ),
-    (
-        "in the body",
-        fault(
-            "facts.contract-not-repeated",
-            "writes the contract into its answer",
-            &[Answers(|asked, told| {
-                within(asked, told, asked.facts.contract.as_deref())
-            })],
-        ),
+    in_body!(
+        "facts.contract-not-repeated",
+        "writes the contract into its answer",
+        contract
     ),
     (
         "the legal basis",

@@ -89,7 +89,7 @@ pub(super) fn check_quota(
     for (window, used, limit) in windows {
         if used >= limit {
             return Err(Refusal::Quota {
-                contract: name_of(contract),
+                contract: ContractName::of(contract),
                 per: window,
                 limit,
                 retry_after_s: window.retry_after_s(now),
@@ -97,14 +97,6 @@ pub(super) fn check_quota(
         }
     }
     Ok(())
-}
-
-pub(super) fn name_of(contract: &Contract) -> ContractName {
-    ContractName {
-        id: contract.id().to_owned(),
-        reference: contract.reference().to_owned(),
-        contact: contract.contact().to_owned(),
-    }
 }
 
 fn moment(time: UnixMillis) -> String {

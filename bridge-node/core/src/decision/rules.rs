@@ -66,27 +66,27 @@ pub fn refused_rules(
     refusal: &Refusal,
     decided: Option<UnixMillis>,
 ) -> Option<(String, Vec<String>)> {
-    let (contract, denied, full) = if let Refusal::Denied { rule, contract } = refusal {
-        (contract, rule.rule(), None)
-    } else if let Refusal::Quota {
-        contract,
-        per,
-        limit,
-        retry_after_s: _,
-    } = refusal
-    {
-        let full = format!("full:{} {limit}", per.as_str());
-        (contract, "quota", Some(full))
-    } else {
-        return None;
-    };
+    let contract = refusal.contract()?;
     let mut rules = vec![
         format!("contract:{}", contract.id),
-        format!("denied:{denied}"),
+        format!("denied:{}", rule_of(refusal)),
     ];
     rules.extend(decided.map(|at| format!("at:{at}")));
-    rules.extend(full);
+    if let Refusal::Quota { per, limit, .. } = refusal {
+        rules.push(format!("full:{} {limit}", per.as_str()));
+    }
     Some((contract.reference.clone(), rules))
+}
+
+/// The word for the rule of a refusal.
+pub(super) fn rule_of(refusal: &Refusal) -> &'static str {
+    if let Refusal::Denied { rule, .. } = refusal {
+        rule.rule()
+    } else if matches!(refusal, Refusal::Quota { .. }) {
+        "quota"
+    } else {
+        "parties"
+    }
 }
 
 fn code(ground: Option<&Ground>) -> &str {

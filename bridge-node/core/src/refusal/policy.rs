@@ -2,6 +2,7 @@
 
 use super::explain::{Explanation, Words, words};
 use super::peer::both_operators;
+use crate::contract::Contract;
 use crate::identity::{MemberId, SubsystemId};
 use crate::quota::Window;
 
@@ -14,6 +15,17 @@ pub struct ContractName {
     pub reference: String,
     /// The contact written in the contract.
     pub contact: String,
+}
+
+impl ContractName {
+    /// Names a contract.
+    pub fn of(contract: &Contract) -> Self {
+        Self {
+            id: contract.id().to_owned(),
+            reference: contract.reference().to_owned(),
+            contact: contract.contact().to_owned(),
+        }
+    }
 }
 
 /// Says which rule of a contract does not allow a request. Lists come from the contract, never from

@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use super::{ReplayError, replay, used_before};
 use crate::contract::Contract;
+use crate::decision::rules::rule_of;
 use crate::decision::{Facts, Groups, decide, decide_under, refused_rules};
 use crate::identity::SubsystemId;
 use crate::leaf::{Leaf, UnixMillis};
 use crate::quota::{Account, Usage, Window};
-use crate::refusal::Refusal;
 use crate::target::ServiceTarget;
 
 /// What was kept of a request.
@@ -141,17 +141,6 @@ fn facts<'a>(asked: &Asked<'a>) -> Facts<'a> {
         purpose: asked.purpose,
         legal_basis: asked.legal_basis,
         groups: &AsRecorded,
-    }
-}
-
-/// The word for the rule of a refusal.
-fn rule_of(refusal: &Refusal) -> &'static str {
-    if let Refusal::Denied { rule, .. } = refusal {
-        rule.rule()
-    } else if matches!(refusal, Refusal::Quota { .. }) {
-        "quota"
-    } else {
-        "parties"
     }
 }
 
