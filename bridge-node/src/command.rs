@@ -210,14 +210,15 @@ impl Failure {
         }
     }
 
-    /// Lines for standard error.
+    /// Lines for standard error. They may quote a stranger's file, which moves no cursor by it.
     pub fn lines(&self) -> Vec<String> {
+        let plain = |line: &str| directory::plain(line);
         match self {
             Self::Failed(what) | Self::Busy(what) | Self::Usage(what) => {
-                what.lines().map(str::to_owned).collect()
+                what.lines().map(plain).collect()
             }
-            Self::NotGenuine(findings) => findings.clone(),
-            Self::Settings(faults) => faults.iter().map(ToString::to_string).collect(),
+            Self::NotGenuine(findings) => findings.iter().map(|one| plain(one)).collect(),
+            Self::Settings(faults) => faults.iter().map(|one| plain(&one.to_string())).collect(),
             Self::Ended(_) => Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bridge_directory::{Fetch, FetchError};
 use bytes::Bytes;
 use http::{Request, StatusCode};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http_body_util::{BodyExt as _, Empty, LengthLimitError, Limited};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 use tokio::runtime::Handle;
@@ -58,8 +58,15 @@ impl HttpSource {
         }
         let body = Limited::new(response.into_body(), limit).collect().await;
         driver.abort();
-        body.map(|whole| Some(whole.to_bytes()))
-            .map_err(|e| failed(e.to_string()))
+        match body {
+            Ok(whole) => Ok(Some(whole.to_bytes())),
+            // The file is wrong, and the source is there: the next file may be had of it.
+            Err(error) if error.is::<LengthLimitError>() => Err(FetchError::TooLarge {
+                path: format!("{}/{path}", self.base),
+                limit,
+            }),
+            Err(error) => Err(failed(error.to_string())),
+        }
     }
 }
 
@@ -87,4 +94,50 @@ fn split(base: &str) -> Option<(String, String)> {
         format!("{host}:80")
     };
     Some((host, path))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Answers one request with a whole answer, and closes.
+    async fn served(answer: &'static str) -> HttpSource {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let base = format!("http://{}/mirror", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = [0; 1024];
+            let _read = stream.read(&mut request).await.unwrap();
+            stream.write_all(answer.as_bytes()).await.unwrap();
+        });
+        HttpSource::new(base)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_too_large_is_told_from_a_source_that_fails() {
+        let chunked = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n4\r\n1234\r\n0\r\n\r\n";
+        let known = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n1234";
+        for answer in [chunked, known] {
+            let read = served(answer).await.read("file", 4).await;
+            assert_eq!(read.unwrap().unwrap(), "1234");
+            let read = served(answer).await.read("file", 3).await;
+            let is_too_large = matches!(&read, Err(FetchError::TooLarge { limit: 3, .. }));
+            assert!(is_too_large, "{read:?}");
+        }
+        for answer in [
+            "HTTP/1.1 500 Broken\r\n\r\n",
+            "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\n12",
+        ] {
+            let read = served(answer).await.read("file", 4).await;
+            assert!(
+                matches!(&read, Err(FetchError::Unavailable { .. })),
+                "{read:?}"
+            );
+        }
+        let absent = served("HTTP/1.1 404 Not Found\r\n\r\n").await;
+        assert!(absent.read("file", 4).await.unwrap().is_none());
+    }
 }

@@ -228,3 +228,27 @@ fn officers_change_what_counts_and_the_member_begins_anew_from_theirs() {
     assert!(!status().contains("role of"));
     propose(here, "renew").bad(1, &["officers have given this member no role", "\nhint: "]);
 }
+
+#[test]
+fn an_officers_change_that_would_leave_the_members_word_in_force_is_not_proposed() {
+    let (folder, _) = world();
+    let here = folder.path();
+    change(here, "node address AZ/GOV/1001/NODE1 moved.example:5443");
+    let line = "directory propose back.proposal --public public node address AZ/GOV/1001/NODE1 node1.example:5443";
+    let words = [
+        "this is the entry on which the member's own word stands",
+        "\nhint: other keys (`member role`)",
+    ];
+    say(here, line).bad(1, &words);
+    assert!(!here.join("back.proposal").exists());
+}
+
+#[test]
+fn what_a_members_file_says_moves_no_cursor_where_it_is_refused() {
+    let (folder, _) = world();
+    let here = folder.path();
+    let hostile = r#"{"form": 1, "\u001b[2J\u202eanything": 1}"#;
+    fs::write(here.join("move.own"), hostile).unwrap();
+    let refused = say(here, COMMANDS[4]);
+    refused.bad(1, &["unknown field `\\u{1b}[2J\\u{202e}anything`"]);
+}

@@ -9,9 +9,11 @@ mod check;
 pub(crate) mod witnessing;
 
 pub(crate) use check::check_nodes;
-pub use check::{DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES, is_address, is_host_name};
-pub(crate) use witnessing::key_name;
+pub use check::{
+    DirectoryFault, KEYS_LIMIT, TEXT_LIMIT_BYTES, VERSIONS_LIMIT, is_address, is_host_name,
+};
 pub use witnessing::{OutsideWitness, WITNESSES_LIMIT, WitnessPlace, Witnessing};
+pub(crate) use witnessing::{key_name, log_of};
 
 /// The name of the directory among the target files of the metadata.
 pub const DIRECTORY_FILE: &str = "directory.json";

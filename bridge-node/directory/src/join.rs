@@ -17,7 +17,7 @@ use bridge_signature::{Algorithm, Signer};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use crate::directory::{Directory, Member, Node, key_name};
+use crate::directory::{Directory, Member, Node, key_name, log_of};
 use crate::metadata::{hex, sha256};
 use crate::moment::Moment;
 
@@ -256,12 +256,10 @@ fn check_free(directory: &Directory, node: &Node) -> Result<(), JoinError> {
         {
             return Err(JoinError::KeyTaken { by: by() });
         }
-        // Leaves and receipts name a journal by its origin alone.
-        if let Some(origin) =
-            key_name(&node.journal).filter(|own| key_name(&other.journal) == Some(*own))
-        {
-            let (name, by) = (origin.to_owned(), by());
-            return Err(JoinError::NameTaken { name, by });
+        // Leaves and receipts name a journal by its origin alone, and who has one epoch of it says how it goes on.
+        if log_of(&other.journal) == log_of(&node.journal) {
+            let name = key_name(&node.journal).unwrap_or_default().to_owned();
+            return Err(JoinError::NameTaken { name, by: by() });
         }
     }
     Ok(())

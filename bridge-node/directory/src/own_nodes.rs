@@ -21,6 +21,7 @@ use crate::metadata::{
 };
 use crate::moment::Moment;
 
+mod base;
 mod error;
 mod file;
 mod overlay;

@@ -7,7 +7,7 @@ use bridge_core::identity::MemberId;
 use super::{Base, CeremonyError, Change, changes};
 use crate::directory::Directory;
 use crate::metadata::{Delegations, Key, MemberRole, Role, Root};
-use crate::own_nodes::lay_over;
+use crate::own_nodes::{Fit, lay_over};
 
 /// What becomes of a member's role.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,10 @@ pub(super) fn differences(
 ) -> Result<Vec<MemberRoleDifference>, CeremonyError> {
     let old = base.map(Base::delegations).unwrap_or_default();
     let mut found = Vec::new();
+    let above: BTreeSet<_> = Role::ALL
+        .iter()
+        .flat_map(|role| super::review::raw_keys(root, *role))
+        .collect();
     let members: BTreeSet<&MemberId> = directory.members.iter().map(|one| &one.id).collect();
     for role in new.roles() {
         let Some(member) = role.member() else {
@@ -55,11 +59,12 @@ pub(super) fn differences(
                 "its keys change, and another version is published than the proposal ends: propose it anew",
             );
         }
+        // Those that stay, too: the root may have other keys now.
+        if let Some(what) = unfit(new, role, &above) {
+            return refused(what);
+        }
         if is_same {
             continue;
-        }
-        if let Some(what) = unfit(new, role, root) {
-            return refused(what);
         }
         found.push(difference((&old, before), (new, Some(role)), member));
     }
@@ -99,12 +104,9 @@ fn difference(
     }
 }
 
-/// A member's key is nobody else's, and has a name that a review can show.
-fn unfit(new: &Delegations, role: &MemberRole, root: &Root) -> Option<&'static str> {
-    let above: BTreeSet<_> = Role::ALL
-        .iter()
-        .flat_map(|role| super::review::raw_keys(root, *role))
-        .collect();
+/// A member's key is no officer's and no online role's, and has a name that a review can show. Two members may have one key: whom
+/// one provider serves, for example.
+fn unfit(new: &Delegations, role: &MemberRole, above: &BTreeSet<[u8; 32]>) -> Option<&'static str> {
     let keys = role.keys();
     let keys = keys.key_ids.iter().filter_map(|id| new.key(id));
     for key in keys {
@@ -118,29 +120,43 @@ fn unfit(new: &Delegations, role: &MemberRole, root: &Root) -> Option<&'static s
     None
 }
 
-/// Returns what changes of the nodes that count, members' own among them.
+/// Returns what changes of the nodes that count, members' own among them. Refuses what would bring a member's word back that
+/// officers have overruled: theirs counts until the member signs anew.
 pub(super) fn in_force(
     base: Option<&Base>,
     new: &Delegations,
     directory: &Directory,
     now_s: u64,
-) -> Vec<Change> {
+) -> Result<Vec<Change>, CeremonyError> {
     let empty = Directory {
         instance: directory.instance.clone(),
         members: Vec::new(),
         groups: Vec::new(),
         witnesses: Vec::new(),
     };
-    let before = base.and_then(|base| base.in_force(now_s));
-    let before = before.unwrap_or(empty);
+    let officers = base.and_then(|base| base.directory.clone());
+    let mut before = officers.unwrap_or(empty);
     let old = base.map(Base::delegations).unwrap_or_default();
     let own = base.map(|base| base.own_at(now_s)).unwrap_or_default();
+    let were = lay_over(&mut before, &own);
     let stays = |member: &MemberId| {
         let after = new.role(member);
         after.is_some() && after == old.role(member)
     };
-    let own: Vec<_> = own.into_iter().filter(|one| stays(&one.member)).collect();
+    let (own, were): (Vec<_>, Vec<_>) = own
+        .into_iter()
+        .zip(were)
+        .filter(|(one, _)| stays(&one.member))
+        .unzip();
     let mut after = directory.clone();
-    lay_over(&mut after, &own);
-    changes(&before, &after)
+    let are = lay_over(&mut after, &own);
+    for ((one, was), is) in own.iter().zip(were).zip(are) {
+        if was == Fit::SetAside && is != Fit::SetAside {
+            return Err(CeremonyError::MemberRole {
+                member: one.member.clone(),
+                what: "what it signed before officers changed its entry would count again: take its role away first (`member no-role`)",
+            });
+        }
+    }
+    Ok(changes(&before, &after))
 }

@@ -135,7 +135,7 @@ impl Proposal {
         let old = base.and_then(|base| base.directory.as_ref());
         let member_roles = differences(base, (&delegations, &directory), &effective)?;
         let changes = changes(old.unwrap_or(&empty), &directory);
-        let in_force = in_force(base, &delegations, &directory, now_s);
+        let in_force = in_force(base, &delegations, &directory, now_s)?;
         Ok(Reviewed {
             in_force: (in_force != changes).then_some(in_force),
             member_roles,

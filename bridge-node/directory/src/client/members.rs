@@ -22,18 +22,30 @@ use crate::store::{OwnTexts, Store};
 /// The most members whose files one refresh fetches; the next one goes on.
 pub const MEMBER_FILES_LIMIT: usize = 1_000;
 
-/// How long one refresh fetches members' files: the directory does not wait for a slow source.
+/// How long one refresh begins to fetch members' files: the directory does not wait for all that a slow source has.
 pub const MEMBERS_TIME: Duration = Duration::from_secs(30);
 
 /// So many times in a row may the source fail before a refresh asks it for no more members' files.
 const FAILURES_LIMIT: u32 = 3;
 
 /// Members' files that were verified, by their roles' names.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Members {
     held: HashMap<String, Arc<Own>>,
     /// The role with which the next refresh begins, where one could not fetch all.
     next: String,
+    /// So long one refresh begins to fetch more: [`MEMBERS_TIME`].
+    pub(super) time: Duration,
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        Self {
+            held: HashMap::new(),
+            next: String::new(),
+            time: MEMBERS_TIME,
+        }
+    }
 }
 
 impl Members {
@@ -134,7 +146,7 @@ impl Refresh<'_> {
         members.held.retain(|name, _| names.contains(&**name));
         self.store.remove_other_own(self.lock, &names);
         let vouched_s = self.vouched_until_s()?;
-        let mut portion = Portion::begin();
+        let mut portion = Portion::begin(members.time);
         let next = std::mem::take(&mut members.next);
         let (before, after): (Vec<_>, Vec<_>) = delegations
             .roles()
@@ -236,19 +248,21 @@ struct Portion {
     left: usize,
     failures: u32,
     began: Instant,
+    time: Duration,
 }
 
 impl Portion {
-    fn begin() -> Self {
+    fn begin(time: Duration) -> Self {
         Self {
             left: MEMBER_FILES_LIMIT,
             failures: 0,
             began: Instant::now(),
+            time,
         }
     }
 
     fn is_over(&self) -> bool {
-        self.left == 0 || self.failures >= FAILURES_LIMIT || self.began.elapsed() >= MEMBERS_TIME
+        self.left == 0 || self.failures >= FAILURES_LIMIT || self.began.elapsed() >= self.time
     }
 
     fn take<T>(

@@ -11,6 +11,9 @@ use super::{Directory, Group, Member, Node};
 /// The most pins or exchange keys of one node: current, next, and one for a mishap at each change.
 pub const KEYS_LIMIT: usize = 4;
 
+/// The most versions of wire or leaf, and the most signature forms, of one node: each exchange looks through them.
+pub const VERSIONS_LIMIT: usize = 32;
+
 /// The longest text for people, in bytes.
 pub const TEXT_LIMIT_BYTES: usize = 1024;
 
@@ -153,12 +156,15 @@ fn check_node(node: &Node) -> Result<(), String> {
     if !is_address(&node.address) {
         return Err(format!("{:?} is not host:port", node.address));
     }
-    for (what, count) in [
-        ("TLS pins", node.tls_pins.len()),
-        ("exchange keys", node.exchange.len()),
+    for (what, count, most) in [
+        ("TLS pins", node.tls_pins.len(), KEYS_LIMIT),
+        ("exchange keys", node.exchange.len(), KEYS_LIMIT),
+        ("wire versions", node.wire.len(), VERSIONS_LIMIT),
+        ("leaf versions", node.leaf.len(), VERSIONS_LIMIT),
+        ("signature forms", node.forms.len(), VERSIONS_LIMIT),
     ] {
-        if count == 0 || count > KEYS_LIMIT {
-            return Err(format!("{count} {what}; 1 to {KEYS_LIMIT} must be listed"));
+        if count == 0 || count > most {
+            return Err(format!("{count} {what}; 1 to {most} must be listed"));
         }
     }
     let exchange_pins = node.exchange.iter().map(|key| &key.pin);
@@ -197,8 +203,8 @@ fn check_node(node: &Node) -> Result<(), String> {
         ));
     }
     for (what, versions) in [("wire", &node.wire), ("leaf", &node.leaf)] {
-        if versions.is_empty() || versions.contains(&0) {
-            return Err(format!("{what} versions are missing or 0"));
+        if versions.contains(&0) {
+            return Err(format!("a {what} version is 0"));
         }
     }
     if !node.forms.iter().any(|form| form == PLAIN) {

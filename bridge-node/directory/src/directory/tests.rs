@@ -185,6 +185,9 @@ fn values_of_a_node_are_what_their_fields_are_for() {
     refused("journal", &|node| node.journal = "bus.example+0123".into());
     refused("wire", &|node| node.wire.clear());
     refused("leaf", &|node| node.leaf = vec![0]);
+    refused("many wires", &|node| node.wire = vec![1; 33]);
+    refused("many leaves", &|node| node.leaf = vec![1; 33]);
+    refused("many forms", &|node| node.forms = vec!["plain".into(); 33]);
     refused("forms", &|node| node.forms = vec!["batch".into()]);
     refused("code", &|node| node.code = String::new());
 }

@@ -129,6 +129,13 @@ pub(crate) fn key_name(vkey: &str) -> Option<&str> {
     (!name.is_empty() && id.len() == 8 && !key.is_empty()).then_some(name)
 }
 
+/// What all epochs of a journal have in common. Whose node is listed with one of them says how the others go on, so another epoch of
+/// a journal is that journal, and a key that is none is no way around.
+pub(crate) fn log_of(vkey: &str) -> &str {
+    let origin = vkey.split('+').next().unwrap_or_default();
+    origin.rsplit_once('/').map_or(origin, |(log, _epoch)| log)
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::tests::sample;

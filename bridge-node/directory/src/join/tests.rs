@@ -370,6 +370,17 @@ fn a_key_or_journal_of_a_listed_node_is_no_other_nodes() {
         again(None).to_string(),
         "the name a.example/1 is that of AZ/GOV/1001/NODE2"
     );
+    // A later epoch of that journal.
+    let mut later = new(&world);
+    later.asked.node.name = "another.example".to_owned();
+    later.asked.node.journal = vkey("a.example/2", &later.journal);
+    let mut directory = listed;
+    let error = later
+        .request()
+        .put(&mut directory, |root| base.has_root(root), None)
+        .unwrap_err();
+    let words = "the name a.example/2 is that of AZ/GOV/1001/NODE2";
+    assert_eq!(error.to_string(), words);
 }
 
 #[test]

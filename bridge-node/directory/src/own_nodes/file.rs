@@ -1,19 +1,19 @@
 //! A member's file on its way: proposed, reviewed and signed by the member, taken by the machine that publishes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use bridge_core::identity::MemberId;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{
-    Candidate, Fit, Found, OWN_LIFE_S, Own, OwnNodes, OwnNodesError, OwnState, announced,
-    entry_digest, lay_over, named, opened, overlay, states,
+    Candidate, Fit, Found, OWN_LIFE_S, Own, OwnNodes, OwnNodesError, announced, entry_digest,
+    lay_over, named, opened, overlay,
 };
 use crate::canonical::canonical;
 use crate::ceremony::{Base, Change, Officer, changes};
-use crate::directory::{Directory, Member, Node};
-use crate::metadata::{Delegations, FileInfo, MemberRole, Role, Targets, hex};
+use crate::directory::Node;
+use crate::metadata::{FileInfo, MemberRole, Role, Targets, hex};
 use crate::moment::Moment;
 use crate::publisher::{PublishError, after, common, with};
 
@@ -135,7 +135,8 @@ impl OwnFile {
     pub fn review(&self, base: &Base, now_s: u64) -> Result<OwnReviewed, OwnNodesError> {
         let member = self.member()?;
         let (role, delegations) = base.role_of(&member).ok_or(OwnNodesError::NoRole)?;
-        let envelope = opened(role, &self.metadata.to_string())?;
+        let metadata = self.metadata.to_string();
+        let envelope = opened(role, &metadata)?;
         let info = named(role, &envelope)?;
         let (found, wanted) = (envelope.common.version, next_version(base, role));
         if found != wanted {
@@ -155,11 +156,11 @@ impl OwnFile {
             let path = MemberRole::path_of(&member);
             return Err(OwnNodesError::OtherNodes { path });
         }
-        let limit = super::OWN_NODES_LIMIT_BYTES;
-        if self.nodes.len() > limit {
-            let path = MemberRole::path_of(&member);
-            return Err(OwnNodesError::TooLarge { path, limit });
-        }
+        // Whoever carries the file can add signatures of nobody's keys: what no reader takes would be published in vain.
+        let nodes = (MemberRole::path_of(&member), self.nodes.len());
+        check_size(nodes, super::OWN_NODES_LIMIT_BYTES)?;
+        let metadata = (role.metadata_path(found), metadata.len());
+        check_size(metadata, super::OWN_METADATA_LIMIT_BYTES)?;
         let said = OwnNodes::parse(self.nodes.as_bytes(), &member)?;
         let own = Own {
             version: found,
@@ -248,6 +249,14 @@ impl OwnReviewed {
     }
 }
 
+/// Refuses what is larger than readers take.
+fn check_size((path, bytes): (String, usize), limit: usize) -> Result<(), OwnNodesError> {
+    if bytes > limit {
+        return Err(OwnNodesError::TooLarge { path, limit });
+    }
+    Ok(())
+}
+
 /// Lays a new file over what is published, beside the other members' files. Returns what it changes of the nodes that count.
 fn held(base: &Base, own: Own) -> Result<Vec<Change>, OwnNodesError> {
     let officers = base.directory.as_ref().ok_or_else(nothing)?;
@@ -295,84 +304,4 @@ fn next_version(base: &Base, role: &MemberRole) -> u64 {
 
 fn nothing() -> OwnNodesError {
     OwnNodesError::Publish(PublishError::NothingPublished)
-}
-
-impl Base {
-    /// Returns the role of a member, and where its keys are listed.
-    pub(crate) fn role_of(&self, member: &MemberId) -> Option<(&MemberRole, &Delegations)> {
-        let delegations = self.targets.as_ref()?.delegations.as_ref()?;
-        Some((delegations.role(member)?, delegations))
-    }
-
-    /// Returns the directory with members' own nodes in it, as nodes read it at a time.
-    pub fn in_force(&self, now_s: u64) -> Option<Directory> {
-        let mut directory = self.directory.clone()?;
-        lay_over(&mut directory, &self.own_at(now_s));
-        Some(directory)
-    }
-
-    /// Returns what officers' changes begin with: the directory with members' own nodes where they count, and the officers' entries
-    /// of all others. [`Base::settle`] ends it.
-    pub fn start(&self) -> Option<Directory> {
-        let officers = self.directory.as_ref()?;
-        let mut directory = officers.clone();
-        let fits = lay_over(&mut directory, &self.own);
-        let counts = |(candidate, fit): (&Candidate, &Fit)| {
-            let is_own = matches!((&candidate.found, fit), (Found::Newest(_), Fit::Fits));
-            is_own.then(|| candidate.member.clone())
-        };
-        let own: BTreeSet<MemberId> = self.own.iter().zip(&fits).filter_map(counts).collect();
-        for (entry, listed) in directory.members.iter_mut().zip(&officers.members) {
-            if !own.contains(&entry.id) {
-                entry.clone_from(listed);
-            }
-        }
-        Some(directory)
-    }
-
-    /// Gives members whose nodes a change has left alone their entries of before: their own files go on to count. Who was changed
-    /// has all of its nodes in the officers' entry, which counts from then on.
-    pub fn settle(&self, directory: &mut Directory) {
-        let (Some(officers), Some(started)) = (&self.directory, self.start()) else {
-            return;
-        };
-        let before: BTreeMap<&MemberId, (&Member, &Member)> = started
-            .members
-            .iter()
-            .zip(&officers.members)
-            .map(|(started, listed)| (&listed.id, (started, listed)))
-            .collect();
-        for entry in &mut directory.members {
-            if let Some((started, listed)) = before.get(&entry.id)
-                && entry.nodes == started.nodes
-            {
-                entry.nodes.clone_from(&listed.nodes);
-            }
-        }
-    }
-
-    /// Returns what counts of each member that has a role.
-    pub fn own_states(&self, now_s: u64) -> Vec<OwnState> {
-        let Some(mut directory) = self.directory.clone() else {
-            return Vec::new();
-        };
-        let candidates = self.own_at(now_s);
-        let fits = lay_over(&mut directory, &candidates);
-        states(candidates, &fits)
-    }
-
-    /// What is published of members' roles, without what has ended.
-    pub(crate) fn own_at(&self, now_s: u64) -> Vec<Candidate> {
-        let mut candidates = self.own.clone();
-        for candidate in &mut candidates {
-            if let Found::Newest(own) = &candidate.found
-                && own.expires <= Moment(now_s)
-            {
-                let expires = own.expires;
-                let why = OwnNodesError::Expired { expires }.to_string();
-                candidate.found = Found::Nothing(why);
-            }
-        }
-        candidates
-    }
 }

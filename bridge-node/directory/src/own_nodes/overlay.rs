@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bridge_core::identity::MemberId;
 
 use super::{Own, OwnNodesError, OwnStanding, OwnState, entry_digest};
-use crate::directory::{Directory, ExchangeKey, Member, Node, key_name};
+use crate::directory::{Directory, ExchangeKey, Member, Node, key_name, log_of};
 
 /// What a reader has of a member's role, before it is held against the directory.
 #[derive(Clone, Debug)]
@@ -38,12 +38,16 @@ impl Candidate {
             Found::Unused | Found::Nothing(_) => None,
         };
         let is_unused = matches!(self.found, Found::Unused);
-        (self.member.clone(), own, is_unused)
+        (self.member.clone(), own, is_unused, self.is_former())
+    }
+
+    const fn is_former(&self) -> bool {
+        matches!(self.found, Found::Former(..))
     }
 }
 
-/// A member, the metadata of the file that may count, and whether none is announced.
-pub(crate) type Decides = (MemberId, Option<[u8; 32]>, bool);
+/// A member, the metadata of the file that may count, whether none is announced, and whether it is the one before.
+pub(crate) type Decides = (MemberId, Option<[u8; 32]>, bool, bool);
 
 /// How a member's file stands to the officers' entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,55 +62,59 @@ pub(crate) enum Fit {
 
 /// Puts members' own nodes into the directory. Returns, for each candidate, how it fitted.
 ///
-/// What the officers list, of suspended members too, is its owner's; of two members that claim the same, the later in the order
-/// of roles is refused. The publishing machine takes no such file, so this decides only when its keys are stolen.
+/// What the officers list, of suspended members too, is its owner's. A file of before comes after all newest ones: whoever holds
+/// back the newer one must not bring back a claim that another member has by now. Else, of two members that claim the same, the later
+/// in the order of roles is refused. The publishing machine takes no such file, so that decides only when its keys are stolen.
 pub(crate) fn lay_over(directory: &mut Directory, candidates: &[Candidate]) -> Vec<Fit> {
-    let is_needed = |one: &&Candidate| !matches!(one.found, Found::Unused);
-    if !candidates.iter().any(|one| is_needed(&one)) {
-        return vec![Fit::Fits; candidates.len()];
+    let mut fits = vec![Fit::Fits; candidates.len()];
+    let is_unused = |one: &Candidate| matches!(one.found, Found::Unused);
+    if candidates.iter().all(is_unused) {
+        return fits;
     }
     let places = directory.members.iter().enumerate();
     let places: HashMap<MemberId, usize> =
         places.map(|(at, member)| (member.id.clone(), at)).collect();
     let mut claims = Claims::of(directory);
-    let mut fits = Vec::with_capacity(candidates.len());
-    for candidate in candidates {
+    let (former, newest): (Vec<_>, Vec<_>) = candidates
+        .iter()
+        .zip(&mut fits)
+        .partition(|(candidate, _)| candidate.is_former());
+    for (candidate, fit) in newest.into_iter().chain(former) {
         let place = places.get(&candidate.member);
-        let Some(entry) = place.and_then(|at| directory.members.get_mut(*at)) else {
-            let member = candidate.member.clone();
-            fits.push(refused(&OwnNodesError::NotListed { member }));
-            continue;
+        *fit = match place.and_then(|at| directory.members.get_mut(*at)) {
+            Some(entry) => lay_one(entry, candidate, &mut claims),
+            None => refused(&OwnNodesError::NotListed {
+                member: candidate.member.clone(),
+            }),
         };
-        let own = match &candidate.found {
-            Found::Unused => {
-                fits.push(Fit::Fits);
-                continue;
-            }
-            Found::Nothing(_) => {
-                entry.nodes.clear();
-                fits.push(Fit::Fits);
-                continue;
-            }
-            Found::Newest(own) | Found::Former(own, ..) => own,
-        };
-        if own.said.based_on != entry_digest(entry) {
-            fits.push(Fit::SetAside);
-            continue;
-        }
-        let held = check_entry(entry, &own.said.nodes)
-            .and_then(|()| claims.take(&entry.id, &own.said.nodes));
-        match held {
-            Ok(()) => {
-                entry.nodes.clone_from(&own.said.nodes);
-                fits.push(Fit::Fits);
-            }
-            Err(error) => {
-                entry.nodes.clear();
-                fits.push(refused(&error));
-            }
-        }
     }
     fits
+}
+
+fn lay_one(entry: &mut Member, candidate: &Candidate, claims: &mut Claims) -> Fit {
+    let own = match &candidate.found {
+        Found::Unused => return Fit::Fits,
+        Found::Nothing(_) => {
+            entry.nodes.clear();
+            return Fit::Fits;
+        }
+        Found::Newest(own) | Found::Former(own, ..) => own,
+    };
+    if own.said.based_on != entry_digest(entry) {
+        return Fit::SetAside;
+    }
+    let held =
+        check_entry(entry, &own.said.nodes).and_then(|()| claims.take(&entry.id, &own.said.nodes));
+    match held {
+        Ok(()) => {
+            entry.nodes.clone_from(&own.said.nodes);
+            Fit::Fits
+        }
+        Err(error) => {
+            entry.nodes.clear();
+            refused(&error)
+        }
+    }
 }
 
 /// Tells what counts of each candidate.
@@ -170,6 +178,10 @@ pub(super) fn check_entry(entry: &Member, nodes: &[Node]) -> Result<(), OwnNodes
             }
             Some(_) => {}
             None if node.witness.is_some() => return officers(node, "a witness key"),
+            // Else a node that goes and comes under another code would have a journal key of the member's own choice.
+            None if is_log_of(&entry.nodes, node) => {
+                return officers(node, "the journal of another node");
+            }
             None => {
                 // As strictly witnessed as a node that officers have listed for this member.
                 let mut listed = entry.nodes.iter().map(|listed| &listed.witnessing);
@@ -187,6 +199,11 @@ pub(super) fn check_entry(entry: &Member, nodes: &[Node]) -> Result<(), OwnNodes
         Some(witness) => officers(witness, "it witnesses journals, and would be gone"),
         None => Ok(()),
     }
+}
+
+fn is_log_of(listed: &[Node], node: &Node) -> bool {
+    let mut logs = listed.iter().map(|listed| log_of(&listed.journal));
+    logs.any(|log| log == log_of(&node.journal))
 }
 
 /// What may stand in the directory once only, and whose it is. Nobody's are outside witnesses' names.
@@ -254,9 +271,8 @@ fn things(node: &Node) -> Vec<(Thing, String)> {
     let mut things = vec![(Thing::NodeName, node.name.clone())];
     let keys = node.exchange.iter().filter_map(ExchangeKey::key_id);
     things.extend(keys.map(|id| (Thing::ExchangeKey, id)));
-    let named = |thing, vkey: &str| Some((thing, key_name(vkey)?.to_owned()));
-    things.extend(named(Thing::Journal, &node.journal));
-    let witness = node.witness.as_deref();
-    things.extend(witness.and_then(|vkey| named(Thing::Witness, vkey)));
+    things.push((Thing::Journal, log_of(&node.journal).to_owned()));
+    let witness = node.witness.as_deref().and_then(key_name);
+    things.extend(witness.map(|name| (Thing::Witness, name.to_owned())));
     things
 }

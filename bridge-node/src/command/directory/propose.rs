@@ -238,6 +238,7 @@ pub(super) fn propose(options: Options, now_s: u64) -> Result<(), Failure> {
     let mut delegations = base.delegations();
     let mut adopted = None;
     let mut listed = None;
+    let is_nodes = matches!(change, Change::Node { .. } | Change::Join(_));
     match change {
         Change::Entries(options) => listed = Some(entries::entries(&base, &options, now_s)?),
         Change::Services(options) => listed = Some(entries::rules(&base, &options, now_s)?),
@@ -259,7 +260,13 @@ pub(super) fn propose(options: Options, now_s: u64) -> Result<(), Failure> {
             new_root = true;
         }
     }
+    let is_changed = base.start().as_ref() != Some(&directory);
     roles::settle(&base, &mut directory, adopted.as_ref());
+    if is_changed && is_nodes && base.directory.as_ref() == Some(&directory) {
+        let what = "this is the entry on which the member's own word stands, so its word would go on to count";
+        let remedy = "other keys (`member role`) or none (`member no-role`) put the directory's own entry in force";
+        return Err(Failure::Failed(hint(what, remedy)));
+    }
     let proposal = match listed {
         Some(proposal) => Ok(proposal),
         None if new_root => Proposal::roles(&base, &roster, now_s),

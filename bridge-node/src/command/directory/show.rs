@@ -10,7 +10,6 @@ use bridge_directory::client::ROOT_LIMIT_BYTES;
 use clap::Args;
 
 use super::super::resource::words::listed;
-use super::request::nothing_published;
 use super::words::Language;
 use super::{Failure, hint, joined, read, read_base, refused, say, write};
 
@@ -141,7 +140,7 @@ pub(super) fn export(options: &ExportOptions, now_s: u64) -> Result<(), Failure>
         .as_deref()
         .map(|root| read(root, ROOT_LIMIT_BYTES, what));
     let base = read_base(public, root.transpose()?.as_deref())?;
-    let directory = base.in_force(now_s).ok_or_else(nothing_published)?;
+    let directory = base.exported(now_s).map_err(|error| refused(&error))?;
     let text = serde_json::to_vec_pretty(&directory);
     let text = text.map_err(|error| Failure::failed("directory", &error))?;
     write(file, &text)?;

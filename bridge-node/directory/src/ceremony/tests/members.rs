@@ -122,6 +122,16 @@ fn what_a_member_may_not_say_is_not_taken() {
     };
     let nodes = bent(":5501", ":5502").unwrap();
     refused(&nodes, "is not the file that its metadata names");
+    // Signatures of nobody's keys, put in on the way: no reader would take so long a file.
+    let stuffed = format!(
+        "\"signatures\":[{{\"keyid\":\"{}\",\"sig\":\"\"}},",
+        "0".repeat(16 * 1024)
+    );
+    let stuffed = bent("\"signatures\":[", &stuffed).unwrap();
+    refused(
+        &stuffed,
+        "metadata/1.AZ,GOV,1001.json is larger than the 16384 bytes",
+    );
     let version = bent("\"version\":1}", "\"version\":2}").unwrap();
     refused(&version, "is version 2, wanted was 1");
     let forever = bent("\"expires\":\"2028", "\"expires\":\"2029").unwrap();
@@ -313,6 +323,96 @@ fn a_role_that_mixes_what_is_kept_apart_is_not_signed() {
     take(&world, &file).unwrap();
     let error = world.publish(&proposal, NOW).unwrap_err();
     assert!(matches!(error, CeremonyError::MemberRole { .. }), "{error}");
+}
+
+#[test]
+fn officers_who_bring_their_entry_of_before_back_do_not_bring_back_what_they_overruled() {
+    let (world, key, member) = given();
+    let mut file = moved(&world, &member, 5501);
+    sign(&world, &mut file, &key);
+    take(&world, &file).unwrap();
+    let mut proposal = world.propose(|directory| {
+        directory.members[0].nodes[0].address = "[::1]:5999".to_owned();
+    });
+    world.sign(&mut proposal, &[0, 1]);
+    world.publish(&proposal, NOW).unwrap();
+    let back = |world: &World| {
+        world.propose(|directory| directory.members[0].nodes = sample().members[0].nodes.clone())
+    };
+    let error = world.review(&back(&world), NOW).unwrap_err();
+    let words = "the role of AZ/GOV/1001: what it signed before officers changed its entry would count again";
+    assert!(error.to_string().starts_with(words), "{error}");
+    assert_eq!(address(&world), "[::1]:5999");
+    // Without the role, and with the same key again, it begins anew.
+    let mut proposal = proposed(&world, |delegations, _| {
+        assert!(delegations.remove(&member));
+    });
+    world.sign(&mut proposal, &[0, 1]);
+    world.publish(&proposal, NOW).unwrap();
+    give(&world, &member, &[&key], 1);
+    let mut proposal = back(&world);
+    world.sign(&mut proposal, &[0, 1]);
+    world.publish(&proposal, NOW).unwrap();
+    assert_eq!(address(&world), "[::1]:5443");
+}
+
+#[test]
+fn an_officers_new_key_is_no_members_key_either() {
+    let (world, key, _) = given();
+    let base = world.base();
+    let mut roster = Roster::of(&base);
+    for role in [Role::Root, Role::Targets] {
+        let mut keys = world.keys();
+        keys.push(key.key().clone());
+        roster.set(RoleChange {
+            role,
+            keys,
+            threshold: 2,
+        });
+    }
+    let proposal = Proposal::roles(&base, &roster, NOW).unwrap();
+    let error = world.review(&proposal, NOW).unwrap_err().to_string();
+    let words = "a key of it is an officer's or an online role's too";
+    assert_eq!(error, format!("the role of AZ/GOV/1001: {words}"));
+}
+
+/// The first member witnesses the other's journal, and says nothing that can be used any more.
+#[test]
+fn what_is_exported_can_be_read_whatever_became_of_members_words() {
+    let (world, key, member) = given();
+    let mut proposal = world.propose(|directory| {
+        directory.members[0].nodes[0].witness = Some("first.example/w+01234567+BAQID".to_owned());
+        let mut node = sample().members[0].nodes[0].clone();
+        node.name = "other.example".to_owned();
+        node.exchange[0].certificate = "AAAA".to_owned();
+        node.witnessing = Some(crate::directory::Witnessing {
+            by: vec!["first.example/w".to_owned()],
+            needed: 1,
+            faulty: 0,
+        });
+        directory.members[1].nodes.push(node);
+    });
+    world.sign(&mut proposal, &[0, 1]);
+    world.publish(&proposal, NOW).unwrap();
+    let mut file = moved(&world, &member, 5501);
+    sign(&world, &mut file, &key);
+    take(&world, &file).unwrap();
+    let base = world.base();
+    let now = base.exported(NOW).unwrap();
+    assert_eq!(*trusted(&world).directory, now);
+    assert_eq!(now.members[0].nodes[0].address, "[::1]:5501");
+    let later_s = NOW + 366 * DAY_S;
+    let read = base.in_force(later_s).unwrap();
+    assert!(read.check().is_err(), "a witness that is not listed");
+    let exported = base.exported(later_s).unwrap();
+    let text = serde_json::to_vec(&exported).unwrap();
+    let exported = crate::Indexed::new(Directory::parse(&text).unwrap());
+    let read = crate::Indexed::new(read);
+    for id in read.members.iter().map(|entry| &entry.id) {
+        assert_eq!(exported.nodes_of(id), read.nodes_of(id), "{id}");
+    }
+    assert!(exported.witness("first.example/w").is_none());
+    assert!(exported.members[0].suspended);
 }
 
 #[test]

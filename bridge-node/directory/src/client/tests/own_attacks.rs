@@ -5,6 +5,7 @@
 
 use super::own_files::{address, moved, standing, with_own};
 use super::*;
+use crate::directory::Node;
 use crate::own_nodes::{OWN_METADATA_LIMIT_BYTES, OwnStanding};
 
 /// A change of a delegation, and why it is refused.
@@ -59,8 +60,8 @@ fn with_nodes(change: impl FnOnce(&mut Value)) -> Attack {
     changed(|next| change(&mut next.own[0].nodes))
 }
 
-/// Another node of the member, of which one thing is another's.
-fn claiming(change: impl FnOnce(&mut Value, &Value)) -> Attack {
+/// The second member has a node as well.
+fn beside() -> (Repository, Node) {
     let mut repository = next();
     let mut directory = sample();
     let mut theirs = directory.members[0].nodes[0].clone();
@@ -69,7 +70,25 @@ fn claiming(change: impl FnOnce(&mut Value, &Value)) -> Attack {
     theirs.exchange[0].certificate = "AAAA".into();
     directory.members[1].nodes.push(theirs.clone());
     repository.directory = serde_json::to_vec(&directory).unwrap();
+    (repository, theirs)
+}
+
+/// The member's node, of which one thing is the other's.
+fn claiming(change: impl FnOnce(&mut Value, &Value)) -> Attack {
+    let (mut repository, theirs) = beside();
     change(&mut repository.own[0].nodes["nodes"][0], &json!(theirs));
+    attack(repository.files())
+}
+
+/// A new node of the member, whose journal is the other's by its name.
+fn going_on(journal: &str) -> Attack {
+    let (mut repository, mut new) = beside();
+    new.code = "NODE2".into();
+    new.name = "node2.example".into();
+    new.exchange[0].certificate = "AAAB".into();
+    new.journal = journal.into();
+    let nodes = repository.own[0].nodes["nodes"].as_array_mut().unwrap();
+    nodes.push(json!(new));
     attack(repository.files())
 }
 
@@ -94,7 +113,7 @@ fn metadata_path() -> String {
     next().own[0].metadata_path()
 }
 
-const LIST: [Row; 19] = [
+const LIST: [Row; 22] = [
     (
         "rollback",
         || {
@@ -223,6 +242,26 @@ const LIST: [Row; 19] = [
         "another journal",
         || claiming(|own, theirs| own["journal"] = theirs["journal"].clone()),
         "AZ/GOV/1001/NODE1: another journal key: officers alone change that",
+    ),
+    (
+        "another member's journal, in a later epoch",
+        || going_on("bus.example/AZ/GOV/10%2F02/NODE1/9+0123abcd+AQID"),
+        "the journal bus.example/AZ/GOV/10%2F02/NODE1 is listed already, and may be listed once",
+    ),
+    (
+        "another member's journal, by a key that is none",
+        || going_on("bus.example/AZ/GOV/10%2F02/NODE1/9+x+y"),
+        "the journal bus.example/AZ/GOV/10%2F02/NODE1 is listed already, and may be listed once",
+    ),
+    (
+        "its own journal under another node's code",
+        || {
+            claiming(|own, _| {
+                own["code"] = json!("NODE2");
+                own["journal"] = json!("bus.example/AZ/GOV/1001/NODE1/2+0123abcd+AQID");
+            })
+        },
+        "AZ/GOV/1001/NODE2: the journal of another node: officers alone change that",
     ),
     (
         "a journal that nobody witnesses",

@@ -1,7 +1,10 @@
 //! Whose word on a member's nodes counts, and what a client fetches to know it.
 
+use std::time::Duration;
+
 use super::*;
-use crate::own_nodes::{OwnNodes, OwnStanding, entry_digest};
+use crate::directory::Member;
+use crate::own_nodes::{OwnNodes, OwnStanding, OwnState, entry_digest};
 
 /// The sample's first member has a role and has moved its node by it.
 pub(super) fn with_own() -> Repository {
@@ -265,6 +268,146 @@ fn a_source_that_fails_is_not_asked_for_every_member_and_each_has_its_turn() {
     asked.sort();
     asked.dedup();
     assert_eq!(asked.len(), 8, "{asked:?}");
+}
+
+/// The time of one refresh is over before any file came: nothing is asked for, and the next refresh, with time, goes on.
+#[test]
+fn a_refresh_whose_time_for_members_is_over_asks_for_no_more_and_the_next_goes_on() {
+    let repository = crowd(3);
+    let files = repository.files();
+    let mut reader = Reader::of(&repository);
+    let set = |reader: &Reader, time| reader.client.members.lock().unwrap().time = time;
+    set(&reader, Duration::ZERO);
+    let trusted = reader.client.refresh(&files, NOW).unwrap();
+    assert_eq!(in_force(&trusted), 0);
+    let why = "it was not fetched yet: the next reading of the directory goes on";
+    let not_yet = |one: &OwnState| one.standing.fault() == Some(why);
+    assert!(trusted.own.iter().all(not_yet), "{:?}", trusted.own);
+    let asked = files.asked();
+    let of_members = asked.iter().filter(|path| path.contains(",GOV,"));
+    assert_eq!(of_members.count(), 0, "{asked:?}");
+    set(&reader, MEMBERS_TIME);
+    let trusted = reader.client.refresh(&files, NOW).unwrap();
+    assert_eq!(in_force(&trusted), 3);
+}
+
+/// A source that takes its time for each member's file, as a mirror far away does.
+struct Slow(Files);
+
+impl Fetch for Slow {
+    fn fetch(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, FetchError> {
+        if path.contains(",GOV,") {
+            std::thread::sleep(SLOW);
+        }
+        self.0.fetch(path, limit)
+    }
+}
+
+const SLOW: Duration = Duration::from_millis(20);
+
+/// One member fills the time of one refresh, however fast the machine is. A slower one may need more refreshes.
+#[test]
+fn a_slow_source_holds_a_refresh_up_no_longer_than_its_time() {
+    let repository = crowd(4);
+    let source = Slow(repository.files());
+    let mut reader = Reader::of(&repository);
+    reader.client.members.lock().unwrap().time = SLOW;
+    let mut rounds = 0;
+    loop {
+        let trusted = reader.client.refresh(&source, NOW).unwrap();
+        let asked = source.0.asked().into_iter();
+        let asked: Vec<_> = asked.filter(|path| path.contains(",GOV,")).collect();
+        assert!(asked.len() <= 1, "the metadata of one member: {asked:?}");
+        rounds += 1;
+        if in_force(&trusted) == 4 {
+            break;
+        }
+    }
+    assert!(rounds >= 4, "{rounds}");
+}
+
+#[test]
+fn files_that_are_larger_than_announced_are_no_failure_of_the_source() {
+    let repository = crowd(8);
+    let mut reader = Reader::of(&repository);
+    let source = Large(repository.files());
+    let trusted = reader.client.refresh(&source, NOW).unwrap();
+    let members = source.0.asked().into_iter();
+    let members = members.filter(|path| path.contains(",GOV,")).count();
+    assert_eq!(members, 8, "each was asked for");
+    let fault = trusted.own[7].standing.fault().unwrap();
+    assert!(fault.contains("00007.json has more than "), "{fault}");
+}
+
+/// A source that stops reading where it was told, as the node's own do.
+struct Large(Files);
+
+impl Fetch for Large {
+    fn fetch(&self, path: &str, limit: usize) -> Result<Option<Vec<u8>>, FetchError> {
+        let found = self.0.fetch(path, limit);
+        if !path.contains(",GOV,") {
+            return found;
+        }
+        let path = path.to_owned();
+        Err(FetchError::TooLarge { path, limit })
+    }
+}
+
+/// The second member has by now what the first one gave up. A mirror that holds the first one's newer file back costs the second nothing.
+#[test]
+fn a_file_of_before_takes_nothing_from_a_member_whose_newest_file_is_there() {
+    let mut repository = with_own();
+    let other = sample().members[1].clone();
+    let claim = |repository: &mut Repository, at: usize, entry: &Member, name: Option<&str>| {
+        let mut node = sample().members[0].nodes[0].clone();
+        if at == 1 {
+            node.exchange[0].certificate = "AAAA".into();
+            node.journal = "bus.example/other+0123abcd+AQID".into();
+        }
+        let mut nodes = Vec::new();
+        if let Some(name) = name {
+            node.name = name.into();
+            nodes.push(node);
+        }
+        let own = &mut repository.own[at];
+        own.version += 1;
+        own.nodes = json!(OwnNodes {
+            member: entry.id.clone(),
+            based_on: entry_digest(entry),
+            nodes,
+        });
+        repository.bump(Role::Snapshot);
+        repository.bump(Role::Timestamp);
+    };
+    let first = sample().members[0].clone();
+    claim(&mut repository, 0, &first, Some("moved.example"));
+    repository.own.push(OwnRole::new(other.id.clone(), 72));
+    let mut reader = Reader::of(&repository);
+    read(&mut reader, &repository, NOW);
+    claim(&mut repository, 0, &first, None);
+    claim(&mut repository, 1, &other, Some("moved.example"));
+    let mut held_back = repository.files();
+    held_back.remove(&repository.own[0].metadata_path());
+    let trusted = reader.client.refresh(&held_back, NOW).unwrap();
+    assert_eq!(
+        trusted.directory.nodes_of(&other.id)[0].name,
+        "moved.example"
+    );
+    assert_eq!(trusted.directory.nodes_of(&first.id), []);
+    let fault = trusted.own[0].standing.fault().unwrap();
+    assert!(
+        fault.contains("the node name moved.example is listed already"),
+        "{fault}"
+    );
+    assert!(matches!(
+        trusted.own[1].standing,
+        OwnStanding::InForce { .. }
+    ));
+    reader.restart(&repository);
+    assert_eq!(
+        reader.client.trusted(NOW).unwrap().directory,
+        trusted.directory
+    );
 }
 
 proptest! {
