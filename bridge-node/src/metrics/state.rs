@@ -17,11 +17,12 @@ use super::{Labels, Limit, process};
 use crate::listeners::own_reasons;
 use crate::member_role;
 use crate::node::Node;
-use crate::own::Use;
 use crate::registries::Troubles;
 
+mod own;
 mod witnesses;
 
+use own::OwnState;
 use witnesses::WitnessState;
 
 /// Gauges and counters that are set when the text is asked for.
@@ -44,9 +45,7 @@ pub(super) struct State {
     directory_expires: Gauge,
     member_role_expires: Gauge,
     member_roles_failing: Gauge,
-    certificates: Family<Labels<1>, Gauge>,
-    renewal_failures: Family<Labels<1>, Gauge>,
-    keys_away: Family<Labels<1>, Gauge>,
+    own: OwnState,
     disk_free: Gauge,
     process: ProcessState,
 }
@@ -74,9 +73,6 @@ struct JournalState {
     signatures: Counter,
     signed: Counter,
 }
-
-/// The certificates that a node has, as [`Standing::certificates`](crate::own::Standing::certificates) names them.
-const CERTIFICATES: [&str; 2] = ["tls", "exchange"];
 
 /// Everything about a node, in the text form. Standard: OpenMetrics 1.0 §4.
 ///
@@ -177,19 +173,7 @@ impl State {
                 "member_roles_failing",
                 "Members whose published word on their own nodes can't be used",
             ),
-            renewal_failures: place.plain(
-                "certificate_renewal_failures",
-                "How often in a row a certificate of this node was not renewed by ACME; 0 if the last renewal went well",
-            ),
-            keys_away: place.plain(
-                "key_away",
-                "1 while a key of this node can't be used, because its token does not work; 0 for a key in a file",
-            ),
-            certificates: place.unit(
-                "certificate_expiry_timestamp",
-                "When a certificate of this node expires, since 1970",
-                Unit::Seconds,
-            ),
+            own: OwnState::register(&mut place),
             disk_free: place.unit(
                 "disk_free",
                 "Space left to this node's user where the data folder is",
@@ -210,14 +194,7 @@ impl State {
         for limit in Limit::ALL {
             drop(self.limits.get_or_create(&[("limit", limit.as_str())]));
         }
-        for name in CERTIFICATES {
-            drop(self.certificates.get_or_create(&[("use", name)]));
-        }
-        for usage in Use::ALL {
-            let labels = [("use", usage.as_str())];
-            drop(self.renewal_failures.get_or_create(&labels));
-            drop(self.keys_away.get_or_create(&labels));
-        }
+        self.own.fill();
     }
 
     async fn read(&self, node: &Node) {
@@ -272,22 +249,7 @@ impl State {
             self.member_roles_failing
                 .set(gauge(failing.unwrap_or(u64::MAX)));
         }
-        for own in node.own.certificates().iter() {
-            let labels = [("use", own.usage)];
-            self.certificates
-                .get_or_create(&labels)
-                .set(gauge(own.not_after));
-        }
-        for usage in Use::ALL {
-            let labels = [("use", usage.as_str())];
-            self.renewal_failures
-                .get_or_create(&labels)
-                .set(i64::from(node.own.failures(usage)));
-            let is_away = node.key_trouble(usage).is_some();
-            self.keys_away
-                .get_or_create(&labels)
-                .set(i64::from(is_away));
-        }
+        self.own.read(node);
         if let Some(status) = &node.status {
             self.status.read(status, node.clock.now_s());
         }

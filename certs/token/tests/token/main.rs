@@ -146,10 +146,10 @@ fn a_token_that_is_away_is_refused_at_once_and_found_again() {
                 let trouble = key.fault().unwrap();
                 assert!(!trouble.remedy().is_empty(), "{trouble}");
                 // The other token works on, although the module begins anew meanwhile.
-                let begun = stage.count("begun");
+                let before = stage.count("begun");
                 until("the module has begun anew", || {
                     (0..20).for_each(|_| holds(other));
-                    stage.count("begun") > begun
+                    stage.count("begun") > before
                 });
                 holds(other);
                 assert!(key.fault().is_some());
@@ -208,19 +208,20 @@ fn handshakes_neither_fill_the_line_of_messages_nor_stand_before_them() {
             token.make_key("exchange", Algorithm::Ed25519).unwrap();
             let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
             let (key, busy) = (key.unwrap(), AtomicUsize::new(0));
+            let handshakes = key.clone().yielding();
+            let shake = || {
+                let Err(why) = handshakes.sign(MESSAGE) else {
+                    return;
+                };
+                let why = why.to_string();
+                assert!(why.contains("64 calls wait for it already"), "{why}");
+                busy.fetch_add(1, Ordering::Relaxed);
+            };
             stage.set("hang", "");
             std::thread::scope(|threads| {
                 // One is being signed, as many wait as may, the others are refused.
                 for _ in 0..1 + 64 + 5 {
-                    let handshakes = key.clone().yielding();
-                    let busy = &busy;
-                    threads.spawn(move || {
-                        if let Err(why) = handshakes.sign(MESSAGE) {
-                            let why = why.to_string();
-                            assert!(why.contains("64 calls wait for it already"), "{why}");
-                            busy.fetch_add(1, Ordering::Relaxed);
-                        }
-                    });
+                    threads.spawn(shake);
                 }
                 until("the line is full", || busy.load(Ordering::Relaxed) == 5);
                 stage.set("slow", "");
