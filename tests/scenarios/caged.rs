@@ -23,6 +23,8 @@ const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person";
 /// What a caller is told of an answer that cannot be used.
 const NOT_UNDERSTOOD: &str = "server.serverproxy.service_failed.http_error";
 const TOO_LARGE: &str = "server.serverproxy.service_failed.invalid_response";
+/// What the log says of a program that was ended for its processes.
+const BOMB: &str = "it goes on asking for more than";
 const CUT: &str = "server.serverproxy.service_failed.io_error";
 
 /// Two nodes as processes, the provider's with a usual service and the hostile one, and what the hostile one looks for.
@@ -104,6 +106,21 @@ impl Stage {
             self.deed("fine").await.status == 200
         })
         .await;
+    }
+
+    /// Has the program go off, and waits until it is started again.
+    async fn bomb(&self) {
+        let before = self.starts();
+        drop(self.deed("fork-bomb").await);
+        wait_until("the program is started again", async || {
+            self.starts() > before
+        })
+        .await;
+    }
+
+    /// How often the program began to serve.
+    fn starts(&self) -> usize {
+        self.log().matches("\"the adapter serves\"").count()
     }
 
     fn log(&self) -> String {
@@ -539,14 +556,16 @@ async fn a_caged_program_takes_no_more_than_its_share_and_leaves_nothing_behind(
     stage.serves().await;
     let user = caged_user(&log);
     drop(stage.deed("fork-bomb").await);
-    wait_until("the bomb has gone off", async || {
-        processes_of(user).len() >= 20
+    let mut most = 0;
+    wait_until("the bomb is found", async || {
+        most = most.max(processes_of(user).len());
+        stage.log().contains(BOMB)
     })
     .await;
-    let count = processes_of(user).len();
-    assert!(count <= 40, "{count} processes");
-    // The node is as well as ever.
+    assert!(most <= 40, "{most} processes");
+    // The node is as well as ever, and the program begins anew.
     stage.ask(PATH).await.answered(200);
+    stage.serves().await;
     stage.close().await;
 }
 
@@ -635,11 +654,11 @@ async fn a_program_whose_cage_lacks_what_is_demanded_is_not_started() {
     }
 }
 
-/// The time below which 99 of 100 lie.
-fn p99(times: impl IntoIterator<Item = Duration>) -> Duration {
+/// The time below which so many of 100 lie.
+fn of_hundred(many: usize, times: impl IntoIterator<Item = Duration>) -> Duration {
     let mut times: Vec<_> = times.into_iter().collect();
     times.sort();
-    times[times.len() * 99 / 100]
+    times[times.len() * many / 100]
 }
 
 /// One by the other, the greater one above.
@@ -650,12 +669,13 @@ fn apart(one: Duration, other: Duration) -> f64 {
 #[tokio::test]
 #[expect(clippy::print_stdout, reason = "the figure is for people")]
 async fn other_services_keep_their_pace_beside_a_hostile_adapter() {
-    // Two processors that serve others too: as a rule a bound that a cage that does not hold would break.
+    // As a rule the median, which a cage that does not hold would multiply. A kernel that interrupts a program at its timer's ticks only
+    // has the few exchanges at the end wait for ticks, so p99 says what the kernel does, too.
     let strict = std::env::var_os("BRIDGE_STRICT_FIGURES").is_some();
-    let (most, rounds, exchanges) = if strict {
-        (1.10, 48, 200)
+    let (many, most, rounds, exchanges) = if strict {
+        (99, 1.10, 8, 1500)
     } else {
-        (3.0, 8, 64)
+        (50, 1.5, 8, 64)
     };
     let stage = Stage::open("cage = { cpu_percent = 50 }").await;
     stage.serves().await;
@@ -671,38 +691,57 @@ async fn other_services_keep_their_pace_beside_a_hostile_adapter() {
         }
         times
     };
-    let pace_beside = async |deed: &str| {
-        assert_eq!(stage.said(deed).await["begun"], true);
+    let beside_burning = async || {
+        assert_eq!(stage.said("burn").await["begun"], true);
         let times = pace().await;
         // The program itself goes on: the pause before another start grows with each.
         assert_eq!(stage.said("end").await["ended"], true);
         times
     };
+    // Begun again whenever the program was started again.
+    let beside_bombs = async || {
+        let bombs = async {
+            loop {
+                stage.bomb().await;
+            }
+        };
+        let times = tokio::select! {
+            times = pace() => times,
+            () = bombs => unreachable!(),
+        };
+        stage.serves().await;
+        times
+    };
     pace().await;
     let (mut quiet, mut beside) = (Vec::new(), Vec::new());
     for round in 0..rounds {
-        // Short rounds in turn, so that what the machine does meanwhile falls on both; each deed and each order as often.
-        let deed = ["burn", "fork-bomb"][round / 2 % 2];
-        if round % 2 == 0 {
+        // In turn, so that what the machine does meanwhile falls on both; each deed and each order as often.
+        let is_quiet_first = round % 2 == 0;
+        if is_quiet_first {
             quiet.push(pace().await);
-            beside.push(pace_beside(deed).await);
-        } else {
-            beside.push(pace_beside(deed).await);
+        }
+        beside.push(match round / 2 % 2 {
+            0 => beside_burning().await,
+            _ => beside_bombs().await,
+        });
+        if !is_quiet_first {
             quiet.push(pace().await);
         }
     }
     // The same again between two halves of the quiet rounds: what the machine does by itself.
     let half = |half: usize| {
         let own = quiet.iter().enumerate();
-        p99(own
-            .filter(|(round, _)| round / 4 % 2 == half)
-            .flat_map(|(_, times)| times.clone()))
+        let own = own.filter(|(round, _)| round / 2 % 2 == half);
+        of_hundred(many, own.flat_map(|(_, times)| times.clone()))
     };
     let noise = apart(half(0), half(1));
-    let (quiet, beside) = (p99(quiet.concat()), p99(beside.concat()));
+    let (quiet, beside) = (
+        of_hundred(many, quiet.concat()),
+        of_hundred(many, beside.concat()),
+    );
     let ratio = beside.as_secs_f64() / quiet.as_secs_f64();
     println!(
-        "p99 of another service: {quiet:?} quiet, {beside:?} beside, ratio {ratio:.2}; two halves of the quiet rounds: {noise:.2}"
+        "p{many} of another service: {quiet:?} quiet, {beside:?} beside, ratio {ratio:.2}; two halves of the quiet rounds: {noise:.2}"
     );
     assert!(
         !strict || noise < most,

@@ -179,6 +179,8 @@ pub struct Report {
     pub private: PathBuf,
     /// Whether memory is bounded for each process and not for all.
     pub memory_of_process: bool,
+    /// The file of the machine that counts the processes which the program was refused, where a group does.
+    pub refused_processes: Option<PathBuf>,
     /// How each part that holds is given.
     pub given: BTreeMap<Part, String>,
     /// Why each other one is not.

@@ -27,6 +27,7 @@
 
 mod answer;
 pub mod answers_for;
+mod bomb;
 pub mod cage;
 pub mod config;
 mod connections;

@@ -14,6 +14,7 @@ use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader};
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::bomb::Processes;
 use crate::cage::{self, AT_ONCE, CageSettings, NOT_CAGED, Part, Report, SOCKET_NAME};
 use crate::config::ProcessConfig;
 use crate::connections::{Connections, Door};
@@ -36,6 +37,8 @@ pub(crate) struct Program {
     /// Ends the program when it is closed, by us or because we are no more.
     _alive: Option<ChildStdin>,
     pub(crate) connections: Arc<Connections>,
+    /// What the group of its cage counts.
+    pub(crate) processes: Option<Processes>,
     /// Ends the way to the registry.
     _relay: DropGuard,
     /// Removed at the end.
@@ -82,8 +85,17 @@ impl Program {
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(output::log(config.name.clone(), stderr));
         }
+        let mut processes = None;
         let door = match (caged, child.stdout.take()) {
-            (true, Some(stdout)) => door_of_cage(config, &mut child, stdout, own_user).await?,
+            (true, Some(stdout)) => {
+                let report = report_of_cage(config, &mut child, stdout).await?;
+                let most = config.cage.processes;
+                processes = report
+                    .refused_processes
+                    .clone()
+                    .map(|events| Processes { events, most });
+                door_of_cage(config, &report, own_user)?
+            }
             (_, stdout) => {
                 if let Some(stdout) = stdout {
                     tokio::spawn(output::log(config.name.clone(), stdout));
@@ -95,6 +107,7 @@ impl Program {
             child,
             _alive: alive.filter(|_| caged),
             connections: Arc::new(Connections::new(door, config.connections)),
+            processes,
             _relay: ended.drop_guard(),
             _folder: folder,
         })
@@ -216,13 +229,12 @@ fn of<T: AsRef<std::ffi::OsStr>>(words: &[T]) -> Command {
     command
 }
 
-/// Hears what the cage gives, tells it, and opens the way in.
-async fn door_of_cage(
+/// Hears what the cage gives, and tells it.
+async fn report_of_cage(
     config: &ProcessConfig,
     child: &mut Child,
     stdout: ChildStdout,
-    own_user: u32,
-) -> Result<Door, StartError> {
+) -> Result<Report, StartError> {
     let mut line = String::new();
     let mut told = BufReader::new(stdout.take(REPORT_LIMIT_BYTES));
     let heard = tokio::time::timeout(config.start_timeout, told.read_line(&mut line)).await;
@@ -231,18 +243,28 @@ async fn door_of_cage(
         _ => return Err(StartError::NoCage),
     };
     tell(&config.name, &report);
-    let Some(pid) = report.pid else {
-        let lacking: Vec<&str> = report
-            .lacking(&config.cage.demand)
-            .map(Part::as_str)
-            .collect();
-        let status = child.wait().await.ok().and_then(|status| status.code());
-        return Err(if status == Some(i32::from(NOT_CAGED)) {
-            StartError::NotCaged(lacking.join(", "))
-        } else {
-            StartError::NoCage
-        });
-    };
+    if report.pid.is_some() {
+        return Ok(report);
+    }
+    let lacking: Vec<&str> = report
+        .lacking(&config.cage.demand)
+        .map(Part::as_str)
+        .collect();
+    let status = child.wait().await.ok().and_then(|status| status.code());
+    Err(if status == Some(i32::from(NOT_CAGED)) {
+        StartError::NotCaged(lacking.join(", "))
+    } else {
+        StartError::NoCage
+    })
+}
+
+/// Opens the way into a cage.
+fn door_of_cage(
+    config: &ProcessConfig,
+    report: &Report,
+    own_user: u32,
+) -> Result<Door, StartError> {
+    let pid = report.pid.ok_or(StartError::NoCage)?;
     // The folder as the program's first process sees it: nothing of it is in our own tree.
     let seen = report.private.strip_prefix("/").unwrap_or(&report.private);
     let folder = Path::new("/proc")

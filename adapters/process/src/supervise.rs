@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::answer::printable;
+use crate::bomb::Processes;
 use crate::config::ProcessConfig;
 use crate::connections::Connections;
 use crate::data::Data;
@@ -188,13 +189,14 @@ impl Life {
             Err(error) => return Some((chain(&error), false)),
         };
         let connections = Arc::clone(&program.connections);
+        let processes = program.processes.take();
         let (mut served, mut at_once) = (false, false);
         let over = tokio::select! {
             () = self.stop.cancelled() => None,
             reason = program.ended() => Some(reason),
             reason = self.watched(&connections, &mut served) => Some(reason),
-            reason = exceeded(data.as_ref()) => {
-                // What it finished would be kept on top.
+            reason = exceeded(data.as_ref(), processes.as_ref()) => {
+                // What it finished would be kept on top, and its processes would make more.
                 at_once = true;
                 Some(reason)
             }
@@ -261,11 +263,23 @@ impl Life {
     }
 }
 
-/// Waits until the program keeps more than it may, if it can keep anything.
-async fn exceeded(data: Option<&Data>) -> String {
-    match data {
-        Some(data) => data.exceeded().await,
-        None => std::future::pending().await,
+/// Waits until the program keeps more than it may, or goes on asking for more processes than it may have.
+async fn exceeded(data: Option<&Data>, processes: Option<&Processes>) -> String {
+    let kept = async {
+        match data {
+            Some(data) => data.exceeded().await,
+            None => std::future::pending().await,
+        }
+    };
+    let asked = async {
+        match processes {
+            Some(processes) => processes.exceeded().await,
+            None => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        reason = kept => reason,
+        reason = asked => reason,
     }
 }
 

@@ -69,6 +69,10 @@ impl Groups {
             {
                 let how = format!("{}, by a control group of {version}", wish.words);
                 report.give(wish.part, how);
+                if let (Part::Processes, Some(folder)) = (wish.part, groups.folders.last()) {
+                    let counts = folder.join("pids.events");
+                    report.refused_processes = counts.is_file().then_some(counts);
+                }
             }
         }
         groups

@@ -41,6 +41,7 @@ pub(super) fn run(inside: Inside, program: &[String]) -> Result<u8, CageError> {
         for part in [Part::Memory, Part::Processes, Part::Cpu] {
             report.given.remove(&part);
         }
+        report.refused_processes = None;
     }
     part_from_machine(&settings, &apart, &mut report);
     rights::limit(&settings, &mut report)?;

@@ -29,7 +29,10 @@ pub(super) fn limit(settings: &CageSettings, report: &mut Report) -> Result<(), 
     set(Resource::Core, 1)?;
     set(Resource::Memlock, 0)?;
     set(Resource::Msgqueue, 0)?;
-    set(Resource::Nproc, settings.processes)?;
+    // Where a group counts what it refuses, this limit would come before it, and nothing would be counted.
+    if report.refused_processes.is_none() {
+        set(Resource::Nproc, settings.processes)?;
+    }
     if !report.given.contains_key(&Part::Processes) {
         let how = format!("{} of its user, by a process limit", settings.processes);
         report.give(Part::Processes, how);
