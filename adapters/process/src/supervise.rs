@@ -265,21 +265,16 @@ impl Life {
 
 /// Waits until the program keeps more than it may, or goes on asking for more processes than it may have.
 async fn exceeded(data: Option<&Data>, processes: Option<&Processes>) -> String {
-    let kept = async {
-        match data {
-            Some(data) => data.exceeded().await,
-            None => std::future::pending().await,
-        }
-    };
-    let asked = async {
-        match processes {
-            Some(processes) => processes.exceeded().await,
-            None => std::future::pending().await,
-        }
-    };
     tokio::select! {
-        reason = kept => reason,
-        reason = asked => reason,
+        reason = or_never(data.map(Data::exceeded)) => reason,
+        reason = or_never(processes.map(Processes::exceeded)) => reason,
+    }
+}
+
+async fn or_never<T>(wait: Option<impl Future<Output = T>>) -> T {
+    match wait {
+        Some(wait) => wait.await,
+        None => std::future::pending().await,
     }
 }
 

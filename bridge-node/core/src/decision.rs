@@ -53,6 +53,20 @@ pub trait Groups {
     fn local(&self, group: &str, subsystem: &SubsystemId) -> bool;
 }
 
+/// Nobody is in any group.
+#[derive(Debug, Clone, Copy)]
+pub struct NoGroups;
+
+impl Groups for NoGroups {
+    fn global(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
+        false
+    }
+
+    fn local(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
+        false
+    }
+}
+
 /// A request that a contract allows. Only [`decide`] and [`decide_under`] make one.
 #[derive(Debug, Clone)]
 #[non_exhaustive]

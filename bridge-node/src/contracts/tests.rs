@@ -1,6 +1,7 @@
 use bridge_certs::cms::Sealer;
 use bridge_certs::{Authority, NewKey, Order, Profile, Trust};
 use bridge_core::contract::{Action, Signed, Statement, load};
+use bridge_core::decision::NoGroups;
 use bridge_core::identity::CertificateName;
 use serde_json::{Value, json};
 
@@ -377,15 +378,6 @@ fn an_id_that_others_use_too_is_neither_taken_nor_taken_over() {
 
 #[test]
 fn a_refusal_names_what_was_ended_last_and_nothing_that_was_never_agreed() {
-    struct Nobody;
-    impl Groups for Nobody {
-        fn global(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
-            false
-        }
-        fn local(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
-            false
-        }
-    }
     // Files lie in the order of their digests: whatever that is, one of the two orders of time is the other way round.
     for last in ["one", "two"] {
         let world = World::new();
@@ -406,7 +398,7 @@ fn a_refusal_names_what_was_ended_last_and_nothing_that_was_never_agreed() {
             panic!("a subsystem");
         };
         let ended = contracts
-            .ended(contract.service(), client, &Nobody)
+            .ended(contract.service(), client, &NoGroups)
             .unwrap();
         assert_eq!((ended.contract.title(), ended.at_s), (last, NOW + 1));
         let reference = contract.reference();

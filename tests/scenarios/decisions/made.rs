@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bridge_core::contract::{Contract, load};
-use bridge_core::decision::{Allowed, Facts, Groups, Usage, Window, decide, refused_rules};
+use bridge_core::decision::{Allowed, Facts, NoGroups, Usage, Window, decide, refused_rules};
 use bridge_core::envelope::link;
 use bridge_core::identity::SubsystemId;
 use bridge_core::leaf::{Kind, Leaf, Side, UnixMillis};
@@ -43,18 +43,6 @@ pub(crate) struct Question {
     pub(crate) version: String,
     /// What was used of the quota, hour and day.
     pub(crate) used: [u64; 2],
-}
-
-struct NoGroups;
-
-impl Groups for NoGroups {
-    fn global(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
-        false
-    }
-
-    fn local(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
-        false
-    }
 }
 
 /// Three versions of one contract, of which the last is in force now; each has its own conditions.

@@ -64,14 +64,15 @@ impl Groups {
                 }
             };
             // Where there is none, limits of single processes have to do.
-            if let Ok((folder, version)) = made
-                && groups.keep(folder)
-            {
+            let Ok((folder, version)) = made else {
+                continue;
+            };
+            let counts = folder.join("pids.events");
+            if groups.keep(folder) {
                 let how = format!("{}, by a control group of {version}", wish.words);
                 report.give(wish.part, how);
-                if let (Part::Processes, Some(folder)) = (wish.part, groups.folders.last()) {
-                    let counts = folder.join("pids.events");
-                    report.refused_processes = counts.is_file().then_some(counts);
+                if wish.part == Part::Processes && counts.is_file() {
+                    report.refused_processes = Some(counts);
                 }
             }
         }
@@ -247,9 +248,13 @@ mod tests {
         let (groups, report) = made_in(root.path(), "0::/node.service/node\n");
         assert_eq!(groups.folders, [unit.join("bridge-adapter")]);
         let said = |file| std::fs::read_to_string(unit.join("bridge-adapter").join(file)).unwrap();
+        assert_eq!(report.refused_processes, None, "nothing counts them");
+        let counts = unit.join("bridge-adapter/pids.events");
+        std::fs::write(&counts, "max 0\n").unwrap();
         // What a killed cage left is used again, with the bounds of now.
         std::fs::write(unit.join("bridge-adapter/memory.max"), "max").unwrap();
-        let (again, _) = made_in(root.path(), "0::/node.service/node\n");
+        let (again, told) = made_in(root.path(), "0::/node.service/node\n");
+        assert_eq!(told.refused_processes, Some(counts));
         assert_eq!(again.folders, groups.folders);
         assert_eq!(said("memory.max"), (512 * 1024 * 1024).to_string());
         assert_eq!(

@@ -6,8 +6,7 @@ use std::sync::Arc;
 use bridge_adapter::scenario::Step;
 use bridge_core::contract::{self, Contract};
 use bridge_core::cut::cut;
-use bridge_core::decision::{Allowed, Facts, Groups, decide};
-use bridge_core::identity::SubsystemId;
+use bridge_core::decision::{Allowed, Facts, NoGroups, decide};
 use bridge_core::leaf::{Side, UnixMillis};
 use bridge_core::quota::Counters;
 use bridge_core::refusal::Refusal;
@@ -22,18 +21,6 @@ use super::*;
 const WORKING_HOURS: UnixMillis = UnixMillis(1_773_036_000_000);
 /// The same day, 21:00 in Bakı.
 const EVENING: UnixMillis = UnixMillis(1_773_075_600_000);
-
-struct NoGroups;
-
-impl Groups for NoGroups {
-    fn global(&self, _: &str, _: &SubsystemId) -> bool {
-        false
-    }
-
-    fn local(&self, _: &str, _: &SubsystemId) -> bool {
-        false
-    }
-}
 
 fn contracts() -> Vec<Arc<Contract>> {
     let mut files: Vec<PathBuf> = std::fs::read_dir(population().join("policy"))

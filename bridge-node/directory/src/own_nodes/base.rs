@@ -18,13 +18,6 @@ impl Base {
         Some((delegations.role(member)?, delegations))
     }
 
-    /// Returns the directory with members' own nodes in it, as nodes read it at a time.
-    pub fn in_force(&self, now_s: u64) -> Option<Directory> {
-        let mut directory = self.directory.clone()?;
-        lay_over(&mut directory, &self.own_at(now_s));
-        Some(directory)
-    }
-
     /// Returns the directory as nodes read it at a time, as a file that can be read again. A member whose word can't be used stands in it
     /// as suspended, with its officers' entry: its nodes are nobody's, and the journals that they witness still name a witness that is
     /// listed.

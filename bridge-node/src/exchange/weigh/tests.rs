@@ -1,5 +1,5 @@
 use bridge_core::contract::load;
-use bridge_core::decision::Groups;
+use bridge_core::decision::NoGroups;
 use bridge_core::leaf::Side;
 use bridge_core::quota::Counters;
 use bridge_core::target::{Target, TargetLimits, parse_target};
@@ -9,18 +9,6 @@ use super::*;
 
 const TERMS: &str = include_str!("../../../core/testdata/policy/1-pension.json");
 const NOW: UnixMillis = UnixMillis(1_795_154_400_000);
-
-struct NoGroups;
-
-impl Groups for NoGroups {
-    fn global(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
-        false
-    }
-
-    fn local(&self, _group: &str, _subsystem: &SubsystemId) -> bool {
-        false
-    }
-}
 
 fn contract(change: impl FnOnce(&mut Value)) -> Arc<Contract> {
     let mut terms: Value = serde_json::from_str(TERMS).unwrap();

@@ -25,6 +25,14 @@ const MESSAGE: &[u8] = b"what is signed";
 /// What is refused without asking the token takes no longer, on a machine that has other things to do.
 const AT_ONCE: Duration = Duration::from_millis(500);
 
+/// A key that is made on the first token.
+fn new_key(module: &Module) -> TokenKey {
+    let token = open(module, "agency-a").unwrap();
+    token.make_key("exchange", Algorithm::Ed25519).unwrap();
+    let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
+    key.unwrap()
+}
+
 fn holds(key: &TokenKey) {
     let signature = key.sign(MESSAGE).unwrap();
     let public = VerifyingKey::new(key.algorithm(), key.public_key()).unwrap();
@@ -107,10 +115,7 @@ fn a_session_that_was_closed_costs_nobody_an_answer() {
     alone(
         "a_session_that_was_closed_costs_nobody_an_answer",
         |stage| {
-            let token = open(&stage.moody(), "agency-a").unwrap();
-            token.make_key("exchange", Algorithm::Ed25519).unwrap();
-            let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
-            let key = key.unwrap();
+            let key = new_key(&stage.moody());
             // Session closed, session handle invalid, device error, device removed, general error, not initialised, logged out.
             for code in ["b0", "b3", "30", "32", "5", "190", "101"] {
                 stage.set("fail", code);
@@ -165,10 +170,7 @@ fn a_token_that_is_away_is_refused_at_once_and_found_again() {
 #[test]
 fn a_token_that_is_not_present_is_found_again() {
     alone("a_token_that_is_not_present_is_found_again", |stage| {
-        let token = open(&stage.moody(), "agency-a").unwrap();
-        token.make_key("exchange", Algorithm::Ed25519).unwrap();
-        let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
-        let key = key.unwrap();
+        let key = new_key(&stage.moody());
         stage.set("absent", "");
         let why = key.sign(MESSAGE).unwrap_err().to_string();
         assert!(why.contains("agency-a"), "{why}");
@@ -183,10 +185,7 @@ fn a_token_that_is_not_present_is_found_again() {
 #[test]
 fn a_token_that_hangs_holds_callers_for_one_wait() {
     alone("a_token_that_hangs_holds_callers_for_one_wait", |stage| {
-        let token = open(&stage.moody(), "agency-a").unwrap();
-        token.make_key("exchange", Algorithm::Ed25519).unwrap();
-        let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
-        let key = key.unwrap();
+        let key = new_key(&stage.moody());
         stage.set("hang", "");
         let why = key.sign(MESSAGE).unwrap_err().to_string();
         assert!(why.contains("has not answered for 5 s"), "{why}");
@@ -204,10 +203,7 @@ fn handshakes_neither_fill_the_line_of_messages_nor_stand_before_them() {
     alone(
         "handshakes_neither_fill_the_line_of_messages_nor_stand_before_them",
         |stage| {
-            let token = open(&stage.moody(), "agency-a").unwrap();
-            token.make_key("exchange", Algorithm::Ed25519).unwrap();
-            let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
-            let (key, busy) = (key.unwrap(), AtomicUsize::new(0));
+            let (key, busy) = (new_key(&stage.moody()), AtomicUsize::new(0));
             let handshakes = key.clone().yielding();
             let shake = || {
                 let Err(why) = handshakes.sign(MESSAGE) else {
@@ -269,10 +265,7 @@ fn a_wrong_pin_is_tried_once_in_a_process() {
 fn a_pin_that_was_changed_meanwhile_is_tried_once() {
     alone("a_pin_that_was_changed_meanwhile_is_tried_once", |stage| {
         let module = stage.moody();
-        let token = open(&module, "agency-a").unwrap();
-        token.make_key("exchange", Algorithm::Ed25519).unwrap();
-        let key = token.key(&uri("pkcs11:token=agency-a;object=exchange"));
-        let key = key.unwrap();
+        let key = new_key(&module);
         let functions = Pkcs11::new(stage.moody_path()).unwrap();
         let slots = functions.get_slots_with_initialized_token().unwrap();
         let is_a = |slot: &&cryptoki::slot::Slot| {

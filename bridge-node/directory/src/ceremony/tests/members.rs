@@ -3,7 +3,7 @@
 use super::*;
 use crate::directory::Node;
 use crate::metadata::{Delegations, MemberRole};
-use crate::own_nodes::{OwnFile, OwnNodesError, OwnStanding};
+use crate::own_nodes::{OwnFile, OwnNodesError, OwnStanding, lay_over};
 use crate::publisher::Publisher;
 use bridge_core::identity::MemberId;
 
@@ -41,9 +41,16 @@ fn moved(world: &World, member: &MemberId, port: u16) -> OwnFile {
     })
 }
 
+/// As nodes read it.
+fn read_at(base: &Base, now_s: u64) -> Directory {
+    let mut directory = base.directory.clone().unwrap();
+    lay_over(&mut directory, &base.own_at(now_s));
+    directory
+}
+
 fn changed(world: &World, member: &MemberId, change: impl FnOnce(&mut Vec<Node>)) -> OwnFile {
     let base = world.base();
-    let now = base.in_force(NOW).unwrap();
+    let now = read_at(&base, NOW);
     let entry = now.members.iter().find(|one| one.id == *member).unwrap();
     let mut nodes = entry.nodes.clone();
     change(&mut nodes);
@@ -402,7 +409,7 @@ fn what_is_exported_can_be_read_whatever_became_of_members_words() {
     assert_eq!(*trusted(&world).directory, now);
     assert_eq!(now.members[0].nodes[0].address, "[::1]:5501");
     let later_s = NOW + 366 * DAY_S;
-    let read = base.in_force(later_s).unwrap();
+    let read = read_at(&base, later_s);
     assert!(read.check().is_err(), "a witness that is not listed");
     let exported = base.exported(later_s).unwrap();
     let text = serde_json::to_vec(&exported).unwrap();
