@@ -1,24 +1,20 @@
 //! An adapter that means harm, in its cage, behind a real node: the node keeps its files, its network, its machine and its word.
 
 use std::fs;
-use std::io::{BufRead as _, Read as _, Write as _};
-use std::net::TcpListener;
-use std::os::linux::net::SocketAddrExt as _;
-use std::os::unix::net::{SocketAddr, UnixListener};
-use std::path::{Path, PathBuf};
+use std::io::{BufRead as _, Read as _};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
 
-use bridge_tests::answer::Answer;
-use bridge_tests::process::{Process, program};
-use bridge_tests::registry::Reaction;
-use bridge_tests::terms::terms;
+use bridge_tests::process::program;
 use bridge_tests::wait::wait_until;
-use bridge_tests::world::{CONSUMER, PATH, PROVIDER, World, usual};
+use bridge_tests::world::PATH;
 use serde_json::{Value, json};
-use tempfile::TempDir;
 
-const DEED: &str = "/r1/AZ/GOV/1001/POPULATION/deed";
+mod pace;
+mod stage;
+
+use stage::{Stage, caged_user, groups_of, open_to_all, processes_of};
+
 const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person";
 /// What a caller is told of an answer that cannot be used.
 const NOT_UNDERSTOOD: &str = "server.serverproxy.service_failed.http_error";
@@ -26,182 +22,6 @@ const TOO_LARGE: &str = "server.serverproxy.service_failed.invalid_response";
 /// What the log says of a program that was ended for its processes.
 const BOMB: &str = "it goes on asking for more than";
 const CUT: &str = "server.serverproxy.service_failed.io_error";
-
-/// Two nodes as processes, the provider's with a usual service and the hostile one, and what the hostile one looks for.
-struct Stage {
-    world: World,
-    nodes: Option<[Process; 2]>,
-    /// Where what is looked for lies.
-    _place: TempDir,
-    /// Listens where the program must not come: TCP, a Unix socket, an abstract one.
-    _decoys: (TcpListener, UnixListener, UnixListener),
-}
-
-impl Stage {
-    async fn open(cage: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let place = folder.path();
-        let tcp = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-        let socket = place.join("decoy.sock");
-        let unix = UnixListener::bind(&socket).unwrap();
-        open_to_all(&socket, 0o777);
-        open_to_all(place, 0o755);
-        let name = format!("bridge-decoy-{}", tcp.local_addr().unwrap().port());
-        let address = SocketAddr::from_abstract_name(&name).unwrap();
-        let hidden = UnixListener::bind_addr(&address).unwrap();
-        let readable = place.join("readable");
-        fs::write(&readable, "anybody may read this").unwrap();
-        open_to_all(&readable, 0o644);
-        let package = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios/caged");
-        let registry = speaking_registry();
-        let more = format!(
-            "[[services]]\nadapter = \"process\"\nsubsystem = \"{PROVIDER}\"\npackage = \"{}\"\nregistry = \"{registry}\"\n\
-             {cage}\n[services.environment]\nTARGET_FILES = \"{}\"\nTARGET_PORT = \"{}\"\nTARGET_SOCKET = \"{}\"\n\
-             TARGET_ABSTRACT = \"{name}\"\nTARGET_PID = \"{}\"\n",
-            package.display(),
-            readable.display(),
-            tcp.local_addr().unwrap().port(),
-            socket.display(),
-            std::process::id(),
-        );
-        let mut world = World::with()
-            .contract(usual())
-            .contract(terms("tax-deed", CONSUMER, PROVIDER, "deed"))
-            .contract(terms("tax-person", CONSUMER, PROVIDER, "person"))
-            .provider_settings(&more)
-            .make()
-            .await;
-        world
-            .registry
-            .always(Reaction::json(200, &json!({ "fine": true })));
-        world.settle();
-        let nodes = [
-            Process::run_quietly(&world.provider).await,
-            Process::run_quietly(&world.consumer).await,
-        ];
-        Self {
-            world,
-            nodes: Some(nodes),
-            _place: folder,
-            _decoys: (tcp, unix, hidden),
-        }
-    }
-
-    async fn deed(&self, name: &str) -> Answer {
-        self.ask(&format!("{DEED}/{name}")).await
-    }
-
-    async fn ask(&self, target: &str) -> Answer {
-        self.world.consumer.get(target).by_key().send().await
-    }
-
-    /// What the program said of a deed that it could finish.
-    async fn said(&self, name: &str) -> Value {
-        self.deed(name).await.answered(200).json()
-    }
-
-    /// Waits until the program serves again.
-    async fn serves(&self) {
-        wait_until("the program serves", async || {
-            self.deed("fine").await.status == 200
-        })
-        .await;
-    }
-
-    /// Has the program go off, and waits until it is started again.
-    async fn bomb(&self) {
-        let before = self.starts();
-        drop(self.deed("fork-bomb").await);
-        wait_until("the program is started again", async || {
-            self.starts() > before
-        })
-        .await;
-    }
-
-    /// How often the program began to serve.
-    fn starts(&self) -> usize {
-        self.log().matches("\"the adapter serves\"").count()
-    }
-
-    fn log(&self) -> String {
-        fs::read_to_string(self.world.provider.folder.join("node.log")).unwrap()
-    }
-
-    /// Both nodes end in order, and nothing of the cage is left.
-    async fn close(mut self) {
-        let user = caged_user(&self.log());
-        for node in self.nodes.as_mut().unwrap() {
-            node.terminate();
-            assert_eq!(node.ended().await.code(), Some(0));
-        }
-        assert_eq!(processes_of(user), Vec::<u32>::new());
-        assert_eq!(groups_of(user), Vec::<PathBuf>::new());
-    }
-}
-
-fn open_to_all(path: &Path, mode: u32) {
-    use std::os::unix::fs::PermissionsExt as _;
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
-}
-
-/// A registry that greets whoever speaks to it.
-fn speaking_registry() -> String {
-    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
-    let address = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming().flatten() {
-            let mut stream = stream;
-            let mut heard = [0; 100];
-            let length = stream.read(&mut heard).unwrap_or(0);
-            // As one piece: the program reads once.
-            let said = [b"the registry heard: ", &heard[..length]].concat();
-            drop(stream.write_all(&said));
-        }
-    });
-    address.to_string()
-}
-
-/// The user that the log says the program has.
-fn caged_user(log: &str) -> u32 {
-    let mut lines = log
-        .lines()
-        .filter(|line| line.contains("the cage of an adapter"));
-    let line: Value = serde_json::from_str(lines.next().unwrap()).unwrap();
-    let words = line["user"].as_str().unwrap();
-    words.split(' ').next().unwrap().parse().unwrap()
-}
-
-fn processes_of(user: u32) -> Vec<u32> {
-    use std::os::unix::fs::MetadataExt as _;
-    let ids = fs::read_dir("/proc").unwrap().flatten();
-    ids.filter_map(|entry| {
-        let id = entry.file_name().to_str()?.parse().ok()?;
-        (entry.metadata().ok()?.uid() == user).then_some(id)
-    })
-    .collect()
-}
-
-/// Control groups that were made for the program of this user.
-fn groups_of(user: u32) -> Vec<PathBuf> {
-    fn below(folder: &Path, end: &str, found: &mut Vec<PathBuf>) {
-        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-            if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                let path = entry.path();
-                if path.to_str().is_some_and(|text| text.ends_with(end)) {
-                    found.push(path.clone());
-                }
-                below(&path, end, found);
-            }
-        }
-    }
-    let mut found = Vec::new();
-    below(
-        Path::new("/sys/fs/cgroup"),
-        &format!("bridge-hostile-{user}"),
-        &mut found,
-    );
-    found
-}
 
 /// Everything in an object that was done, although it must not be.
 fn done(said: &Value) -> Vec<&str> {
@@ -652,101 +472,4 @@ async fn a_program_whose_cage_lacks_what_is_demanded_is_not_started() {
         node.terminate();
         assert_eq!(node.ended().await.code(), Some(0));
     }
-}
-
-/// The time below which so many of 100 lie.
-fn of_hundred(many: usize, times: impl IntoIterator<Item = Duration>) -> Duration {
-    let mut times: Vec<_> = times.into_iter().collect();
-    times.sort();
-    times[times.len() * many / 100]
-}
-
-/// One by the other, the greater one above.
-fn apart(one: Duration, other: Duration) -> f64 {
-    one.max(other).as_secs_f64() / one.min(other).as_secs_f64()
-}
-
-#[tokio::test]
-#[expect(clippy::print_stdout, reason = "the figure is for people")]
-async fn other_services_keep_their_pace_beside_a_hostile_adapter() {
-    // As a rule the median, which a cage that does not hold would multiply. A kernel that interrupts a program at its timer's ticks only
-    // has the few exchanges at the end wait for ticks, so p99 says what the kernel does, too.
-    let strict = std::env::var_os("BRIDGE_STRICT_FIGURES").is_some();
-    let (many, most, rounds, exchanges) = if strict {
-        (99, 1.10, 8, 1500)
-    } else {
-        (50, 1.5, 8, 64)
-    };
-    let stage = Stage::open("cage = { cpu_percent = 50 }").await;
-    stage.serves().await;
-    let caller = stage.world.consumer.caller();
-    let pace = async || {
-        let mut times = Vec::with_capacity(exchanges);
-        // One connection a round: what is measured is the nodes' pace, not that of a caller's handshakes.
-        let mut kept = caller.connect().await.unwrap();
-        for _ in 0..exchanges {
-            let (answer, time) = kept.get(PATH).await.unwrap();
-            answer.answered(200);
-            times.push(time);
-        }
-        times
-    };
-    let beside_burning = async || {
-        assert_eq!(stage.said("burn").await["begun"], true);
-        let times = pace().await;
-        // The program itself goes on: the pause before another start grows with each.
-        assert_eq!(stage.said("end").await["ended"], true);
-        times
-    };
-    // Begun again whenever the program was started again.
-    let beside_bombs = async || {
-        let bombs = async {
-            loop {
-                stage.bomb().await;
-            }
-        };
-        let times = tokio::select! {
-            times = pace() => times,
-            () = bombs => unreachable!(),
-        };
-        stage.serves().await;
-        times
-    };
-    pace().await;
-    let (mut quiet, mut beside) = (Vec::new(), Vec::new());
-    for round in 0..rounds {
-        // In turn, so that what the machine does meanwhile falls on both; each deed and each order as often.
-        let is_quiet_first = round % 2 == 0;
-        if is_quiet_first {
-            quiet.push(pace().await);
-        }
-        beside.push(match round / 2 % 2 {
-            0 => beside_burning().await,
-            _ => beside_bombs().await,
-        });
-        if !is_quiet_first {
-            quiet.push(pace().await);
-        }
-    }
-    // The same again between two halves of the quiet rounds: what the machine does by itself.
-    let half = |half: usize| {
-        let own = quiet.iter().enumerate();
-        let own = own.filter(|(round, _)| round / 2 % 2 == half);
-        of_hundred(many, own.flat_map(|(_, times)| times.clone()))
-    };
-    let noise = apart(half(0), half(1));
-    let (quiet, beside) = (
-        of_hundred(many, quiet.concat()),
-        of_hundred(many, beside.concat()),
-    );
-    let ratio = beside.as_secs_f64() / quiet.as_secs_f64();
-    println!(
-        "p{many} of another service: {quiet:?} quiet, {beside:?} beside, ratio {ratio:.2}; two halves of the quiet rounds: {noise:.2}"
-    );
-    assert!(
-        !strict || noise < most,
-        "the machine has other work: two halves of the quiet rounds are {noise:.2} apart, so nothing is said of {ratio:.2}"
-    );
-    assert!(ratio < most, "{beside:?} beside, {quiet:?} quiet");
-    stage.close().await;
 }

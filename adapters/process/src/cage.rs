@@ -24,6 +24,7 @@ mod syscalls;
 mod tree;
 
 pub use entry::{CageCommand, read_report, run};
+pub(crate) use groups::PERIOD_US;
 
 /// Where the program's private folder is, as the program sees it.
 pub const PRIVATE_FOLDER: &str = "/run/adapter";
@@ -135,6 +136,8 @@ pub struct CageSettings {
     pub data_free_bytes: u64,
     /// The most processor time, of one processor in hundredths.
     pub cpu_percent: u64,
+    /// How long it may compute while nobody asks it anything, before it gets next to no processor time.
+    pub unasked_seconds: u64,
     /// Where no control group bounds it: the most processor time of a process before it is ended.
     pub cpu_seconds: u64,
     /// How long the program may take to end after SIGTERM.
@@ -164,9 +167,28 @@ impl Default for CageSettings {
             // Above what the node keeps for itself on its own disk, so that the program ends first.
             data_free_bytes: 1024 * 1024 * 1024,
             cpu_percent: 100,
+            // Longer than interpreters with a compiler need to get warm.
+            unasked_seconds: 10,
             cpu_seconds: 3600,
             drain_ms: 10_000,
         }
+    }
+}
+
+/// The group that a program's processor time is taken from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CpuGroup {
+    /// Its folder, with the files that bound the time.
+    pub folder: PathBuf,
+    /// The file that counts it.
+    pub usage: PathBuf,
+}
+
+// === impl CpuGroup ===
+
+impl CpuGroup {
+    pub(crate) fn of((folder, usage): (PathBuf, PathBuf)) -> Self {
+        Self { folder, usage }
     }
 }
 
@@ -181,6 +203,8 @@ pub struct Report {
     pub memory_of_process: bool,
     /// The file of the machine that counts the processes which the program was refused, where a group does.
     pub refused_processes: Option<PathBuf>,
+    /// Where the machine counts and bounds its processor time, where a group does both.
+    pub processor: Option<CpuGroup>,
     /// How each part that holds is given.
     pub given: BTreeMap<Part, String>,
     /// Why each other one is not.

@@ -12,7 +12,7 @@ use http::{HeaderValue, Method, Request, StatusCode, header};
 use http_body_util::{BodyExt as _, Limited};
 use rustix::fs::{FileType, Mode, OFlags, ResolveFlags, fstat, openat2};
 use tokio::net::UnixStream;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit, TryAcquireError, watch};
 
 use crate::cage::SOCKET_NAME;
 use crate::limits::{CONNECTION_WAIT, WAITING_CALLS};
@@ -40,7 +40,29 @@ pub(crate) struct Connections {
     idle: Mutex<Vec<Connection>>,
     places: Arc<Semaphore>,
     queue: Semaphore,
+    open: watch::Sender<Open>,
 }
+
+/// What a program is asked now.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Open {
+    /// Calls under way.
+    pub(crate) calls: usize,
+    /// All calls that ever began.
+    pub(crate) asked: u64,
+    /// Questions of the node's own under way.
+    looks: usize,
+    /// Whether it gets next to no processor time while it is not asked.
+    slowed: bool,
+}
+
+/// A call under way, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Call(watch::Sender<Open>);
+
+/// A question of the node's own under way, until it is dropped.
+#[derive(Debug)]
+struct Look<'a>(&'a watch::Sender<Open>);
 
 /// A connection that carries a call now. Dropping it closes it.
 #[derive(Debug)]
@@ -50,6 +72,7 @@ pub(crate) struct Lease {
     pub(crate) used: bool,
     home: Arc<Connections>,
     place: OwnedSemaphorePermit,
+    _call: Call,
 }
 
 // === impl Door ===
@@ -102,7 +125,35 @@ impl Connections {
             idle: Mutex::default(),
             places: Arc::new(Semaphore::new(places)),
             queue: Semaphore::new(WAITING_CALLS),
+            open: watch::Sender::default(),
         }
+    }
+
+    /// What the program is asked, for whoever watches it.
+    pub(crate) fn open(&self) -> watch::Receiver<Open> {
+        self.open.subscribe()
+    }
+
+    /// Counts a call as under way until it is dropped.
+    pub(crate) fn call(&self) -> Call {
+        self.open.send_modify(|open| {
+            open.calls += 1;
+            open.asked = open.asked.wrapping_add(1);
+        });
+        Call(self.open.clone())
+    }
+
+    /// From now on the program gets next to no processor time while it is not asked, or all again.
+    pub(crate) fn set_slowed(&self, slowed: bool) {
+        self.open.send_modify(|open| open.slowed = slowed);
+    }
+
+    /// Waits while the program is slowed, and nobody asks it or has asked it since `asked`: an answer to the node would need
+    /// time that it is not to have. Returns how often it was asked by then.
+    pub(crate) async fn worth_a_look(&self, asked: u64) -> u64 {
+        let mut open = self.open.subscribe();
+        let worth = open.wait_for(|open| !open.slowed || open.calls > 0 || open.asked != asked);
+        worth.await.map_or(asked, |open| open.asked)
     }
 
     /// Takes a connection that is kept, or makes one.
@@ -130,6 +181,7 @@ impl Connections {
         limit_bytes: usize,
         until: &Until,
     ) -> Result<(StatusCode, Bytes), Failure> {
+        let _look = Look::begin(&self.open);
         let answered = until.bound(async {
             let mut connection = self.door.made().await?;
             let mut request = Request::new(body::empty());
@@ -180,12 +232,12 @@ impl Connections {
         used: bool,
         place: OwnedSemaphorePermit,
     ) -> Lease {
-        let home = Arc::clone(self);
         Lease {
             connection,
             used,
-            home,
+            home: Arc::clone(self),
             place,
+            _call: self.call(),
         }
     }
 
@@ -197,6 +249,38 @@ impl Connections {
             }
         }
         None
+    }
+}
+
+// === impl Open ===
+
+impl Open {
+    /// Whether it is asked anything at all.
+    pub(crate) fn any(&self) -> bool {
+        self.calls + self.looks > 0
+    }
+}
+
+// === impl Call ===
+
+impl Drop for Call {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| open.calls -= 1);
+    }
+}
+
+// === impl Look ===
+
+impl<'a> Look<'a> {
+    fn begin(open: &'a watch::Sender<Open>) -> Self {
+        open.send_modify(|open| open.looks += 1);
+        Self(open)
+    }
+}
+
+impl Drop for Look<'_> {
+    fn drop(&mut self) {
+        self.0.send_modify(|open| open.looks -= 1);
     }
 }
 

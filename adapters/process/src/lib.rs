@@ -40,6 +40,7 @@ mod request;
 mod service;
 mod start;
 mod supervise;
+mod unasked;
 
 pub use config::{ProcessConfig, RegistryAddress};
 pub use service::ProcessAdapter;

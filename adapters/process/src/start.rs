@@ -18,6 +18,7 @@ use crate::bomb::Processes;
 use crate::cage::{self, AT_ONCE, CageSettings, NOT_CAGED, Part, Report, SOCKET_NAME};
 use crate::config::ProcessConfig;
 use crate::connections::{Connections, Door};
+use crate::unasked::Processor;
 use crate::{output, relay};
 
 /// The most bytes that a cage says of itself.
@@ -39,6 +40,7 @@ pub(crate) struct Program {
     pub(crate) connections: Arc<Connections>,
     /// What the group of its cage counts.
     pub(crate) processes: Option<Processes>,
+    pub(crate) processor: Option<Processor>,
     /// Ends the way to the registry.
     _relay: DropGuard,
     /// Removed at the end.
@@ -85,7 +87,7 @@ impl Program {
         if let Some(stderr) = child.stderr.take() {
             tokio::spawn(output::log(config.name.clone(), stderr));
         }
-        let mut processes = None;
+        let (mut processes, mut processor) = (None, None);
         let door = match (caged, child.stdout.take()) {
             (true, Some(stdout)) => {
                 let report = report_of_cage(config, &mut child, stdout).await?;
@@ -94,6 +96,11 @@ impl Program {
                     .refused_processes
                     .clone()
                     .map(|events| Processes { events, most });
+                processor = report.processor.clone().map(|group| Processor {
+                    group,
+                    percent: config.cage.cpu_percent,
+                    patience: Duration::from_secs(config.cage.unasked_seconds),
+                });
                 door_of_cage(config, &report, own_user)?
             }
             (_, stdout) => {
@@ -108,6 +115,7 @@ impl Program {
             _alive: alive.filter(|_| caged),
             connections: Arc::new(Connections::new(door, config.connections)),
             processes,
+            processor,
             _relay: ended.drop_guard(),
             _folder: folder,
         })

@@ -18,6 +18,7 @@ use crate::data::Data;
 use crate::describe;
 use crate::limits::{DESCRIPTION_LIMIT_BYTES, WATCH_MISSES};
 use crate::start::{Program, StartError};
+use crate::unasked::Processor;
 
 /// The pause before a program that ended is started again: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -189,7 +190,7 @@ impl Life {
             Err(error) => return Some((chain(&error), false)),
         };
         let connections = Arc::clone(&program.connections);
-        let processes = program.processes.take();
+        let (processes, processor) = (program.processes.take(), program.processor.take());
         let (mut served, mut at_once) = (false, false);
         let over = tokio::select! {
             () = self.stop.cancelled() => None,
@@ -200,6 +201,7 @@ impl Life {
                 at_once = true;
                 Some(reason)
             }
+            reason = or_never(processor.map(|own| self.slowed(own, &connections))) => Some(reason),
         };
         // First no new calls, then the end.
         let next = over.clone().unwrap_or_else(|| "it is draining".to_owned());
@@ -221,9 +223,10 @@ impl Life {
         tracing::info!(adapter = %self.config.name, "the adapter serves");
         self.state
             .send_replace(State::Serving(Arc::clone(connections)));
-        let mut misses = 0;
+        let (mut misses, mut calls) = (0, 0);
         while misses < WATCH_MISSES {
             tokio::time::sleep(self.config.watch_every).await;
+            calls = connections.worth_a_look(calls).await;
             let until = Until::after(self.config.watch_timeout);
             misses = match asked(connections, &until).await {
                 Ok(_) => 0,
@@ -231,6 +234,18 @@ impl Life {
             };
         }
         "it does not say whether it is well any more".to_owned()
+    }
+
+    /// Once the program serves, sees that it computes for those who ask.
+    async fn slowed(&self, processor: Processor, connections: &Connections) -> String {
+        let mut state = self.state.subscribe();
+        // Nobody ends the state before this.
+        drop(
+            state
+                .wait_for(|state| matches!(state, State::Serving(_)))
+                .await,
+        );
+        processor.keep(&self.config.name, connections).await
     }
 
     async fn ready(&self, connections: &Connections) -> Result<(), String> {

@@ -44,6 +44,7 @@ pub struct RawCage {
     processes: Option<u64>,
     open_files: Option<u64>,
     cpu_percent: Option<u64>,
+    unasked_seconds: Option<u64>,
 }
 
 impl Check<'_> {
@@ -87,20 +88,12 @@ impl Check<'_> {
     }
 
     fn cage(&mut self, place: &str, raw: &RawCage) -> CageSettings {
-        if raw.user.is_some_and(|user| user < 1000) {
-            self.fault(
-                &format!("{place}.user"),
-                "is a user of the system",
-                "give the number of a user that owns nothing, above 1000, or leave it out",
-            );
-        }
         let reads = raw.reads.iter().enumerate();
         let reads = reads.map(|(i, path)| self.existing(&format!("{place}.reads[{i}]"), path));
         let mut cage = CageSettings {
             reads: reads.collect(),
             demand: self.demand(&format!("{place}.demand"), raw.demand.as_deref()),
-            // None yet: see `give_users`.
-            user: raw.user.unwrap_or_default(),
+            user: self.user_of_cage(&format!("{place}.user"), raw.user),
             ..CageSettings::default()
         };
         let mib = |low: u64| (low, 1024 * 1024, MIB);
@@ -149,11 +142,29 @@ impl Check<'_> {
                 (5, 100_000, 1),
                 &mut cage.cpu_percent,
             ),
+            (
+                "unasked_seconds",
+                raw.unasked_seconds,
+                (1, 86_400, 1),
+                &mut cage.unasked_seconds,
+            ),
         ] {
             let value = self.within(&format!("{place}.{key}"), given, *own / unit, (low, high));
             *own = value.saturating_mul(unit);
         }
         cage
+    }
+
+    fn user_of_cage(&mut self, place: &str, given: Option<u32>) -> u32 {
+        if given.is_some_and(|user| user < 1000) {
+            self.fault(
+                place,
+                "is a user of the system",
+                "give the number of a user that owns nothing, above 1000, or leave it out",
+            );
+        }
+        // None yet: see `give_users`.
+        given.unwrap_or_default()
     }
 
     fn within(

@@ -8,12 +8,12 @@ use std::time::Duration;
 use rustix::fs::{AtFlags, Mode, OFlags, open, unlinkat};
 use rustix::io::Errno;
 
-use super::{CageSettings, Part, Report};
+use super::{CageSettings, CpuGroup, Part, Report};
 
 /// Where the system mounts control groups.
 pub(super) const ROOT: &str = "/sys/fs/cgroup";
 /// Processor time is counted in periods of this length.
-const PERIOD_US: u64 = 100_000;
+pub(crate) const PERIOD_US: u64 = 100_000;
 /// What a program weighs against the node when both want the processor. Usual are 1024 in version 1 and 100 in 2.
 const SHARES: &str = "204";
 const WEIGHT: &str = "20";
@@ -29,7 +29,8 @@ pub(super) struct Groups {
 
 /// What one controller is asked to bound.
 struct Wish {
-    part: Part,
+    /// The part that it gives; none if it only counts.
+    part: Option<Part>,
     controller: &'static str,
     v1: Vec<Line>,
     v2: Vec<Line>,
@@ -55,10 +56,12 @@ impl Groups {
         report: &mut Report,
     ) -> Self {
         let mut groups = Self::default();
+        let mut cpu = None;
         for wish in wishes(settings) {
             let v1 = made_v1(root, own, &wish, &settings.name);
             let made = match v1 {
                 Some(made) => made.map(|folder| (folder, "version 1")),
+                None if wish.v2.is_empty() => continue,
                 None => {
                     made_v2(root, own, &wish, &settings.name).map(|folder| (folder, "version 2"))
                 }
@@ -67,15 +70,28 @@ impl Groups {
             let Ok((folder, version)) = made else {
                 continue;
             };
-            let counts = folder.join("pids.events");
-            if groups.keep(folder) {
+            if !groups.keep(folder.clone()) {
+                continue;
+            }
+            if let Some(part) = wish.part {
                 let how = format!("{}, by a control group of {version}", wish.words);
-                report.give(wish.part, how);
-                if wish.part == Part::Processes && counts.is_file() {
-                    report.refused_processes = Some(counts);
+                report.give(part, how);
+            }
+            let file = |name| Some(folder.join(name)).filter(|path| path.is_file());
+            match wish.controller {
+                "pids" => report.refused_processes = file("pids.events"),
+                "cpu" => cpu = Some(folder),
+                // Comes after it.
+                "cpuacct" => {
+                    report.processor = cpu.take().zip(file("cpuacct.usage")).map(CpuGroup::of);
                 }
+                _ => {}
             }
         }
+        // In version 2 the group that bounds it counts it.
+        let counted = cpu.map(|folder| (folder.clone(), folder.join("cpu.stat")));
+        let counted = counted.filter(|(folder, _)| folder.join("cpu.max").is_file());
+        report.processor = report.processor.take().or(counted.map(CpuGroup::of));
         groups
     }
 
@@ -118,7 +134,7 @@ pub(super) fn join(folders: &[PathBuf]) -> io::Result<()> {
         .try_for_each(|folder| std::fs::write(folder.join("cgroup.procs"), "0"))
 }
 
-fn wishes(settings: &CageSettings) -> [Wish; 3] {
+fn wishes(settings: &CageSettings) -> [Wish; 4] {
     let line = |file, value: String| Line {
         file,
         value,
@@ -133,7 +149,7 @@ fn wishes(settings: &CageSettings) -> [Wish; 3] {
     let quota = settings.cpu_percent.saturating_mul(PERIOD_US) / 100;
     [
         Wish {
-            part: Part::Memory,
+            part: Some(Part::Memory),
             controller: "memory",
             v1: vec![
                 line("memory.limit_in_bytes", memory.clone()),
@@ -149,14 +165,14 @@ fn wishes(settings: &CageSettings) -> [Wish; 3] {
             words: format!("{} MiB in all", settings.memory_bytes / (1024 * 1024)),
         },
         Wish {
-            part: Part::Processes,
+            part: Some(Part::Processes),
             controller: "pids",
             v1: vec![line("pids.max", settings.processes.to_string())],
             v2: vec![line("pids.max", settings.processes.to_string())],
             words: format!("{} processes and threads", settings.processes),
         },
         Wish {
-            part: Part::Cpu,
+            part: Some(Part::Cpu),
             controller: "cpu",
             v1: vec![
                 line("cpu.cfs_period_us", PERIOD_US.to_string()),
@@ -168,6 +184,14 @@ fn wishes(settings: &CageSettings) -> [Wish; 3] {
                 optional("cpu.weight", WEIGHT),
             ],
             words: format!("{} % of a processor", settings.cpu_percent),
+        },
+        Wish {
+            part: None,
+            controller: "cpuacct",
+            v1: Vec::new(),
+            // The controller of processor time counts it too.
+            v2: Vec::new(),
+            words: String::new(),
         },
     ]
 }
@@ -253,7 +277,11 @@ mod tests {
         std::fs::write(&counts, "max 0\n").unwrap();
         // What a killed cage left is used again, with the bounds of now.
         std::fs::write(unit.join("bridge-adapter/memory.max"), "max").unwrap();
+        std::fs::write(unit.join("bridge-adapter/cpu.stat"), "usage_usec 0\n").unwrap();
         let (again, told) = made_in(root.path(), "0::/node.service/node\n");
+        let group = unit.join("bridge-adapter");
+        let usage = group.join("cpu.stat");
+        assert_eq!(told.processor, Some(CpuGroup::of((group, usage))));
         assert_eq!(told.refused_processes, Some(counts));
         assert_eq!(again.folders, groups.folders);
         assert_eq!(said("memory.max"), (512 * 1024 * 1024).to_string());
@@ -272,13 +300,24 @@ mod tests {
     #[test]
     fn groups_of_version_1_are_made_below_the_own_one_and_without_any_nothing_is_given() {
         let root = tempfile::tempdir().unwrap();
-        for folder in ["memory/a", "pids/a"] {
-            std::fs::create_dir_all(root.path().join(folder)).unwrap();
-        }
-        let (groups, report) = made_in(root.path(), "4:memory:/a\n3:pids:/a\n0::/\n");
         let folder = |part: &str| root.path().join(part).join("a/bridge-adapter");
-        assert_eq!(groups.folders, [folder("memory"), folder("pids")]);
-        assert_eq!(report.lacking(&Part::ALL).count(), 5);
+        for controller in ["memory", "pids", "cpu", "cpuacct"] {
+            std::fs::create_dir_all(folder(controller)).unwrap();
+        }
+        let usage = folder("cpuacct").join("cpuacct.usage");
+        std::fs::write(&usage, "0").unwrap();
+        let own = "4:memory:/a\n3:pids:/a\n2:cpuacct,cpu:/a\n0::/\n";
+        let (groups, report) = made_in(root.path(), own);
+        assert_eq!(
+            groups.folders,
+            ["memory", "pids", "cpu", "cpuacct"].map(folder)
+        );
+        assert_eq!(report.lacking(&Part::ALL).count(), 4);
+        assert_eq!(
+            report.processor,
+            Some(CpuGroup::of((folder("cpu"), usage))),
+            "counted beside what bounds it"
+        );
         let (groups, report) = made_in(&root.path().join("none"), "0::/\n");
         assert_eq!((groups.folders.len(), report.given.len()), (0, 0));
     }
