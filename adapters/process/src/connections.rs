@@ -148,6 +148,11 @@ impl Connections {
         self.open.send_modify(|open| open.slowed = slowed);
     }
 
+    /// Whether it gets next to no processor time while it is not asked.
+    pub(crate) fn is_slowed(&self) -> bool {
+        self.open.borrow().slowed
+    }
+
     /// Waits while the program is slowed, and nobody asks it or has asked it since `asked`: an answer to the node would need
     /// time that it is not to have. Returns how often it was asked by then.
     pub(crate) async fn worth_a_look(&self, asked: u64) -> u64 {

@@ -18,7 +18,7 @@ use crate::data::Data;
 use crate::describe;
 use crate::limits::{DESCRIPTION_LIMIT_BYTES, WATCH_MISSES};
 use crate::start::{Program, StartError};
-use crate::unasked::Processor;
+use crate::unasked::{Processor, SLOWED};
 
 /// The pause before a program that ended is started again: doubled each time, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
@@ -96,6 +96,10 @@ impl Supervisor {
     pub(crate) async fn health(&self) -> Health {
         let until = Until::after(HEALTH_TIME);
         match self.connections(&until).await {
+            // Its answer would need time that it is not to have.
+            Ok(connections) if connections.is_slowed() => Health::Alarmed {
+                reason: SLOWED.to_owned(),
+            },
             Ok(connections) => match asked(&connections, &until).await {
                 Ok(health) => health,
                 Err(reason) => Health::NotReady { reason },
@@ -201,8 +205,12 @@ impl Life {
                 at_once = true;
                 Some(reason)
             }
-            reason = or_never(processor.map(|own| self.slowed(own, &connections))) => Some(reason),
+            reason = or_never(processor.as_ref().map(|own| self.slowed(own, &connections))) => Some(reason),
         };
+        // To end in time it needs all that it has.
+        if let Some(processor) = &processor {
+            processor.release();
+        }
         // First no new calls, then the end.
         let next = over.clone().unwrap_or_else(|| "it is draining".to_owned());
         self.state.send_replace(State::Down(next));
@@ -226,7 +234,10 @@ impl Life {
         let (mut misses, mut calls) = (0, 0);
         while misses < WATCH_MISSES {
             tokio::time::sleep(self.config.watch_every).await;
-            calls = connections.worth_a_look(calls).await;
+            // Who has missed one may hang.
+            if misses == 0 {
+                calls = connections.worth_a_look(calls).await;
+            }
             let until = Until::after(self.config.watch_timeout);
             misses = match asked(connections, &until).await {
                 Ok(_) => 0,
@@ -237,7 +248,7 @@ impl Life {
     }
 
     /// Once the program serves, sees that it computes for those who ask.
-    async fn slowed(&self, processor: Processor, connections: &Connections) -> String {
+    async fn slowed(&self, processor: &Processor, connections: &Connections) -> String {
         let mut state = self.state.subscribe();
         // Nobody ends the state before this.
         drop(

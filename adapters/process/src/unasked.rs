@@ -3,22 +3,27 @@
 //! another service a tick. Who is asked has its share. Who goes on unasked gets next to nothing until somebody asks, or it rests.
 
 use std::convert::Infallible;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::time::Duration;
 
+use rustix::io::Errno;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::cage::{CpuGroup, PERIOD_US};
 use crate::connections::{Connections, Open};
 
+/// What is said of a slowed program.
+pub(crate) const SLOWED: &str = "it computes although nobody asks it anything, and gets next to no processor time until somebody does or it rests";
 /// How often its time is looked at.
 const EVERY: Duration = Duration::from_millis(250);
 /// What is left to it: 2 ms a second, a tick of the kernel every other second.
 const LEFT_US: u64 = 2_000;
-const LEFT_PERIOD_US: u64 = 1_000_000;
-/// Who did not need even that for so long rests.
+/// So long is a period while little is left of it.
+const LONG_PERIOD_US: u64 = 1_000_000;
+/// Who for so long wanted no more than that in most periods rests.
 const REST: Duration = Duration::from_secs(5);
 
 /// The processor time of a program, and how long it may compute unasked.
@@ -30,6 +35,13 @@ pub(crate) struct Processor {
     pub(crate) patience: Duration,
 }
 
+/// Periods in which a program ran, and those in which it wanted more than it got.
+#[derive(Debug, Clone, Copy, Default)]
+struct Periods {
+    all: u64,
+    throttled: u64,
+}
+
 // === impl Processor ===
 
 impl Processor {
@@ -39,22 +51,23 @@ impl Processor {
         loop {
             self.computes_unasked(&mut open).await;
             connections.set_slowed(true);
-            tracing::warn!(
-                code = "adapter_slowed",
-                adapter,
-                "an adapter computes although nobody asks it anything, and gets next to no processor time until somebody does \
-                 or it rests: mend it, or raise cage.unasked_seconds"
-            );
-            let slowed = self.slow(&mut open).await;
+            let slowed = self.slow(adapter, &mut open).await;
             connections.set_slowed(false);
             match slowed {
                 Ok(()) => tracing::info!(adapter, "the adapter rests, and has its share again"),
                 // Its group is gone with it: whoever waits for its end says why.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                Err(error) if is_gone(&error) => {
                     match std::future::pending::<Infallible>().await {}
                 }
                 Err(error) => return format!("its processor time cannot be set: {error}"),
             }
+        }
+    }
+
+    /// Gives the program all of its share, to end in time.
+    pub(crate) fn release(&self) {
+        if let Err(error) = self.give_all() {
+            tracing::debug!(%error, "a program that ends has the share that it had");
         }
     }
 
@@ -80,29 +93,41 @@ impl Processor {
     }
 
     /// Leaves it next to nothing but for the time of questions, until it rests.
-    async fn slow(&self, open: &mut watch::Receiver<Open>) -> io::Result<()> {
+    async fn slow(&self, adapter: &str, open: &mut watch::Receiver<Open>) -> io::Result<()> {
         self.leave_little()?;
-        let mut throttled = self.throttled();
-        let mut judged = Instant::now() + REST;
+        tracing::warn!(
+            code = "adapter_slowed",
+            adapter,
+            "{SLOWED}: mend it, or raise cage.unasked_seconds"
+        );
+        // What it did while it was asked says nothing.
+        let (mut unasked, mut seen) = (Duration::ZERO, Periods::default());
         loop {
-            tokio::select! {
-                asked = open.wait_for(Open::any) => if asked.is_err() { return Ok(()) },
-                // Questions of the node's own come more often than it takes to rest.
-                () = tokio::time::sleep_until(judged) => {
-                    let now = self.throttled();
-                    if now == throttled {
-                        return self.give_all();
-                    }
-                    throttled = now;
-                    judged = Instant::now() + REST;
-                    continue;
+            let (since, before) = (Instant::now(), self.periods());
+            let asked = tokio::select! {
+                open = open.wait_for(Open::any) => Some(open.is_ok()),
+                () = tokio::time::sleep(REST.saturating_sub(unasked)) => None,
+            };
+            let now = self.periods();
+            unasked += since.elapsed();
+            seen.all += now.all.saturating_sub(before.all);
+            seen.throttled += now.throttled.saturating_sub(before.throttled);
+            if unasked >= REST {
+                if seen.throttled * 2 <= seen.all {
+                    return self.give_all();
+                }
+                (unasked, seen) = (Duration::ZERO, Periods::default());
+            }
+            match asked {
+                None => {}
+                // The program has ended.
+                Some(false) => return Ok(()),
+                Some(true) => {
+                    self.answer()?;
+                    drop(open.wait_for(|open| !open.any()).await);
+                    self.leave_little()?;
                 }
             }
-            self.give_all()?;
-            if open.wait_for(|open| !open.any()).await.is_err() {
-                return Ok(());
-            }
-            self.leave_little()?;
         }
     }
 
@@ -122,37 +147,57 @@ impl Processor {
         )
     }
 
-    /// In how many periods it wanted more than it got.
-    fn throttled(&self) -> u64 {
-        line(&text(&self.group.folder.join("cpu.stat")), "nr_throttled")
+    fn periods(&self) -> Periods {
+        let text = text(&self.group.folder.join("cpu.stat"));
+        Periods {
+            all: line(&text, "nr_periods"),
+            throttled: line(&text, "nr_throttled"),
+        }
     }
 
     fn leave_little(&self) -> io::Result<()> {
-        self.set(LEFT_US, LEFT_PERIOD_US, &["period", "quota"])
+        self.set(LEFT_US, LONG_PERIOD_US, &["period", "quota"])
+    }
+
+    /// All of its share, at once: with another period it would begin at the end of the one that runs.
+    fn answer(&self) -> io::Result<()> {
+        self.set(self.quota(LONG_PERIOD_US), LONG_PERIOD_US, &["quota"])
     }
 
     fn give_all(&self) -> io::Result<()> {
-        let quota = self.percent.saturating_mul(PERIOD_US) / 100;
-        self.set(quota, PERIOD_US, &["quota", "period"])
+        self.set(self.quota(PERIOD_US), PERIOD_US, &["quota", "period"])
     }
 
-    /// Sets quota and period, in version 1 in this order: in between it has never more than before and after.
+    fn quota(&self, period: u64) -> u64 {
+        self.percent.saturating_mul(period) / 100
+    }
+
+    /// Sets quota and period, in version 1 those of `order`: in between it has never more than before and after.
     fn set(&self, quota: u64, period: u64, order: &[&str]) -> io::Result<()> {
         let folder = &self.group.folder;
         let both = folder.join("cpu.max");
         if both.is_file() {
-            return std::fs::write(both, format!("{quota} {period}"));
+            return write(&both, &format!("{quota} {period}"));
         }
         order.iter().try_for_each(|which| {
             let value = if *which == "quota" { quota } else { period };
-            let file = folder.join(format!("cpu.cfs_{which}_us"));
-            std::fs::OpenOptions::new()
-                .write(true)
-                .truncate(true)
-                .open(file)
-                .and_then(|mut file| io::Write::write_all(&mut file, value.to_string().as_bytes()))
+            write(
+                &folder.join(format!("cpu.cfs_{which}_us")),
+                &value.to_string(),
+            )
         })
     }
+}
+
+/// Writes to a file that is there.
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).truncate(true).open(path)?;
+    file.write_all(text.as_bytes())
+}
+
+/// Whether a group was removed, before or while its file was open.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || Errno::from_io_error(error) == Some(Errno::NODEV)
 }
 
 /// Where it is gone, the program is too.
@@ -170,6 +215,8 @@ fn line(text: &str, name: &str) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Mutex;
+
     use tempfile::TempDir;
 
     use super::*;
@@ -180,6 +227,7 @@ mod tests {
         folder: TempDir,
         processor: Processor,
         connections: Connections,
+        so_far: Mutex<(Duration, Periods)>,
     }
 
     impl Kernel {
@@ -207,22 +255,22 @@ mod tests {
                 },
                 folder,
                 connections,
+                so_far: Mutex::default(),
             };
-            kernel.says(Duration::ZERO, 0);
+            kernel.says(Duration::ZERO, Periods::default());
             kernel
         }
 
-        fn says(&self, used: Duration, throttled: u64) {
+        fn says(&self, used: Duration, periods: Periods) {
+            let Periods { all, throttled } = periods;
             let used_us = used.as_micros();
-            let mut stat = format!("nr_throttled {throttled}\nusage_usec {used_us}\n");
+            let mut stat =
+                format!("nr_periods {all}\nnr_throttled {throttled}\nusage_usec {used_us}\n");
             if self.processor.group.usage.ends_with("cpuacct.usage") {
                 // Version 1 counts the time elsewhere.
                 stat.truncate(stat.find("usage_usec").unwrap());
-                std::fs::write(
-                    &self.processor.group.usage,
-                    format!("{}\n", used.as_nanos()),
-                )
-                .unwrap();
+                let nanos = format!("{}\n", used.as_nanos());
+                std::fs::write(&self.processor.group.usage, nanos).unwrap();
             }
             std::fs::write(self.folder.path().join("cpu.stat"), stat).unwrap();
         }
@@ -236,49 +284,58 @@ mod tests {
             })
         }
 
-        /// So many seconds in which it computes for so many hundredths.
-        async fn computes(&self, used: &mut Duration, seconds: u32, hundredths: u32) {
-            for _ in 0..seconds * 20 {
-                *used += Duration::from_millis(50) * hundredths / 100;
-                self.says(
-                    *used,
-                    u64::from(hundredths > 0) * u64::try_from(used.as_micros()).unwrap(),
-                );
-                tokio::time::advance(Duration::from_millis(50)).await;
+        /// So many seconds in which it computes for so many hundredths, and wants more in so many of ten periods.
+        async fn computes(&self, seconds: u32, hundredths: u32, more: u64) {
+            let step = Duration::from_millis(50);
+            for number in 0..u64::from(seconds) * 20 {
+                let (used, periods) = &mut *self.so_far.lock().unwrap();
+                *used += step * hundredths / 100;
+                periods.all += 1;
+                periods.throttled += u64::from(number % 10 < more);
+                self.says(*used, *periods);
+                tokio::time::advance(step).await;
             }
         }
     }
 
     const SHARE: &str = "50000 100000";
+    const ANSWERS: &str = "500000 1000000";
     const LITTLE: &str = "2000 1000000";
+    /// Of ten periods.
+    const ALL: u64 = 10;
 
     #[tokio::test(start_paused = true)]
     async fn who_computes_unasked_has_its_share_again_while_it_is_asked_and_when_it_rests() {
         for version in [1, 2] {
             let kernel = Kernel::new(version);
-            let mut used = Duration::ZERO;
             let story = async {
                 // At work for somebody, it may take all that it has; in between, a little.
                 let call = kernel.connections.call();
-                kernel.computes(&mut used, 3, 50).await;
+                kernel.computes(3, 50, ALL).await;
                 drop(call);
-                kernel.computes(&mut used, 3, 20).await;
+                kernel.computes(3, 20, 0).await;
                 assert_eq!(kernel.share().trim(), "");
-                kernel.computes(&mut used, 3, 50).await;
+                kernel.computes(3, 50, ALL).await;
                 assert_eq!(kernel.share(), LITTLE);
                 let look = kernel.connections.worth_a_look(1);
                 let waits = tokio::time::timeout(Duration::ZERO, look).await;
                 waits.expect_err("nobody asks it");
-                let call = kernel.connections.call();
-                assert_eq!(kernel.connections.worth_a_look(1).await, 2);
-                kernel.computes(&mut used, 1, 50).await;
-                assert_eq!(kernel.share(), SHARE);
-                drop(call);
-                kernel.computes(&mut used, 20, 1).await;
-                assert_eq!(kernel.share(), LITTLE, "it takes all of the little");
-                kernel.computes(&mut used, 15, 0).await;
+                // However long it is asked, and whether or not it wants more meanwhile.
+                for more in [0, ALL] {
+                    let call = kernel.connections.call();
+                    kernel.connections.worth_a_look(1).await;
+                    kernel.computes(9, 50, more).await;
+                    assert_eq!(kernel.share(), ANSWERS);
+                    drop(call);
+                    kernel.computes(1, 1, ALL).await;
+                    assert_eq!(kernel.share(), LITTLE);
+                }
+                kernel.computes(20, 1, 6).await;
+                assert_eq!(kernel.share(), LITTLE, "it wants more in most periods");
+                assert!(kernel.connections.is_slowed());
+                kernel.computes(12, 1, 4).await;
                 assert_eq!(kernel.share(), SHARE, "it rests");
-                assert_eq!(kernel.connections.worth_a_look(2).await, 2);
+                assert!(!kernel.connections.is_slowed());
             };
             tokio::select! {
                 why = kernel.processor.keep("a", &kernel.connections) => panic!("{why}"),
@@ -290,11 +347,10 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn calls_one_after_the_other_are_asking_too() {
         let kernel = Kernel::new(2);
-        let mut used = Duration::ZERO;
         let story = async {
             for _ in 0..10 {
                 drop(kernel.connections.call());
-                kernel.computes(&mut used, 1, 50).await;
+                kernel.computes(1, 50, ALL).await;
             }
             assert_eq!(kernel.share(), "");
         };
@@ -306,20 +362,25 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_group_that_takes_no_share_ends_the_program_and_one_that_is_gone_waits_for_its_end() {
-        let mut kernel = Kernel::new(2);
-        let mut used = Duration::ZERO;
+        let kernel = Kernel::new(2);
         let file = kernel.folder.path().join("cpu.max");
-        std::fs::remove_file(&file).unwrap();
+        let story = async {
+            kernel.computes(3, 50, ALL).await;
+            assert!(kernel.connections.is_slowed());
+            std::fs::remove_file(&file).unwrap();
+            let _call = kernel.connections.call();
+            kernel.computes(1, 50, ALL).await;
+            assert!(!kernel.connections.is_slowed(), "it was tried");
+        };
         tokio::select! {
             why = kernel.processor.keep("a", &kernel.connections) => panic!("{why}"),
-            () = kernel.computes(&mut used, 3, 50) => {}
+            () = story => {}
         }
         // A folder is no file that anything could be written to.
-        kernel.processor.group.folder = kernel.folder.path().to_owned();
         std::fs::create_dir(kernel.folder.path().join("cpu.cfs_period_us")).unwrap();
         let why = tokio::select! {
             why = kernel.processor.keep("a", &kernel.connections) => why,
-            () = kernel.computes(&mut used, 3, 50) => panic!("it goes on"),
+            () = kernel.computes(3, 50, ALL) => panic!("it goes on"),
         };
         assert!(why.starts_with("its processor time cannot be set"), "{why}");
     }

@@ -42,6 +42,7 @@ pub(super) fn run(inside: Inside, program: &[String]) -> Result<u8, CageError> {
             report.given.remove(&part);
         }
         report.refused_processes = None;
+        report.processor = None;
     }
     part_from_machine(&settings, &apart, &mut report);
     rights::limit(&settings, &mut report)?;
