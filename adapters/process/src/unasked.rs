@@ -284,15 +284,20 @@ mod tests {
             })
         }
 
+        /// A period in which it takes so much, and may want more.
+        fn runs(&self, takes: Duration, wants_more: bool) {
+            let (used, periods) = &mut *self.so_far.lock().unwrap();
+            *used += takes;
+            periods.all += 1;
+            periods.throttled += u64::from(wants_more);
+            self.says(*used, *periods);
+        }
+
         /// So many seconds in which it computes for so many hundredths, and wants more in so many of ten periods.
         async fn computes(&self, seconds: u32, hundredths: u32, more: u64) {
             let step = Duration::from_millis(50);
             for number in 0..u64::from(seconds) * 20 {
-                let (used, periods) = &mut *self.so_far.lock().unwrap();
-                *used += step * hundredths / 100;
-                periods.all += 1;
-                periods.throttled += u64::from(number % 10 < more);
-                self.says(*used, *periods);
+                self.runs(step * hundredths / 100, number % 10 < more);
                 tokio::time::advance(step).await;
             }
         }
@@ -308,40 +313,41 @@ mod tests {
     async fn who_computes_unasked_has_its_share_again_while_it_is_asked_and_when_it_rests() {
         for version in [1, 2] {
             let kernel = Kernel::new(version);
-            let story = async {
-                // At work for somebody, it may take all that it has; in between, a little.
-                let call = kernel.connections.call();
-                kernel.computes(3, 50, ALL).await;
-                drop(call);
-                kernel.computes(3, 20, 0).await;
-                assert_eq!(kernel.share().trim(), "");
-                kernel.computes(3, 50, ALL).await;
-                assert_eq!(kernel.share(), LITTLE);
-                let look = kernel.connections.worth_a_look(1);
-                let waits = tokio::time::timeout(Duration::ZERO, look).await;
-                waits.expect_err("nobody asks it");
-                // However long it is asked, and whether or not it wants more meanwhile.
-                for more in [0, ALL] {
-                    let call = kernel.connections.call();
-                    kernel.connections.worth_a_look(1).await;
-                    kernel.computes(9, 50, more).await;
-                    assert_eq!(kernel.share(), ANSWERS);
-                    drop(call);
-                    kernel.computes(1, 1, ALL).await;
-                    assert_eq!(kernel.share(), LITTLE);
-                }
-                kernel.computes(20, 1, 6).await;
-                assert_eq!(kernel.share(), LITTLE, "it wants more in most periods");
-                assert!(kernel.connections.is_slowed());
-                kernel.computes(12, 1, 4).await;
-                assert_eq!(kernel.share(), SHARE, "it rests");
-                assert!(!kernel.connections.is_slowed());
-            };
             tokio::select! {
                 why = kernel.processor.keep("a", &kernel.connections) => panic!("{why}"),
-                () = story => {}
+                () = slowed_and_released(&kernel) => {}
             }
         }
+    }
+
+    async fn slowed_and_released(kernel: &Kernel) {
+        // At work for somebody, it may take all that it has; in between, a little.
+        let call = kernel.connections.call();
+        kernel.computes(3, 50, ALL).await;
+        drop(call);
+        kernel.computes(3, 20, 0).await;
+        assert_eq!(kernel.share().trim(), "");
+        kernel.computes(3, 50, ALL).await;
+        assert_eq!(kernel.share(), LITTLE);
+        let look = kernel.connections.worth_a_look(1);
+        let waits = tokio::time::timeout(Duration::ZERO, look).await;
+        waits.expect_err("nobody asks it");
+        // However long it is asked, and whether or not it wants more meanwhile.
+        for more in [0, ALL] {
+            let call = kernel.connections.call();
+            kernel.connections.worth_a_look(1).await;
+            kernel.computes(9, 50, more).await;
+            assert_eq!(kernel.share(), ANSWERS);
+            drop(call);
+            kernel.computes(1, 1, ALL).await;
+            assert_eq!(kernel.share(), LITTLE);
+        }
+        kernel.computes(20, 1, 6).await;
+        assert_eq!(kernel.share(), LITTLE, "it wants more in most periods");
+        assert!(kernel.connections.is_slowed());
+        kernel.computes(12, 1, 4).await;
+        assert_eq!(kernel.share(), SHARE, "it rests");
+        assert!(!kernel.connections.is_slowed());
     }
 
     #[tokio::test(start_paused = true)]
