@@ -4,6 +4,8 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::cage::{count_in, text};
+
 /// How often the group's count is looked at: the length of a period of processor time.
 const EVERY: Duration = Duration::from_millis(100);
 /// So many are refused between two looks to a fork bomb, and not to a program that finds no room for its threads.
@@ -37,12 +39,9 @@ impl Processes {
     }
 }
 
-/// How often the kernel has refused the group a process. Where it is gone, the program is too.
+/// How often the kernel has refused the group a process.
 fn refused(events: &Path) -> u64 {
-    let text = std::fs::read_to_string(events).unwrap_or_default();
-    let line = text.lines().find_map(|line| line.strip_prefix("max "));
-    line.and_then(|count| count.trim().parse().ok())
-        .unwrap_or(0)
+    count_in(&text(events), "max")
 }
 
 #[cfg(test)]

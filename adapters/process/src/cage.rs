@@ -24,7 +24,7 @@ mod syscalls;
 mod tree;
 
 pub use entry::{CageCommand, read_report, run};
-pub(crate) use groups::PERIOD_US;
+pub(crate) use groups::{PERIOD_US, count_in, quota_us, text};
 
 /// Where the program's private folder is, as the program sees it.
 pub const PRIVATE_FOLDER: &str = "/run/adapter";

@@ -2,7 +2,6 @@
 //! they hold up: where the kernel interrupts a program only at its timer's ticks, each turn that one takes can cost an exchange of
 //! another service a tick. Who is asked has its share. Who goes on unasked gets next to nothing until somebody asks, or it rests.
 
-use std::convert::Infallible;
 use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -12,7 +11,7 @@ use rustix::io::Errno;
 use tokio::sync::watch;
 use tokio::time::Instant;
 
-use crate::cage::{CpuGroup, PERIOD_US};
+use crate::cage::{CpuGroup, PERIOD_US, count_in, quota_us, text};
 use crate::connections::{Connections, Open};
 
 /// What is said of a slowed program.
@@ -56,9 +55,7 @@ impl Processor {
             match slowed {
                 Ok(()) => tracing::info!(adapter, "the adapter rests, and has its share again"),
                 // Its group is gone with it: whoever waits for its end says why.
-                Err(error) if is_gone(&error) => {
-                    match std::future::pending::<Infallible>().await {}
-                }
+                Err(error) if is_gone(&error) => return std::future::pending().await,
                 Err(error) => return format!("its processor time cannot be set: {error}"),
             }
         }
@@ -105,8 +102,8 @@ impl Processor {
         loop {
             let (since, before) = (Instant::now(), self.periods());
             let asked = tokio::select! {
-                open = open.wait_for(Open::any) => Some(open.is_ok()),
-                () = tokio::time::sleep(REST.saturating_sub(unasked)) => None,
+                _asked = open.wait_for(Open::any) => true,
+                () = tokio::time::sleep(REST.saturating_sub(unasked)) => false,
             };
             let now = self.periods();
             unasked += since.elapsed();
@@ -118,15 +115,10 @@ impl Processor {
                 }
                 (unasked, seen) = (Duration::ZERO, Periods::default());
             }
-            match asked {
-                None => {}
-                // The program has ended.
-                Some(false) => return Ok(()),
-                Some(true) => {
-                    self.answer()?;
-                    drop(open.wait_for(|open| !open.any()).await);
-                    self.leave_little()?;
-                }
+            if asked {
+                self.answer()?;
+                drop(open.wait_for(|open| !open.any()).await);
+                self.leave_little()?;
             }
         }
     }
@@ -142,7 +134,7 @@ impl Processor {
         let text = text(&self.group.usage);
         // Version 1 has one number, of nanoseconds; version 2 has a line among others, of microseconds.
         text.trim().parse().map_or_else(
-            |_several| Duration::from_micros(line(&text, "usage_usec")),
+            |_several| Duration::from_micros(count_in(&text, "usage_usec")),
             Duration::from_nanos,
         )
     }
@@ -150,8 +142,8 @@ impl Processor {
     fn periods(&self) -> Periods {
         let text = text(&self.group.folder.join("cpu.stat"));
         Periods {
-            all: line(&text, "nr_periods"),
-            throttled: line(&text, "nr_throttled"),
+            all: count_in(&text, "nr_periods"),
+            throttled: count_in(&text, "nr_throttled"),
         }
     }
 
@@ -161,15 +153,13 @@ impl Processor {
 
     /// All of its share, at once: with another period it would begin at the end of the one that runs.
     fn answer(&self) -> io::Result<()> {
-        self.set(self.quota(LONG_PERIOD_US), LONG_PERIOD_US, &["quota"])
+        let quota = quota_us(self.percent, LONG_PERIOD_US);
+        self.set(quota, LONG_PERIOD_US, &["quota"])
     }
 
     fn give_all(&self) -> io::Result<()> {
-        self.set(self.quota(PERIOD_US), PERIOD_US, &["quota", "period"])
-    }
-
-    fn quota(&self, period: u64) -> u64 {
-        self.percent.saturating_mul(period) / 100
+        let quota = quota_us(self.percent, PERIOD_US);
+        self.set(quota, PERIOD_US, &["quota", "period"])
     }
 
     /// Sets quota and period, in version 1 those of `order`: in between it has never more than before and after.
@@ -198,19 +188,6 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
 /// Whether a group was removed, before or while its file was open.
 fn is_gone(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::NotFound || Errno::from_io_error(error) == Some(Errno::NODEV)
-}
-
-/// Where it is gone, the program is too.
-fn text(path: &Path) -> String {
-    std::fs::read_to_string(path).unwrap_or_default()
-}
-
-fn line(text: &str, name: &str) -> u64 {
-    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
-    let found = lines.find(|(found, _)| *found == name);
-    found
-        .and_then(|(_, count)| count.trim().parse().ok())
-        .unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -90,7 +90,7 @@ pub(super) fn request_subjects(
     })
 }
 
-/// Subjects of the answer; those of the request stand in the leaf of the request.
+/// Subjects of the answer, with those of path and query; those of the request's body stand in the leaf of the request.
 pub(super) fn answer_subjects(
     right: &Right,
     asked: &Asked,

@@ -127,6 +127,24 @@ impl Groups {
     }
 }
 
+/// The processor time in each period of so many hundredths of a processor.
+pub(crate) fn quota_us(percent: u64, period_us: u64) -> u64 {
+    percent.saturating_mul(period_us) / 100
+}
+
+/// What a file of a group says. Where it is gone, the program is too.
+pub(crate) fn text(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_default()
+}
+
+/// The number on the line of this name; 0 if there is none.
+pub(crate) fn count_in(text: &str, name: &str) -> u64 {
+    let mut lines = text.lines().filter_map(|line| line.split_once(' '));
+    let found = lines.find(|(found, _)| *found == name);
+    let count = found.and_then(|(_, count)| count.trim().parse().ok());
+    count.unwrap_or(0)
+}
+
 /// Puts the calling process into groups.
 pub(super) fn join(folders: &[PathBuf]) -> io::Result<()> {
     folders
@@ -146,7 +164,7 @@ fn wishes(settings: &CageSettings) -> [Wish; 4] {
         optional: true,
     };
     let memory = settings.memory_bytes.to_string();
-    let quota = settings.cpu_percent.saturating_mul(PERIOD_US) / 100;
+    let quota = quota_us(settings.cpu_percent, PERIOD_US);
     [
         Wish {
             part: Some(Part::Memory),
