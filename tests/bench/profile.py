@@ -31,7 +31,8 @@ def samples(lines):
                 yield (*head, stack)
             head, stack = None, []
         elif head is None:
-            command, process, weight = re.match(r"\s*(.+?)\s+(\d+)/\d+\s+(\d+):?\s*$", line).groups()
+            # Of a thread that has just ended perf knows no more than -1.
+            command, process, weight = re.match(r"\s*(.+?)\s+(-?\d+)/-?\d+\s+(\d+):?\s*$", line).groups()
             head = command, int(process), int(weight)
         else:
             address, _, name = line.strip().partition(" ")

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
 use crate::disk::{SegmentFile, read_exactly};
+use crate::pace::Pace;
 use crate::rows::{Key, Rows, TABLES, Table};
 use crate::tree::{Hash, sha256};
 
@@ -79,8 +80,17 @@ const DIGEST_BYTES: usize = 32;
 /// # Errors
 ///
 /// `InvalidData` if the segment has more leaves than an ordinal can count.
-pub(crate) fn write_index(origin: &str, summary: &Summary, rows: &Rows) -> io::Result<Vec<u8>> {
-    let tables = TABLES.map(|table| sorted(rows, table));
+pub(crate) fn write_index(
+    origin: &str,
+    summary: &Summary,
+    rows: &Rows,
+    pace: &mut Pace,
+) -> io::Result<Vec<u8>> {
+    let tables = TABLES.map(|table| {
+        pace.rest();
+        sorted(rows, table)
+    });
+    pace.rest();
     let [request_id, client, service, outcome] = tables.each_ref().map(|rows| rows.len() as u64);
     let header = Header {
         origin: origin.to_owned(),

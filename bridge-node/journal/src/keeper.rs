@@ -1,20 +1,21 @@
 //! The keeper: two more threads for what is slow, so that the station waits for one sync only.
 //!
 //! One makes the next segment's file ready; the other turns a full segment into index, tiles and secrets
-//! file, and shows new checkpoints. They own nothing: all they do can be done again at the next start.
+//! file, and shows new checkpoints. They own nothing: all they do can be done again at the next start. They take their
+//! time, so that messages under way have the processors and the disk.
 
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::{self, Builder, JoinHandle};
-use std::time::Duration;
+use std::thread::{Builder, JoinHandle};
 
 use bytes::Bytes;
 
 use crate::disk::{SegmentFile, replace_file};
 use crate::error::JournalError;
+use crate::pace::Pace;
 use crate::seal::{SealJob, seal};
 use crate::segment::{SPARE, fill_with_zeros};
 use crate::shared::{CHECKPOINT, Sealed, Shared};
@@ -59,8 +60,8 @@ impl Keeper {
         let mut begin = |name: &str| {
             let (orders, inbox) = channel();
             let (shared, outbox, awaited) = (shared.clone(), outbox.clone(), awaited.clone());
-            let rest = move |time| rest(time, &awaited);
-            let work = move || work(&shared, (segment_bytes, &rest), inbox, &outbox);
+            let pace = Pace::beside(awaited);
+            let work = move || work(&shared, (segment_bytes, pace), inbox, &outbox);
             threads.push(Builder::new().name(name.to_owned()).spawn(work)?);
             io::Result::Ok(orders)
         };
@@ -107,9 +108,9 @@ impl Keeper {
 
     /// Waits for the next thing done.
     pub(crate) fn wait(&mut self) -> Result<Done, JournalError> {
-        self.awaited.store(true, Ordering::Relaxed);
+        self.hurry();
         let done = self.done.recv().map_err(|_closed| ENDED)?;
-        self.awaited.store(false, Ordering::Relaxed);
+        self.awaited.store(false, Ordering::Release);
         self.outstanding = self.outstanding.saturating_sub(1);
         done
     }
@@ -117,7 +118,7 @@ impl Keeper {
     /// Lets the threads finish what was ordered, and waits for their end.
     pub(crate) fn stop(&mut self) -> Result<(), JournalError> {
         drop(self.orders.take());
-        self.awaited.store(true, Ordering::Relaxed);
+        self.hurry();
         let mut ended = Ok(());
         for thread in self.threads.drain(..) {
             ended = ended.and(thread.join().map_err(|_panic| ENDED));
@@ -126,6 +127,14 @@ impl Keeper {
             .try_iter()
             .find_map(Result::err)
             .map_or(ended, Err)
+    }
+
+    /// Lets nobody rest any more.
+    fn hurry(&self) {
+        self.awaited.store(true, Ordering::Release);
+        for thread in &self.threads {
+            thread.thread().unpark();
+        }
     }
 
     /// Returns why a thread has ended.
@@ -147,12 +156,13 @@ const ENDED: JournalError = JournalError::Ended { thread: "keeper" };
 /// Carries out orders until there are no more, or one fails.
 fn work(
     shared: &Shared,
-    (segment_bytes, rest): (u64, &dyn Fn(Duration)),
+    (segment_bytes, mut pace): (u64, Pace),
     inbox: Receiver<Order>,
     outbox: &Sender<Result<Done, JournalError>>,
 ) {
     for order in inbox {
-        let done = AssertUnwindSafe(|| carry_out(shared, (segment_bytes, rest), order));
+        pace.begin();
+        let done = AssertUnwindSafe(|| carry_out(shared, (segment_bytes, &mut pace), order));
         // The station waits for an outcome; a fault of ours must be one too.
         let result = catch_unwind(done).unwrap_or(Err(ENDED));
         let failed = result.is_err();
@@ -164,21 +174,13 @@ fn work(
 
 fn carry_out(
     shared: &Shared,
-    (segment_bytes, rest): (u64, &dyn Fn(Duration)),
+    (segment_bytes, pace): (u64, &mut Pace),
     order: Order,
 ) -> Result<Done, JournalError> {
     match order {
-        Order::Spare => make_spare(shared, segment_bytes, rest).map(Done::Spare),
-        Order::Seal(job) => seal(shared, &job).map(Done::Sealed),
+        Order::Spare => make_spare(shared, segment_bytes, pace).map(Done::Spare),
+        Order::Seal(job) => seal(shared, &job, pace).map(Done::Sealed),
         Order::Show(note) => show(shared, &note).map(|()| Done::Shown),
-    }
-}
-
-/// Rests as long as a piece of work took, so that the station's own writes have the disk for half of the time; not while
-/// somebody waits for that work.
-fn rest(time: Duration, awaited: &AtomicBool) {
-    if !awaited.load(Ordering::Relaxed) {
-        thread::sleep(time);
     }
 }
 
@@ -186,12 +188,12 @@ fn rest(time: Duration, awaited: &AtomicBool) {
 pub(crate) fn make_spare(
     shared: &Shared,
     segment_bytes: u64,
-    rest: impl Fn(Duration),
+    pace: &mut Pace,
 ) -> Result<Arc<dyn SegmentFile>, JournalError> {
     let failed = |source| JournalError::disk("making the next segment ready", SPARE)(source);
     // crash here: a spare in any state; the next start removes it.
     let file = shared.disk.create(SPARE).map_err(failed)?;
-    fill_with_zeros(&*file, segment_bytes, rest).map_err(failed)?;
+    fill_with_zeros(&*file, segment_bytes, pace).map_err(failed)?;
     Ok(file)
 }
 
@@ -201,20 +203,4 @@ pub(crate) fn show(shared: &Shared, note: &Bytes) -> Result<(), JournalError> {
     // shows it.
     replace_file(&*shared.disk, "", CHECKPOINT, note)
         .map_err(JournalError::disk("showing a checkpoint", CHECKPOINT))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Instant;
-
-    use super::*;
-
-    #[test]
-    fn nobody_who_waits_is_kept_waiting_by_rests() {
-        let began = Instant::now();
-        rest(Duration::from_millis(2), &AtomicBool::new(false));
-        assert!(began.elapsed() >= Duration::from_millis(2));
-        // Would end tomorrow.
-        rest(Duration::from_hours(24), &AtomicBool::new(true));
-    }
 }

@@ -80,6 +80,7 @@ mod log_path;
 mod mend;
 mod note;
 mod open_segment;
+mod pace;
 mod past;
 mod proof;
 mod reader;

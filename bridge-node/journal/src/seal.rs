@@ -12,13 +12,14 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::catalogue::CatalogueRow;
 use crate::cursor::Cursor;
-use crate::disk::{SegmentFile, replace_file};
+use crate::disk::{Blocks, SegmentFile, replace_file, write_blocks};
 use crate::error::JournalError;
 use crate::evidence::{Place, SealError};
 use crate::frame::FRAME_HEAD_BYTES;
 use crate::index::{Summary, write_index};
 use crate::keys::{WRAPPED_BYTES, WrapKey};
 use crate::log_path::tile_path;
+use crate::pace::Pace;
 use crate::rows::Rows;
 use crate::segment::{FOLDER, Part};
 use crate::shared::{Held, Sealed, Shared};
@@ -36,10 +37,14 @@ pub(crate) struct SealJob {
 }
 
 /// Seals a segment and lets readers use its index from then on.
-pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<Arc<Sealed>, JournalError> {
-    write_tiles(shared, job.size)?;
-    write_secrets(shared, &job.held)?;
-    let row = write_index_file(shared, &job.summary, &job.held.rows)?;
+pub(crate) fn seal(
+    shared: &Shared,
+    job: &SealJob,
+    pace: &mut Pace,
+) -> Result<Arc<Sealed>, JournalError> {
+    write_tiles(shared, job.size, pace)?;
+    write_secrets(shared, &job.held, pace)?;
+    let row = write_index_file(shared, &job.summary, &job.held.rows, pace)?;
     let key = Part::Key.path(row.first);
     let sealed = Arc::new(Sealed::new(row));
     {
@@ -68,8 +73,12 @@ pub(crate) fn seal(shared: &Shared, job: &SealJob) -> Result<Arc<Sealed>, Journa
     Ok(sealed)
 }
 
+const TILE_BYTES: usize = FULL_TILE * size_of::<Hash>();
+/// So many are open at a time.
+const TILES_AT_ONCE: usize = 64;
+
 /// Writes the full tiles that are in memory only.
-fn write_tiles(shared: &Shared, size: u64) -> Result<(), JournalError> {
+fn write_tiles(shared: &Shared, size: u64, pace: &mut Pace) -> Result<(), JournalError> {
     const DOING: &str = "writing a tile";
     let tiles: Vec<(TileId, Vec<Hash>)> = {
         let state = shared.state();
@@ -82,17 +91,29 @@ fn write_tiles(shared: &Shared, size: u64) -> Result<(), JournalError> {
         full.into_iter().filter_map(hashes).collect()
     };
     let mut folders = BTreeSet::new();
-    for (id, hashes) in tiles {
-        let path = tile_path(id);
-        let failed = |source| JournalError::disk(DOING, &path)(source);
-        let (folder, _) = path.rsplit_once('/').unwrap_or(("", &path));
-        if folders.insert(folder.to_owned()) {
-            shared.disk.create_folder(folder).map_err(failed)?;
+    let mut blocks = Blocks::zeros(TILE_BYTES);
+    for some in tiles.chunks(TILES_AT_ONCE) {
+        // All are on their way before the first is made durable: the file system then writes its own journal once, and not for
+        // each of them, while messages wait for the same disk.
+        let mut written = Vec::new();
+        for (id, hashes) in some {
+            let path = tile_path(*id);
+            let failed = |source| JournalError::disk(DOING, &path)(source);
+            let (folder, _) = path.rsplit_once('/').unwrap_or(("", &path));
+            if folders.insert(folder.to_owned()) {
+                shared.disk.create_folder(folder).map_err(failed)?;
+            }
+            // crash here: a tile in any state, above the last index; the next start writes it again.
+            let file = shared.disk.create(&path).map_err(failed)?;
+            blocks.bytes().copy_from_slice(hashes.as_flattened());
+            write_blocks(&*file, &mut blocks).map_err(failed)?;
+            written.push((path, file));
+            pace.rest();
         }
-        // crash here: a tile in any state, above the last index; the next start writes it again.
-        let file = shared.disk.create(&path).map_err(failed)?;
-        file.write_at(hashes.as_flattened(), 0).map_err(failed)?;
-        file.sync().map_err(failed)?;
+        for (path, file) in written {
+            file.sync().map_err(JournalError::disk(DOING, &path))?;
+            pace.rest();
+        }
     }
     for folder in with_parents(folders) {
         shared
@@ -104,7 +125,7 @@ fn write_tiles(shared: &Shared, size: u64) -> Result<(), JournalError> {
 }
 
 /// Writes the secrets file: the wrapped secrets under a key of their own.
-fn write_secrets(shared: &Shared, held: &Held) -> Result<(), JournalError> {
+fn write_secrets(shared: &Shared, held: &Held, pace: &mut Pace) -> Result<(), JournalError> {
     const DOING: &str = "writing a secrets file";
     let path = Part::Secrets.path(held.first);
     let sealing = |source| JournalError::Seal {
@@ -125,6 +146,9 @@ fn write_secrets(shared: &Shared, held: &Held) -> Result<(), JournalError> {
     let mut frames = Window::new(&*held.file);
     let mut nonces = Nonces::default();
     for (index, row) in (held.first..).zip(held.rows.iter()) {
+        if index.is_multiple_of(SECRETS) {
+            pace.rest();
+        }
         let wrapped = read_secret(&mut frames, u64::from(row.offset))
             .map_err(JournalError::disk("reading a record's secret", &path))?;
         if wrapped.is_empty() {
@@ -152,11 +176,12 @@ pub(crate) fn write_index_file(
     shared: &Shared,
     summary: &Summary,
     rows: &Rows,
+    pace: &mut Pace,
 ) -> Result<CatalogueRow, JournalError> {
     let first = summary.first;
     let path = Part::Index.path(first);
     let failed = |source| JournalError::disk("writing an index", &path)(source);
-    let bytes = write_index(shared.verifier.origin(), summary, rows);
+    let bytes = write_index(shared.verifier.origin(), summary, rows, pace);
     let bytes = bytes.map_err(failed)?;
     // crash here: no index; the next start seals the segment again.
     replace_file(&*shared.disk, FOLDER, &Part::Index.name(first), &bytes).map_err(failed)?;
@@ -182,6 +207,9 @@ fn read_secret<'a>(frames: &'a mut Window<'_>, offset: u64) -> io::Result<&'a [u
     let length = Cursor::new(frames.read(secret_at, 2)?).u16();
     frames.read(secret_at + 2, usize::from(length.unwrap_or(0)))
 }
+
+/// How many secrets are wrapped before a look at the clock.
+const SECRETS: u64 = 64;
 
 /// Reads small pieces of a file in ascending order, many of them at a time.
 struct Window<'a> {

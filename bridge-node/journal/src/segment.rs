@@ -1,13 +1,13 @@
 //! Segments as files: their names, their header, and making one.
 
 use std::io;
-use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{BLOCK, SegmentFile};
+use crate::disk::{BLOCK, Blocks, SegmentFile};
+use crate::pace::Pace;
 use crate::tree::Hash;
 
 /// The bytes before the first frame.
@@ -130,16 +130,13 @@ impl Header {
 /// Fills a new file with zeros and makes them durable: later writes change no file length and move no
 /// block, so one `fdatasync` has little to do.
 ///
-/// The zeros go past the system's memory where it lets them: copying them there took a tenth of an exchange. After each
-/// piece `rest` is told how long it took.
+/// The zeros go past the system's memory where it lets them: copying them there took a tenth of an exchange.
 pub(crate) fn fill_with_zeros(
     file: &dyn SegmentFile,
     length: u64,
-    rest: impl Fn(Duration),
+    pace: &mut Pace,
 ) -> io::Result<()> {
-    let zeros = vec![0; ZEROS + BLOCK];
-    let aligned = zeros.as_ptr().align_offset(BLOCK);
-    let zeros = zeros.get(aligned..).unwrap_or_default();
+    let mut zeros = Blocks::zeros(ZEROS);
     let mut direct = file.past_memory(true);
     let mut at = 0;
     while at < length {
@@ -148,8 +145,7 @@ pub(crate) fn fill_with_zeros(
         if !direct {
             file.past_memory(false);
         }
-        let piece = zeros.get(..left).unwrap_or_default();
-        let began = Instant::now();
+        let piece = zeros.bytes().get(..left).unwrap_or_default();
         match file.write_at(piece, at) {
             // A disk of larger blocks.
             Err(refused) if direct && refused.kind() == io::ErrorKind::InvalidInput => {
@@ -162,7 +158,7 @@ pub(crate) fn fill_with_zeros(
             file.sync()?;
         }
         at += left as u64;
-        rest(began.elapsed());
+        pace.rest();
     }
     file.past_memory(false);
     file.sync()
@@ -172,8 +168,8 @@ pub(crate) fn fill_with_zeros(
 mod tests {
     use proptest::prelude::*;
 
-    use super::{HEADER_BYTES, Header, Part, fill_with_zeros};
-    use crate::disk::{BLOCK, Disk as _, FolderDisk, read_all};
+    use super::{HEADER_BYTES, Header, Pace, Part, fill_with_zeros};
+    use crate::disk::{BLOCK, Blocks, Disk as _, FolderDisk, read_all, write_blocks};
 
     fn header() -> Header {
         Header {
@@ -191,12 +187,30 @@ mod tests {
         // Whole blocks go past the system's memory, the rest cannot.
         for length in [3 * BLOCK, 3 * BLOCK + 17, 17] {
             let file = disk.create("spare").expect("a file");
-            fill_with_zeros(&*file, length as u64, drop).expect("filled");
+            fill_with_zeros(&*file, length as u64, &mut Pace::hurried()).expect("filled");
             file.write_at(b"leaf", 5).expect("not at a block");
             let mut expected = vec![0; length];
             expected[5..9].copy_from_slice(b"leaf");
             assert_eq!(read_all(&*file).expect("readable"), expected);
         }
+    }
+
+    #[test]
+    fn blocks_are_written_past_memory_and_what_follows_goes_anywhere() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let disk = FolderDisk::new(folder.path()).expect("a disk");
+        let file = disk.create("tile").expect("a file");
+        for byte in [3, 4] {
+            let mut blocks = Blocks::zeros(2 * BLOCK);
+            blocks.bytes().fill(byte);
+            write_blocks(&*file, &mut blocks).expect("written");
+            assert_eq!(read_all(&*file).expect("readable"), [byte; 2 * BLOCK]);
+        }
+        file.write_at(b"leaf", 5).expect("not at a block");
+        assert_eq!(
+            &read_all(&*file).expect("readable")[3..10],
+            b"\x04\x04leaf\x04"
+        );
     }
 
     #[test]
