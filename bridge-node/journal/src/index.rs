@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::cursor::Cursor;
 use crate::disk::{SegmentFile, read_exactly};
-use crate::pace::Pace;
+use crate::rests::Rests;
 use crate::rows::{Key, Rows, TABLES, Table};
 use crate::tree::{Hash, sha256};
 
@@ -84,13 +84,13 @@ pub(crate) fn write_index(
     origin: &str,
     summary: &Summary,
     rows: &Rows,
-    pace: &mut Pace,
+    rests: &mut Rests,
 ) -> io::Result<Vec<u8>> {
     let tables = TABLES.map(|table| {
-        pace.rest();
+        rests.take();
         sorted(rows, table)
     });
-    pace.rest();
+    rests.take();
     let [request_id, client, service, outcome] = tables.each_ref().map(|rows| rows.len() as u64);
     let header = Header {
         origin: origin.to_owned(),

@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use crate::disk::{SegmentFile, replace_file};
 use crate::error::JournalError;
-use crate::pace::Pace;
+use crate::rests::Rests;
 use crate::seal::{SealJob, seal};
 use crate::segment::{SPARE, fill_with_zeros};
 use crate::shared::{CHECKPOINT, Sealed, Shared};
@@ -60,8 +60,8 @@ impl Keeper {
         let mut begin = |name: &str| {
             let (orders, inbox) = channel();
             let (shared, outbox, awaited) = (shared.clone(), outbox.clone(), awaited.clone());
-            let pace = Pace::beside(awaited);
-            let work = move || work(&shared, (segment_bytes, pace), inbox, &outbox);
+            let rests = Rests::beside(awaited);
+            let work = move || work(&shared, (segment_bytes, rests), inbox, &outbox);
             threads.push(Builder::new().name(name.to_owned()).spawn(work)?);
             io::Result::Ok(orders)
         };
@@ -156,13 +156,13 @@ const ENDED: JournalError = JournalError::Ended { thread: "keeper" };
 /// Carries out orders until there are no more, or one fails.
 fn work(
     shared: &Shared,
-    (segment_bytes, mut pace): (u64, Pace),
+    (segment_bytes, mut rests): (u64, Rests),
     inbox: Receiver<Order>,
     outbox: &Sender<Result<Done, JournalError>>,
 ) {
     for order in inbox {
-        pace.begin();
-        let done = AssertUnwindSafe(|| carry_out(shared, (segment_bytes, &mut pace), order));
+        rests.begin();
+        let done = AssertUnwindSafe(|| carry_out(shared, (segment_bytes, &mut rests), order));
         // The station waits for an outcome; a fault of ours must be one too.
         let result = catch_unwind(done).unwrap_or(Err(ENDED));
         let failed = result.is_err();
@@ -174,12 +174,12 @@ fn work(
 
 fn carry_out(
     shared: &Shared,
-    (segment_bytes, pace): (u64, &mut Pace),
+    (segment_bytes, rests): (u64, &mut Rests),
     order: Order,
 ) -> Result<Done, JournalError> {
     match order {
-        Order::Spare => make_spare(shared, segment_bytes, pace).map(Done::Spare),
-        Order::Seal(job) => seal(shared, &job, pace).map(Done::Sealed),
+        Order::Spare => make_spare(shared, segment_bytes, rests).map(Done::Spare),
+        Order::Seal(job) => seal(shared, &job, rests).map(Done::Sealed),
         Order::Show(note) => show(shared, &note).map(|()| Done::Shown),
     }
 }
@@ -188,12 +188,12 @@ fn carry_out(
 pub(crate) fn make_spare(
     shared: &Shared,
     segment_bytes: u64,
-    pace: &mut Pace,
+    rests: &mut Rests,
 ) -> Result<Arc<dyn SegmentFile>, JournalError> {
     let failed = |source| JournalError::disk("making the next segment ready", SPARE)(source);
     // crash here: a spare in any state; the next start removes it.
     let file = shared.disk.create(SPARE).map_err(failed)?;
-    fill_with_zeros(&*file, segment_bytes, pace).map_err(failed)?;
+    fill_with_zeros(&*file, segment_bytes, rests).map_err(failed)?;
     Ok(file)
 }
 

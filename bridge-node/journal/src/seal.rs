@@ -19,7 +19,7 @@ use crate::frame::FRAME_HEAD_BYTES;
 use crate::index::{Summary, write_index};
 use crate::keys::{WRAPPED_BYTES, WrapKey};
 use crate::log_path::tile_path;
-use crate::pace::Pace;
+use crate::rests::Rests;
 use crate::rows::Rows;
 use crate::segment::{FOLDER, Part};
 use crate::shared::{Held, Sealed, Shared};
@@ -40,11 +40,11 @@ pub(crate) struct SealJob {
 pub(crate) fn seal(
     shared: &Shared,
     job: &SealJob,
-    pace: &mut Pace,
+    rests: &mut Rests,
 ) -> Result<Arc<Sealed>, JournalError> {
-    write_tiles(shared, job.size, pace)?;
-    write_secrets(shared, &job.held, pace)?;
-    let row = write_index_file(shared, &job.summary, &job.held.rows, pace)?;
+    write_tiles(shared, job.size, rests)?;
+    write_secrets(shared, &job.held, rests)?;
+    let row = write_index_file(shared, &job.summary, &job.held.rows, rests)?;
     let key = Part::Key.path(row.first);
     let sealed = Arc::new(Sealed::new(row));
     {
@@ -78,7 +78,7 @@ const TILE_BYTES: usize = FULL_TILE * size_of::<Hash>();
 const TILES_AT_ONCE: usize = 64;
 
 /// Writes the full tiles that are in memory only.
-fn write_tiles(shared: &Shared, size: u64, pace: &mut Pace) -> Result<(), JournalError> {
+fn write_tiles(shared: &Shared, size: u64, rests: &mut Rests) -> Result<(), JournalError> {
     const DOING: &str = "writing a tile";
     let tiles: Vec<(TileId, Vec<Hash>)> = {
         let state = shared.state();
@@ -108,11 +108,11 @@ fn write_tiles(shared: &Shared, size: u64, pace: &mut Pace) -> Result<(), Journa
             blocks.bytes().copy_from_slice(hashes.as_flattened());
             write_blocks(&*file, &mut blocks).map_err(failed)?;
             written.push((path, file));
-            pace.rest();
+            rests.take();
         }
         for (path, file) in written {
             file.sync().map_err(JournalError::disk(DOING, &path))?;
-            pace.rest();
+            rests.take();
         }
     }
     for folder in with_parents(folders) {
@@ -125,7 +125,7 @@ fn write_tiles(shared: &Shared, size: u64, pace: &mut Pace) -> Result<(), Journa
 }
 
 /// Writes the secrets file: the wrapped secrets under a key of their own.
-fn write_secrets(shared: &Shared, held: &Held, pace: &mut Pace) -> Result<(), JournalError> {
+fn write_secrets(shared: &Shared, held: &Held, rests: &mut Rests) -> Result<(), JournalError> {
     const DOING: &str = "writing a secrets file";
     let path = Part::Secrets.path(held.first);
     let sealing = |source| JournalError::Seal {
@@ -147,7 +147,7 @@ fn write_secrets(shared: &Shared, held: &Held, pace: &mut Pace) -> Result<(), Jo
     let mut nonces = Nonces::default();
     for (index, row) in (held.first..).zip(held.rows.iter()) {
         if index.is_multiple_of(SECRETS) {
-            pace.rest();
+            rests.take();
         }
         let wrapped = read_secret(&mut frames, u64::from(row.offset))
             .map_err(JournalError::disk("reading a record's secret", &path))?;
@@ -176,12 +176,12 @@ pub(crate) fn write_index_file(
     shared: &Shared,
     summary: &Summary,
     rows: &Rows,
-    pace: &mut Pace,
+    rests: &mut Rests,
 ) -> Result<CatalogueRow, JournalError> {
     let first = summary.first;
     let path = Part::Index.path(first);
     let failed = |source| JournalError::disk("writing an index", &path)(source);
-    let bytes = write_index(shared.verifier.origin(), summary, rows, pace);
+    let bytes = write_index(shared.verifier.origin(), summary, rows, rests);
     let bytes = bytes.map_err(failed)?;
     // crash here: no index; the next start seals the segment again.
     replace_file(&*shared.disk, FOLDER, &Part::Index.name(first), &bytes).map_err(failed)?;

@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::disk::{BLOCK, Blocks, SegmentFile};
-use crate::pace::Pace;
+use crate::rests::Rests;
 use crate::tree::Hash;
 
 /// The bytes before the first frame.
@@ -134,7 +134,7 @@ impl Header {
 pub(crate) fn fill_with_zeros(
     file: &dyn SegmentFile,
     length: u64,
-    pace: &mut Pace,
+    rests: &mut Rests,
 ) -> io::Result<()> {
     let mut zeros = Blocks::zeros(ZEROS);
     let mut direct = file.past_memory(true);
@@ -158,7 +158,7 @@ pub(crate) fn fill_with_zeros(
             file.sync()?;
         }
         at += left as u64;
-        pace.rest();
+        rests.take();
     }
     file.past_memory(false);
     file.sync()
@@ -168,7 +168,7 @@ pub(crate) fn fill_with_zeros(
 mod tests {
     use proptest::prelude::*;
 
-    use super::{HEADER_BYTES, Header, Pace, Part, fill_with_zeros};
+    use super::{HEADER_BYTES, Header, Part, Rests, fill_with_zeros};
     use crate::disk::{BLOCK, Blocks, Disk as _, FolderDisk, read_all, write_blocks};
 
     fn header() -> Header {
@@ -187,7 +187,7 @@ mod tests {
         // Whole blocks go past the system's memory, the rest cannot.
         for length in [3 * BLOCK, 3 * BLOCK + 17, 17] {
             let file = disk.create("spare").expect("a file");
-            fill_with_zeros(&*file, length as u64, &mut Pace::hurried()).expect("filled");
+            fill_with_zeros(&*file, length as u64, &mut Rests::none()).expect("filled");
             file.write_at(b"leaf", 5).expect("not at a block");
             let mut expected = vec![0; length];
             expected[5..9].copy_from_slice(b"leaf");

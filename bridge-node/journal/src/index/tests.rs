@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Index, Summary, partition, write_index};
 use crate::disk::memory::MemoryDisk;
 use crate::disk::{Disk as _, SegmentFile};
-use crate::pace::Pace;
+use crate::rests::Rests;
 use crate::rows::{Row, Rows, Table, text_key};
 
 const ORIGIN: &str = "exchange.example/AZ/GOV/1001/node-1/1";
@@ -47,7 +47,7 @@ fn an_index_is_read_as_it_was_written() {
         ORIGIN,
         &summary(),
         &rows(&[Some(1), None, Some(1)]),
-        &mut Pace::hurried(),
+        &mut Rests::none(),
     )
     .expect("bytes");
     let index = Index::parse(&bytes, ORIGIN).expect("an index");
@@ -73,7 +73,7 @@ proptest! {
     fn every_key_is_found_where_it_is(
         outcomes in prop::collection::vec(prop::option::of(0_u8..5), 0..1_200),
     ) {
-        let bytes = write_index(ORIGIN, &summary(), &rows(&outcomes), &mut Pace::hurried()).expect("bytes");
+        let bytes = write_index(ORIGIN, &summary(), &rows(&outcomes), &mut Rests::none()).expect("bytes");
         let index = Index::parse(&bytes, ORIGIN).expect("an index");
         let file = as_file(&bytes);
         for outcome in 0..6_u8 {
@@ -92,7 +92,7 @@ proptest! {
 
     #[test]
     fn any_flipped_bit_is_refused(position in any::<prop::sample::Index>(), bit in 0_u8..8) {
-        let mut bytes = write_index(ORIGIN, &summary(), &rows(&[Some(1), None]), &mut Pace::hurried()).expect("bytes");
+        let mut bytes = write_index(ORIGIN, &summary(), &rows(&[Some(1), None]), &mut Rests::none()).expect("bytes");
         let at = position.index(bytes.len());
         bytes[at] ^= 1 << bit;
         prop_assert!(Index::parse(&bytes, ORIGIN).is_none());

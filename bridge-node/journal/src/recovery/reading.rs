@@ -15,7 +15,7 @@ use crate::keeper::{make_spare, show};
 use crate::keys::WrapKey;
 use crate::note::Checkpoint;
 use crate::open_segment::{OpenSegment, put_in_place};
-use crate::pace::Pace;
+use crate::rests::Rests;
 use crate::scan::{Progress, Scanned, scan_segment};
 use crate::seal::{SealJob, digest_of, seal, write_index_file};
 use crate::segment::{HEADER_BYTES, Header, Part, SPARE};
@@ -88,14 +88,14 @@ impl Reading {
         let path = Part::Index.path(first);
         let origin = self.shared.verifier.origin();
         let summary = self.summary(scanned);
-        let expected = write_index(origin, &summary, &scanned.rows, &mut Pace::hurried());
+        let expected = write_index(origin, &summary, &scanned.rows, &mut Rests::none());
         let expected = digest_of(&expected.map_err(OpenError::read(&path))?);
         let row = match read_index(&*self.shared.disk, first, origin) {
             Ok((row, _)) if row.digest == expected => row,
             Err(ReadError::Disk { file, source }) => return Err(OpenError::Read { file, source }),
             Ok(_) | Err(ReadError::Damaged(_)) => {
                 tracing::warn!(%path, "an index is lost or damaged and made anew from its segment");
-                write_index_file(&self.shared, &summary, &scanned.rows, &mut Pace::hurried())?
+                write_index_file(&self.shared, &summary, &scanned.rows, &mut Rests::none())?
             }
         };
         self.shared.catalogue.write(&row);
@@ -161,7 +161,7 @@ impl Reading {
             size,
             end,
         };
-        seal(&self.shared, &job, &mut Pace::hurried())?;
+        seal(&self.shared, &job, &mut Rests::none())?;
         Ok(())
     }
 
@@ -227,7 +227,7 @@ impl Reading {
             show(&shared, &newer.1)?;
             shared.state().checkpoint = Some(newer);
         }
-        let spare = make_spare(&shared, self.segment_bytes, &mut Pace::hurried())?;
+        let spare = make_spare(&shared, self.segment_bytes, &mut Rests::none())?;
         let (header, frames) = self.carried.unwrap_or_else(|| {
             let header = Header {
                 origin: shared.verifier.origin().to_owned(),

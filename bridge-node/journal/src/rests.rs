@@ -1,4 +1,4 @@
-//! How fast slow work goes beside the station: in short pieces with rests between them.
+//! Rests of slow work beside the station, which goes in short pieces.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,26 +7,26 @@ use std::time::{Duration, Instant};
 
 /// Rests are so many times as long as the work before them: a quarter of a processor and of the disk is what messages
 /// under way can do without. A seal done at once took one for 30 ms, and whoever asked meanwhile waited three times as long.
-const RESTS: u32 = 3;
+const TIMES: u32 = 3;
 /// Less than this is no piece of work to rest after: sleeping and waking have their price.
 const PIECE: Duration = Duration::from_micros(300);
 
-/// Told at each place where work may rest.
-pub(crate) struct Pace {
+/// Asked at each place where work may rest.
+pub(crate) struct Rests {
     /// Whether somebody waits for the work, so that nothing may rest.
     awaited: Arc<AtomicBool>,
     began: Instant,
 }
 
-impl Pace {
-    /// Returns the pace of work beside others; as soon as `awaited` is set it never rests, and a thread in its rest may be unparked.
+impl Rests {
+    /// Of work beside others. Once `awaited` is set it rests no more, and a thread in its rest may be unparked.
     pub(crate) fn beside(awaited: Arc<AtomicBool>) -> Self {
         let began = Instant::now();
         Self { awaited, began }
     }
 
-    /// Returns the pace of work that somebody waits for.
-    pub(crate) fn hurried() -> Self {
+    /// Of work that somebody waits for.
+    pub(crate) fn none() -> Self {
         Self::beside(Arc::new(AtomicBool::new(true)))
     }
 
@@ -36,7 +36,7 @@ impl Pace {
     }
 
     /// Rests if enough was done for it since the last rest.
-    pub(crate) fn rest(&mut self) {
+    pub(crate) fn take(&mut self) {
         let worked = self.began.elapsed();
         if worked >= PIECE {
             self.rest_after(worked);
@@ -45,7 +45,7 @@ impl Pace {
     }
 
     fn rest_after(&self, worked: Duration) {
-        let until = Instant::now() + worked * RESTS;
+        let until = Instant::now() + worked.saturating_mul(TIMES);
         while !self.awaited.load(Ordering::Acquire) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -63,9 +63,9 @@ mod tests {
 
     #[test]
     fn work_rests_three_times_as_long_as_it_took() {
-        let pace = Pace::beside(Arc::default());
+        let rests = Rests::beside(Arc::default());
         let began = Instant::now();
-        pace.rest_after(Duration::from_millis(2));
+        rests.rest_after(Duration::from_millis(2));
         assert!(began.elapsed() >= Duration::from_millis(6));
     }
 
@@ -73,10 +73,10 @@ mod tests {
     fn nobody_who_waits_is_kept_waiting_by_rests() {
         // Each would end in days.
         let long = Duration::from_hours(24);
-        Pace::hurried().rest_after(long);
+        Rests::none().rest_after(long);
         let awaited: Arc<AtomicBool> = Arc::default();
-        let pace = Pace::beside(awaited.clone());
-        let resting = thread::spawn(move || pace.rest_after(long));
+        let rests = Rests::beside(awaited.clone());
+        let resting = thread::spawn(move || rests.rest_after(long));
         awaited.store(true, Ordering::Release);
         resting.thread().unpark();
         resting.join().expect("ended");
