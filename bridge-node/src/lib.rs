@@ -60,6 +60,8 @@ pub mod witness;
 
 /// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
 pub const WIRE_VERSION: u32 = 1;
+/// The same, as messages say it.
+const WIRE_VERSION_TEXT: &str = "1";
 
 /// The signature forms that this node takes, as the directory names them.
 pub const FORMS: [&str; 2] = ["plain", "batch"];

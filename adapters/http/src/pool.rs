@@ -72,6 +72,10 @@ impl Pool {
     }
 
     async fn permit(&self, until: &Until) -> Result<OwnedSemaphorePermit, AdapterError> {
+        // Nobody waits: a place that is given back goes to who waits first.
+        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
+            return until.check().map(|()| permit);
+        }
         let free =
             tokio::time::timeout(self.config.wait, Arc::clone(&self.permits).acquire_owned());
         match until.bound(free).await? {

@@ -85,12 +85,11 @@ pub fn subjects(
             if name.is_empty() || name.len() > SUBJECT_LIMIT_BYTES {
                 return Err(SubjectError::Length(name.len()));
             }
-            let subject = (locator.kind.clone(), name.to_owned());
-            if seen.insert(subject.clone()) {
+            if seen.insert((locator.kind.as_str(), name)) {
                 if found.len() == SUBJECT_LIMIT {
                     return Err(SubjectError::TooMany);
                 }
-                found.push(subject);
+                found.push((locator.kind.clone(), name.to_owned()));
             }
         }
     }

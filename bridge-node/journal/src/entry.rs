@@ -113,15 +113,23 @@ pub struct Receipt {
     pub leaf_hash: [u8; 32],
     /// The signature made, if one was asked for.
     pub signature: Option<Signed>,
-    /// `{origin}#{index}:{base64url of the leaf hash}`.
-    pub text: String,
+    /// The log's origin.
+    pub origin: Arc<str>,
     /// The time in the leaf.
     pub time: UnixMillis,
 }
 
+impl Receipt {
+    /// Returns `{origin}#{index}:{base64url of the leaf hash}`.
+    pub fn text(&self) -> String {
+        receipt_text(&self.origin, self.index, &self.leaf_hash)
+    }
+}
+
 /// Writes `{origin}#{index}:{base64url of the leaf hash}`.
 pub(crate) fn receipt_text(origin: &str, index: u64, leaf_hash: &[u8; 32]) -> String {
-    format!("{origin}#{index}:{}", URL_SAFE_NO_PAD.encode(leaf_hash))
+    let encoded = URL_SAFE_NO_PAD.encode(leaf_hash);
+    [origin, "#", &index.to_string(), ":", &encoded].concat()
 }
 
 /// What was found when the journal was opened.

@@ -2,6 +2,8 @@
 //!
 //! Standard: C2SP signed-note. Standard: C2SP tlog-checkpoint.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -20,7 +22,7 @@ pub(crate) struct NoteKey {
 /// What checks a log's checkpoints: its origin and its public key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verifier {
-    origin: String,
+    origin: Arc<str>,
     public: [u8; 32],
     id: [u8; 4],
 }
@@ -88,7 +90,7 @@ impl NoteKey {
             .map_err(|_length| NoteError::Key)?;
         let id = key_id(origin, ED25519_TYPE, &public);
         let verifier = Verifier {
-            origin: origin.to_owned(),
+            origin: origin.into(),
             public,
             id,
         };
@@ -122,7 +124,7 @@ impl Verifier {
     pub fn parse(vkey: &str) -> Result<Self, NoteError> {
         let (origin, public) = named_key(vkey, ED25519_TYPE)?;
         Ok(Self {
-            origin: origin.to_owned(),
+            origin: origin.into(),
             public,
             id: key_id(origin, ED25519_TYPE, &public),
         })
@@ -131,6 +133,11 @@ impl Verifier {
     /// Returns the origin, which is the key's name too.
     pub fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// Returns the origin for something that outlives this.
+    pub(crate) fn shared_origin(&self) -> Arc<str> {
+        self.origin.clone()
     }
 
     /// Writes the verifier key: `origin+id+base64(type and public key)`.
@@ -188,7 +195,7 @@ impl Verifier {
         else {
             return Err(NoteError::Form);
         };
-        if origin != self.origin {
+        if *origin != *self.origin {
             return Err(NoteError::OtherOrigin(origin.to_owned()));
         }
         let size = size.parse().map_err(|_not_number| NoteError::Form)?;

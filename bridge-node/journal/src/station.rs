@@ -23,7 +23,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::compose::{Draft, Setting};
 use crate::disk::SegmentFile;
-use crate::entry::{Entry, Head, Receipt, Signed, receipt_text};
+use crate::entry::{Entry, Head, Receipt, Signed};
 use crate::error::{JournalError, RecordError};
 use crate::evidence::Place;
 use crate::frame::push_commit;
@@ -284,12 +284,11 @@ impl Station {
             .append(leaf_hash, |level, hash| placed.push((level, hash)));
         self.newest_ms = draft.leaf.time.0;
         self.unfinished.see(index, &draft.leaf);
-        let origin = self.shared.verifier.origin();
         Receipt {
             index,
             leaf_hash,
             signature: draft.made.take(),
-            text: receipt_text(origin, index, &leaf_hash),
+            origin: self.shared.verifier.shared_origin(),
             time: draft.leaf.time,
         }
     }

@@ -89,7 +89,7 @@ pub fn content_digest_of(body: &[u8]) -> [u8; 32] {
 ///
 /// Standard: RFC 9530 §2.
 pub fn content_digest_field(digest: &[u8; 32]) -> HeaderValue {
-    printable(format!("{SHA_256}=:{}:", STANDARD.encode(digest)))
+    printable([SHA_256, "=:", &STANDARD.encode(digest), ":"].concat())
 }
 
 /// Reads the sha-256 of `Content-Digest`; other algorithms beside it are ignored.

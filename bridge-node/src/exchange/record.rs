@@ -100,7 +100,7 @@ impl Underway<AuthorisedRequest> {
         let verified = &mut self.value.verified;
         let receipt = self.leaf.durable(node, &verified.about).await?;
         verified.about.begun = true;
-        verified.about.received = Some(receipt.text.clone());
+        verified.about.received = Some(receipt.text());
         match served {
             Ok(served) => {
                 let value = self.value;
@@ -139,11 +139,7 @@ pub(super) async fn request(
     about.keyid = Some(key.key_id().to_owned());
     set_identity(&mut fields, &about);
     set(&mut fields, &names::CONTRACT, &right.reference());
-    set(
-        &mut fields,
-        &names::VERSION,
-        &crate::WIRE_VERSION.to_string(),
-    );
+    set(&mut fields, &names::VERSION, crate::WIRE_VERSION_TEXT);
     protect(&mut fields, &entered.payload);
     let mut head = RequestHead {
         method: entered.method,

@@ -46,7 +46,7 @@ pub async fn refuse_caller(node: &Node, refused: Refused) -> Reply {
     }
     // A journal that cannot take the refusal refuses the exchange all the same: nothing is gained by hiding the answer.
     if let Ok(receipt) = write(node, unsigned_entry(node, &refusal, &about), &about).await
-        && let Ok(text) = HeaderValue::from_str(&receipt.text)
+        && let Ok(text) = HeaderValue::try_from(receipt.text())
     {
         reply.fields.insert("bridge-receipt", text);
     }
@@ -238,11 +238,7 @@ fn plain(refusal: &Refusal, about: &About, detail: &str) -> Reply {
         fields.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     if about.side == Side::Provider {
-        set(
-            &mut fields,
-            &names::VERSION,
-            &crate::WIRE_VERSION.to_string(),
-        );
+        set(&mut fields, &names::VERSION, crate::WIRE_VERSION_TEXT);
     }
     if about.side == Side::Consumer && about.client.is_some() {
         set_identity(&mut fields, about);

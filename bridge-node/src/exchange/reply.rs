@@ -70,7 +70,7 @@ pub(super) fn to_caller(
         }
     }
     fields.remove(&names::CONTENT_DIGEST);
-    if let Ok(receipt) = HeaderValue::from_str(&receipt.text) {
+    if let Ok(receipt) = HeaderValue::try_from(receipt.text()) {
         fields.insert(&names::RECEIPT, receipt);
     }
     let about = &sent.about;

@@ -149,7 +149,7 @@ pub(super) fn answer_fields(
         }
     }
     set_service(fields, about);
-    set(fields, &names::VERSION, &crate::WIRE_VERSION.to_string());
+    set(fields, &names::VERSION, crate::WIRE_VERSION_TEXT);
     if let Some(body) = body {
         let sha512 = body.sha512();
         let hash = request_hash(
@@ -227,6 +227,11 @@ pub(super) fn set(fields: &mut HeaderMap, name: &HeaderName, value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_say_the_version_as_it_is_numbered() {
+        assert_eq!(crate::WIRE_VERSION_TEXT, crate::WIRE_VERSION.to_string());
+    }
 
     #[test]
     fn what_http_drops_is_not_digested() {

@@ -274,7 +274,7 @@ fn fresh(envelope: &Envelope, now_s: u64) -> Result<(), PeerFault> {
 }
 
 fn version(fields: &HeaderMap) -> Result<(), PeerFault> {
-    if text(fields, &names::VERSION) == crate::WIRE_VERSION.to_string() {
+    if text(fields, &names::VERSION) == crate::WIRE_VERSION_TEXT {
         return Ok(());
     }
     if !fields.contains_key(&names::SIGNATURE) {

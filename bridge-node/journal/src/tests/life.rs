@@ -26,7 +26,7 @@ async fn a_journal_is_made_written_closed_and_opened_again() {
     let second = journal.record(answer(1, 10)).await.expect("recorded");
     assert_eq!((first.index, second.index), (0, 1));
     let hash = URL_SAFE_NO_PAD.encode(first.leaf_hash);
-    assert_eq!(first.text, format!("{ORIGIN}#0:{hash}"));
+    assert_eq!(first.text(), format!("{ORIGIN}#0:{hash}"));
     journal.close().await.expect("closes");
     journal.close().await.expect("closes again");
     assert!(matches!(
