@@ -82,12 +82,10 @@ impl Until {
     ///
     /// That of `work`.
     pub async fn bound<T>(&self, work: impl Future<Output = T>) -> Result<T, AdapterError> {
-        self.check()?;
-        // Work first: what is done at once needs no timer. Work that is done in the moment in which the time is over is done.
         tokio::select! {
             biased;
-            done = work => Ok(done),
             why = self.over() => Err(why),
+            done = work => Ok(done),
         }
     }
 }
