@@ -9,8 +9,8 @@ use crate::settings::Limits;
 
 /// Listeners whose connections are counted by the settings: callers, by TLS and on loopback, and other nodes.
 const LISTENERS: u64 = 3;
-/// Segments, spooled bodies, sockets of commands, the log.
-const BESIDE: u64 = 256;
+/// Segments, tiles of a segment that is sealed, spooled bodies, sockets of commands, the log.
+const BESIDE: u64 = 384;
 
 /// Asks for as many open files as the system allows, and warns if the settings promise more.
 pub(crate) fn ask_for_all(limits: &Limits) {

@@ -72,7 +72,7 @@ impl Pool {
     }
 
     async fn permit(&self, until: &Until) -> Result<OwnedSemaphorePermit, AdapterError> {
-        // Nobody waits: a place that is given back goes to who waits first.
+        // A place that is given back goes to those who wait, so a free one means that nobody does.
         if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
             return until.check().map(|()| permit);
         }

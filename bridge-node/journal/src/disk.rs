@@ -171,7 +171,7 @@ pub(crate) fn write_blocks(file: &dyn SegmentFile, blocks: &mut Blocks) -> io::R
     let written = file.write_at(blocks.bytes(), 0);
     file.past_memory(false);
     match written {
-        // A disk of larger blocks.
+        // The disk's own blocks are larger.
         Err(refused) if direct && refused.kind() == io::ErrorKind::InvalidInput => {
             file.write_at(blocks.bytes(), 0)
         }

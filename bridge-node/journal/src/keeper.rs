@@ -45,7 +45,7 @@ pub(crate) struct Keeper {
     /// For spares, and for all else. Gone when it was told to stop.
     orders: Option<(Sender<Order>, Sender<Order>)>,
     done: Receiver<Result<Done, JournalError>>,
-    /// Whether somebody waits, so that nothing may rest.
+    /// Whether somebody waits, or soon will, so that nothing may rest.
     awaited: Arc<AtomicBool>,
     outstanding: usize,
     threads: Vec<JoinHandle<()>>,
@@ -78,6 +78,10 @@ impl Keeper {
     /// Gives an order.
     pub(crate) fn order(&mut self, order: Order) -> Result<(), JournalError> {
         self.outstanding += 1;
+        if matches!(order, Order::Spare) {
+            // A segment begins: there is time until it is full.
+            self.awaited.store(false, Ordering::Release);
+        }
         // A thread ends early only after a failure, which is the better thing to report.
         let sent = self
             .orders
@@ -110,7 +114,6 @@ impl Keeper {
     pub(crate) fn wait(&mut self) -> Result<Done, JournalError> {
         self.hurry();
         let done = self.done.recv().map_err(|_closed| ENDED)?;
-        self.awaited.store(false, Ordering::Release);
         self.outstanding = self.outstanding.saturating_sub(1);
         done
     }
@@ -129,9 +132,11 @@ impl Keeper {
             .map_or(ended, Err)
     }
 
-    /// Lets nobody rest any more.
-    fn hurry(&self) {
-        self.awaited.store(true, Ordering::Release);
+    /// Lets nobody rest until the next spare is ordered.
+    pub(crate) fn hurry(&self) {
+        if self.awaited.swap(true, Ordering::AcqRel) {
+            return;
+        }
         for thread in &self.threads {
             thread.thread().unpark();
         }

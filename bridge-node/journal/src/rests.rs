@@ -5,11 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Rests are so many times as long as the work before them: a quarter of a processor and of the disk is what messages
-/// under way can do without. A seal done at once took one for 30 ms, and whoever asked meanwhile waited three times as long.
+/// Rests are so many times as long as the work before them: messages under way can do without a quarter of a processor.
+/// A seal without rests takes a whole one for 30 ms, and the queue that grows meanwhile is there for three times as long.
 const TIMES: u32 = 3;
 /// Less than this is no piece of work to rest after: sleeping and waking have their price.
 const PIECE: Duration = Duration::from_micros(300);
+/// A disk that did not answer for seconds gets no minute of rest: checkpoints wait to be shown behind a seal.
+const LONGEST: Duration = Duration::from_millis(250);
 
 /// Asked at each place where work may rest.
 pub(crate) struct Rests {
@@ -19,7 +21,7 @@ pub(crate) struct Rests {
 }
 
 impl Rests {
-    /// Of work beside others. Once `awaited` is set it rests no more, and a thread in its rest may be unparked.
+    /// Of work beside others. While `awaited` is set it rests not at all, and a thread in its rest may be unparked.
     pub(crate) fn beside(awaited: Arc<AtomicBool>) -> Self {
         let began = Instant::now();
         Self { awaited, began }
@@ -45,7 +47,7 @@ impl Rests {
     }
 
     fn rest_after(&self, worked: Duration) {
-        let until = Instant::now() + worked.saturating_mul(TIMES);
+        let until = Instant::now() + worked.saturating_mul(TIMES).min(LONGEST);
         while !self.awaited.load(Ordering::Acquire) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -70,9 +72,33 @@ mod tests {
     }
 
     #[test]
+    fn a_disk_that_did_not_answer_for_long_gets_no_long_rest() {
+        let began = Instant::now();
+        // Would end in days.
+        Rests::beside(Arc::default()).rest_after(Duration::from_hours(24));
+        assert!(began.elapsed() >= LONGEST);
+    }
+
+    #[test]
+    fn only_what_was_work_is_rested_after() {
+        let mut rests = Rests::beside(Arc::default());
+        let worked = |rests: &mut Rests, piece| {
+            rests.began = Instant::now()
+                .checked_sub(piece)
+                .expect("this process is older");
+            let began = Instant::now();
+            rests.take();
+            began.elapsed()
+        };
+        assert!(worked(&mut rests, PIECE * 10) >= PIECE * 30);
+        // It begins anew with each rest.
+        assert!(rests.began.elapsed() < PIECE * 10);
+    }
+
+    #[test]
     fn nobody_who_waits_is_kept_waiting_by_rests() {
-        // Each would end in days.
         let long = Duration::from_hours(24);
+        let began = Instant::now();
         Rests::none().rest_after(long);
         let awaited: Arc<AtomicBool> = Arc::default();
         let rests = Rests::beside(awaited.clone());
@@ -80,5 +106,6 @@ mod tests {
         awaited.store(true, Ordering::Release);
         resting.thread().unpark();
         resting.join().expect("ended");
+        assert!(began.elapsed() < LONGEST);
     }
 }

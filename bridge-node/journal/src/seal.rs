@@ -75,7 +75,7 @@ pub(crate) fn seal(
 
 const TILE_BYTES: usize = FULL_TILE * size_of::<Hash>();
 /// So many are open at a time.
-const TILES_AT_ONCE: usize = 64;
+const TILES_AT_ONCE: usize = 128;
 
 /// Writes the full tiles that are in memory only.
 fn write_tiles(shared: &Shared, size: u64, rests: &mut Rests) -> Result<(), JournalError> {

@@ -166,10 +166,14 @@ pub(crate) fn fill_with_zeros(
 
 #[cfg(test)]
 mod tests {
+    use std::io;
+    use std::sync::Mutex;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
     use proptest::prelude::*;
 
     use super::{HEADER_BYTES, Header, Part, Rests, fill_with_zeros};
-    use crate::disk::{BLOCK, Blocks, Disk as _, FolderDisk, read_all, write_blocks};
+    use crate::disk::{BLOCK, Blocks, Disk as _, FolderDisk, SegmentFile, read_all, write_blocks};
 
     fn header() -> Header {
         Header {
@@ -211,6 +215,55 @@ mod tests {
             &read_all(&*file).expect("readable")[3..10],
             b"\x04\x04leaf\x04"
         );
+    }
+
+    /// A file that takes the wish to be written past memory, and then refuses each such write.
+    #[derive(Default)]
+    struct LargerBlocks {
+        direct: AtomicBool,
+        written: Mutex<Vec<u8>>,
+    }
+
+    impl SegmentFile for LargerBlocks {
+        fn write_at(&self, bytes: &[u8], offset: u64) -> io::Result<()> {
+            if self.direct.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::InvalidInput.into());
+            }
+            let mut written = self.written.lock().expect("nobody panics");
+            assert_eq!(written.len() as u64, offset);
+            written.extend_from_slice(bytes);
+            Ok(())
+        }
+        fn read_at(&self, _: &mut [u8], _: u64) -> io::Result<usize> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn length(&self) -> io::Result<u64> {
+            Ok(self.written.lock().expect("nobody panics").len() as u64)
+        }
+        fn shorten(&self, _: u64) -> io::Result<()> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+        fn sync(&self) -> io::Result<()> {
+            Ok(())
+        }
+        fn past_memory(&self, wanted: bool) -> bool {
+            self.direct.store(wanted, Ordering::Relaxed);
+            wanted
+        }
+    }
+
+    #[test]
+    fn a_disk_that_refuses_direct_writes_is_written_through_memory() {
+        let (tile, spare) = (LargerBlocks::default(), LargerBlocks::default());
+        let mut blocks = Blocks::zeros(2 * BLOCK);
+        blocks.bytes().fill(3);
+        write_blocks(&tile, &mut blocks).expect("written");
+        assert_eq!(*tile.written.lock().expect("whole"), [3; 2 * BLOCK]);
+        fill_with_zeros(&spare, 3 * BLOCK as u64, &mut Rests::none()).expect("filled");
+        assert_eq!(spare.length().expect("a length"), 3 * BLOCK as u64);
+        for file in [tile, spare] {
+            assert!(!file.direct.load(Ordering::Relaxed), "left to itself");
+        }
     }
 
     #[test]

@@ -174,6 +174,10 @@ impl Station {
                 self.take_over(done)?;
             }
             self.flush()?;
+            if self.open.end > self.segment_bytes / 2 && self.keeper.is_busy() {
+                // What is not ready when the segment is full, all messages wait for.
+                self.keeper.hurry();
+            }
             if self.due.is_some_and(|due| due <= Instant::now()) {
                 self.checkpoint()?;
             }

@@ -18,6 +18,28 @@ async fn sound(bench: &Bench, disk: &MemoryDisk) {
     journal.close().await.expect("closes");
 }
 
+#[tokio::test]
+async fn all_tiles_of_a_segment_are_durable_before_its_index() {
+    let mut bench = Bench::new();
+    bench.config.segment_bytes = 4 * 1024 * 1024;
+    let disk = MemoryDisk::default();
+    let (journal, _) = bench.open(&disk).expect("opens");
+    for exchange in 0..400 {
+        for entry in [request(exchange, 0), answer(exchange, 0)] {
+            journal.record(entry).await.expect("recorded");
+        }
+    }
+    journal.close().await.expect("closes");
+    assert_eq!(ending_with(&disk, ".index").len(), 1);
+    let mut tiles = disk.paths();
+    tiles.retain(|path| path.starts_with("tile/0/"));
+    assert!(tiles.len() > 2, "{tiles:?}");
+    let after = disk.crash(Crash::Power);
+    for path in tiles {
+        assert_eq!(after.bytes(&path), disk.bytes(&path), "{path}");
+    }
+}
+
 fn ending_with(disk: &MemoryDisk, ending: &str) -> Vec<String> {
     let mut paths = disk.paths();
     paths.retain(|path| path.ends_with(ending));
