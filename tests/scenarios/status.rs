@@ -72,6 +72,13 @@ pub(crate) async fn revoked(agency: &Agency, count: usize) {
     .await;
 }
 
+/// Waits until the journal tells of a revoked certificate, and of no other: what is known is in force before it is told.
+pub(crate) async fn told_revoked(agency: &Agency, whose: &str) {
+    let told = || facts(agency, "certificate_revoked");
+    wait_until("the journal tells of it", async || !told().is_empty()).await;
+    assert_eq!(told(), [whose]);
+}
+
 #[tokio::test]
 async fn s42_a_peer_whose_tls_certificate_is_revoked_is_cut_off_and_refused() {
     let (world, authority) = world("", &[], &["crl"]).await;
@@ -89,10 +96,7 @@ async fn s42_a_peer_whose_tls_certificate_is_revoked_is_cut_off_and_refused() {
     told.refused(502, "server.clientproxy.service_failed");
     assert!(told.message().contains("status 403"), "{}", told.message());
     let consumer = world.consumer.node();
-    assert_eq!(
-        facts(&world.provider, "certificate_revoked"),
-        [format!("tls of {consumer}")]
-    );
+    told_revoked(&world.provider, &format!("tls of {consumer}")).await;
     assert_eq!(metric(&world.provider, "bridge_status_revoked").await, 1);
     assert_eq!(metric(&world.provider, "bridge_status_listed").await, 1);
 }
