@@ -16,7 +16,10 @@ use rustix::fs::{FlockOperation, OFlags, fcntl_getfl, fcntl_setfl, flock};
 
 use crate::tree::sha256;
 
+mod blocks;
 pub(crate) mod overlay;
+
+pub(crate) use blocks::{BLOCK, Blocks, write_blocks};
 
 /// A journal folder. Paths are relative to it, with `/` between parts.
 pub trait Disk: Send + Sync {
@@ -136,46 +139,6 @@ pub trait SegmentFile: Send + Sync {
     /// it does. Such writes begin, end and lie in memory at multiples of 4096, or are refused.
     fn past_memory(&self, _wanted: bool) -> bool {
         false
-    }
-}
-
-/// What disks and file systems write as a whole, bytes: a write of whole blocks has nothing to read first.
-pub(crate) const BLOCK: usize = 4096;
-
-/// Memory that begins and ends at whole blocks, as writes past the system's memory demand.
-pub(crate) struct Blocks {
-    memory: Vec<u8>,
-    begin: usize,
-}
-
-impl Blocks {
-    /// Makes so many bytes of zeros.
-    pub(crate) fn zeros(length: usize) -> Self {
-        // It is never grown, so it stays where it is.
-        let memory = vec![0; length + BLOCK];
-        let begin = memory.as_ptr().align_offset(BLOCK).min(BLOCK);
-        Self { memory, begin }
-    }
-
-    pub(crate) fn bytes(&mut self) -> &mut [u8] {
-        let length = self.memory.len() - BLOCK;
-        self.memory
-            .get_mut(self.begin..self.begin + length)
-            .unwrap_or_default()
-    }
-}
-
-/// Writes blocks past the system's memory where that is possible, else like anything. They are durable after a sync.
-pub(crate) fn write_blocks(file: &dyn SegmentFile, blocks: &mut Blocks) -> io::Result<()> {
-    let direct = file.past_memory(true);
-    let written = file.write_at(blocks.bytes(), 0);
-    file.past_memory(false);
-    match written {
-        // The disk's own blocks are larger.
-        Err(refused) if direct && refused.kind() == io::ErrorKind::InvalidInput => {
-            file.write_at(blocks.bytes(), 0)
-        }
-        written => written,
     }
 }
 
