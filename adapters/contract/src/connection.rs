@@ -150,9 +150,6 @@ impl Connection {
 
     /// Whether it takes another request: at once, or never.
     pub async fn is_ready(&mut self) -> bool {
-        if self.sender.is_ready() {
-            return true;
-        }
         let ready = timeout(READY_WAIT, self.sender.ready()).await;
         ready.is_ok_and(|ready| ready.is_ok())
     }

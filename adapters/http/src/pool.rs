@@ -72,10 +72,6 @@ impl Pool {
     }
 
     async fn permit(&self, until: &Until) -> Result<OwnedSemaphorePermit, AdapterError> {
-        // A place that is given back goes to those who wait, so a free one means that nobody does.
-        if let Ok(permit) = Arc::clone(&self.permits).try_acquire_owned() {
-            return until.check().map(|()| permit);
-        }
         let free =
             tokio::time::timeout(self.config.wait, Arc::clone(&self.permits).acquire_owned());
         match until.bound(free).await? {

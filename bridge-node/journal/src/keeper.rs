@@ -209,3 +209,36 @@ pub(crate) fn show(shared: &Shared, note: &Bytes) -> Result<(), JournalError> {
     replace_file(&*shared.disk, "", CHECKPOINT, note)
         .map_err(JournalError::disk("showing a checkpoint", CHECKPOINT))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn whoever_waits_ends_the_rests_until_the_next_segment_begins() {
+        let (outbox, done) = channel();
+        let (spares, _spares) = channel();
+        let (others, _others) = channel();
+        let awaited: Arc<AtomicBool> = Arc::default();
+        let rests = Rests::beside(awaited.clone());
+        let resting = thread::spawn(move || {
+            // Would end tomorrow.
+            rests.rest(Duration::from_hours(24));
+            outbox.send(Ok(Done::Shown)).unwrap_or_default();
+        });
+        let mut keeper = Keeper {
+            orders: Some((spares, others)),
+            done,
+            awaited: awaited.clone(),
+            outstanding: 1,
+            threads: vec![resting],
+        };
+        assert!(matches!(keeper.wait(), Ok(Done::Shown)));
+        assert!(awaited.load(Ordering::Acquire));
+        keeper.order(Order::Spare).expect("taken");
+        assert!(!awaited.load(Ordering::Acquire));
+    }
+}

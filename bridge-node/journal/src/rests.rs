@@ -39,15 +39,16 @@ impl Rests {
 
     /// Rests if enough was done for it since the last rest.
     pub(crate) fn take(&mut self) {
-        let worked = self.began.elapsed();
-        if worked >= PIECE {
-            self.rest_after(worked);
+        let time = time_after(self.began.elapsed());
+        if !time.is_zero() {
+            self.rest(time);
             self.begin();
         }
     }
 
-    fn rest_after(&self, worked: Duration) {
-        let until = Instant::now() + worked.saturating_mul(TIMES).min(LONGEST);
+    /// Rests for so long, if nobody waits.
+    pub(crate) fn rest(&self, time: Duration) {
+        let until = Instant::now() + time;
         while !self.awaited.load(Ordering::Acquire) {
             let left = until.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -59,53 +60,42 @@ impl Rests {
     }
 }
 
+/// How long to rest after work of this length; zero if it is too little.
+fn time_after(worked: Duration) -> Duration {
+    if worked < PIECE {
+        Duration::ZERO
+    } else {
+        worked.saturating_mul(TIMES).min(LONGEST)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn work_rests_three_times_as_long_as_it_took() {
-        let rests = Rests::beside(Arc::default());
-        let began = Instant::now();
-        rests.rest_after(Duration::from_millis(2));
-        assert!(began.elapsed() >= Duration::from_millis(6));
+    fn rests_are_three_times_the_work_and_never_long() {
+        let shorter = PIECE.checked_sub(Duration::from_nanos(1));
+        assert_eq!(time_after(shorter.expect("a piece")), Duration::ZERO);
+        assert_eq!(time_after(PIECE), PIECE * 3);
+        let worked = Duration::from_millis(2);
+        assert_eq!(time_after(worked), Duration::from_millis(6));
+        assert_eq!(time_after(Duration::MAX), LONGEST);
     }
 
     #[test]
-    fn a_disk_that_did_not_answer_for_long_gets_no_long_rest() {
-        let began = Instant::now();
-        // Would end in days.
-        Rests::beside(Arc::default()).rest_after(Duration::from_hours(24));
-        assert!(began.elapsed() >= LONGEST);
-    }
-
-    #[test]
-    fn only_what_was_work_is_rested_after() {
+    fn work_beside_others_rests() {
         let mut rests = Rests::beside(Arc::default());
-        let worked = |rests: &mut Rests, piece| {
-            rests.began = Instant::now()
-                .checked_sub(piece)
-                .expect("this process is older");
-            let began = Instant::now();
-            rests.take();
-            began.elapsed()
-        };
-        assert!(worked(&mut rests, PIECE * 10) >= PIECE * 30);
-        // It begins anew with each rest.
-        assert!(rests.began.elapsed() < PIECE * 10);
+        let asked = Instant::now();
+        rests.began = asked.checked_sub(PIECE * 10).expect("an earlier time");
+        rests.take();
+        // It has rested that long, and begins anew.
+        assert!(rests.began >= asked + PIECE * 30);
     }
 
     #[test]
-    fn nobody_who_waits_is_kept_waiting_by_rests() {
-        let long = Duration::from_hours(24);
-        let began = Instant::now();
-        Rests::none().rest_after(long);
-        let awaited: Arc<AtomicBool> = Arc::default();
-        let rests = Rests::beside(awaited.clone());
-        let resting = thread::spawn(move || rests.rest_after(long));
-        awaited.store(true, Ordering::Release);
-        resting.thread().unpark();
-        resting.join().expect("ended");
-        assert!(began.elapsed() < LONGEST);
+    fn work_that_somebody_waits_for_never_rests() {
+        // Would end tomorrow.
+        Rests::none().rest(Duration::from_hours(24));
     }
 }

@@ -106,7 +106,7 @@ fn write_tiles(shared: &Shared, size: u64, rests: &mut Rests) -> Result<(), Jour
             // crash here: a tile in any state, above the last index; the next start writes it again.
             let file = shared.disk.create(&path).map_err(failed)?;
             blocks.bytes().copy_from_slice(hashes.as_flattened());
-            write_blocks(&*file, &mut blocks).map_err(failed)?;
+            write_blocks(&*file, blocks.bytes(), 0).map_err(failed)?;
             written.push((path, file));
             rests.take();
         }

@@ -6,7 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
-use crate::disk::{BLOCK, Blocks, SegmentFile};
+use crate::disk::{Blocks, SegmentFile, write_blocks};
 use crate::rests::Rests;
 use crate::tree::Hash;
 
@@ -137,30 +137,17 @@ pub(crate) fn fill_with_zeros(
     rests: &mut Rests,
 ) -> io::Result<()> {
     let mut zeros = Blocks::zeros(ZEROS);
-    let mut direct = file.past_memory(true);
     let mut at = 0;
     while at < length {
         let left = usize::try_from(length - at).unwrap_or(ZEROS).min(ZEROS);
-        direct = direct && left.is_multiple_of(BLOCK);
-        if !direct {
-            file.past_memory(false);
-        }
         let piece = zeros.bytes().get(..left).unwrap_or_default();
-        match file.write_at(piece, at) {
-            // A disk of larger blocks.
-            Err(refused) if direct && refused.kind() == io::ErrorKind::InvalidInput => {
-                direct = false;
-                continue;
-            }
-            written => written?,
-        }
-        if !direct {
+        if !write_blocks(file, piece, at)? {
+            // Else one sync in the end would have all of it to write, and others would wait behind that.
             file.sync()?;
         }
         at += left as u64;
         rests.take();
     }
-    file.past_memory(false);
     file.sync()
 }
 
@@ -207,7 +194,7 @@ mod tests {
         for byte in [3, 4] {
             let mut blocks = Blocks::zeros(2 * BLOCK);
             blocks.bytes().fill(byte);
-            write_blocks(&*file, &mut blocks).expect("written");
+            write_blocks(&*file, blocks.bytes(), 0).expect("written");
             assert_eq!(read_all(&*file).expect("readable"), [byte; 2 * BLOCK]);
         }
         file.write_at(b"leaf", 5).expect("not at a block");
@@ -257,7 +244,8 @@ mod tests {
         let (tile, spare) = (LargerBlocks::default(), LargerBlocks::default());
         let mut blocks = Blocks::zeros(2 * BLOCK);
         blocks.bytes().fill(3);
-        write_blocks(&tile, &mut blocks).expect("written");
+        let past = write_blocks(&tile, blocks.bytes(), 0).expect("written");
+        assert!(!past);
         assert_eq!(*tile.written.lock().expect("whole"), [3; 2 * BLOCK]);
         fill_with_zeros(&spare, 3 * BLOCK as u64, &mut Rests::none()).expect("filled");
         assert_eq!(spare.length().expect("a length"), 3 * BLOCK as u64);

@@ -30,16 +30,17 @@ impl Blocks {
     }
 }
 
-/// Writes blocks past the system's memory where that is possible, else like anything. They are durable after a sync.
-pub(crate) fn write_blocks(file: &dyn SegmentFile, blocks: &mut Blocks) -> io::Result<()> {
-    let direct = file.past_memory(true);
-    let written = file.write_at(blocks.bytes(), 0);
-    file.past_memory(false);
-    match written {
-        // The disk's own blocks are larger.
-        Err(refused) if direct && refused.kind() == io::ErrorKind::InvalidInput => {
-            file.write_at(blocks.bytes(), 0)
+/// Writes bytes past the system's memory if they are whole blocks of such memory and the disk takes them so, else like any; says
+/// which. They are durable after a sync.
+pub(crate) fn write_blocks(file: &dyn SegmentFile, bytes: &[u8], offset: u64) -> io::Result<bool> {
+    if bytes.len().is_multiple_of(BLOCK) && file.past_memory(true) {
+        let written = file.write_at(bytes, offset);
+        file.past_memory(false);
+        match written {
+            // The disk's own blocks are larger.
+            Err(refused) if refused.kind() == io::ErrorKind::InvalidInput => {}
+            written => return written.map(|()| true),
         }
-        written => written,
     }
+    file.write_at(bytes, offset).map(|()| false)
 }

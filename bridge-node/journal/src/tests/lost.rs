@@ -19,7 +19,7 @@ async fn sound(bench: &Bench, disk: &MemoryDisk) {
 }
 
 #[tokio::test]
-async fn all_tiles_of_a_segment_are_durable_before_its_index() {
+async fn all_tiles_of_a_sealed_segment_are_durable() {
     let mut bench = Bench::new();
     bench.config.segment_bytes = 4 * 1024 * 1024;
     let disk = MemoryDisk::default();
