@@ -212,10 +212,20 @@ pub(crate) fn show(shared: &Shared, note: &Bytes) -> Result<(), JournalError> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
     use std::thread;
     use std::time::Duration;
 
     use super::*;
+
+    /// Whether the thread of this name sleeps, as the system sees it.
+    fn sleeps(name: &str) -> bool {
+        let threads = fs::read_dir("/proc/self/task").expect("Linux");
+        let stats = threads.map(|thread| thread.map(|thread| thread.path().join("stat")));
+        stats
+            .filter_map(|stat| fs::read_to_string(stat.ok()?).ok())
+            .any(|stat| stat.contains(&format!("({name}) S")))
+    }
 
     #[test]
     fn whoever_waits_ends_the_rests_until_the_next_segment_begins() {
@@ -224,17 +234,20 @@ mod tests {
         let (others, _others) = channel();
         let awaited: Arc<AtomicBool> = Arc::default();
         let rests = Rests::beside(awaited.clone());
-        let resting = thread::spawn(move || {
+        let resting = Builder::new().name("resting".to_owned()).spawn(move || {
             // Would end tomorrow.
             rests.rest(Duration::from_hours(24));
             outbox.send(Ok(Done::Shown)).unwrap_or_default();
         });
+        while !sleeps("resting") {
+            thread::yield_now();
+        }
         let mut keeper = Keeper {
             orders: Some((spares, others)),
             done,
             awaited: awaited.clone(),
             outstanding: 1,
-            threads: vec![resting],
+            threads: vec![resting.expect("a thread")],
         };
         assert!(matches!(keeper.wait(), Ok(Done::Shown)));
         assert!(awaited.load(Ordering::Acquire));
