@@ -75,6 +75,19 @@ fn the_document_names_every_metric_with_its_labels_and_unit() {
     for row in rows.lines() {
         let name = row.split('`').nth(1).unwrap();
         assert!(name.starts_with("bridge_"), "{name}");
+        // What a metric tells in other units than ones has the unit in its name.
+        for (words, unit) in [
+            (["since 1970", "expires, since"], "_timestamp_seconds"),
+            (["| Time ", "Processor time"], "_seconds"),
+            (["By how much", "How old"], "_seconds"),
+            (["| Bytes ", "| Bodies on disk"], "_bytes"),
+            (["| Space ", "| Memory "], "_bytes"),
+        ] {
+            let told = words.iter().any(|word| row.contains(word));
+            assert!(!told || name.contains(unit), "{row}: without {unit}");
+        }
+        let is_histogram = row.contains("| histogram |");
+        assert!(!is_histogram || name.ends_with("_seconds_bucket"), "{row}");
     }
 }
 
