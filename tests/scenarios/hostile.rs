@@ -3,23 +3,34 @@
 //! the node answers the next good one.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
+use bridge_tests::agency::Agency;
+use bridge_tests::ask::dial;
 use bridge_tests::puppet::{Puppet, reference};
 use bridge_tests::registry::Reaction;
-use bridge_tests::terms::terms;
+use bridge_tests::terms::{Terms, terms};
 use bridge_tests::wait::BOUND;
 use bridge_tests::world::{PATH, PROVIDER, SERVICE, STRANGER, Setup, World, usual};
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
+mod early_data;
 mod encodings;
 mod fairness;
 mod fields;
 mod floods;
 mod framing;
+mod hello;
 mod pipelining;
 mod registry;
+mod renegotiation;
 mod slow;
 mod tls;
 
@@ -41,6 +52,10 @@ pub(crate) enum Door {
     Node,
 }
 
+/// All doors, and those behind TLS.
+pub(crate) const DOORS: [Door; 3] = [Door::Plain, Door::Consumer, Door::Node];
+pub(crate) const TLS_DOORS: [Door; 2] = [Door::Consumer, Door::Node];
+
 /// Bytes, and the status and code's last word that they come to. In the text `{line}` is a good request line, `{known}` the
 /// fields of a sender who may ask, `{smuggled}` a whole good request; each character is one byte.
 pub(crate) struct Case {
@@ -56,7 +71,7 @@ struct Line {
     stream: Box<dyn Stream>,
 }
 
-trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
@@ -68,12 +83,30 @@ pub(crate) struct Said {
     pub(crate) body: Vec<u8>,
 }
 
+/// The contract under which the stranger asks.
+pub(crate) fn strangers_terms() -> Terms {
+    terms("stranger-registry", STRANGER, PROVIDER, SERVICE)
+}
+
 pub(crate) fn case(name: &str, wire: &str, status: u16, word: &'static str) -> Case {
     Case {
         name: name.to_owned(),
         wire: wire.to_owned(),
         status,
         word,
+    }
+}
+
+// === impl Door ===
+
+impl Door {
+    /// The application protocol that is spoken behind it.
+    pub(crate) fn protocol(self) -> &'static [u8] {
+        match self {
+            Self::Plain => b"",
+            Self::Consumer => b"http/1.1",
+            Self::Node => b"bridge/1",
+        }
     }
 }
 
@@ -85,12 +118,17 @@ impl Ground {
     }
 
     pub(crate) async fn with(change: impl FnOnce(Setup) -> Setup) -> Self {
-        let lea = terms("stranger-registry", STRANGER, PROVIDER, SERVICE);
+        Self::under(strangers_terms(), change).await
+    }
+
+    /// With these terms of the stranger's contract.
+    pub(crate) async fn under(lea: Terms, change: impl FnOnce(Setup) -> Setup) -> Self {
+        let id = lea.id().to_owned();
         let setup = World::with().contract(usual()).provider_contract(lea);
         let world = change(setup).start().await;
         Self {
             puppet: Puppet::of(&world.stranger),
-            contract: reference(&world.provider, "stranger-registry"),
+            contract: reference(&world.provider, &id),
             world,
         }
     }
@@ -128,36 +166,59 @@ impl Ground {
                 ),
             )
             .replace("{known}", &self.known(door, "POST", PATH));
-        whole
-            .chars()
-            .map(|c| u8::try_from(u32::from(c)).unwrap())
-            .collect()
+        latin_1(&whole)
+    }
+
+    /// The agency whose node a door belongs to.
+    pub(crate) fn agency(&self, door: Door) -> &Agency {
+        match door {
+            Door::Plain | Door::Consumer => &self.world.consumer,
+            Door::Node => &self.world.provider,
+        }
+    }
+
+    /// Where a door is.
+    pub(crate) fn address(&self, door: Door) -> SocketAddr {
+        let ports = self.agency(door).ports;
+        match door {
+            Door::Plain => ports.plain,
+            Door::Consumer => ports.consumer,
+            Door::Node => ports.peer,
+        }
+    }
+
+    /// How one who may come in by a door connects.
+    pub(crate) fn client_config(&self, door: Door) -> ClientConfig {
+        match door {
+            Door::Plain | Door::Consumer => self.world.consumer.client_config(None),
+            Door::Node => self.puppet.client_config(&[door.protocol()]),
+        }
+    }
+
+    /// A connection of one who may come in by a door.
+    pub(crate) async fn open(&self, door: Door) -> Box<dyn Stream> {
+        if door == Door::Plain {
+            Box::new(dial(self.address(door)).await.unwrap())
+        } else {
+            Box::new(self.tls(door, self.client_config(door)).await)
+        }
+    }
+
+    /// The same with TLS as it is configured here.
+    pub(crate) async fn tls(&self, door: Door, config: ClientConfig) -> TlsStream<TcpStream> {
+        let tcp = dial(self.address(door)).await.unwrap();
+        let connector = TlsConnector::from(Arc::new(config));
+        connector.connect(host(), tcp).await.unwrap()
     }
 
     /// Sends bytes and returns all that comes back until the node closes.
     pub(crate) async fn speak(&self, door: Door, bytes: Vec<u8>) -> Vec<u8> {
-        match door {
-            Door::Plain => {
-                let address = self.world.consumer.ports.plain;
-                speak_over(TcpStream::connect(address).await.unwrap(), bytes).await
-            }
-            Door::Consumer => speak_over(self.world.consumer.tls(None).await.unwrap(), bytes).await,
-            Door::Node => {
-                let address = self.world.provider.ports.peer;
-                speak_over(self.puppet.connect(address).await.unwrap(), bytes).await
-            }
-        }
+        speak_over(self.open(door).await, bytes).await
     }
 
     /// A connection for good requests, opened before anything hostile happens.
     async fn line(&self, door: Door) -> Line {
-        let stream: Box<dyn Stream> = if door == Door::Node {
-            let address = self.world.provider.ports.peer;
-            Box::new(self.puppet.connect(address).await.unwrap())
-        } else {
-            let address = self.world.consumer.ports.plain;
-            Box::new(TcpStream::connect(address).await.unwrap())
-        };
+        let stream = self.open(door).await;
         Line { door, stream }
     }
 
@@ -270,6 +331,17 @@ impl Said {
         uuid::Uuid::parse_str(body["detail"].as_str().unwrap()).unwrap();
         kind.to_owned()
     }
+}
+
+/// The name that the consumer interface's certificate has; a puppet believes any.
+pub(crate) fn host() -> ServerName<'static> {
+    ServerName::try_from("127.0.0.1").unwrap()
+}
+
+/// One byte a character.
+pub(crate) fn latin_1(text: &str) -> Vec<u8> {
+    let bytes = text.chars().map(|c| u8::try_from(u32::from(c)).unwrap());
+    bytes.collect()
 }
 
 /// Reads answers by their `Content-Length`; nothing may be left over.

@@ -154,7 +154,8 @@ impl Agency {
             .await
     }
 
-    fn client_config(&self, certificate: Option<&str>) -> ClientConfig {
+    /// How an information system connects to the consumer interface, with a certificate of this agency or without one.
+    pub fn client_config(&self, certificate: Option<&str>) -> ClientConfig {
         let mut roots = RootCertStore::empty();
         let anchors = self.folder.parent().unwrap().join("authority/root.pem");
         for der in bridge_certs::read_pem_certificates(&anchors).unwrap() {

@@ -31,6 +31,7 @@ pub mod package;
 pub mod postgres;
 pub mod process;
 pub mod puppet;
+pub mod records;
 pub mod registry;
 pub mod relay;
 pub mod softhsm;

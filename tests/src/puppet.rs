@@ -188,7 +188,22 @@ impl Puppet {
         to: SocketAddr,
         protocols: &[&[u8]],
     ) -> std::io::Result<TlsStream<TcpStream>> {
-        connect(&self.tls, to, protocols).await
+        connect(self.client_config(protocols), to).await
+    }
+
+    /// How it connects: with its TLS identity, to anyone.
+    pub fn client_config(&self, protocols: &[&[u8]]) -> ClientConfig {
+        let provider = Arc::new(ring_provider::default_provider());
+        let (chain, key) = identity(&self.tls);
+        let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
+            .with_client_auth_cert(chain, key)
+            .unwrap();
+        config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+        config
     }
 
     /// Signs, sends, and returns the answer.
@@ -289,7 +304,7 @@ pub fn reference(agency: &Agency, id: &str) -> String {
 }
 
 /// Certificates and key of a TLS identity.
-fn identity(stem: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
+pub fn identity(stem: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static>) {
     let chain = bridge_certs::read_pem_certificates(&stem.with_extension("pem")).unwrap();
     let key = bridge_certs::read_key_file(&stem.with_extension("key")).unwrap();
     let chain = chain.into_iter().map(CertificateDer::from).collect();
@@ -299,21 +314,7 @@ fn identity(stem: &Path) -> (Vec<CertificateDer<'static>>, PrivateKeyDer<'static
     )
 }
 
-async fn connect(
-    stem: &Path,
-    to: SocketAddr,
-    protocols: &[&[u8]],
-) -> std::io::Result<TlsStream<TcpStream>> {
-    let provider = Arc::new(ring_provider::default_provider());
-    let (chain, key) = identity(stem);
-    let mut config = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(Arc::new(Anyone(provider)))
-        .with_client_auth_cert(chain, key)
-        .unwrap();
-    config.alpn_protocols = protocols.iter().map(|name| name.to_vec()).collect();
+async fn connect(config: ClientConfig, to: SocketAddr) -> std::io::Result<TlsStream<TcpStream>> {
     let tcp = dial(to).await?;
     let name = ServerName::try_from("puppet.invalid").unwrap();
     TlsConnector::from(Arc::new(config))

@@ -2,12 +2,11 @@
 
 use bridge_tests::claims;
 use bridge_tests::registry::Reaction;
-use bridge_tests::wait::{BOUND, wait_until};
+use bridge_tests::wait::{BOUND, all_at_once, wait_until};
 use bridge_tests::world::PATH;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::TcpStream;
 
-use super::{Door, Ground, answers};
+use super::{DOORS, Door, Ground, Stream, answers};
 
 #[tokio::test]
 async fn a_head_that_does_not_end_is_closed_at_its_limit() {
@@ -23,17 +22,16 @@ async fn a_head_that_does_not_end_is_closed_at_its_limit() {
     let nothing = Vec::new;
     assert_eq!(got, (nothing(), nothing(), nothing(), nothing(), nothing()));
     // A byte now and then does not make it longer.
-    let mut stream = TcpStream::connect(ground.world.consumer.ports.plain)
-        .await
-        .unwrap();
-    stream.write_all(b"GET / HTTP/1.1\r\nX-A: ").await.unwrap();
-    wait_until("the node closes", async || {
-        stream.write_all(b"b").await.is_err()
-    })
+    all_at_once(DOORS.into_iter().map(async |door| {
+        let mut stream = ground.open(door).await;
+        let head = ground.bytes(door, "{line}\r\n{known}\r\nX-A: ");
+        stream.write_all(&head).await.unwrap();
+        trickle(&mut stream).await;
+    }))
     .await;
     assert!(ground.world.registry.seen().is_empty());
     for agency in [&ground.world.consumer, &ground.world.provider] {
-        assert!(claims::reached(agency, "head_seconds").await >= 2);
+        assert!(claims::reached(agency, "head_seconds").await >= 3);
     }
     ground.world.consumer.get(PATH).send().await.answered(200);
 }
@@ -61,22 +59,25 @@ async fn a_body_that_stops_or_trickles_is_refused() {
         }
     }
     // A byte every few milliseconds is less than the pace.
-    let mut stream = TcpStream::connect(ground.world.consumer.ports.plain)
-        .await
-        .unwrap();
-    let head = ground.bytes(
-        Door::Plain,
-        "{line}\r\n{known}\r\nContent-Length: 1000000\r\n\r\n",
-    );
-    stream.write_all(&head).await.unwrap();
+    all_at_once(DOORS.into_iter().map(async |door| {
+        let mut stream = ground.open(door).await;
+        let head = ground.bytes(door, "{line}\r\n{known}\r\nContent-Length: 1000000\r\n\r\n");
+        stream.write_all(&head).await.unwrap();
+        assert!(trickle(&mut stream).await < 1_000_000, "{door:?}");
+    }))
+    .await;
+    assert!(ground.world.registry.seen().is_empty());
+}
+
+/// Sends a byte now and then until the node closes; returns how many.
+async fn trickle(stream: &mut Box<dyn Stream>) -> usize {
     let mut sent = 0;
     wait_until("the node closes", async || {
         sent += 1;
-        stream.write_all(b"b").await.is_err()
+        stream.write_all(b"b").await.is_err() || stream.flush().await.is_err()
     })
     .await;
-    assert!(sent < 1_000_000);
-    assert!(ground.world.registry.seen().is_empty());
+    sent
 }
 
 /// A large answer that the caller takes byte by byte, or not at all.
@@ -91,15 +92,13 @@ async fn who_does_not_take_its_answer_is_left() {
         .world
         .registry
         .always(Reaction::answer(200, &[], vec![7; whole]));
-    for takes in [0, 16] {
-        let mut stream = TcpStream::connect(ground.world.consumer.ports.plain)
-            .await
-            .unwrap();
-        let wire = ground.bytes(Door::Plain, "{line}\r\n{known}\r\n\r\n");
+    for (door, takes) in DOORS.into_iter().flat_map(|door| [(door, 0), (door, 16)]) {
+        let mut stream = ground.open(door).await;
+        let wire = ground.bytes(door, "{line}\r\n{known}\r\n\r\n");
         stream.write_all(&wire).await.unwrap();
         let mut taken = stream.read_u8().await.map(|_| 1).unwrap();
         // The spooled answer's room is free again once the connection is gone.
-        let room = &ground.world.consumer.live().node.room;
+        let room = &ground.agency(door).live().node.room;
         wait_until("the answer is given up", async || {
             let mut piece = vec![0; takes];
             if takes > 0 {
@@ -114,9 +113,11 @@ async fn who_does_not_take_its_answer_is_left() {
                 .await
                 .unwrap(),
         );
-        assert!(taken + rest.len() < whole, "all of it was taken");
+        assert!(taken + rest.len() < whole, "{door:?}: all of it was taken");
     }
     // Who takes it at once gets all of it.
     ground.world.consumer.get(PATH).send().await.answered(200);
-    assert!(claims::reached(&ground.world.consumer, "stall_seconds").await >= 1);
+    for agency in [&ground.world.consumer, &ground.world.provider] {
+        assert!(claims::reached(agency, "stall_seconds").await >= 1);
+    }
 }
