@@ -114,6 +114,8 @@ async fn a_caller_that_is_refused_for_want_of_places_is_no_stranger() {
         answer.answered(200);
     }
     assert_eq!(claims::reached(&world.consumer, "strangers").await, 0);
+    let refused = claims::reached(&world.consumer, "exchanges").await;
+    assert_eq!(refused, BURST as u64);
 }
 
 /// All who find no place are told the same, each in its own language and form, and the log tells it too.

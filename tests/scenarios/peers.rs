@@ -693,6 +693,8 @@ async fn excess_refusals_are_unsigned_and_summed_for_their_member() {
             .sum();
         // A minute may end while the five are refused: then there are two shares.
         assert_eq!(own as u64 + excess, 5);
+        let reached = claims::reached(agency, "refusals_per_minute").await;
+        assert_eq!(reached, excess);
         assert!((2..=4).contains(&own), "{own}");
     }
     assert!((2..=4).contains(&signed), "{signed}");

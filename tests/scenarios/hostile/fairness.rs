@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bridge_tests::claims;
 use bridge_tests::registry::Reaction;
 use bridge_tests::wait::{BOUND, wait_until};
 use bridge_tests::world::{PATH, STRANGER};
@@ -57,6 +58,8 @@ async fn a_member_that_floods_leaves_places_for_exchanges_of_others() {
     for refused in flood.iter().filter(|answer| answer.status == 503) {
         refused.refused(503, "server.serverproxy.overloaded");
     }
+    let reached = claims::reached(&world.provider, "exchanges").await;
+    assert_eq!(reached, count(503) as u64);
 }
 
 #[tokio::test]
@@ -80,6 +83,8 @@ async fn a_member_that_floods_leaves_connections_for_others() {
     .await;
     ground.world.consumer.get(PATH).send().await.answered(200);
     assert_eq!(closed.load(Ordering::SeqCst), 15, "its share is five");
+    let reached = claims::reached(&ground.world.provider, "connections").await;
+    assert_eq!(reached, 15);
     // And its places come back.
     waiting.shutdown().await;
     let again = async {
