@@ -3,23 +3,10 @@
 use std::fs;
 use std::process::Command;
 
-use bridge_tests::agency::Agency;
 use bridge_tests::claims;
-use bridge_tests::process::{Process, program, reserve_ports};
+use bridge_tests::process::{Process, reserve_ports};
 use bridge_tests::wait::now_s;
 use bridge_tests::world::{PATH, World, usual};
-
-/// Starts a node that must not start; returns what it says.
-fn refused(agency: &Agency) -> String {
-    let output = Command::new(program())
-        .args(["run", "--config"])
-        .arg(agency.config())
-        .output()
-        .unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    said
-}
 
 #[tokio::test]
 async fn a_data_folder_started_twice_or_copied_is_refused_until_the_operator_vouches_for_it() {
@@ -31,7 +18,7 @@ async fn a_data_folder_started_twice_or_copied_is_refused_until_the_operator_vou
     world.provider.refresh().await;
     let mut node = Process::run(&world.consumer).await;
     world.consumer.get(PATH).by_key().send().await.answered(200);
-    let said = refused(&world.consumer);
+    let said = world.consumer.refused_start();
     let process = format!("in use by process {}", node.id());
     assert!(
         said.contains(&process) && said.contains("data/journal"),
@@ -47,7 +34,7 @@ async fn a_data_folder_started_twice_or_copied_is_refused_until_the_operator_vou
     assert!(copied.unwrap().success());
     fs::rename(&data, &away).unwrap();
     fs::rename(&copy, &data).unwrap();
-    let said = refused(&world.consumer);
+    let said = world.consumer.refused_start();
     assert!(
         said.contains("this is a copy of its folder") && said.contains("--moved"),
         "{said}"
@@ -70,7 +57,7 @@ async fn a_data_folder_started_twice_or_copied_is_refused_until_the_operator_vou
     let elsewhere = format!("{}{}{}", &text[..at], "A".repeat(10), &text[at + 10..]);
     // Written in place, so that only the machine differs.
     fs::write(&home, elsewhere).unwrap();
-    let said = refused(&world.consumer);
+    let said = world.consumer.refused_start();
     assert!(said.contains("this is another machine"), "{said}");
 }
 
