@@ -13,6 +13,7 @@ use bridge_signature::{
     content_digest_of, signature_base, signature_fields,
 };
 use bridge_tests::agency::{Agency, Plan};
+use bridge_tests::answer::Answer;
 use bridge_tests::claims::{self, kinds, refused_leaf};
 use bridge_tests::process::Process;
 use bridge_tests::puppet::Puppet;
@@ -486,6 +487,24 @@ async fn an_exchange_that_was_allowed_and_is_not_yet_sent_is_stopped_and_ended_b
     assert_eq!(world.registry.seen().len(), 0);
 }
 
+/// Queries that the provider's node has allowed.
+const ALLOWED: &str = "bridge_step_seconds_count{side=\"provider\",step=\"authorised\"}";
+
+/// Asks while the leaf of an order is held at the provider's node; once the query is allowed, lets that go and holds the query's own.
+async fn asked_meanwhile(world: &World, allowed_before: u64) -> Answer {
+    let there = &world.provider;
+    wait_until("the order's leaf is durable", async || held::is_held(there)).await;
+    let allowing = async {
+        wait_until("the query is allowed", async || {
+            claims::metric(there, ALLOWED).await > allowed_before
+        })
+        .await;
+        held::hold(there, "request-received durable");
+        held::let_go(there);
+    };
+    tokio::join!(world.consumer.get(PATH).send(), allowing).0
+}
+
 /// The order's leaf is held, so that a query is allowed before the order is in force; then the query's own leaf is, until the officer
 /// was told that it is.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -502,7 +521,6 @@ async fn a_query_that_was_allowed_and_is_not_yet_served_is_stopped_at_the_provid
     ];
     let ask = || world.consumer.get(PATH).send();
     ask().await.answered(200);
-    let allowed = "bridge_step_seconds_count{side=\"provider\",step=\"authorised\"}";
     for (number, target) in [
         ["contract", "tax-registry"],
         ["service", SERVICE_ID],
@@ -511,7 +529,7 @@ async fn a_query_that_was_allowed_and_is_not_yet_served_is_stopped_at_the_provid
     .into_iter()
     .enumerate()
     {
-        let before = claims::metric(there, allowed).await;
+        let before = claims::metric(there, ALLOWED).await;
         held::hold(there, "administration durable");
         let [what, name] = target;
         let stop = ["stop", what, name];
@@ -521,19 +539,7 @@ async fn a_query_that_was_allowed_and_is_not_yet_served_is_stopped_at_the_provid
             wait_until("the query's leaf is durable", async || held::is_held(there)).await;
             held::let_go(there);
         };
-        let asking = async {
-            wait_until("the order's leaf is durable", async || held::is_held(there)).await;
-            let allowing = async {
-                wait_until("the query is allowed", async || {
-                    claims::metric(there, allowed).await > before
-                })
-                .await;
-                held::hold(there, "request-received durable");
-                held::let_go(there);
-            };
-            tokio::join!(ask(), allowing).0
-        };
-        let (refused, ()) = tokio::join!(asking, stopping);
+        let (refused, ()) = tokio::join!(asked_meanwhile(&world, before), stopping);
         refused.refused(503, DISABLED_THERE);
         assert!(refused.message().contains(name), "{}", refused.message());
         refused_ids.push(refused.request_id());
