@@ -14,6 +14,7 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::Failure;
@@ -45,6 +46,8 @@ struct Schedule {
     start: Instant,
     rate: u32,
     next: AtomicU32,
+    /// One for each that is due and not taken.
+    due: Semaphore,
 }
 
 /// Keeps every connection busy until the time is over, or asks at a fixed rate, then waits for what is under way.
@@ -57,6 +60,10 @@ pub(crate) async fn load(plan: Plan) -> Result<Figures, Failure> {
     let start = Instant::now();
     let end = start + plan.duration;
     let schedule = plan.rate.map(|rate| Arc::new(Schedule::new(start, rate)));
+    if let Some(schedule) = schedule.clone() {
+        // A thread that sleeps: the runtime's timers count whole milliseconds.
+        std::thread::spawn(move || schedule.keep(end, plan.connections));
+    }
     let mut tasks = JoinSet::new();
     for client in clients {
         match &schedule {
@@ -182,8 +189,8 @@ async fn ask_until(mut client: Client, plan: Plan, end: Instant) -> Result<Share
     }
 }
 
-/// Takes the next request of the schedule, waits until it is due, and counts from then: a request that had to wait for a
-/// connection has waited.
+/// Takes the next request of the schedule when it is due, and counts from then: a request that had to wait for a connection
+/// has waited.
 async fn ask_when_due(
     mut client: Client,
     plan: Plan,
@@ -192,11 +199,10 @@ async fn ask_when_due(
 ) -> Result<Share, Failure> {
     let (mut micros, mut bytes) = (Vec::new(), 0);
     loop {
-        let due = schedule.take();
+        let due = schedule.take().await?;
         if due >= end {
             return Ok((micros, bytes));
         }
-        tokio::time::sleep_until(due.into()).await;
         bytes += ask(&mut client, &plan).await?;
         micros.push(u32::try_from(due.elapsed().as_micros())?);
     }
@@ -250,13 +256,35 @@ fn request(plan: &Plan, path: &str) -> Result<Request<Empty<Bytes>>, Failure> {
 
 impl Schedule {
     fn new(start: Instant, rate: u32) -> Self {
-        let next = AtomicU32::new(0);
-        Self { start, rate, next }
+        let (next, due) = (AtomicU32::new(0), Semaphore::new(0));
+        Self {
+            start,
+            rate,
+            next,
+            due,
+        }
     }
 
-    fn take(&self) -> Instant {
-        let number = self.next.fetch_add(1, Ordering::Relaxed);
+    fn at(&self, number: u32) -> Instant {
         self.start + Duration::from_secs_f64(f64::from(number) / f64::from(self.rate))
+    }
+
+    /// Tells of each request when it is due; in the end tells each taker that there is none.
+    fn keep(&self, end: Instant, takers: usize) {
+        for due in (0..)
+            .map(|number| self.at(number))
+            .take_while(|due| *due < end)
+        {
+            std::thread::sleep(due.saturating_duration_since(Instant::now()));
+            self.due.add_permits(1);
+        }
+        self.due.add_permits(takers);
+    }
+
+    /// When the next request was due, which it is by now.
+    async fn take(&self) -> Result<Instant, Failure> {
+        self.due.acquire().await?.forget();
+        Ok(self.at(self.next.fetch_add(1, Ordering::Relaxed)))
     }
 }
 
@@ -294,7 +322,8 @@ impl fmt::Display for Figures {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use std::sync::Arc;
+    use std::time::{Duration, Instant};
 
     use super::{Figures, Schedule};
 
@@ -309,12 +338,22 @@ mod tests {
         assert_eq!(figures.to_string(), line);
     }
 
-    #[test]
-    fn requests_of_a_schedule_are_due_one_after_the_other_at_its_rate() {
-        let start = std::time::Instant::now();
-        let schedule = Schedule::new(start, 500);
-        let due: Vec<_> = (0..4).map(|_| schedule.take() - start).collect();
-        assert_eq!(due, [0, 2, 4, 6].map(Duration::from_millis));
+    #[tokio::test]
+    async fn requests_are_taken_when_they_are_due_and_late_ones_count_from_then() {
+        let start = Instant::now();
+        let schedule = Arc::new(Schedule::new(start, 500));
+        let (keeper, end) = (Arc::clone(&schedule), start + Duration::from_millis(7));
+        let keeping = std::thread::spawn(move || keeper.keep(end, 2));
+        let mut due = vec![schedule.take().await.unwrap()];
+        // Nobody was there for the others: they are due when they were.
+        keeping.join().unwrap();
+        for _ in 0..5 {
+            due.push(schedule.take().await.unwrap());
+        }
+        let due: Vec<_> = due.into_iter().map(|due| due - start).collect();
+        // Both takers learn of the end.
+        assert_eq!(due, [0, 2, 4, 6, 8, 10].map(Duration::from_millis));
+        assert!(start.elapsed() >= Duration::from_millis(6));
     }
 
     #[test]

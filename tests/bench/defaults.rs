@@ -4,7 +4,9 @@
 //! benchmark's files is left out in turn, and the file must become invalid.
 
 use std::path::Path;
+use std::time::Duration;
 
+use bridge_core::leaf::EvidenceMode;
 use bridge_node::settings::Settings;
 use toml::{Table, Value};
 
@@ -103,6 +105,17 @@ fn a_tuned_node_is_noticed() {
     ] {
         assert_eq!(needless(&format!("{provider}{tuned}"), &folder), [place]);
     }
+}
+
+/// What a contract and a node's clock decide has no key that could be left out: it is named here.
+#[test]
+fn the_exchange_that_is_measured_keeps_all_cuts_fields_and_is_under_a_checkpoint_each_second() {
+    let text = texts::contract(&Shape::default(), &Party::provider(0), 0);
+    let contract = bridge_core::contract::load(text.as_bytes()).expect("the contract is valid");
+    assert_eq!(contract.evidence_mode(), EvidenceMode::Full);
+    assert!(contract.fields().is_some(), "{text}");
+    assert!(!contract.demands_plain_signatures(), "{text}");
+    assert_eq!(bridge_journal::CHECKPOINT_EVERY, Duration::from_secs(1));
 }
 
 #[test]

@@ -17,7 +17,7 @@ mod upstream;
 use options::Options;
 
 const USAGE: &str = "\
-usage: bridge-bench setup FOLDER [--plain] [--awaited] [--cut] [--evidence MODE] [--contracts N] [--peers N]
+usage: bridge-bench setup FOLDER [--plain] [--awaited] [--whole] [--evidence MODE] [--contracts N] [--peers N]
                           [--witnessed] [--relayed]
        bridge-bench upstream ADDRESS
        bridge-bench wait ADDRESS [TARGET]
@@ -33,7 +33,8 @@ TARGET is a path that ends in the length of its answer, or @FILE with one a line
 setup     makes authority, keys, directory, contracts and settings of the nodes, the certificates of
           the proxies, and FOLDER/bench.env with every address. Without options: two nodes, and one contract
           that keeps full evidence. --plain: the contract demands a signature of its own for each message;
-          --awaited: it is not read-only, so that each step waits for its leaf; --cut: it names the fields of an answer, all of them; --evidence: full, digest or none;
+          --awaited: it is not read-only, so that each step waits for its leaf; --whole: it lets whole answers through, else
+          it names their fields, all of them, and answers are cut to these; --evidence: full, digest or none;
           --contracts: so many with the provider, each but one for a service of its own; --peers: so many
           providers; --witnessed: the two nodes cosign each other's journals; --relayed: the provider is found
           at RELAY_NODES
@@ -53,6 +54,10 @@ overload  measures the most that ADDRESS answers, offers three times as much in 
           how much of the most was still answered; fails if any answer is neither good nor a refusal
 token     runs the node of a settings file with a key that makes so many signatures a second, until SIGTERM;
           then prints how many it made and how many messages they sign";
+
+/// As in the program that is shipped: `token` runs nodes in here.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Length of the usual answer, bytes.
 const ANSWER_BYTES: usize = 2048;

@@ -140,7 +140,7 @@ impl Shape {
             match option.as_str() {
                 "--plain" => shape.plain = true,
                 "--awaited" => shape.awaited = true,
-                "--cut" => shape.cut = true,
+                "--whole" => shape.whole = true,
                 "--witnessed" => shape.witnessed = true,
                 "--relayed" => shape.relayed = true,
                 "--evidence" => shape.evidence = value()?,

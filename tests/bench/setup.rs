@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
+use std::ops::Range;
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -12,7 +13,9 @@ use bridge_certs::{
 };
 use bridge_core::contract::{Action, Agreement, Statement, load};
 use bridge_core::identity::{CertificateName, MemberId, NodeId};
-use bridge_directory::{Directory, ExchangeKey, Member, Node, Publisher, Subsystem, Witnessing};
+use bridge_directory::{
+    Directory, ExchangeKey, Group, Member, Node, Publisher, Subsystem, Witnessing,
+};
 use bridge_journal::WitnessKey;
 use bridge_node::contracts::sealer;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -35,8 +38,8 @@ pub(crate) struct Shape {
     pub(crate) plain: bool,
     /// The contract does not say that it is read-only: each step waits for its leaf.
     pub(crate) awaited: bool,
-    /// The contract names the fields of an answer, all of them.
-    pub(crate) cut: bool,
+    /// The contract lets whole answers through, also those too large to be cut; else it names their fields, all of them.
+    pub(crate) whole: bool,
     /// What the contract has both ends keep: `full`, `digest` or `none`.
     pub(crate) evidence: String,
     /// Contracts of the consumer with the first provider.
@@ -132,8 +135,7 @@ pub(crate) fn create(folder: &Path, shape: &Shape) -> Result<(), Failure> {
     let (keys, public) = (folder.join("directory-keys"), folder.join("directory"));
     let publisher = Publisher::create(&keys, &public, now_s)?;
     publisher.publish(&directory, now_s)?;
-    // For who publishes it once more.
-    let again = serde_json::to_string(&directory)?;
+    let again = with_a_group(directory, &consumer)?;
     write(&folder.join("directory.json"), &again)?;
     fs::write(folder.join("trust/root.json"), publisher.root()?)?;
 
@@ -159,7 +161,7 @@ impl Default for Shape {
         Self {
             plain: false,
             awaited: false,
-            cut: false,
+            whole: false,
             evidence: "full".to_owned(),
             contracts: 1,
             peers: 1,
@@ -169,14 +171,21 @@ impl Default for Shape {
     }
 }
 
+/// The system gives them to no connection that may have any port, so a node that was killed finds its own again.
+const PORTS: Range<u16> = 20_000..32_000;
+
 // === impl Addresses ===
 
 impl Addresses {
     /// All are held until all are found, so that none is found twice.
     fn find(shape: &Shape) -> Result<Self, Failure> {
         let mut held = Vec::new();
+        let [high, low, ..] = random()?;
+        let begun = usize::from(u16::from_be_bytes([high, low])) % PORTS.len();
+        let mut ports = PORTS.chain(PORTS).skip(begun).take(PORTS.len());
         let mut free = || -> Result<SocketAddr, Failure> {
-            let listener = TcpListener::bind(("127.0.0.1", 0))?;
+            let found = ports.find_map(|port| TcpListener::bind(("127.0.0.1", port)).ok());
+            let listener = found.ok_or("no port is free")?;
             let address = listener.local_addr()?;
             held.push(listener);
             Ok(address)
@@ -274,6 +283,15 @@ fn random() -> Result<[u8; 32], Failure> {
         .fill(&mut bytes)
         .map_err(|_unspecified| "no random numbers")?;
     Ok(bytes)
+}
+
+/// For who publishes the directory once more, changed: a member has gone into a group.
+fn with_a_group(mut directory: Directory, member: &Party) -> Result<String, Failure> {
+    directory.groups.push(Group {
+        code: "asking".to_owned(),
+        members: vec![member.path().parse()?],
+    });
+    Ok(serde_json::to_string(&directory)?)
 }
 
 /// Has both members sign their contracts, provider first, and gives each its copies.

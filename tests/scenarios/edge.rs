@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bridge_tests::claims;
 use bridge_tests::world::{PATH, World};
 
 #[tokio::test]
@@ -326,6 +327,31 @@ async fn s61_s75_limits_of_heads_and_bodies() {
         answer.refused(413, "server.clientproxy.invalid_body");
     }
     assert_eq!(world.registry.seen().len(), 1);
+}
+
+#[tokio::test]
+async fn heads_beyond_a_lower_setting_are_refused_and_counted() {
+    let world = World::with()
+        .contract(bridge_tests::world::usual())
+        .limit("fields = 32\nhead_bytes = 8192")
+        .start()
+        .await;
+    let ask = |fields: usize, value: usize| {
+        let value = "y".repeat(value);
+        (0..fields).fold(world.consumer.get(PATH), |ask, number| {
+            ask.field(&format!("x-field-{number}"), &value)
+        })
+    };
+    // What is far below the protocol's own limits: 100 fields, 32 KiB.
+    ask(4, 1).send().await.answered(200);
+    ask(1, 4000).send().await.answered(200);
+    for (limit, refused) in [("fields", ask(40, 1)), ("head_bytes", ask(1, 9000))] {
+        assert_eq!(claims::reached(&world.consumer, limit).await, 0, "{limit}");
+        let refused = refused.send().await;
+        refused.refused(431, "server.clientproxy.bad_request");
+        assert_eq!(claims::reached(&world.consumer, limit).await, 1, "{limit}");
+    }
+    assert_eq!(world.registry.seen().len(), 2);
 }
 
 #[tokio::test]

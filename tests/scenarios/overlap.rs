@@ -13,10 +13,15 @@ use crate::held::{hold, is_held, let_go, start};
 
 /// Both nodes as processes on disks that stand still where they are told, under one contract.
 async fn nodes(read_only: bool) -> (World, [Process; 2]) {
-    let reading = json!([{ "method": "GET", "path": "/**", "query": ["q"], "semicolons": false, "subjects": "none" }]);
+    let endpoint = |method| json!({ "method": method, "path": "/**", "query": ["q"], "semicolons": false, "subjects": "none" });
+    let methods: &[&str] = if read_only {
+        &["GET"]
+    } else {
+        &["GET", "POST"]
+    };
     let terms = usual()
         .with("read_only", json!(read_only))
-        .with("endpoints", reading);
+        .with("endpoints", methods.iter().map(endpoint).collect());
     let setup = World::with().contract(terms);
     // A journal that stands still is what is looked at, not what is refused.
     let mut world = setup
@@ -123,11 +128,11 @@ async fn no_answer_leaves_a_node_whose_leaf_of_the_query_is_not_durable() {
     end(&world, nodes).await;
 }
 
-/// While a leaf's sync is held, nothing of it reaches the registry, however long it takes; then it is asked.
-async fn waits_at(world: &World, agency: &Agency, moment: &str) {
+/// While a sync is held, nothing of it reaches the registry, however long it takes; then it is asked.
+async fn waits_at(world: &World, method: &str, agency: &Agency, kind: &str) {
     let before = world.registry.seen().len();
-    hold(agency, moment);
-    let asked = world.consumer.get(PATH).send();
+    hold(agency, &format!("{kind} syncing"));
+    let asked = world.consumer.ask(method, PATH).send();
     let looking = async {
         wait_until("the sync is held", async || is_held(agency)).await;
         pass_time(agency).await;
@@ -140,9 +145,43 @@ async fn waits_at(world: &World, agency: &Agency, moment: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_query_under_a_contract_that_is_not_read_only_waits_for_its_leaf_at_each_step() {
+async fn what_is_asked_under_a_contract_that_is_not_read_only_waits_for_its_leaf_at_each_step() {
     let (world, nodes) = nodes(false).await;
-    waits_at(&world, &world.consumer, "request-sent syncing").await;
-    waits_at(&world, &world.provider, "request-received syncing").await;
+    // A safe method and one that changes something.
+    for method in ["GET", "POST"] {
+        waits_at(&world, method, &world.consumer, "request-sent").await;
+        waits_at(&world, method, &world.provider, "request-received").await;
+    }
+    end(&world, nodes).await;
+}
+
+/// The answer's own leaf is never overlapped: neither node hands an answer on before it is durable there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn an_answer_stays_where_its_own_leaf_is_not_durable() {
+    let (world, nodes) = nodes(true).await;
+    for (agency, kind) in [
+        (&world.provider, "response-signed"),
+        (&world.consumer, "response-received"),
+    ] {
+        let verified = answers_verified(&world.consumer).await;
+        hold(agency, &format!("{kind} syncing"));
+        let answered = AtomicBool::new(false);
+        let asked = async {
+            let answer = world.consumer.get(PATH).send().await;
+            answered.store(true, Ordering::SeqCst);
+            answer
+        };
+        let looking = async {
+            wait_until("the sync is held", async || is_held(agency)).await;
+            pass_time(agency).await;
+            assert!(!answered.load(Ordering::SeqCst), "{kind}");
+            // The provider's node has sent nothing; the consumer's has had the answer since.
+            let came = answers_verified(&world.consumer).await - verified;
+            assert_eq!(came, u64::from(kind == "response-received"), "{kind}");
+            let_go(agency);
+        };
+        let (answer, ()) = tokio::join!(asked, looking);
+        answer.answered(200);
+    }
     end(&world, nodes).await;
 }

@@ -108,6 +108,7 @@ const MIB: u64 = 1024 * KIB;
 const GIB: u64 = 1024 * MIB;
 const TIB: u64 = 1024 * GIB;
 const MANY: u64 = 1_000_000;
+const MOST_FIELDS: u64 = bridge_core::fields::MAX_FIELDS as u64;
 
 // === impl Limits ===
 
@@ -184,12 +185,14 @@ impl Limits {
                 raw.body_bytes_per_second,
                 (1, 128 * KIB, GIB),
             ),
+            // What nodes take of each other is the protocol's, the same at each; a node may take less, and more would be refused behind
+            // these limits.
             head_bytes: size(limit(
                 "head_bytes",
                 raw.head_bytes,
-                (8 * KIB, 64 * KIB, MIB),
+                (8 * KIB, 64 * KIB, 64 * KIB),
             )),
-            fields: size(limit("fields", raw.fields, (16, 100, 1000))),
+            fields: size(limit("fields", raw.fields, (16, MOST_FIELDS, MOST_FIELDS))),
             head_timeout: seconds(limit("head_seconds", raw.head_seconds, (1, 10, 120))),
             handshake_timeout: seconds(limit(
                 "handshake_seconds",

@@ -205,6 +205,16 @@ fn all_faults_are_told_at_once_with_place_and_remedy() {
     );
 }
 
+/// What is refused behind a setting can't be had by raising it.
+#[test]
+fn no_node_takes_larger_heads_than_the_protocol_allows() {
+    for line in ["fields = 101", "head_bytes = 65537"] {
+        let told = faults(&format!("{GOOD}[limits]\n{line}\n"));
+        let place = format!("limits.{}", line.split(' ').next().unwrap());
+        assert!(told[0].starts_with(&place), "{told:#?}");
+    }
+}
+
 const AUTHORITY: &str = "url = \"http://time.example/stamp\"";
 
 fn with_time(lines: &str, authority: &str) -> String {

@@ -51,6 +51,8 @@ pub(crate) struct Walk<'a> {
     /// Whether the last segment may end in the pieces of a write.
     open_ended: bool,
     newest_note_size: u64,
+    /// How many checkpoints had to be published before the last segment began.
+    settled_notes: u64,
     exchanges: Exchanges,
     indexes: BTreeMap<u64, Indexed>,
     /// Records with an empty slot that no leaf has explained yet, and the segment of each.
@@ -73,16 +75,8 @@ struct Told {
 struct Published {
     note: Vec<u8>,
     size: u64,
-    seen: Option<Shown>,
-}
-
-/// Where the segments hold the published checkpoint.
-#[derive(Debug, Clone, Copy)]
-struct Shown {
-    /// Which of the checkpoints it is, counted from 1.
-    number: u64,
-    /// How many segments follow its own.
-    following: usize,
+    /// Which of the checkpoints in the segments it is, counted from 1.
+    seen: Option<u64>,
 }
 
 /// Checks a whole folder.
@@ -133,6 +127,7 @@ pub(crate) fn run<'a>(
         joints,
         open_ended: false,
         newest_note_size: 0,
+        settled_notes: 0,
         exchanges: Exchanges::default(),
         indexes: BTreeMap::new(),
         erased: BTreeMap::new(),
@@ -210,14 +205,14 @@ impl Walk<'_> {
     }
 
     fn finish_published(&mut self) {
-        let checkpoints = self.report.checkpoints;
-        let now = folder::read(self.folder, PUBLISHED, as_u64(NOTE_LIMIT_BYTES)).ok();
-        // The file follows the frames from afar while a node works or after it was killed, but it is
-        // exchanged before the next segment but one.
-        let late = |seen: Shown| {
-            let newer = checkpoints > seen.number;
-            newer && (!self.open_ended || seen.following >= SETTLED_AFTER)
+        // The file follows the frames from afar while a node works or after it was killed, but no segment begins, and none is closed,
+        // before the newest checkpoint until then is in the file.
+        let due = if self.open_ended {
+            self.settled_notes
+        } else {
+            self.report.checkpoints
         };
+        let now = folder::read(self.folder, PUBLISHED, as_u64(NOTE_LIMIT_BYTES)).ok();
         let fault = match &self.published {
             Some(Published {
                 size, seen: None, ..
@@ -233,14 +228,13 @@ impl Walk<'_> {
                 // A node that writes meanwhile has exchanged it since.
                 let stands = now.as_ref() == Some(note);
                 let newest = self.newest_note_size;
-                (self.tree_known && stands && late(*seen)).then_some(NoteFault::Old {
+                (self.tree_known && stands && due > *seen).then_some(NoteFault::Old {
                     size: *size,
                     newest,
                 })
             }
             None => {
-                let settled = !self.open_ended || self.layout.segments.len() > SETTLED_AFTER;
-                if checkpoints > 0 && settled && now.is_none() {
+                if due > 0 && now.is_none() {
                     let fault = "the segments hold checkpoints, so one was published";
                     let fault = FolderFault::Missing(fault);
                     self.findings.push(Finding::Folder {

@@ -46,7 +46,7 @@ impl Party {
         }
     }
 
-    fn path(&self) -> String {
+    pub(crate) fn path(&self) -> String {
         format!("{}/{}", self.member, self.subsystem)
     }
 
@@ -109,7 +109,7 @@ pub(crate) fn contract(shape: &Shape, provider: &Party, number: usize) -> String
             }],
             "purposes": [{ "code": PURPOSE, "title": "Measuring the cost of an exchange" }],
             "legal_basis": [{ "code": LEGAL_BASIS, "title": "Article 1" }],
-            "fields": "all",
+            "fields": ["/id", "/text"],
             "quota": { "per_hour": QUOTA, "per_day": QUOTA },
             "hours": "any",
             "evidence": shape.evidence,
@@ -127,8 +127,8 @@ pub(crate) fn contract(shape: &Shape, provider: &Party, number: usize) -> String
         if shape.awaited {
             terms["read_only"] = false.into();
         }
-        if shape.cut {
-            terms["fields"] = serde_json::json!(["/id", "/text"]);
+        if shape.whole {
+            terms["fields"] = "all".into();
         }
     }
     format!("{contract:#}\n")

@@ -59,12 +59,28 @@ impl Reading {
             if scanned.sealed && self.was_sealed(*first)? {
                 self.take_index(*first, &scanned)?;
             } else {
+                if last {
+                    self.check_rollback()?;
+                    self.show_newest()?;
+                }
                 self.seal(&bytes, file, scanned, last)?;
             }
         }
         self.check_digests()?;
         self.check_rollback()?;
+        self.show_newest()?;
         Ok(self)
+    }
+
+    /// Shows the newest checkpoint that the frames hold. Before the last segment is closed and another begins: whoever reads
+    /// meanwhile, or after a crash, takes a file that lacks a closed segment's checkpoint for one that was put back.
+    fn show_newest(&mut self) -> Result<(), OpenError> {
+        let newer = self.progress.checkpoint.take();
+        if let Some(newer) = newer.filter(|(newer, _)| newer.size > signed_size(&self.shared)) {
+            show(&self.shared, &newer.1)?;
+            self.shared.state().checkpoint = Some(newer);
+        }
+        Ok(())
     }
 
     /// The tiles belong to what is shared; a scan borrows them.
@@ -216,17 +232,11 @@ impl Reading {
 
     /// Begins the segment the station will write to.
     pub(super) fn begin(
-        mut self,
+        self,
         now: UnixMillis,
         lock: Box<dyn Send>,
     ) -> Result<Recovered, OpenError> {
         let shared = self.shared;
-        let newer = self.progress.checkpoint.take();
-        if let Some(newer) = newer.filter(|(newer, _)| newer.size > signed_size(&shared)) {
-            // Before a segment begins: whoever reads meanwhile finds the file at most one segment behind.
-            show(&shared, &newer.1)?;
-            shared.state().checkpoint = Some(newer);
-        }
         let spare = make_spare(&shared, self.segment_bytes, &mut Rests::none())?;
         let (header, frames) = self.carried.unwrap_or_else(|| {
             let header = Header {

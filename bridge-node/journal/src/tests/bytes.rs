@@ -153,7 +153,7 @@ async fn bytes_in_the_free_space_are_cut_and_no_leaf_with_them() {
     }
 }
 
-fn written(disk: &MemoryDisk) -> tempfile::TempDir {
+pub(super) fn written(disk: &MemoryDisk) -> tempfile::TempDir {
     let folder = tempfile::tempdir().expect("a folder");
     for path in disk.paths() {
         let file = folder.path().join(&path);

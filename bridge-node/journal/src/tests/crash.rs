@@ -5,6 +5,9 @@ use std::collections::BTreeSet;
 
 use uuid::Uuid;
 
+use bridge_verify::{Options, verify};
+
+use super::bytes::written;
 use super::support::{Bench, answer, body, check, request};
 use crate::disk::memory::{Crash, Failure, MemoryDisk, Operation};
 use crate::{Filter, Journal, Receipt};
@@ -163,6 +166,44 @@ async fn a_crash_while_recovering_loses_nothing_either() {
             }
         }
     }
+}
+
+/// A checkpoint is durable among the frames, its file is not exchanged yet, and each start after that is killed: whoever
+/// verifies before the next start sees no rollback where none is.
+#[tokio::test]
+async fn what_a_killed_start_leaves_shows_no_checkpoint_that_looks_put_back() {
+    let mut bench = Bench::new();
+    bench.config.checkpoint_every = std::time::Duration::ZERO;
+    let disk = MemoryDisk::default();
+    live(&bench, &disk).await;
+    let steps = disk.trace().into_iter();
+    let mut judged = 0;
+    for step in steps.filter(|step| step.what.contains("checkpoint")) {
+        let disk = MemoryDisk::default();
+        disk.fail(step.clone(), Failure::NotStored);
+        live(&bench, &disk).await;
+        let left = disk.crash(Crash::Process);
+        let again = left.crash(Crash::Process);
+        drop(bench.open(&again));
+        let starting: BTreeSet<Operation> = again.trace().into_iter().collect();
+        for killed in starting {
+            let start = left.crash(Crash::Process);
+            start.fail(killed.clone(), Failure::NotStored);
+            drop(bench.open(&start));
+            let folder = written(&start.crash(Crash::Process));
+            let options = Options {
+                evidence_key: Some([7; 32]),
+                ..Options::default()
+            };
+            let found = verify(folder.path(), &options, &mut |_| {});
+            let findings = found.err().unwrap_or_default();
+            let told: Vec<_> = findings.iter().map(ToString::to_string).collect();
+            let put_back = told.iter().any(|finding| finding.starts_with("checkpoint"));
+            assert!(!put_back, "{step:?}, {killed:?}: {told:?}");
+            judged += 1;
+        }
+    }
+    assert!(judged > 100, "{judged}");
 }
 
 #[tokio::test]

@@ -22,7 +22,7 @@ use uuid::Uuid;
 use zeroize::Zeroizing;
 
 use crate::chance::Chance;
-use crate::recording::Recording;
+use crate::recording::{Image, Recording};
 
 const ORIGIN: &str = "exchange.example/AZ/GOV/1001/node-1/1";
 const START_MS: u64 = 1_770_000_000_000;
@@ -183,9 +183,9 @@ impl Told {
 }
 
 /// Has a journal's folder judged by the program that shares no code with the node.
-pub(crate) fn judge(disk: &Recording, journal: &Journal) -> Result<Report, String> {
+pub(crate) fn judge(seen: &Image, journal: &Journal) -> Result<Report, String> {
     let folder = scratch();
-    disk.seen().write_to(folder.path());
+    seen.write_to(folder.path());
     let options = Options {
         evidence_key: Some(EVIDENCE_KEY),
         vkey: Some(journal.vkey().to_owned()),

@@ -99,8 +99,11 @@ async fn live(
     let journal = keys.open(disk, chance);
     let journal = journal.map_err(|error| format!("it doesn't open: {error:?}"))?;
     recovered.push((from, disk.now()));
+    // What a verifier finds beside the working node holds at any moment.
+    judge(&disk.now_seen(), &journal)?;
     past.check(&journal, chance)?;
     past.record(&journal, disk, chance).await;
+    judge(&disk.now_seen(), &journal)?;
     if chance.once_in(3) {
         journal.close().await.unwrap();
     }
@@ -120,7 +123,7 @@ async fn last_life(
     let journal = journal.map_err(|error| format!("it doesn't open again: {error:?}"))?;
     past.check(&journal, chance)?;
     journal.close().await.unwrap();
-    let report = judge(disk, &journal)?;
+    let report = judge(&disk.seen(), &journal)?;
     if report.leaves < past.told.len() as u64 || report.evidence_opened < past.told.len() as u64 {
         return Err(format!("told of {} leaves: {report:?}", past.told.len()));
     }

@@ -156,6 +156,11 @@ impl Recording {
         self.idle().seen.clone()
     }
 
+    /// What programs see at this moment, whatever is at work.
+    pub(crate) fn now_seen(&self) -> Image {
+        self.state().seen.clone()
+    }
+
     /// What was durable at first, and all that was done since, once no journal is at work.
     pub(crate) fn story(&self) -> (Image, Vec<Step>) {
         let state = self.idle();

@@ -10,8 +10,8 @@ use crate::note::Checkpoint;
 use crate::secrets::Source;
 use crate::segment::SegmentFault;
 use crate::tile;
+use crate::walk::Walk;
 use crate::walk::exchanges::{Turn, UNFINISHED_LIMIT};
-use crate::walk::{Shown, Walk};
 
 /// The segment that is being read.
 #[derive(Debug)]
@@ -302,6 +302,9 @@ impl Walk<'_> {
 
     fn take_note(&mut self, note: &[u8], checkpoint: Option<Checkpoint>, following: usize) {
         self.report.checkpoints = self.report.checkpoints.saturating_add(1);
+        if following > 0 {
+            self.settled_notes = self.report.checkpoints;
+        }
         if let Some(checkpoint) = checkpoint {
             self.newest_note_size = checkpoint.size;
             self.stamps_over(note, checkpoint.size);
@@ -312,10 +315,7 @@ impl Walk<'_> {
             .as_mut()
             .filter(|published| published.note == note)
         {
-            published.seen = Some(Shown {
-                number: self.report.checkpoints,
-                following,
-            });
+            published.seen = Some(self.report.checkpoints);
         }
     }
 }
