@@ -136,7 +136,7 @@ async fn waits_at(world: &World, method: &str, agency: &Agency, kind: &str) {
     let looking = async {
         wait_until("the sync is held", async || is_held(agency)).await;
         pass_time(agency).await;
-        assert_eq!(world.registry.seen().len(), before, "{moment}");
+        assert_eq!(world.registry.seen().len(), before, "{kind}");
         let_go(agency);
     };
     let (answer, ()) = tokio::join!(asked, looking);
