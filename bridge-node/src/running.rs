@@ -13,7 +13,7 @@ use crate::clock::Clock;
 use crate::command::{Failure, hint};
 use crate::contracts::keep_delivering;
 use crate::cosigning::keep_cosigned;
-use crate::epochs::{Doubt, begin, close, examine, own_statement};
+use crate::epochs::{Doubt, begin, close, examine, journal_folder, own_statement};
 use crate::expiry::Expiry;
 use crate::fetch::HttpSource;
 use crate::listeners::{ConsumerInterface, Health, NodeInterface};
@@ -93,21 +93,18 @@ impl Running {
         });
         let (node, opened) = Node::open(settings, parts, (journal_fault, on_fatal))
             .map_err(|error| Failure::Failed(error.to_string()))?;
-        begin(&node, doubt.as_ref()).await.map_err(|error| {
-            Failure::failed(
-                "the journal does not take the first leaf of its epoch",
-                &*error,
-            )
-        })?;
+        begin(&node, doubt.as_ref())
+            .await
+            .map_err(|error| not_taken(&node, "the first leaf of its epoch", &*error))?;
         if let Some(statement) = own_statement(|filter| node.journal.search(filter)) {
             drop(node.epoch.set(statement.write()));
         }
-        node.close_unfinished(&opened).await.map_err(|error| {
-            Failure::failed("the journal does not take `interrupted` leaves", &*error)
-        })?;
+        node.close_unfinished(&opened)
+            .await
+            .map_err(|error| not_taken(&node, "`interrupted` leaves", &*error))?;
         node.tell_clock()
             .await
-            .map_err(|error| Failure::failed("the journal does not take a `state` leaf", &error))?;
+            .map_err(|error| not_taken(&node, "a `state` leaf", &error))?;
         refresh_directory(&node).await;
         let addresses = bind_all(&node, identities).await?;
         tokio::spawn(keep_directory_fresh(Arc::clone(&node)));
@@ -204,6 +201,19 @@ impl Running {
         }
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// Why a node does not start whose journal does not take this. A journal that has failed says what did; whoever waited for it knows
+/// only that it has.
+fn not_taken(node: &Node, what: &str, error: &(dyn std::error::Error + 'static)) -> Failure {
+    let folder = journal_folder(&node.settings);
+    match node.journal_fault.get() {
+        Some(why) => Failure::Failed(hint(
+            &format!("{}: the journal is lost: {why}", folder.display()),
+            "mend the disk (space, mount, permissions) and start again; it goes on after the last durable leaf",
+        )),
+        None => Failure::failed(&format!("the journal does not take {what}"), error),
     }
 }
 

@@ -21,6 +21,10 @@ pub(crate) enum Moment {
     StartUp,
 }
 
+/// Moments to come, each once in four: in a short run too, most strike a node that answers.
+#[derive(Debug, Default)]
+pub(crate) struct Deal(Vec<Moment>);
+
 /// How often each was chosen.
 #[derive(Debug, Default)]
 pub(crate) struct Moments([u32; 4]);
@@ -93,6 +97,18 @@ fn watch(folder: &Path, after: Duration) -> Result<(), Failure> {
     Ok(())
 }
 
+// === impl Deal ===
+
+impl Deal {
+    pub(crate) fn next(&mut self, chance: &mut Chance) -> Moment {
+        if self.0.is_empty() {
+            self.0.extend(Moment::ALL);
+        }
+        let drawn = usize::try_from(chance.below(self.0.len() as u64)).unwrap_or(0);
+        self.0.swap_remove(drawn)
+    }
+}
+
 // === impl Moments ===
 
 impl Moments {
@@ -110,5 +126,24 @@ impl fmt::Display for Moments {
             f,
             "{work} at work, {segment} at a segment change, {checkpoint} at a checkpoint, {start} at start-up"
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Chance, Deal, Moment};
+
+    #[test]
+    fn each_moment_is_dealt_once_in_four_in_changing_order() {
+        let (mut chance, mut deal) = (Chance::new(1), Deal::default());
+        let mut rounds = Vec::new();
+        for _ in 0..20 {
+            let round = [(); 4].map(|()| deal.next(&mut chance));
+            for moment in Moment::ALL {
+                assert!(round.contains(&moment), "{moment:?} is not in {round:?}");
+            }
+            rounds.push(round);
+        }
+        assert!(rounds.iter().any(|round| round != &rounds[0]));
     }
 }

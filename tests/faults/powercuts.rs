@@ -10,7 +10,7 @@ use crate::chance::Chance;
 use crate::claim::{Found, LEAVES_OF_AN_ANSWER, look_up, verify};
 use crate::client::{Client, Taken};
 use crate::image::{Drive, make_shelf};
-use crate::moment::{Moment, Moments};
+use crate::moment::{Deal, Moment, Moments};
 use crate::options::Options;
 use crate::process::{Binary, Nodes};
 use crate::world::World;
@@ -24,6 +24,7 @@ struct Course<'a> {
     /// Where the images lie.
     shelf: &'a Path,
     chance: Chance,
+    deal: Deal,
     /// How long a start took the last time.
     start_up: Duration,
     tally: Tally,
@@ -44,6 +45,9 @@ struct Plant {
 }
 
 const CONTROL_CUTS: u32 = 3;
+/// With fewer, on the average, there was next to nothing to lose: eight answers a cut. A machine of two cores makes thousands of
+/// leaves between two cuts.
+const LEAST_LEAVES_PER_CUT: u64 = 32;
 /// Then the journals are begun anew: all of them is verified after each cut.
 const CUTS_IN_A_CHAPTER: u32 = 10;
 /// A start takes at least so long, until one was measured.
@@ -59,6 +63,7 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         client: &client,
         shelf: &shelf,
         chance: Chance::new(options.seed),
+        deal: Deal::default(),
         start_up: FIRST_START_UP,
         tally: Tally::default(),
     };
@@ -108,7 +113,7 @@ impl Course<'_> {
         let mut plant = self.plant()?;
         let mut taken = Taken::default();
         for _ in 0..cuts {
-            let moment = Moment::choose(&mut self.chance);
+            let moment = self.deal.next(&mut self.chance);
             if moment != Moment::StartUp {
                 self.reopened(&mut plant, &mut taken).await?;
             }
@@ -190,6 +195,13 @@ impl Tally {
     /// Prints the figures and judges them.
     fn conclude(&self) -> Result<(), Failure> {
         say(format_args!("cuts: {}", self.moments));
+        let leaves = self.leaves();
+        if self.leaves_lost() == 0 && leaves < LEAST_LEAVES_PER_CUT * u64::from(self.cuts) {
+            return Err(format!(
+                "{leaves} acknowledged leaves, fewer than {LEAST_LEAVES_PER_CUT} a cut"
+            )
+            .into());
+        }
         say(self);
         if self.leaves_lost() > 0 {
             return Err("leaves were lost".into());
@@ -208,5 +220,36 @@ impl fmt::Display for Tally {
             self.leaves(),
             self.cuts
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Found, Tally};
+
+    /// What a run of ten cuts comes to.
+    fn concluded(answers: u64, leaves_lost: u64) -> Result<(), String> {
+        let tally = Tally {
+            found: Found {
+                answers,
+                leaves_lost,
+                ..Found::default()
+            },
+            cuts: 10,
+            ..Tally::default()
+        };
+        tally.conclude().map_err(|failure| failure.to_string())
+    }
+
+    #[test]
+    fn a_run_in_which_next_to_nothing_could_be_lost_is_void() {
+        assert_eq!(concluded(80, 0), Ok(()));
+        for answers in [0, 1, 79] {
+            let said = concluded(answers, 0).expect_err("void");
+            assert!(said.contains("fewer than 32 a cut"), "{said}");
+        }
+        for answers in [79, 80] {
+            assert_eq!(concluded(answers, 1), Err("leaves were lost".to_owned()));
+        }
     }
 }

@@ -13,7 +13,7 @@ use bridge_tests::claims;
 use bridge_tests::large::{Noise, piecemeal};
 use bridge_tests::process::Process;
 use bridge_tests::registry::Reaction;
-use bridge_tests::wait::wait_until;
+use bridge_tests::wait::{now_ms, wait_until};
 use bridge_tests::world::{PATH, World, usual};
 use http::Method;
 use tokio::sync::Semaphore;
@@ -141,13 +141,17 @@ async fn below_the_watermark_nothing_begins_and_what_has_begun_ends() {
     })
     .await;
     get().await.answered(200);
-    // Told to stop on a full disk, it still closes its journal.
-    asking.fill_up_to(RESERVE / 2);
+    // Told to stop while their disks are below the reserve, both still write how many they refused, and close their journals.
+    for disk in &disks {
+        disk.fill_up_to(RESERVE / 2);
+    }
+    let full_since = now_ms();
     for node in &mut nodes {
         node.terminate();
         assert_eq!(node.ended().await.code(), Some(0));
     }
-    for (agency, refusals) in [(&mut world.consumer, "5"), (&mut world.provider, "1")] {
+    let ends = [(&mut world.consumer, "5"), (&mut world.provider, "1")];
+    for ((agency, refusals), disk) in ends.into_iter().zip(&disks) {
         agency.ports = Ports::default();
         agency.start().await;
         let filter = Filter {
@@ -155,16 +159,18 @@ async fn below_the_watermark_nothing_begins_and_what_has_begun_ends() {
             ..Filter::default()
         };
         let hits = agency.live().node.journal.search(&filter).unwrap();
-        let told = hits
-            .iter()
-            .filter_map(|hit| hit.leaf.facts.get("refused_without_leaf"));
+        let told = hits.iter().filter_map(|hit| {
+            let refused = hit.leaf.facts.get("refused_without_leaf")?;
+            Some((refused.as_str(), hit.leaf.time.0 >= full_since))
+        });
         assert_eq!(
             told.collect::<Vec<_>>(),
-            [refusals],
-            "one leaf counts the refusals"
+            [(refusals, true)],
+            "one leaf counts the refusals, written on the full disk"
         );
         claims::verifies(agency);
         agency.stop().await;
+        assert!(disk.free() < RESERVE, "it never had room again");
     }
 }
 

@@ -1,177 +1,142 @@
-//! Disks that fill up, turn read-only or fail, as the kernel reports it. Needs root: loop devices and mounts.
+//! Disks that fill up, turn read-only or fail, as the kernel reports it, at either end. Needs root: loop devices and mounts.
 
 use std::fs::{self, File};
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use bridge_core::leaf::Kind;
+use bridge_tests::agency::Agency;
+use bridge_tests::answer::Answer;
 use bridge_tests::claims;
 use bridge_tests::process::{Process, reserve_ports};
-use bridge_tests::wait::{now_s, wait_until};
+use bridge_tests::registry::Reaction;
+use bridge_tests::wait::{all_at_once, now_s, wait_until};
 use bridge_tests::world::{PATH, World, usual};
+use tokio::sync::Semaphore;
 use uuid::Uuid;
 
-/// What a caller hears when the journal can't be written.
-const REFUSED: &str = "server.clientproxy.logging_failed";
+mod device;
+
+use device::{Disk, run};
+
+/// What a caller hears when the journal can't be written: of its own node, and of the provider's, which can prove nothing now.
+const REFUSED: (u16, &str) = (503, "server.clientproxy.logging_failed");
+const REFUSED_THERE: (u16, &str) = (502, "server.clientproxy.service_failed");
 /// So large that eight of them fill a segment.
 const BODY_BYTES: usize = 500_000;
 /// Hang guard: what a disk has room for is far less.
 const MOST: usize = 60;
+/// As all scenarios have it.
+const SEGMENT_BYTES: u64 = 4 << 20;
 /// The least that the settings allow: three segments.
 const RESERVE: &str = "disk_reserve_bytes = 12582912";
+/// Less than a segment, and enough for a checkpoint.
+const LITTLE: u64 = 1 << 20;
+/// So many large answers fill the open segment, the one that is ready, and more.
+const UNDER_WAY: usize = 24;
 
-/// An ext4 file system of its own under a node's data folder.
-struct Disk {
-    folder: PathBuf,
-    device: String,
-}
-
-impl Disk {
-    fn under(folder: &Path) -> Self {
-        fs::create_dir_all(folder).unwrap();
-        let image = folder.with_extension("image");
-        File::create(&image).unwrap().set_len(48 << 20).unwrap();
-        let image = image.to_str().unwrap();
-        run(
-            "mkfs.ext4",
-            &["-q", "-F", "-m", "0", "-e", "remount-ro", image],
-        );
-        let device = run("losetup", &["--find", "--show", image]);
-        let disk = Self {
-            folder: folder.to_owned(),
-            device: device.trim().to_owned(),
-        };
-        disk.mount();
-        disk
-    }
-
-    fn mount(&self) {
-        run("mount", &[&self.device, self.folder.to_str().unwrap()]);
-    }
-
-    /// Takes the file system off, checks it, and mounts it again, as an operator does.
-    fn heal(&self) {
-        run("umount", &[self.folder.to_str().unwrap()]);
-        // Exit code 1 says that faults were corrected.
-        let checked = Command::new("e2fsck")
-            .args(["-fy", &self.device])
-            .output()
-            .unwrap();
-        assert!(matches!(checked.status.code(), Some(0 | 1)), "{checked:?}");
-        self.mount();
-    }
-
-    /// An error that the kernel answers, as told, by making the file system read-only.
-    fn turn_read_only(&self) {
-        let name = self.device.rsplit('/').next().unwrap();
-        fs::write(format!("/sys/fs/ext4/{name}/trigger_fs_error"), "1").unwrap();
-        let mounts = fs::read_to_string("/proc/self/mounts").unwrap();
-        let line = mounts
-            .lines()
-            .find(|line| line.starts_with(&self.device))
-            .unwrap();
-        assert!(
-            line.contains("ro,") || line.contains("emergency_ro"),
-            "{line}"
-        );
-    }
-
-    /// From now on everything fails with an I/O error, and what was not synced is gone.
-    fn fail(&self) {
-        const SHUTDOWN: &str = "import fcntl,os,struct,sys; \
-            fcntl.ioctl(os.open(sys.argv[1], os.O_RDONLY), 0x8004587D, struct.pack('I', 2))";
-        run("python3", &["-c", SHUTDOWN, self.folder.to_str().unwrap()]);
-    }
-
-    fn filler(&self) -> PathBuf {
-        self.folder.join("filler")
-    }
-
-    /// Leaves no block free.
-    fn fill(&self) {
-        let mut filler = File::create(self.filler()).unwrap();
-        for size in [1 << 20, 4096] {
-            let zeros = vec![0; size];
-            while filler
-                .write_all(&zeros)
-                .and_then(|()| filler.sync_data())
-                .is_ok()
-            {}
-        }
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        // A test that failed may have left it in any state.
-        for (program, target) in [
-            ("umount", self.folder.to_str().unwrap()),
-            ("losetup", &*self.device),
-        ] {
-            let flag = if program == "umount" { "-l" } else { "-d" };
-            drop(
-                Command::new(program)
-                    .args([flag, target])
-                    .stderr(Stdio::null())
-                    .status(),
-            );
-        }
-    }
-}
-
-fn run(program: &str, args: &[&str]) -> String {
-    let output = Command::new(program).args(args).output();
-    let output = output.unwrap_or_else(|error| panic!("{program}: {error}"));
-    assert!(output.status.success(), "{program} {args:?}: {output:?}");
-    String::from_utf8(output.stdout).unwrap()
+/// Whose disk it is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    Consumer,
+    Provider,
 }
 
 /// What becomes of a node whose disk fails in some way while it works.
 struct Story {
     world: World,
+    end: End,
     disk: Disk,
     node: Process,
+    /// Of each request.
+    body_bytes: usize,
     /// Exchanges that were answered: none of them may be lost.
     answered: Vec<Uuid>,
+    /// Exchanges that were under way when the journal ended: their callers were refused.
+    cut_off: Vec<Uuid>,
 }
 
+// === impl End ===
+
+impl End {
+    const BOTH: [Self; 2] = [Self::Consumer, Self::Provider];
+
+    /// This end's agency and the other's.
+    fn agencies(self, world: &mut World) -> [&mut Agency; 2] {
+        let [consumer, provider] = [&mut world.consumer, &mut world.provider];
+        match self {
+            Self::Consumer => [consumer, provider],
+            Self::Provider => [provider, consumer],
+        }
+    }
+
+    fn agency(self, world: &World) -> &Agency {
+        match self {
+            Self::Consumer => &world.consumer,
+            Self::Provider => &world.provider,
+        }
+    }
+}
+
+// === impl Story ===
+
 impl Story {
-    /// A provider in this process, and a consumer as a process with a disk of its own.
-    async fn begin(env: &[(&str, &Path)]) -> Self {
+    /// This end's node as a process with a disk of its own, the other's in this process.
+    async fn begin(end: End, env: &[(&str, &Path)]) -> Self {
         let mut world = World::with().contract(usual()).limit(RESERVE).make().await;
-        let disk = Disk::under(&world.consumer.folder.join("data"));
-        world.consumer.ports = reserve_ports();
-        world.consumer.entry.nodes[0].address = world.consumer.ports.peer.to_string();
-        world.consumer.write_settings();
+        let [own, _other] = end.agencies(&mut world);
+        let disk = Disk::under(&own.folder.join("data"));
+        own.ports = reserve_ports();
+        own.entry.nodes[0].address = own.ports.peer.to_string();
+        own.write_settings();
         world.publish(now_s());
-        world.provider.start().await;
+        let [_own, other] = end.agencies(&mut world);
+        other.start().await;
         world.publish(now_s());
-        world.provider.refresh().await;
-        let node = Process::run_with(&world.consumer, &[], env).await;
+        let [own, other] = end.agencies(&mut world);
+        other.refresh().await;
+        let node = Process::run_with(own, &[], env).await;
         let mut story = Self {
             world,
+            end,
             disk,
             node,
+            body_bytes: BODY_BYTES,
             answered: Vec::new(),
+            cut_off: Vec::new(),
         };
         for _ in 0..3 {
             assert!(story.ask().await);
         }
+        // Else it is what meets the fault.
+        let spare = story.end.agency(&story.world).journal();
+        let spare = spare.join("segments/spare");
+        wait_until("the next segment is ready", async || {
+            fs::metadata(&spare).is_ok_and(|spare| spare.len() == SEGMENT_BYTES)
+        })
+        .await;
         story
     }
 
     /// Asks; says whether it was answered. A refusal must be the one of the table.
     async fn ask(&mut self) -> bool {
         let ask = self.world.consumer.ask("POST", PATH).by_key();
-        let answer = ask.body("x".repeat(BODY_BYTES)).send().await;
+        let answer = ask.body("x".repeat(self.body_bytes)).send().await;
         if answer.status == 200 {
             self.answered.push(answer.request_id());
             return true;
         }
-        answer.refused(503, REFUSED);
-        assert!(answer.field("retry-after").is_some());
+        self.refused(&answer);
         false
+    }
+
+    fn refused(&self, answer: &Answer) {
+        let (status, code) = match self.end {
+            End::Consumer => REFUSED,
+            End::Provider => REFUSED_THERE,
+        };
+        answer.refused(status, code);
+        assert!(answer.field("retry-after").is_some());
     }
 
     /// Asks until the journal can't go on; then the node must end and say why.
@@ -182,93 +147,201 @@ impl Story {
             left -= 1;
             assert!(left > 0, "the disk never failed");
         }
-        assert_eq!(self.node.ended().await.code(), Some(1));
         // A query may have gone out whose answer could not be journaled; none went out without its leaf.
         let seen = self.world.registry.seen().len();
         assert!((before..=self.answered.len() + 1).contains(&seen), "{seen}");
+        self.ends(&[why]).await;
+    }
+
+    /// While the registry works on so many queries, the disk changes; then it answers all of them.
+    async fn under_way(&mut self, many: usize, change: impl FnOnce(&Disk)) {
+        let gate = Arc::new(Semaphore::new(0));
+        let held = Reaction::Held(Arc::clone(&gate), vec![b'x'; BODY_BYTES].into());
+        self.world.registry.always(held);
+        let asked = self.world.registry.seen().len() + many;
+        let changing = async {
+            wait_until("the registry is asked by all", async || {
+                self.world.registry.seen().len() == asked
+            })
+            .await;
+            change(&self.disk);
+            gate.add_permits(many);
+        };
+        let asking = (0..many).map(|_| self.world.consumer.get(PATH).by_key().send());
+        let (answers, ()) = tokio::join!(all_at_once(asking), changing);
+        for answer in answers {
+            if answer.status == 200 {
+                self.answered.push(answer.request_id());
+            } else {
+                self.refused(&answer);
+                self.cut_off.push(answer.request_id());
+            }
+        }
+        let after = Reaction::answer(200, &[], "after that");
+        self.world.registry.always(after);
+    }
+
+    /// The node ends, and says why and what to do.
+    async fn ends(&mut self, why: &[&str]) {
+        assert_eq!(self.node.ended().await.code(), Some(1));
         let log = fs::read_to_string(&self.node.log).unwrap();
-        let told = |line: &&str| line.contains("the journal is lost") && line.contains(why);
-        assert!(
-            log.lines().any(|line| told(&line)),
-            "the log does not say why: {why}"
-        );
+        let mut told = vec!["the journal is lost"];
+        told.extend(why);
+        for told in [told, vec!["mend the disk"]] {
+            let is_said = |line: &str| told.iter().all(|part| line.contains(part));
+            assert!(log.lines().any(is_said), "the log does not say: {told:?}");
+        }
     }
 
     /// Starts it again after the cure: nothing that was answered is lost, and it goes on.
     async fn goes_on(mut self) {
-        self.node = Process::run(&self.world.consumer).await;
+        self.node = Process::run(self.end.agency(&self.world)).await;
         assert!(self.ask().await);
         self.node.terminate();
         assert_eq!(self.node.ended().await.code(), Some(0));
-        claims::verifies(&self.world.consumer);
-        self.world.consumer.start().await;
+        let [own, _other] = self.end.agencies(&mut self.world);
+        claims::verifies(own);
+        own.start().await;
+        let World {
+            consumer, provider, ..
+        } = &self.world;
         for id in &self.answered {
-            let kinds = claims::kinds(&self.world.consumer, *id);
-            assert_eq!(kinds, [Kind::RequestSent, Kind::ResponseReceived]);
+            let asked = [Kind::RequestSent, Kind::ResponseReceived];
+            assert_eq!(claims::kinds(consumer, *id), asked);
+            let served = [Kind::RequestReceived, Kind::ResponseSigned];
+            assert_eq!(claims::kinds(provider, *id), served);
         }
-        self.world.consumer.stop().await;
-        claims::verifies(&self.world.provider);
+        for id in &self.cut_off {
+            // The end is either the leaf whose writing was not confirmed, or says that there was none.
+            for agency in [consumer, provider] {
+                assert_eq!(claims::kinds(agency, *id).len(), 2, "begun and ended");
+            }
+        }
+        for agency in self.end.agencies(&mut self.world) {
+            agency.stop().await;
+            claims::verifies(agency);
+        }
     }
 }
 
 #[tokio::test]
 async fn s56_a_disk_without_room_refuses_before_a_write_fails_and_goes_on_with_room() {
-    let mut story = Story::begin(&[]).await;
-    story.disk.fill();
-    // The disk is looked at now and then, not before each exchange.
-    wait_until("exchanges are refused", async || !story.ask().await).await;
-    let seen = story.world.registry.seen().len();
-    assert!(!story.ask().await);
-    assert_eq!(story.world.registry.seen().len(), seen);
-    fs::remove_file(story.disk.filler()).unwrap();
-    wait_until("exchanges are answered again", async || story.ask().await).await;
-    story.node.terminate();
-    assert_eq!(story.node.ended().await.code(), Some(0));
-    story.goes_on().await;
+    for end in End::BOTH {
+        let mut story = Story::begin(end, &[]).await;
+        // What is left is for the next checkpoint, and no segment is filled before the disk is looked at.
+        story.body_bytes = 1;
+        story.disk.fill_up_to(LITTLE);
+        // The disk is looked at now and then, not before each exchange.
+        wait_until("exchanges are refused", async || !story.ask().await).await;
+        let seen = story.world.registry.seen().len();
+        assert!(!story.ask().await);
+        assert_eq!(story.world.registry.seen().len(), seen);
+        story.disk.make_room();
+        wait_until("exchanges are answered again", async || story.ask().await).await;
+        story.node.terminate();
+        assert_eq!(story.node.ended().await.code(), Some(0));
+        story.goes_on().await;
+    }
+}
+
+/// What is under way when another program takes the reserve: the next segment cannot be made.
+#[tokio::test]
+async fn s56_a_disk_full_in_the_midst_of_exchanges_ends_the_node_and_loses_no_answer() {
+    for end in End::BOTH {
+        let mut story = Story::begin(end, &[]).await;
+        let filling = |disk: &Disk| disk.fill_up_to(LITTLE);
+        story.under_way(UNDER_WAY, filling).await;
+        assert!(!story.cut_off.is_empty(), "there was room for all");
+        let full = "No space left on device";
+        // The half-made segment has taken what there was: a seal or a checkpoint may meet it first.
+        story.ends(&[full]).await;
+        // As long as there is no room it does not start, and says so too.
+        let own = end.agency(&story.world);
+        let said = own.refused_start();
+        for told in ["data/journal", full, "mend the disk"] {
+            assert!(said.contains(told), "{told}: {said}");
+        }
+        story.disk.make_room();
+        story.goes_on().await;
+    }
+}
+
+/// The last byte is gone while an exchange is under way: its leaves have their room, the checkpoint over them has none.
+#[tokio::test]
+async fn s56_a_disk_full_to_the_last_byte_ends_the_node_and_loses_no_answer() {
+    for end in End::BOTH {
+        let mut story = Story::begin(end, &[]).await;
+        story.under_way(1, Disk::fill).await;
+        story.ends(&["No space left on device"]).await;
+        story.disk.make_room();
+        story.goes_on().await;
+    }
 }
 
 #[tokio::test]
 async fn s56_a_disk_that_turns_read_only_refuses_ends_the_node_and_goes_on_when_mended() {
-    let mut story = Story::begin(&[]).await;
-    story.disk.turn_read_only();
-    story.until_the_end("Read-only file system").await;
-    story.disk.heal();
-    story.goes_on().await;
+    for end in End::BOTH {
+        let mut story = Story::begin(end, &[]).await;
+        story.disk.turn_read_only();
+        story.until_the_end("Read-only file system").await;
+        story.disk.heal();
+        story.goes_on().await;
+    }
 }
 
 #[tokio::test]
 async fn s56_a_disk_whose_writes_fail_refuses_ends_the_node_and_goes_on_when_mended() {
-    let mut story = Story::begin(&[]).await;
-    story.disk.fail();
-    story.until_the_end("Input/output error").await;
-    story.disk.heal();
-    story.goes_on().await;
+    for end in End::BOTH {
+        let mut story = Story::begin(end, &[]).await;
+        story.disk.fail();
+        story.until_the_end("Input/output error").await;
+        story.disk.heal();
+        story.goes_on().await;
+    }
+}
+
+/// A library that makes syncs fail as long as a file is there, and that file.
+fn failing_sync(folder: &Path) -> [PathBuf; 2] {
+    let [library, mark] = ["failing_sync.so", "failing"].map(|name| folder.join(name));
+    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/failing_sync.c");
+    let out = library.to_str().unwrap();
+    run("cc", &["-shared", "-fPIC", "-o", out, source, "-ldl"]);
+    [library, mark]
 }
 
 #[tokio::test]
 async fn s56_a_disk_whose_syncs_fail_refuses_ends_the_node_and_goes_on_when_mended() {
-    let folder = tempfile::tempdir().unwrap();
-    let (library, mark) = (
-        folder.path().join("failing_sync.so"),
-        folder.path().join("failing"),
-    );
-    let source = concat!(env!("CARGO_MANIFEST_DIR"), "/scenarios/failing_sync.c");
-    run(
-        "cc",
-        &[
-            "-shared",
-            "-fPIC",
-            "-o",
-            library.to_str().unwrap(),
-            source,
-            "-ldl",
-        ],
-    );
-    let env = [("LD_PRELOAD", &*library), ("FAIL_SYNC", &*mark)];
-    let mut story = Story::begin(&env).await;
-    File::create(&mark).unwrap();
-    story.until_the_end("Input/output error").await;
-    story.goes_on().await;
+    for end in End::BOTH {
+        let folder = tempfile::tempdir().unwrap();
+        let [library, mark] = failing_sync(folder.path());
+        let env = [("LD_PRELOAD", &*library), ("FAIL_SYNC", &*mark)];
+        let mut story = Story::begin(end, &env).await;
+        File::create(&mark).unwrap();
+        story.until_the_end("Input/output error").await;
+        story.goes_on().await;
+    }
+}
+
+#[tokio::test]
+async fn s56_an_answer_that_the_registry_gives_after_the_disk_failed_reaches_no_caller() {
+    for end in End::BOTH {
+        let mut story = Story::begin(end, &[]).await;
+        story.under_way(1, Disk::fail).await;
+        assert_eq!(story.cut_off.len(), 1);
+        story.ends(&["Input/output error"]).await;
+        story.disk.heal();
+        story.goes_on().await;
+
+        let folder = tempfile::tempdir().unwrap();
+        let [library, mark] = failing_sync(folder.path());
+        let env = [("LD_PRELOAD", &*library), ("FAIL_SYNC", &*mark)];
+        let mut story = Story::begin(end, &env).await;
+        let fail = |_disk: &Disk| drop(File::create(&mark).unwrap());
+        story.under_way(1, fail).await;
+        assert_eq!(story.cut_off.len(), 1);
+        story.ends(&["Input/output error"]).await;
+        story.goes_on().await;
+    }
 }
 
 /// The same, seen from a node that does not end: what its operator is told.
@@ -280,8 +353,9 @@ async fn s56_a_node_whose_disk_fails_is_not_ready_and_says_why() {
     let first = world.consumer.get(PATH).send().await;
     first.answered(200);
     disk.fail();
+    let (status, code) = REFUSED;
     for _ in 0..2 {
-        world.consumer.get(PATH).send().await.refused(503, REFUSED);
+        world.consumer.get(PATH).send().await.refused(status, code);
     }
     let ready = world.consumer.health("/ready").await.unwrap();
     assert_eq!(ready.status, 503);
@@ -293,4 +367,41 @@ async fn s56_a_node_whose_disk_fails_is_not_ready_and_says_why() {
     assert_eq!(world.consumer.health("/live").await.unwrap().status, 200);
     assert_eq!(world.registry.seen().len(), 1);
     drop(world.consumer.running.take());
+}
+
+#[tokio::test]
+async fn s56_a_start_on_a_disk_that_is_read_only_is_refused_with_place_and_remedy() {
+    let mut world = World::with().contract(usual()).make().await;
+    world.settle();
+    let disk = Disk::under(&world.consumer.folder.join("data"));
+    // Nothing of the node is there yet.
+    disk.remount("ro");
+    let said = world.consumer.refused_start();
+    for told in [
+        "node.data_folder",
+        "data/spool",
+        "Read-only file system",
+        "may write to",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    disk.remount("rw");
+    let mut node = Process::run(&world.consumer).await;
+    node.terminate();
+    assert_eq!(node.ended().await.code(), Some(0));
+    // Its journal is.
+    disk.remount("ro");
+    let said = world.consumer.refused_start();
+    for told in [
+        "data/journal",
+        "Read-only file system",
+        "mend the disk (space, mount, permissions)",
+    ] {
+        assert!(said.contains(told), "{told}: {said}");
+    }
+    disk.remount("rw");
+    let mut node = Process::run(&world.consumer).await;
+    node.terminate();
+    assert_eq!(node.ended().await.code(), Some(0));
+    claims::verifies(&world.consumer);
 }

@@ -565,6 +565,8 @@ async fn keys_beyond_a_clients_share_are_refused_and_nothing_is_forgotten() {
     }
     let full = pay(&world.consumer, "k3", "{}").send().await;
     full.refused(502, "server.clientproxy.peer_overloaded");
+    // The provider says 300, without a signature: no more than a minute is believed.
+    assert_eq!(full.field("retry-after"), Some("60"));
     assert_eq!(number_of(&world.registry), 2);
     let again = pay(&world.consumer, "k1", "{}").send().await;
     assert_eq!(again.answered(201).json()["receipt"], 1);

@@ -217,6 +217,7 @@ async fn bodies_beyond_the_room_are_413_if_they_never_fit_and_503_if_not_now() {
     // Request and answer together are more than the provider's node has room for.
     let both = post(5 * MIB / 2).await.unwrap();
     both.refused(502, "server.clientproxy.peer_overloaded");
+    assert_eq!(both.field("retry-after"), "30", "what the provider says");
     let id = both.field("x-road-request-id").parse().unwrap();
     claims::refused_leaf(&world.provider, id, "server.serverproxy.overloaded");
     room_is_given_back(&world).await;

@@ -32,6 +32,7 @@ mod edge;
 mod effects;
 mod epochs;
 mod faults;
+mod held;
 mod hops;
 mod hostile;
 mod hostile_answers;

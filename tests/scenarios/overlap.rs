@@ -1,7 +1,5 @@
 //! What can only read goes on while its leaf is being written; no answer does.
 
-use std::fs;
-use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bridge_tests::agency::Agency;
@@ -10,6 +8,8 @@ use bridge_tests::process::Process;
 use bridge_tests::wait::wait_until;
 use bridge_tests::world::{PATH, World, usual};
 use serde_json::json;
+
+use crate::held::{hold, is_held, let_go, start};
 
 /// Both nodes as processes on disks that stand still where they are told, under one contract.
 async fn nodes(read_only: bool) -> (World, [Process; 2]) {
@@ -32,26 +32,6 @@ async fn nodes(read_only: bool) -> (World, [Process; 2]) {
     let provider = start(&world.provider).await;
     let consumer = start(&world.consumer).await;
     (world, [provider, consumer])
-}
-
-async fn start(agency: &Agency) -> Process {
-    let control = Path::new(env!("CARGO_BIN_EXE_bridge-faulty-node"));
-    Process::run_faulty(agency, control, "hold").await
-}
-
-/// The next sync of a leaf of this kind does not begin before [`let_go`].
-fn hold(agency: &Agency, kind: &str) {
-    let data = agency.folder.join("data");
-    fs::write(data.join("arm.new"), format!("{kind} syncing")).unwrap();
-    fs::rename(data.join("arm.new"), data.join("arm")).unwrap();
-}
-
-fn is_held(agency: &Agency) -> bool {
-    agency.folder.join("data/held").exists()
-}
-
-fn let_go(agency: &Agency) {
-    fs::remove_file(agency.folder.join("data/held")).unwrap();
 }
 
 /// How many answers this node has found genuine.
@@ -83,11 +63,11 @@ async fn a_query_that_can_only_read_goes_on_while_its_leaf_is_written_and_is_ans
  {
     let (world, nodes) = nodes(true).await;
     let ends = [
-        (&world.consumer, "request-sent"),
-        (&world.provider, "request-received"),
+        (&world.consumer, "request-sent syncing"),
+        (&world.provider, "request-received syncing"),
     ];
-    for (number, (agency, kind)) in ends.into_iter().enumerate() {
-        hold(agency, kind);
+    for (number, (agency, moment)) in ends.into_iter().enumerate() {
+        hold(agency, moment);
         let asked = world.consumer.get(PATH).send();
         let looking = async {
             // The registry is asked although the disk has not even begun to sync.
@@ -107,7 +87,7 @@ async fn a_query_that_can_only_read_goes_on_while_its_leaf_is_written_and_is_ans
 async fn no_answer_leaves_a_node_whose_leaf_of_the_query_is_not_durable() {
     let (world, mut nodes) = nodes(true).await;
     // The provider stands still before its first leaf is durable, and dies there: the registry answered, the caller gets nothing.
-    hold(&world.provider, "request-received");
+    hold(&world.provider, "request-received syncing");
     let asked = world.consumer.get(PATH).send();
     let killing = async {
         wait_until("the registry is asked", async || {
@@ -121,7 +101,7 @@ async fn no_answer_leaves_a_node_whose_leaf_of_the_query_is_not_durable() {
     let (answer, ()) = tokio::join!(asked, killing);
     assert_eq!(answer.status, 502, "{}", answer.message());
     // The same at the caller's own node, which has the answer, genuine and whole.
-    hold(&world.consumer, "request-sent");
+    hold(&world.consumer, "request-sent syncing");
     let verified = answers_verified(&world.consumer).await;
     let answered = AtomicBool::new(false);
     let asked = async {
@@ -151,7 +131,7 @@ async fn no_answer_leaves_a_node_whose_leaf_of_the_query_is_not_durable() {
 /// While a sync is held, nothing of it reaches the registry, however long it takes; then it is asked.
 async fn waits_at(world: &World, method: &str, agency: &Agency, kind: &str) {
     let before = world.registry.seen().len();
-    hold(agency, kind);
+    hold(agency, &format!("{kind} syncing"));
     let asked = world.consumer.ask(method, PATH).send();
     let looking = async {
         wait_until("the sync is held", async || is_held(agency)).await;
@@ -184,7 +164,7 @@ async fn an_answer_stays_where_its_own_leaf_is_not_durable() {
         (&world.consumer, "response-received"),
     ] {
         let verified = answers_verified(&world.consumer).await;
-        hold(agency, kind);
+        hold(agency, &format!("{kind} syncing"));
         let answered = AtomicBool::new(false);
         let asked = async {
             let answer = world.consumer.get(PATH).send().await;

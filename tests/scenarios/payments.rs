@@ -20,6 +20,7 @@ use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use serde_json::{Value, json};
 
 use super::effects::at_once;
+use super::held;
 
 const UNKNOWN: &str = "server.serverproxy.outcome_unknown";
 const IN_FLIGHT: &str = "server.serverproxy.idempotency_key_in_flight";
@@ -314,11 +315,6 @@ struct Nodes {
     provider: Process,
 }
 
-async fn start(agency: &Agency) -> Process {
-    let control = Path::new(env!("CARGO_BIN_EXE_bridge-faulty-node"));
-    Process::run_faulty(agency, control, "hold").await
-}
-
 fn agency(world: &World, end: End) -> &Agency {
     match end {
         End::Consumer => &world.consumer,
@@ -329,27 +325,21 @@ fn agency(world: &World, end: End) -> &Agency {
 impl Moment {
     fn arm(self, world: &World, registry: &impl Standing) {
         match self {
-            Self::Journal(end, when) => {
-                let data = agency(world, end).folder.join("data");
-                fs::write(data.join("arm.new"), when).unwrap();
-                fs::rename(data.join("arm.new"), data.join("arm")).unwrap();
-            }
+            Self::Journal(end, when) => held::hold(agency(world, end), when),
             Self::InTransaction | Self::Committed => registry.arm(self),
         }
     }
 
     fn is_reached(self, world: &World, registry: &impl Standing) -> bool {
         match self {
-            Self::Journal(end, _) => agency(world, end).folder.join("data/held").exists(),
+            Self::Journal(end, _) => held::is_held(agency(world, end)),
             Self::InTransaction | Self::Committed => registry.is_reached(),
         }
     }
 
     fn let_go(self, world: &World, registry: &impl Standing) {
         match self {
-            Self::Journal(end, _) => {
-                fs::remove_file(agency(world, end).folder.join("data/held")).unwrap();
-            }
+            Self::Journal(end, _) => held::let_go(agency(world, end)),
             Self::InTransaction | Self::Committed => registry.let_go(),
         }
     }
@@ -414,7 +404,7 @@ async fn strike(
         };
         node.kill();
         moment.let_go(world, registry);
-        *node = start(agency(world, struck)).await;
+        *node = held::start(agency(world, struck)).await;
     };
     let (first, ()) = tokio::join!(pay(world, payment), killing);
     if let Some(first) = first.as_ref().filter(|first| first.status != 201) {
@@ -472,8 +462,8 @@ async fn processes(mut setup: Setup, services: &[&'static str]) -> (World, Nodes
         .await;
     world.settle();
     let nodes = Nodes {
-        provider: start(&world.provider).await,
-        consumer: start(&world.consumer).await,
+        provider: held::start(&world.provider).await,
+        consumer: held::start(&world.consumer).await,
     };
     (world, nodes)
 }

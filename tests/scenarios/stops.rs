@@ -13,15 +13,19 @@ use bridge_signature::{
     content_digest_of, signature_base, signature_fields,
 };
 use bridge_tests::agency::{Agency, Plan};
+use bridge_tests::answer::Answer;
 use bridge_tests::claims::{self, kinds, refused_leaf};
+use bridge_tests::process::Process;
 use bridge_tests::puppet::Puppet;
 use bridge_tests::terms::terms;
-use bridge_tests::wait::now_s;
+use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{CONSUMER, PATH, PROVIDER, SERVICE, World, service, usual};
 use http::HeaderMap;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use uuid::Uuid;
+
+use super::held;
 
 const DISABLED_HERE: &str = "server.clientproxy.service_disabled";
 const DISABLED_THERE: &str = "server.serverproxy.service_disabled";
@@ -481,4 +485,112 @@ async fn an_exchange_that_was_allowed_and_is_not_yet_sent_is_stopped_and_ended_b
     );
     assert_eq!(kinds(&world.provider, refused.request_id()), []);
     assert_eq!(world.registry.seen().len(), 0);
+}
+
+/// Queries that the provider's node has allowed.
+const ALLOWED: &str = "bridge_step_seconds_count{side=\"provider\",step=\"authorised\"}";
+
+/// Asks while the leaf of an order is held at the provider's node; once the query is allowed, lets that go and holds the query's own.
+async fn asked_meanwhile(world: &World, allowed_before: u64) -> Answer {
+    let there = &world.provider;
+    wait_until("the order's leaf is durable", async || held::is_held(there)).await;
+    let allowing = async {
+        wait_until("the query is allowed", async || {
+            claims::metric(there, ALLOWED).await > allowed_before
+        })
+        .await;
+        held::hold(there, "request-received durable");
+        held::let_go(there);
+    };
+    tokio::join!(world.consumer.get(PATH).send(), allowing).0
+}
+
+/// The order's leaf is held, so that a query is allowed before the order is in force; then the query's own leaf is, until the officer
+/// was told that it is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_query_that_was_allowed_and_is_not_yet_served_is_stopped_at_the_providers_node() {
+    let setup = World::with().contract(usual());
+    // A journal that stands still is what is looked at, not what is refused.
+    let patient = setup.limit("journal_wait_milliseconds = 10000");
+    let mut world = patient.make().await;
+    world.settle();
+    let (there, mut refused_ids) = (&world.provider, Vec::new());
+    let nodes = [
+        held::start(there).await,
+        Process::run_quietly(&world.consumer).await,
+    ];
+    let ask = || world.consumer.get(PATH).send();
+    ask().await.answered(200);
+    for (number, target) in [
+        ["contract", "tax-registry"],
+        ["service", SERVICE_ID],
+        ["member", "AZ/GOV/2001"],
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let before = claims::metric(there, ALLOWED).await;
+        held::hold(there, "administration durable");
+        let [what, name] = target;
+        let stop = ["stop", what, name];
+        let stopping = async {
+            let told = there.officer(&stop).await.good();
+            assert!(told.contains(": stopped by order "), "{told}");
+            wait_until("the query's leaf is durable", async || held::is_held(there)).await;
+            held::let_go(there);
+        };
+        let (refused, ()) = tokio::join!(asked_meanwhile(&world, before), stopping);
+        refused.refused(503, DISABLED_THERE);
+        assert!(refused.message().contains(name), "{}", refused.message());
+        refused_ids.push(refused.request_id());
+        assert_eq!(world.registry.seen().len(), number + 1, "{name}");
+        let lift = ["stop", "lift", what, name];
+        there.officer(&lift).await.good();
+        ask().await.answered(200);
+    }
+    for mut node in nodes {
+        node.terminate();
+        assert_eq!(node.ended().await.code(), Some(0));
+    }
+    for (agency, ends) in [
+        (&mut world.provider, [Kind::RequestReceived, Kind::Refused]),
+        (
+            &mut world.consumer,
+            [Kind::RequestSent, Kind::ResponseReceived],
+        ),
+    ] {
+        agency.start().await;
+        for id in &refused_ids {
+            assert_eq!(kinds(agency, *id), ends);
+        }
+        agency.stop().await;
+        claims::verifies(agency);
+    }
+}
+
+#[tokio::test]
+async fn a_member_stopped_at_a_provider_whose_directory_is_expired_is_served_neither_before_nor_after_a_new_one()
+ {
+    let mut world = World::with().contract(usual()).make().await;
+    world.publish(now_s() - 2 * 86_400);
+    world.provider.start().await;
+    world.publish(now_s());
+    world.consumer.start().await;
+    world.publish(now_s());
+    world.consumer.refresh().await;
+    let ask = || world.consumer.get(PATH).send();
+    let stop = ["stop", "member", "AZ/GOV/2001"];
+    let unknown = ask().await;
+    unknown.refused(502, "server.clientproxy.service_failed");
+    let told = world.provider.officer(&stop).await.good();
+    assert!(told.contains(": stopped by order "), "{told}");
+    // Its node knows nobody now, so it serves nobody, whatever is stopped.
+    let unknown = ask().await;
+    unknown.refused(502, "server.clientproxy.service_failed");
+    world.provider.refresh().await;
+    ask().await.refused(503, DISABLED_THERE);
+    assert_eq!(world.registry.seen().len(), 0);
+    let lift = ["stop", "lift", "member", "AZ/GOV/2001"];
+    world.provider.officer(&lift).await.good();
+    ask().await.answered(200);
 }

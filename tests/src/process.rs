@@ -100,6 +100,16 @@ impl Said {
 // === impl Agency ===
 
 impl Agency {
+    /// Starts this agency's node, which must not start: exit code 1. Returns what it says.
+    pub fn refused_start(&self) -> String {
+        let mut command = Command::new(program());
+        command.args(["run", "--config"]).arg(self.config());
+        let output = command.output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        said
+    }
+
     /// Runs a command of the program as this agency's officer; the node may run in this very process.
     pub async fn officer(&self, arguments: &[&str]) -> Said {
         let mut command = Command::new(program());

@@ -69,7 +69,7 @@ async fn search(node: &Arc<Node>, officer: &Officer, query: &str, filter: Filter
                 .collect();
             reply(200, &json!({ "hits": hits }))
         }
-        Ok(Err(error)) => reply(500, &json!({ "error": crate::chain(&error) })),
+        Ok(Err(error)) => unreadable(&error),
         Err(_panicked) => reply(500, &json!({ "error": "the search failed" })),
     }
 }
@@ -125,7 +125,7 @@ async fn show(node: &Arc<Node>, officer: &Officer, id: Uuid) -> Reply {
     };
     match tokio::task::spawn_blocking(read).await {
         Ok(Ok(records)) => reply(200, &json!({ "records": records })),
-        Ok(Err(error)) => reply(500, &json!({ "error": crate::chain(&error) })),
+        Ok(Err(error)) => unreadable(&error),
         Err(_panicked) => reply(500, &json!({ "error": "the record cannot be read" })),
     }
 }
@@ -155,6 +155,12 @@ async fn export(node: &Arc<Node>, officer: &Officer, id: Uuid) -> Reply {
             )
         }
     }
+}
+
+/// What the journal's files do not give back.
+fn unreadable(error: &ReadError) -> Reply {
+    let hint = "run `bridge-node audit verify` on the journal's folder, which names every such place; what to restore is in config/README.md, \"The journal does not open\"";
+    reply(500, &json!({ "error": crate::chain(error), "hint": hint }))
 }
 
 fn not_an_id() -> Reply {

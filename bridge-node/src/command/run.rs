@@ -7,6 +7,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use super::{Failure, hint};
 use crate::clock::Clock;
 use crate::descriptors;
+use crate::epochs::journal_folder;
 use crate::node::{Parts, Vouched};
 use crate::running::Running;
 
@@ -36,9 +37,10 @@ pub(super) fn run(config: &Path, vouched: Vouched) -> Result<(), Failure> {
             None => running.drain_until(stop.asked()).await,
             Some(why) => {
                 tracing::error!(%why, "the journal is lost, the node ends");
+                let folder = journal_folder(&running.node.settings);
                 running.refuse_the_rest().await;
                 Err(Failure::Failed(hint(
-                    &format!("the journal is lost, the node ends: {why}"),
+                    &format!("{}: the journal is lost, the node ends: {why}", folder.display()),
                     "mend the disk if that is what failed, and start the node again; it goes on after the last durable leaf, or begins a new epoch",
                 )))
             }

@@ -30,10 +30,9 @@ impl Ending {
             Ok(closing)
         }));
         let ended = JournalError::Ended { thread: "station" };
-        let outcome = ran.unwrap_or(Err(ended));
-        self.places.close();
-        match outcome {
+        match ran.unwrap_or(Err(ended)) {
             Ok(closing) => {
+                self.places.close();
                 refuse(messages);
                 drop(station);
                 self.shared.catalogue.release();
@@ -47,7 +46,9 @@ impl Ending {
             }
             Err(error) => {
                 tracing::error!(%error, "the journal has failed");
+                // Whoever is refused from now on can say why.
                 (self.on_fatal)(&error);
+                self.places.close();
                 refuse(messages);
                 // Those in its hands learn that their outcome is unknown; its keeper ends before the lock
                 // is let go.
