@@ -7,13 +7,14 @@ mod bytes;
 mod documents;
 mod heads;
 mod logs;
+mod seals;
 mod small;
 
 /// A name, and what the bytes are given to.
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets, in the order of a message's way.
-pub const TARGETS: [Target; 21] = [
+pub const TARGETS: [Target; 26] = [
     ("head", bytes::head),
     ("framing", bytes::framing),
     ("target", heads::target),
@@ -25,9 +26,12 @@ pub const TARGETS: [Target; 21] = [
     ("envelope", heads::envelope),
     ("certificate", bytes::certificate),
     ("stamp", bytes::stamp),
+    ("seal", seals::seal),
+    ("status", seals::status),
     ("directory", documents::directory),
     ("metadata", documents::metadata),
     ("contract", documents::contract),
+    ("statement", seals::statement),
     ("settings", documents::settings),
     ("openapi", documents::openapi),
     ("cut", documents::cut_answer),
@@ -35,6 +39,8 @@ pub const TARGETS: [Target; 21] = [
     ("journal", bytes::journal),
     ("leaves", logs::leaves),
     ("mirror", logs::mirror),
+    ("submission", logs::submission),
+    ("dossier", seals::dossier),
 ];
 
 /// Gives bytes to the target of this name; says whether they were taken for what the target reads.

@@ -1,13 +1,18 @@
-//! What other members give of their logs: files of leaves, mirrors.
+//! What other members give of their logs: files of leaves, mirrors, checkpoints for a witness.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
+use bridge_journal::{Verifier, WitnessKey};
+use bridge_node::witness::{Submission, Verdict, Witness};
 use bridge_verify::{
     Fetch, MirrorReport, MirrorWriter, Options, Seen, read_leaves, verify_each, verify_mirror,
 };
+use bytes::Bytes;
+use ring::rand::SystemRandom;
+use ring::signature::Ed25519KeyPair;
 
 /// The key of the log whose leaves are in the corpus; its private half is gone.
 const VKEY: &str = include_str!("../../fuzz/corpus/leaves.vkey");
@@ -114,4 +119,55 @@ fn small_mirror() -> Mirror {
         vkey: vkey_of,
         report,
     }
+}
+
+/// The key of the log whose checkpoints are in the corpus; its private half is gone.
+const SUBMITTED: &str = include_str!("../../fuzz/corpus/submission.vkey");
+/// Its first checkpoint, of three leaves, which continues nothing.
+const FIRST: &[u8] = include_bytes!("../../fuzz/corpus/submission/first");
+/// What the log signed later, each with the proof that it continues the first.
+const LATER: [&[u8]; 3] = [
+    include_bytes!("../../fuzz/corpus/submission/same"),
+    include_bytes!("../../fuzz/corpus/submission/grown"),
+    include_bytes!("../../fuzz/corpus/submission/longer"),
+];
+const NOW_S: u64 = 1_800_000_000;
+
+/// A submission has one spelling; what is cosigned after the first checkpoint is one that the log signed, by its own proof; and
+/// nobody but the log makes it look forked.
+pub(super) fn submission(data: &[u8]) -> bool {
+    let Some(submission) = Submission::parse(&Bytes::copy_from_slice(data)) else {
+        return false;
+    };
+    assert_eq!(submission.write(), data, "two spellings of one submission");
+    let log = Verifier::parse(SUBMITTED.trim_end()).unwrap();
+    let folder = tempfile::tempdir_in("/dev/shm").unwrap();
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
+    let key = WitnessKey::new("witness.example/w", pkcs8.as_ref()).unwrap();
+    let witness = Witness::open(Some(key), folder.path(), 10).unwrap();
+    let judged = |submission: &Submission| {
+        let judged = witness.judge(&log, submission, (NOW_S, false));
+        let (verdict, fork) = judged.expect("a folder in memory is written to");
+        assert_eq!(fork, None, "a stranger makes a log look forked");
+        verdict
+    };
+    let first = Submission::parse(&Bytes::from_static(FIRST)).unwrap();
+    assert!(matches!(judged(&first), Verdict::Cosigned(_)));
+    if !matches!(judged(&submission), Verdict::Cosigned(_)) {
+        return false;
+    }
+    let signed = |later: &[u8]| {
+        let later = Submission::parse(&Bytes::copy_from_slice(later)).unwrap();
+        log.open(&later.note).unwrap()
+    };
+    let cosigned = log.open(&submission.note).unwrap();
+    let later = LATER.iter().find(|later| signed(later) == cosigned);
+    let later = Submission::parse(&Bytes::from_static(later.expect("what the log signed")));
+    assert_eq!(submission.proof, later.unwrap().proof, "another proof");
+    let (head, _note) = witness
+        .head(&log)
+        .unwrap()
+        .expect("what is cosigned is kept");
+    assert_eq!(head, cosigned);
+    true
 }
