@@ -14,7 +14,7 @@ use bridge_node::dossier::judge;
 use crate::container;
 
 /// The authority under which the corpora of this file were sealed; its key and all keys under it are gone.
-const ROOT: &[u8] = include_bytes!("../../fuzz/corpus/seals.pem");
+const ROOT: &[u8] = include_bytes!("../../fuzz/corpus/seals.crt");
 
 /// Later than everything in the corpora.
 const NOW_S: u64 = u32::MAX as u64;
