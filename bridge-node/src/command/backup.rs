@@ -143,13 +143,26 @@ fn verified(settings: &Settings, journal: &Path) -> Result<u64, Failure> {
 
 /// Copies one log as a killed node would leave it: what is copied first rests on what is copied last.
 fn copy_log(from: &Path, to: &Path) -> io::Result<()> {
+    copy_beside(from, to, &mut |_next| {})
+}
+
+/// As [`copy_log`], beside something that works on the log before each of these: `cosigned`, `checkpoint`, `segments`.
+fn copy_beside(from: &Path, to: &Path, works: &mut dyn FnMut(&str)) -> io::Result<()> {
     fs::create_dir_all(to.join(SEGMENTS))?;
-    for name in ["cosigned", "checkpoint", "origin"] {
-        copy(&from.join(name), &to.join(name))?;
-    }
+    copy(&from.join("origin"), &to.join("origin"))?;
     copy_stamps(&from.join("stamps"), &to.join("stamps"))?;
     for _pass in 0..PASSES {
+        let before = segments(from)?;
+        for name in ["cosigned", "checkpoint"] {
+            works(name);
+            copy(&from.join(name), &to.join(name))?;
+        }
+        works(SEGMENTS);
         let names = segments(from)?;
+        if names.len() != before.len() {
+            // What was copied may be older than a checkpoint of a segment that another follows now, and look put back.
+            continue;
+        }
         // Every tile below a segment that is sealed by now is there.
         copy_folder(&from.join("tile"), &to.join("tile"))?;
         if copy_segments(from, to, &names)? {
@@ -327,6 +340,12 @@ mod tests {
         fs::write(path, name).unwrap();
     }
 
+    fn write_all(folder: &Path, segment_files: &[&str]) {
+        for name in segment_files {
+            write(folder, &format!("segments/{name}"));
+        }
+    }
+
     #[test]
     fn a_restored_contract_file_writes_over_none() {
         let scratch = tempfile::tempdir().unwrap();
@@ -377,6 +396,30 @@ mod tests {
             error.to_string().ends_with("its name is not UTF-8"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn the_checkpoint_of_a_copy_is_as_new_as_the_segments_beside_it() {
+        for changing in ["cosigned", "checkpoint", "segments"] {
+            let scratch = tempfile::tempdir().unwrap();
+            let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
+            for name in ["checkpoint", "segments/0.segment", "segments/0.key"] {
+                write(&from, name);
+            }
+            // A checkpoint is shown, and then the next segment begins.
+            let mut works = |next: &str| {
+                if next == changing && !from.join("segments/5.segment").exists() {
+                    fs::write(from.join("checkpoint"), "newer").unwrap();
+                    write_all(&from, &["0.secrets", "0.index", "5.segment", "5.key"]);
+                    fs::remove_file(from.join("segments/0.key")).unwrap();
+                }
+            };
+            copy_beside(&from, &to, &mut works).unwrap();
+            let shown = fs::read_to_string(to.join("checkpoint")).unwrap();
+            assert_eq!(shown, "newer", "{changing}");
+            let whole = ["0.index", "0.secrets", "0.segment", "5.key", "5.segment"];
+            assert_eq!(names(&to.join(SEGMENTS)).unwrap(), whole, "{changing}");
+        }
     }
 
     #[test]
