@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use bridge_tests::ask::Ask;
 use bridge_tests::claims;
 use bridge_tests::world::{PATH, World};
 
@@ -329,6 +330,14 @@ async fn s61_s75_limits_of_heads_and_bodies() {
     assert_eq!(world.registry.seen().len(), 1);
 }
 
+/// A query with so many more fields, each with a value of so many bytes.
+fn with_fields(world: &World, fields: usize, value: usize) -> Ask<'_> {
+    let value = "y".repeat(value);
+    (0..fields).fold(world.consumer.get(PATH), |ask, number| {
+        ask.field(&format!("x-field-{number}"), &value)
+    })
+}
+
 #[tokio::test]
 async fn heads_beyond_a_lower_setting_are_refused_and_counted() {
     let world = World::with()
@@ -336,12 +345,7 @@ async fn heads_beyond_a_lower_setting_are_refused_and_counted() {
         .limit("fields = 32\nhead_bytes = 8192")
         .start()
         .await;
-    let ask = |fields: usize, value: usize| {
-        let value = "y".repeat(value);
-        (0..fields).fold(world.consumer.get(PATH), |ask, number| {
-            ask.field(&format!("x-field-{number}"), &value)
-        })
-    };
+    let ask = |fields, value| with_fields(&world, fields, value);
     // What is far below the protocol's own limits: 100 fields, 32 KiB.
     ask(4, 1).send().await.answered(200);
     ask(1, 4000).send().await.answered(200);
@@ -357,12 +361,7 @@ async fn heads_beyond_a_lower_setting_are_refused_and_counted() {
 #[tokio::test]
 async fn s61_what_leaves_no_room_for_the_nodes_own_fields_is_refused_by_the_first_node() {
     let world = World::usual().await;
-    let ask = |fields: usize, value: usize| {
-        let value = "y".repeat(value);
-        (0..fields).fold(world.consumer.get(PATH), |ask, number| {
-            ask.field(&format!("x-field-{number}"), &value)
-        })
-    };
+    let ask = |fields, value| with_fields(&world, fields, value);
     // With the client there are 84 and 85 fields.
     ask(83, 1).send().await.answered(200);
     let refused = ask(84, 1).send().await;
