@@ -172,7 +172,7 @@ impl Default for Shape {
 }
 
 /// The system gives them to no connection that may have any port, so a node that was killed finds its own again.
-const PORTS: Range<u16> = 20_000..32_000;
+const PORTS: Range<u16> = 10_000..20_000;
 
 // === impl Addresses ===
 

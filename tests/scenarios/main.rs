@@ -28,6 +28,7 @@ mod disk;
 mod disks;
 mod dossier;
 mod drain;
+mod durable;
 mod edge;
 mod effects;
 mod epochs;

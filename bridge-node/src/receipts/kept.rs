@@ -78,7 +78,7 @@ impl File {
         new.as_file().sync_all()?;
         // crash here: the file before stands, and what it does not know is looked up again.
         new.persist(path)?;
-        Ok(())
+        crate::epochs::sync(folder)
     }
 }
 
