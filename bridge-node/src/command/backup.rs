@@ -426,9 +426,10 @@ mod tests {
     fn a_segment_that_is_sealed_while_it_is_copied_is_copied_as_what_it_is_now() {
         let scratch = tempfile::tempdir().unwrap();
         let (from, to) = (scratch.path().join("from"), scratch.path().join("to"));
-        for name in ["0.segment", "0.secrets", "0.index", "5.segment", "5.key"] {
-            write(&from, &format!("segments/{name}"));
-        }
+        write_all(
+            &from,
+            &["0.segment", "0.secrets", "0.index", "5.segment", "5.key"],
+        );
         fs::create_dir_all(to.join(SEGMENTS)).unwrap();
         let listed = segments(&from).unwrap();
         assert!(copy_segments(&from, &to, &listed).unwrap());

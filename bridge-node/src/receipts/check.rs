@@ -38,8 +38,8 @@ struct Examined {
 
 /// Looks until the node drains.
 pub async fn keep_checking(node: Arc<Node>) {
-    let path = node.settings.data_folder.join("receipts");
-    let mut ledger = kept::read(&path, node.journal.origin(), node.journal.head().size);
+    let folder = node.settings.data_folder.clone();
+    let mut ledger = kept::read(&folder, node.journal.origin(), node.journal.head().size);
     let looks = async {
         let mut kept = state(&ledger);
         loop {
@@ -48,7 +48,7 @@ pub async fn keep_checking(node: Arc<Node>) {
                 tokio::time::sleep_until(due.min(Instant::now() + TAKE_EVERY)).await;
                 take_new(&node, &mut ledger);
             }
-            look(&node, &mut ledger, (&path, &mut kept)).await;
+            look(&node, &mut ledger, (&folder, &mut kept)).await;
         }
     };
     tokio::select! {
@@ -62,7 +62,7 @@ fn state(ledger: &Ledger) -> (u64, u64) {
     (ledger.unproven_from(), ledger.told)
 }
 
-async fn look(node: &Arc<Node>, ledger: &mut Ledger, (path, kept): (&Path, &mut (u64, u64))) {
+async fn look(node: &Arc<Node>, ledger: &mut Ledger, (folder, kept): (&Path, &mut (u64, u64))) {
     read_new(node, ledger).await;
     let (mut raised, mut proven, mut unread) = (Vec::new(), 0, BTreeMap::new());
     for examined in examine_all(node, ledger).await {
@@ -95,8 +95,8 @@ async fn look(node: &Arc<Node>, ledger: &mut Ledger, (path, kept): (&Path, &mut 
     if before != *kept || proven > 0 || !raised.is_empty() {
         // crash before: what was found out is found out again.
         let file = kept::File::of(node.journal.origin(), ledger);
-        let path = path.to_owned();
-        let written = tokio::task::spawn_blocking(move || file.write(&path)).await;
+        let folder = folder.to_owned();
+        let written = tokio::task::spawn_blocking(move || file.write(&folder)).await;
         if let Ok(Err(error)) = written {
             tracing::error!(%error, "what is known of peers' logs cannot be kept");
         }

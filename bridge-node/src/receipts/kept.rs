@@ -4,12 +4,12 @@
 //! reading goes on only says what is looked at again.
 
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Ledger, Log};
+use crate::witness::replace;
 
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -25,10 +25,12 @@ pub(super) struct File {
 }
 
 const VERSION: u32 = 1;
+const FILE: &str = "receipts";
 
 /// Reads it. A file that is missing or not readable is begun anew: every receipt is looked up again.
-pub(super) fn read(path: &Path, origin: &str, size: u64) -> Ledger {
-    let read = std::fs::read(path);
+pub(super) fn read(folder: &Path, origin: &str, size: u64) -> Ledger {
+    let path = folder.join(FILE);
+    let read = std::fs::read(&path);
     let file = match read.as_deref().map(serde_json::from_slice::<File>) {
         Ok(Ok(file)) if file.v == VERSION => file,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ledger::default(),
@@ -70,15 +72,9 @@ impl File {
     }
 
     /// Writes it, whole or not at all, and waits for the disk: call it where blocking is allowed.
-    pub(super) fn write(&self, path: &Path) -> std::io::Result<()> {
-        let folder = path.parent().unwrap_or(Path::new("."));
-        let mut new = tempfile::NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut new, self)?;
-        new.flush()?;
-        new.as_file().sync_all()?;
+    pub(super) fn write(&self, folder: &Path) -> std::io::Result<()> {
         // crash here: the file before stands, and what it does not know is looked up again.
-        new.persist(path)?;
-        crate::epochs::sync(folder)
+        replace(folder, FILE, &serde_json::to_vec(self)?)
     }
 }
 
@@ -89,8 +85,8 @@ mod tests {
     #[test]
     fn what_is_written_is_read_and_a_new_journal_begins_at_its_first_leaf() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("receipts");
-        assert_eq!(read(&path, "own/1", 50).next, 0);
+        let folder = folder.path();
+        assert_eq!(read(folder, "own/1", 50).next, 0);
         let mut ledger = Ledger {
             next: 40,
             told: 30,
@@ -98,16 +94,16 @@ mod tests {
         };
         let seen = Some("note".to_owned());
         ledger.logs.entry("peer/1".to_owned()).or_default().seen = seen.clone();
-        File::of("own/1", &ledger).write(&path).unwrap();
-        let again = read(&path, "own/1", 50);
+        File::of("own/1", &ledger).write(folder).unwrap();
+        let again = read(folder, "own/1", 50);
         assert_eq!((again.next, again.told), (40, 30));
         assert_eq!(again.logs["peer/1"].seen, seen);
         for (origin, size) in [("own/2", 50), ("own/1", 39)] {
-            let other = read(&path, origin, size);
+            let other = read(folder, origin, size);
             assert_eq!((other.next, other.told), (0, 0), "{origin} {size}");
             assert_eq!(other.logs["peer/1"].seen, seen, "what a peer signed stays");
         }
-        std::fs::write(&path, "{").unwrap();
-        assert_eq!(read(&path, "own/1", 50).next, 0);
+        std::fs::write(folder.join(FILE), "{").unwrap();
+        assert_eq!(read(folder, "own/1", 50).next, 0);
     }
 }

@@ -8,6 +8,8 @@ use bridge_journal::{Checkpoint, Verifier};
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
+use crate::epochs::sync;
+
 /// The folder of one log.
 #[derive(Debug, Clone)]
 pub struct Shelf {
@@ -195,10 +197,6 @@ pub fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
     fs::rename(&half, folder.join(name))?;
     // crash here: the file before or this one; nobody was told of this one.
     sync(folder)
-}
-
-fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {

@@ -172,8 +172,7 @@ async fn a_crash_while_recovering_loses_nothing_either() {
 /// verifies before the next start sees no rollback where none is.
 #[tokio::test]
 async fn what_a_killed_start_leaves_shows_no_checkpoint_that_looks_put_back() {
-    let mut bench = Bench::new();
-    bench.config.checkpoint_every = std::time::Duration::ZERO;
+    let bench = Bench::new();
     let disk = MemoryDisk::default();
     live(&bench, &disk).await;
     let steps = disk.trace().into_iter();
@@ -204,6 +203,45 @@ async fn what_a_killed_start_leaves_shows_no_checkpoint_that_looks_put_back() {
         }
     }
     assert!(judged > 100, "{judged}");
+}
+
+/// The other side of that rule: in a journal whose last segment is open, a checkpoint from before that segment is found as soon as
+/// another one of then is newer.
+#[tokio::test]
+async fn a_checkpoint_put_back_from_before_the_open_segment_is_found() {
+    let (bench, disk) = (Bench::new(), MemoryDisk::default());
+    let (journal, _) = bench.open(&disk).expect("opens");
+    let segments = || {
+        disk.paths()
+            .iter()
+            .filter(|path| path.ends_with(".segment"))
+            .count()
+    };
+    let mut shown = Vec::new();
+    let mut exchange = 0;
+    while segments() < 2 {
+        let entry = request(exchange, BODY_BYTES);
+        journal.record(entry).await.expect("recorded");
+        shown.push(disk.bytes("checkpoint"));
+        exchange += 1;
+    }
+    let left = disk.crash(Crash::Process);
+    let told = |disk: &MemoryDisk| {
+        let folder = written(disk);
+        let found = verify(folder.path(), &Options::default(), &mut |_| {});
+        let findings = found.err().unwrap_or_default();
+        findings
+            .iter()
+            .any(|one| one.to_string().contains("an old file was put back"))
+    };
+    assert!(!told(&left), "as it was left");
+    let oldest = shown
+        .into_iter()
+        .flatten()
+        .next()
+        .expect("shown before the next segment");
+    left.change("checkpoint", |bytes| *bytes = oldest);
+    assert!(told(&left));
 }
 
 #[tokio::test]
