@@ -225,8 +225,10 @@ pub fn change_passphrase(path: &Path, old: Ask<'_>, new: &[u8]) -> Result<(), Ke
     beside.push(whole.file_name().unwrap_or_default());
     beside.push(".new");
     let beside = whole.with_file_name(beside);
+    // What a crash has left of an attempt before never took effect; one that stays is told by the next line.
+    drop(std::fs::remove_file(&beside));
     write(&beside, sealed.as_bytes())?;
-    // crash here: the file is as it was, and the next attempt names what lies beside it.
+    // crash here: the file is as it was; what lies beside it the next attempt removes.
     std::fs::rename(&beside, &whole)
         .and_then(|()| sync_folder(&whole))
         .map_err(io_error(path, "replaced"))

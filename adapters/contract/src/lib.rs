@@ -1,10 +1,10 @@
 //! What an adapter is: the one seam between a node and a registry.
 //!
-//! A node hands an adapter a [`Call`], that is one query that has already been verified, authorised
-//! and journaled, and takes an [`Answer`]. The [`Adapter`] trait is the whole of it. Beside the trait
-//! stand what every adapter shares: the [`Package`] (a registry's folder of data), the checker of
-//! OpenAPI documents ([`openapi::Checker`]), the [`scenario`] of a package and the conformance
-//! [`kit`] that every adapter has to pass.
+//! A node hands an adapter a [`Call`], and takes an [`Answer`]. A call is one query that has been verified and
+//! authorised, and that the journal has taken: its leaf is durable, or is being written where the query can only read.
+//! The [`Adapter`] trait is the whole of it. Beside the trait stands what every adapter shares: the [`Package`] (a
+//! registry's folder of data), the checker of OpenAPI documents ([`openapi::Checker`]), the [`scenario`] of a package and
+//! the conformance [`kit`] that every adapter has to pass.
 //!
 //! What it is **not**: it speaks to no registry, decides no right, signs and journals nothing. An
 //! adapter never sees keys, contracts or the journal, and nothing an adapter says is trusted further

@@ -290,8 +290,12 @@ fn read_table(folder: &Path, name: &str) -> Result<(Table, Lines), Fault> {
 
 fn read_text(folder: &Path, name: &str, limit_bytes: u64) -> Result<String, Fault> {
     let plain = |part: std::path::Component<'_>| matches!(part, std::path::Component::Normal(_));
-    if name.is_empty() || !Path::new(name).components().all(plain) {
-        let remedy = "name a file inside the package";
+    let remedy = "name a file inside the package";
+    if name.is_empty() {
+        let problem = "names a file without a name";
+        return Err(Fault::new("file-outside", MANIFEST, problem, remedy));
+    }
+    if !Path::new(name).components().all(plain) {
         return Err(Fault::new(
             "file-outside",
             name,

@@ -508,6 +508,15 @@ fn a_package_gives_the_settings_or_all_faults() {
     assert_eq!(codes, ["wrong-value", "file", "unknown-key", "missing-key"]);
     let lines: Vec<Option<u64>> = faults.iter().map(|fault| fault.line).collect();
     assert_eq!(lines, [Some(9), None, Some(11), Some(8)]);
+    for key in ["pinned_certificate", "ca_certificates"] {
+        let faults = config(&format!(
+            "base_url = \"http://127.0.0.1:1/\"\n{key} = \"\"\n"
+        ));
+        let [fault] = &faults.unwrap_err()[..] else {
+            panic!("one fault for {key}");
+        };
+        assert_eq!(fault.at(), format!("manifest.toml:10 http.{key}"));
+    }
 }
 
 #[test]

@@ -18,6 +18,7 @@ use crate::value::{Cell, Scalar, Type};
 
 pub(crate) mod look;
 pub(crate) mod pool;
+mod reach;
 
 use pool::{Pool, Stop};
 

@@ -467,6 +467,77 @@ async fn connections_cannot_write() {
     );
 }
 
+/// How much memory SQLite lets all connections of the process take together; 0 is no limit.
+fn heap_limit() -> i64 {
+    let own = rusqlite::Connection::open_in_memory().unwrap();
+    own.query_row("PRAGMA hard_heap_limit", (), |row| row.get(0))
+        .unwrap()
+}
+
+/// So large that no other test would meet it, if it were taken.
+const HEAP: &str = "hard_heap_limit = 1099511627776";
+
+#[tokio::test]
+async fn a_statement_reaches_the_rows_of_the_registry_and_nothing_else() {
+    let right = "SELECT name, open, since FROM place WHERE id = :id";
+    for beyond in [
+        format!("PRAGMA {HEAP}"),
+        "PRAGMA query_only = 0".to_owned(),
+        "ATTACH 'other.db' AS other".to_owned(),
+        "CREATE TABLE other (id)".to_owned(),
+        "DROP TABLE place".to_owned(),
+    ] {
+        let bench = Bench::new(&MANIFEST.replacen(right, &beyond, 1));
+        let faults = bench.open(SqlLimits::default()).unwrap_err();
+        let found = faults
+            .iter()
+            .find(|fault| fault.problem.starts_with("does more than read"));
+        let fault = found.unwrap_or_else(|| panic!("{beyond}: {faults:?}"));
+        assert_eq!(fault.code, "statement-does-not-prepare");
+        assert!(fault.place.ends_with("operation[1].statement[1].sql"));
+        assert_eq!(heap_limit(), 0, "{beyond}");
+    }
+    // Nor when it may write: no other file is opened or made.
+    let bench = Bench::new(MANIFEST);
+    bench.open(SqlLimits::default()).unwrap();
+    let other = bench.folder.path().join("other.db");
+    let writer = sqlite::pool::open(&bench.database(), Effect::Stored).unwrap();
+    for beyond in ["ATTACH", "VACUUM INTO"] {
+        let tail = if beyond == "ATTACH" { "AS other" } else { "" };
+        let sql = format!("{beyond} '{}' {tail}", other.display());
+        let error = writer.execute_batch(&sql).unwrap_err();
+        let denied = Some(rusqlite::ErrorCode::AuthorizationForStatementDenied);
+        assert_eq!(error.sqlite_error_code(), denied, "{sql}: {error}");
+        assert!(!other.exists(), "{sql}");
+    }
+    // What is a table by its looks is judged when it is read.
+    let hidden = "WHERE id = :id AND 0 < (SELECT count(*) FROM pragma_database_list)";
+    let bench = Bench::new(&MANIFEST.replacen("WHERE id = :id", hidden, 1));
+    let adapter = bench.open(SqlLimits::default()).unwrap();
+    let error = ask(&adapter, &probe("/1")).await.unwrap_err();
+    assert!(matches!(error, AdapterError::Failed { .. }), "{error:?}");
+}
+
+#[test]
+fn full_text_tables_are_searched() {
+    let bench = Bench::new(MANIFEST);
+    bench.open(SqlLimits::default()).unwrap();
+    let maker = rusqlite::Connection::open(bench.database()).unwrap();
+    let made =
+        "CREATE VIRTUAL TABLE word USING fts5 (text); INSERT INTO word VALUES ('Göyçay bağları')";
+    maker.execute_batch(made).unwrap();
+    let reader = sqlite::pool::open(&bench.database(), Effect::Reads).unwrap();
+    let count = || -> i64 {
+        let sql = "SELECT count(*) FROM word WHERE word MATCH 'bağları'";
+        reader.query_row(sql, (), |row| row.get(0)).unwrap()
+    };
+    assert_eq!(count(), 1);
+    maker
+        .execute("INSERT INTO word VALUES ('Şəki bağları')", ())
+        .unwrap();
+    assert_eq!(count(), 2);
+}
+
 /// Tries the days on which the database misbehaves: what the adapter held, and what it was not tried on.
 async fn days_held(adapter: SqlAdapter, days: Days) -> [Vec<&'static str>; 2] {
     let adapter: Arc<dyn Adapter> = Arc::new(adapter);
@@ -524,7 +595,7 @@ fn the_population_sample_is_consistent_and_always_the_same() {
     sample::build(&package, &first).unwrap();
     sample::build(&package, &second).unwrap();
     assert!(std::fs::read(&first).unwrap() == std::fs::read(&second).unwrap());
-    let connection = sqlite::pool::open(&first, Effect::Reads).unwrap();
+    let connection = rusqlite::Connection::open(&first).unwrap();
     let count = |sql: &str| {
         connection
             .query_row(sql, (), |row| row.get::<_, i64>(0))

@@ -146,11 +146,12 @@ fn read_tls(
         (tls.pinned_certificate, tls.ca_certificates) = (None, Vec::new());
     }
     if let Some(file) = pin {
-        match read_certificates(origin, file, faults) {
+        let place = section.place_of("pinned_certificate");
+        match read_certificates(origin, (file, &place), faults) {
             Some(mut list) if list.len() == 1 => tls.pinned_certificate = list.pop(),
             Some(_) => faults.push(Fault::new(
                 "certificate",
-                section.place_of("pinned_certificate"),
+                place,
                 "does not hold exactly one certificate in PEM",
                 "put the registry's own certificate there, without its issuers",
             )),
@@ -158,7 +159,9 @@ fn read_tls(
         }
     }
     if let Some(file) = authorities {
-        tls.ca_certificates = read_certificates(origin, file, faults).unwrap_or_default();
+        let place = section.place_of("ca_certificates");
+        let read = read_certificates(origin, (file, &place), faults);
+        tls.ca_certificates = read.unwrap_or_default();
     }
     let certificate = own_file(section, "client_certificate", origin, faults);
     let key = own_file(section, "client_key", origin, faults);
@@ -238,11 +241,17 @@ fn own_file(
     }
 }
 
+/// Reads the certificates in a file that is named at a place.
 fn read_certificates(
     origin: &Origin<'_>,
-    file: &str,
+    (file, place): (&str, &str),
     faults: &mut Vec<Fault>,
 ) -> Option<Vec<Vec<u8>>> {
+    if file.is_empty() {
+        let remedy = "name a file with certificates in PEM, or leave the key out";
+        faults.push(Fault::new("certificate", place, "names no file", remedy));
+        return None;
+    }
     let text = match origin {
         Origin::Package(package) => package.text(file, CERTIFICATE_LIMIT_BYTES),
         Origin::Site(folder) => crate::files::read(&folder.join(file), CERTIFICATE_LIMIT_BYTES)

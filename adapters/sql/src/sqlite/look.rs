@@ -1,6 +1,6 @@
 //! What SQLite says of the statements of a manifest.
 
-use rusqlite::Connection;
+use rusqlite::{Connection, ErrorCode};
 
 use crate::check::{Looked, Seen, SeenColumn, Unprepared};
 use crate::config::Statement;
@@ -20,10 +20,9 @@ fn prepare(connection: &Connection, statement: &Statement) -> Result<Seen, Unpre
         problem: "has no text for SQLite".to_owned(),
         remedy: "add sql.sqlite, or write one text for both databases",
     })?;
-    let prepared = connection.prepare(sql).map_err(|error| Unprepared {
-        problem: error.to_string(),
-        remedy: "correct the statement, or bring the database to the package's schema",
-    })?;
+    let prepared = connection
+        .prepare(sql)
+        .map_err(|error| unprepared(&error))?;
     let name = |index| {
         let name = prepared.parameter_name(index)?.strip_prefix(':')?;
         Some(name.to_owned())
@@ -38,4 +37,17 @@ fn prepare(connection: &Connection, statement: &Statement) -> Result<Seen, Unpre
         columns: columns.collect(),
         reads: prepared.readonly() && prepared.column_count() > 0,
     })
+}
+
+fn unprepared(error: &rusqlite::Error) -> Unprepared {
+    if error.sqlite_error_code() == Some(ErrorCode::AuthorizationForStatementDenied) {
+        return Unprepared {
+            problem: "does more than read and write rows of the registry's tables".to_owned(),
+            remedy: "leave out PRAGMA, ATTACH and changes of the schema; whoever runs the registry makes them",
+        };
+    }
+    Unprepared {
+        problem: error.to_string(),
+        remedy: "correct the statement, or bring the database to the package's schema",
+    }
 }

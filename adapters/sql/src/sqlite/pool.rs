@@ -10,6 +10,7 @@ use rusqlite::{Connection, OpenFlags, config::DbConfig};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
+use super::reach;
 use crate::limits::SqlLimits;
 use crate::places::Places;
 
@@ -165,7 +166,7 @@ pub(crate) fn open(database: &Path, effect: Effect) -> rusqlite::Result<Connecti
         OpenFlags::SQLITE_OPEN_READ_WRITE
     };
     let flags = mode | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(database, flags)?;
+    let mut connection = Connection::open_with_flags(database, flags)?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(PREPARED);
     // A mistyped "column" in double quotes must be an error, not a text.
@@ -174,6 +175,7 @@ pub(crate) fn open(database: &Path, effect: Effect) -> rusqlite::Result<Connecti
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     connection.pragma_update(None, "query_only", reads)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.authorizer(Some(reach::judge))?;
     Ok(connection)
 }
 
