@@ -45,7 +45,6 @@ impl Ending {
                 }
             }
             Err(error) => {
-                tracing::error!(%error, "the journal has failed");
                 // Whoever is refused from now on can say why.
                 (self.on_fatal)(&error);
                 self.places.close();
