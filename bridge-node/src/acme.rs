@@ -13,7 +13,7 @@ use crate::way::AskError;
 mod account;
 mod challenge;
 mod course;
-mod messages;
+pub mod messages;
 mod order;
 mod renewal;
 mod session;

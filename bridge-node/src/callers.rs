@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use bridge_core::identity::SubsystemId;
 use bridge_core::refusal::{CallerFault, Refusal};
+use bridge_directory::metadata::hex;
 use http::HeaderMap;
 use ring::digest::{SHA256, digest};
 use x509_parser::prelude::{FromDer as _, X509Certificate};
@@ -130,12 +131,7 @@ pub fn owns(caller: &Caller, client: &SubsystemId) -> Result<(), Refusal> {
 
 /// What the settings keep of an API key: its SHA-256 in hexadecimal.
 pub fn api_key_digest(key: &str) -> String {
-    let mut text = String::with_capacity(64);
-    for byte in digest(&SHA256, key.as_bytes()).as_ref() {
-        text.push(char::from_digit(u32::from(byte >> 4), 16).unwrap_or('0'));
-        text.push(char::from_digit(u32::from(byte & 15), 16).unwrap_or('0'));
-    }
-    text
+    hex(digest(&SHA256, key.as_bytes()).as_ref())
 }
 
 fn is_valid_at(certificate: &[u8], now_s: u64) -> bool {

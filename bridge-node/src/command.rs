@@ -118,7 +118,7 @@ enum Command {
         #[command(subcommand)]
         command: member_role::Command,
     },
-    /// Verify, search and show journals.
+    /// Verify, search, compare and re-decide journals; export dossiers and mirrors, and check these and receipts.
     Audit {
         #[command(subcommand)]
         command: audit::Command,
@@ -138,12 +138,12 @@ enum Command {
         after_help = "Examples:\n  bridge-node probe --socket data/admin.sock --officer officer-1 --officer-key officer.key\n  bridge-node probe AZ/GOV/1001/NODE1 --socket data/admin.sock --officer officer-1 --officer-key officer.key\n\nThe running node looks, with its own keys, directory and contracts; the signed question is journaled like any exchange. Exit code 1: something fails."
     )]
     Probe(probe::Options),
-    /// Examine registry packages and the adapters that serve them.
+    /// Make registry packages, and check them with the adapters that serve them.
     Adapter {
         #[command(subcommand)]
         command: check::AdapterCommand,
     },
-    /// Run a program so that it can harm neither this node nor its machine; the node starts adapters so.
+    /// Run a program in a cage, as the node does with adapters, so that it cannot harm the node or the machine.
     #[command(
         after_help = "Examples:\n  bridge-node cage --probe\n  bridge-node cage --settings '{\"folder\": \"/mnt\", \"program_folder\": \"/srv/referrals\"}' -- /usr/bin/python3 main.py\n\nExit code: the program's; 78 if less is given than the settings demand."
     )]
@@ -168,7 +168,7 @@ enum Command {
         after_help = "Examples:\n  bridge-node catalogue ünvan --public public\n  bridge-node catalogue --public public --root root.json --member AZ/GOV/1001 --json\n  bridge-node catalogue --who-holds person.address --public public\n  bridge-node catalogue --once-only --csv --public public\n\nPUBLIC is a copy of what the directory's officers publish; no node is needed. ASCII words find every letter that looks\nalike (unvan finds ünvan); words with letters of their own find these only."
     )]
     Catalogue(catalogue::Options),
-    /// Make keys that are not certificates: journal, evidence, officer, API key.
+    /// Make, encrypt, replace and list keys: journal, evidence, witness, officer, API key, keys on tokens.
     Key {
         #[command(subcommand)]
         command: keys::Command,

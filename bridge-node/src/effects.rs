@@ -7,7 +7,8 @@
 //! Endpoints that are [`Effect::Stored`] are remembered while they are under way only: their registry knows the rest.
 //! Endpoints that only read have nothing to remember.
 
-use std::collections::{HashMap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -50,9 +51,9 @@ struct Entry {
 #[derive(Debug, Default)]
 struct Table {
     entries: HashMap<[u8; 16], Entry>,
-    /// What has ended and stays, oldest first: so nothing that is given back grows it. An entry counts only while its key
-    /// still names this exchange.
-    order: VecDeque<(UnixMillis, [u8; 16], Uuid)>,
+    /// What has ended and stays: so nothing that is given back grows it. The oldest leaves first, however late it ended or
+    /// was read. An entry counts only while its key still names this exchange.
+    order: BinaryHeap<Reverse<(UnixMillis, [u8; 16], Uuid)>>,
     /// How many entries each client has.
     of_client: HashMap<SubsystemId, usize>,
 }
@@ -179,7 +180,7 @@ impl Effects {
         };
         let mut table = self.table();
         if !table.entries.contains_key(&marks.key) {
-            table.order.push_front((since, marks.key, exchange));
+            table.order.push(Reverse((since, marks.key, exchange)));
             table.insert(marks.key, entry);
         }
     }
@@ -274,9 +275,8 @@ impl Effects {
             State::Unknown
         };
         let since = entry.since;
-        table
-            .order
-            .push_back((since, begun.marks.key, begun.exchange));
+        let ended = (since, begun.marks.key, begun.exchange);
+        table.order.push(Reverse(ended));
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {
@@ -307,7 +307,7 @@ impl Table {
 
     /// Drops what is older than this.
     fn forget(&mut self, oldest: UnixMillis) {
-        while let Some((since, key, exchange)) = self.order.front().copied() {
+        while let Some(Reverse((since, key, exchange))) = self.order.peek().copied() {
             if since >= oldest {
                 return;
             }
@@ -315,7 +315,7 @@ impl Table {
             if named.is_some_and(|entry| entry.exchange == exchange) {
                 self.remove(&key);
             }
-            self.order.pop_front();
+            self.order.pop();
         }
     }
 }

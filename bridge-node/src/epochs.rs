@@ -5,7 +5,7 @@
 //! log, `data/epochs/N` are those before it.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs;
 use std::io::{
     self,
     ErrorKind::{InvalidData, NotADirectory, NotFound},
@@ -22,8 +22,9 @@ use ring::signature::Ed25519KeyPair;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
+use crate::durable::{Rights, make_folder, replace, sync_folder};
 use crate::settings::Settings;
-use crate::witness::{decimal, replace};
+use crate::witness::decimal;
 
 mod begin;
 mod examine;
@@ -173,18 +174,10 @@ pub fn close(settings: &Settings) -> Result<u64, EpochError> {
     // crash here: the log is where it was, and a key is there that nothing uses yet.
     let moved = fs::rename(&folder, &target);
     // crash here: the log is closed or not; the next start finds out and goes on.
-    let durable = moved.and_then(|()| sync(&epochs)).and_then(|()| sync(data));
+    let durable = moved.and_then(|()| sync_folder(&epochs));
+    let durable = durable.and_then(|()| sync_folder(data));
     durable.map_err(failed(&target))?;
     Ok(next)
-}
-
-/// Makes what a folder lists durable.
-///
-/// # Errors
-///
-/// Whatever the system says.
-pub fn sync(folder: &Path) -> io::Result<()> {
-    File::open(folder)?.sync_all()
 }
 
 /// Makes the key of an epoch, at least of this number; returns its number, which a log without a folder has once
@@ -204,9 +197,10 @@ pub fn next_key(settings: &Settings, at_least: u64, epochs: &Path) -> Result<u64
         .write_private(&key_file(number), pkcs8.as_ref())
         .map_err(|error| EpochError::Key(Some(error)))?;
     // crash here: the log is where it was; a number is left out when the next is closed.
-    let written = fs::create_dir_all(epochs)
-        .and_then(|()| replace(epochs, NEXT, format!("{number}\n").as_bytes()));
-    written.map_err(|error| EpochError::Io(epochs.join(NEXT).display().to_string(), error))?;
+    let (path, text) = (epochs.join(NEXT), format!("{number}\n"));
+    make_folder(epochs)
+        .and_then(|()| replace(&path, text.as_bytes(), Rights::Usual))
+        .map_err(|error| EpochError::Io(path.display().to_string(), error))?;
     Ok(number)
 }
 

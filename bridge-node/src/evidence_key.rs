@@ -8,8 +8,9 @@ use bridge_journal::{Disk as _, FolderDisk, RewrapError, rewrap};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use zeroize::Zeroizing;
 
+use crate::durable::{folder_of, sync_folder};
 use crate::effects::derived;
-use crate::epochs::{closed, journal_folder, sync};
+use crate::epochs::{closed, journal_folder};
 use crate::settings::Settings;
 
 /// Why the evidence key is not replaced, or not wholly.
@@ -90,7 +91,7 @@ pub fn replace(settings: &Settings) -> Result<u64, ReplaceError> {
     // crash here: all is under the new key, which lies beside the old one still; done again, only this is left to do.
     let current = keys.path(CURRENT);
     fs::rename(keys.path(NEXT), &current)
-        .and_then(|()| current.parent().map_or(Ok(()), sync))
+        .and_then(|()| sync_folder(folder_of(&current)))
         .map_err(failed(&current))?;
     Ok(count)
 }

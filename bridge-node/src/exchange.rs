@@ -1,7 +1,8 @@
 //! The path of a message, both ways, and nothing else. Steps are numbered as in ARCHITECTURE.md.
 //!
-//! A step's result is a type that only that step can make, so no step can be skipped: `forward` takes a
-//! `Journaled<SignedRequest>`, which only the journal step makes of an `Authorised`, which only the decision makes.
+//! No step can be skipped. A request goes out, or to a registry, only as what the journal step makes of an authorised
+//! one: a `SignedRequest` or an `Underway`. Its leaf is then durable, or being written where the contract only reads
+//! (D71). A registry's answer leaves only as a `Journaled`: both leaves are durable.
 //!
 //! # Cancel safety
 //!

@@ -19,6 +19,7 @@ pub mod cosigning;
 mod descriptors;
 pub mod disk;
 pub mod dossier;
+mod durable;
 pub mod effects;
 pub mod epochs;
 pub mod evidence_key;
@@ -58,13 +59,21 @@ pub mod watch;
 mod way;
 pub mod witness;
 
-/// The version of the node-to-node wire that this node speaks. 1: PROTOCOL as of the first release.
+/// The version of the node-to-node wire that this node speaks. 1: that of the first release.
 pub const WIRE_VERSION: u32 = 1;
 /// The same, as messages say it.
 const WIRE_VERSION_TEXT: &str = "1";
 
 /// The signature forms that this node takes, as the directory names them.
 pub const FORMS: [&str; 2] = ["plain", "batch"];
+
+/// What somebody else said, as far as it may stand in a line for people: so many characters, and none that a terminal would act
+/// upon or a reader not see.
+pub fn plain_words(text: &str, characters: usize) -> String {
+    let is_plain = |c: char| !c.is_control() && !bridge_core::identity::is_hidden(c);
+    let plain = text.chars().map(|c| if is_plain(c) { c } else { ' ' });
+    plain.take(characters).collect()
+}
 
 /// An error with its causes, one line, for the log.
 pub fn chain(error: &dyn std::error::Error) -> String {

@@ -296,6 +296,7 @@ impl Node {
 
     /// Begins a new minute of log lines.
     pub fn refill_log_lines(&self) {
+        self.replay.tell_full();
         self.witness.submitted.refill();
         self.agreements.brought.refill();
         for lines in [&*self.house.stranger_lines, &self.fault_lines] {

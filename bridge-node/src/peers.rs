@@ -164,6 +164,15 @@ impl Peers {
     ///
     /// [`PeerError::Connect`], [`PeerError::Handshake`], [`PeerError::Broken`], [`PeerError::TimedOut`].
     pub async fn line(&self, to: &PeerAddress) -> Result<Line, PeerError> {
+        self.line_within(to, CONNECT_TIMEOUT).await
+    }
+
+    /// The same, for whom less time is left than [`CONNECT_TIMEOUT`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Peers::line`] has.
+    pub async fn line_within(&self, to: &PeerAddress, within: Duration) -> Result<Line, PeerError> {
         let ready = async {
             while let Some(mut line) = self.take(to) {
                 if line.sender.ready().await.is_ok() {
@@ -172,7 +181,7 @@ impl Peers {
             }
             self.open(to).await
         };
-        let line = tokio::time::timeout(CONNECT_TIMEOUT, ready)
+        let line = tokio::time::timeout(within, ready)
             .await
             .unwrap_or(Err(PeerError::TimedOut));
         let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,7 +6,7 @@
 //! and what it signed stays in this journal.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bridge_verify::Field;
 use tokio::sync::Semaphore;
@@ -32,7 +32,7 @@ pub use give::{PATH, give};
 pub struct Receipts {
     standing: Mutex<Standing>,
     /// Places for reading receipts.
-    readers: Semaphore,
+    readers: Arc<Semaphore>,
 }
 
 /// How it stands with the receipts that other nodes gave.
@@ -57,7 +57,7 @@ impl Default for Receipts {
     fn default() -> Self {
         Self {
             standing: Mutex::default(),
-            readers: Semaphore::new(READERS),
+            readers: Arc::new(Semaphore::new(READERS)),
         }
     }
 }

@@ -238,7 +238,10 @@ async fn requests<S, H: Handler>(
         && !info.visitor.prove(&party)
     {
         house.metrics.reached(Limit::Connections);
-        tracing::warn!(party, "more connections than its share were refused");
+        // It costs a member nothing to come again.
+        if house.stranger_lines.admit() {
+            tracing::warn!(party, "more connections than its share were refused");
+        }
         return;
     }
     let (judge, judged) = (Arc::clone(&handler), Arc::clone(&info));

@@ -207,6 +207,12 @@ pub struct Fault {
 // === impl Fault ===
 
 impl Fault {
+    /// A kind of adapter that no registry is opened by.
+    pub(crate) fn not_built_in(place: impl Into<String>, adapter: &str) -> Self {
+        let what = format!("`{adapter}` is not built in");
+        Self::new(place, what, "use sql, http, file or process")
+    }
+
     pub(crate) fn new(
         place: impl Into<String>,
         what: impl Into<String>,

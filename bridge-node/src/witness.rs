@@ -24,7 +24,7 @@ mod shelf;
 mod submission;
 
 pub use answer::{CLOSED, answer};
-pub use shelf::{Fork, Head, Shelf, origin_hash, replace};
+pub use shelf::{Fork, Head, Shelf, origin_hash};
 pub use submission::{Submission, decimal};
 
 /// The witness of a node.

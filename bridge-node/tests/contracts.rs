@@ -321,3 +321,22 @@ fn a_file_of_authorities_that_is_not_there_is_named_with_what_to_do() {
         ],
     );
 }
+
+#[test]
+fn what_is_no_id_of_a_contract_is_told_with_where_ids_are_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let access = [
+        "--socket",
+        "admin.sock",
+        "--officer",
+        "first",
+        "--officer-key",
+        "k",
+    ];
+    let words = ["stop", "contract", "tax-person@digest"];
+    let told = [
+        "`tax-person@digest` is not the id of a contract",
+        "hint: `bridge-node contract list` shows ID@DIGEST of each",
+    ];
+    run(folder.path(), &[&words[..], &access[..]].concat()).bad(64, &told);
+}

@@ -15,6 +15,7 @@ use crate::world::{Agency, Answer, World, get};
 const PURPOSE: (&str, &str) = ("tax-assessment", "tax-code-23");
 const PERSON: &str = "/r1/AZ/GOV/1001/POPULATION/person/MBXEHTV";
 const DOCUMENTS: &str = "/r1/AZ/GOV/1001/POPULATION/documents/17";
+const SERVICE: &str = "AZ/GOV/1001/POPULATION/documents";
 
 #[test]
 fn a_node_killed_at_rest_starts_again_and_its_journal_is_whole() {
@@ -106,7 +107,7 @@ struct Open {
     asking: thread::JoinHandle<std::io::Result<Answer>>,
 }
 
-/// Brings an exchange to the registry and returns with it under way.
+/// Brings an exchange to the registry and returns with it under way, its leaves durable at both ends.
 fn open_exchange(population: &Agency, tax: &Agency) -> Open {
     let (registry, asked) = silent_registry();
     add_documents(population, tax, &registry);
@@ -120,10 +121,15 @@ fn open_exchange(population: &Agency, tax: &Agency) -> Open {
         );
         get(&address, DOCUMENTS, &fields)
     });
+    let registry = asked.join().unwrap();
+    // A query that only reads may reach the registry while its leaf is being written; a look is a leaf behind it.
+    for agency in [population, tax] {
+        assert_eq!(agency.search(&["--service", SERVICE]).len(), 1);
+    }
     Open {
         provider,
         consumer,
-        registry: asked.join().unwrap(),
+        registry,
         asking,
     }
 }
@@ -266,4 +272,33 @@ fn what_an_earlier_run_left_behind_is_no_hindrance() {
     tax.verify().good();
     let spooled = fs::read_dir(tax.folder.join("data/spool")).unwrap().count();
     assert_eq!(spooled, 0, "{}", Path::new("data/spool").display());
+}
+
+#[test]
+fn what_is_no_backup_is_named_and_nothing_is_made_of_it() {
+    let world = World::new();
+    let tax = world.tax();
+    let (data, before) = (tax.folder.join("data"), tax.folder.join("before"));
+    fs::rename(data.join("journal"), &before).unwrap();
+    // With it, another fault would be told first.
+    fs::remove_file(tax.folder.join("keys/witness.key")).unwrap();
+    let restore = words("restore backups/typo --config node.toml");
+    run(&tax.folder, &restore).bad(
+        1,
+        &[
+            "backups/typo/journal/origin: No such file or directory",
+            "hint: give a folder that `bridge-node backup` made",
+        ],
+    );
+    for name in ["journal", "epochs", "restoring"] {
+        assert!(!data.join(name).exists(), "{name}");
+    }
+    fs::rename(before, data.join("journal")).unwrap();
+    // A backup whose closed logs are no folder: what was read is named, not where it was to go.
+    run(&tax.folder, &words("backup copy --config node.toml")).good();
+    fs::rename(data.join("journal"), tax.folder.join("before")).unwrap();
+    fs::create_dir_all(tax.folder.join("copy/epochs/1")).unwrap();
+    fs::write(tax.folder.join("copy/epochs/1/segments"), "no folder").unwrap();
+    let copied = run(&tax.folder, &words("restore copy --config node.toml"));
+    copied.bad(1, &["copying copy/epochs/1 to ", "Not a directory"]);
 }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::AcmeError;
 use super::account::Account;
 use super::challenge::Responder;
-use super::messages::{Authorization, Challenge, OrderSaid, Problem, Status};
+use super::messages::{Authorization, OrderSaid, Problem, Status};
 use super::session::{Session, essence, location, malformed};
 use crate::settings::{Acme, Limits};
 
@@ -25,8 +25,6 @@ pub struct Ordered<'a> {
 
 /// The most names of an order that are proved: one is asked for.
 const AUTHORIZATIONS: usize = 4;
-/// The longest token. A short one could be guessed. Standard: RFC 8555 §8.3.
-const TOKEN_CHARACTERS: std::ops::RangeInclusive<usize> = 22..=256;
 const CHAIN_TYPE: &str = "application/pem-certificate-chain";
 
 /// Has a certificate issued and returns what was given, leaf first as the protocol has it; nothing of it is judged here.
@@ -108,7 +106,9 @@ async fn prove(
         if authorization.status == Status::Valid {
             continue;
         }
-        let challenge = http_01(what, &authorization)?;
+        let challenge = authorization
+            .http_01()
+            .map_err(|why| malformed(what, why))?;
         let responder = match &mut responder {
             Some(listening) => listening,
             none => none.insert(Responder::listen(settings.listen).await?),
@@ -124,18 +124,6 @@ async fn prove(
         validated(session, settings, account, url).await?;
     }
     Ok(())
-}
-
-/// The challenge that this node can meet. Its token goes into a path: it has no character that means anything there.
-fn http_01<'a>(what: &'static str, from: &'a Authorization) -> Result<&'a Challenge, AcmeError> {
-    let challenge = from.challenges.iter().find(|one| one.kind == "http-01");
-    let challenge = challenge.ok_or_else(|| malformed(what, "it offers no http-01"))?;
-    let clean = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-    let token = &challenge.token;
-    if !TOKEN_CHARACTERS.contains(&token.len()) || !token.bytes().all(clean) {
-        return Err(malformed(what, "its token is none"));
-    }
-    Ok(challenge)
 }
 
 async fn validated(

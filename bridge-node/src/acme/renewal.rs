@@ -9,8 +9,6 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bridge_certs::{Checked, Moment};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use x509_parser::extensions::ParsedExtension;
 use x509_parser::prelude::{FromDer as _, X509Certificate};
 
@@ -283,15 +281,9 @@ async fn information(
     };
     let url = format!("{}/{id}", place.trim_end_matches('/'));
     let said: RenewalInfo = session.get(what, &url).await?;
-    let seconds = |text: &str| {
-        let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
-        u64::try_from(moment.unix_timestamp()).ok()
-    };
-    let window = seconds(&said.suggested_window.start).zip(seconds(&said.suggested_window.end));
-    match window {
-        Some((start, end)) if start < end => Ok(Some((start, end))),
-        _ => Err(super::session::malformed(what, "its window is none")),
-    }
+    let window = said.window_s();
+    let window = window.ok_or_else(|| super::session::malformed(what, "its window is none"))?;
+    Ok(Some(window))
 }
 
 /// How renewal information names a certificate: by its authority's key and its number. Standard: RFC 9773 §4.1.

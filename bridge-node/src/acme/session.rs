@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use super::AcmeError;
 use super::account::{Account, Named};
-use super::messages::{Places, Problem};
+use super::messages::{Places, Problem, at_origin};
 use crate::settings::{Acme, Limits};
 use crate::way::{Patience, Way};
 
@@ -179,11 +179,7 @@ impl Session {
 
     /// An address that the server gave: it leads to the same server, or nowhere.
     fn own(&self, what: &'static str, url: &str) -> Result<Uri, AcmeError> {
-        let uri: Option<Uri> = url.parse().ok();
-        let same = |uri: &Uri| {
-            uri.scheme() == self.origin.scheme() && uri.authority() == self.origin.authority()
-        };
-        uri.filter(same).ok_or_else(|| {
+        at_origin(&self.origin, url).ok_or_else(|| {
             let why = format!("it names an address that is not at {}", self.way);
             AcmeError::Malformed { what, why }
         })

@@ -1,7 +1,7 @@
 //! `backup` and `restore`: a copy of the journals and signed contracts without any key, and a new epoch behind it.
 
 use std::ffi::OsStr;
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,8 @@ use bridge_journal::Past;
 use super::{Failure, hint, say};
 use crate::clock::Clock;
 use crate::contracts::{self, json_files, kept_folder};
-use crate::epochs::{closed, epochs_folder, journal_folder, next_key, number_of, sync};
+use crate::durable::{Rights, make_folder, replace, sync_folder};
+use crate::epochs::{closed, epochs_folder, journal_folder, next_key, number_of};
 use crate::node::read_trust;
 use crate::settings::Settings;
 
@@ -39,15 +40,15 @@ pub(super) fn backup(config: &Path, to: &Path) -> Result<(), Failure> {
 }
 
 fn copy_all(settings: &Settings, to: &Path) -> Result<(), Failure> {
-    let failed = |error: io::Error| Failure::failed(&to.display().to_string(), &error);
-    let closed = closed(&settings.data_folder).map_err(failed)?;
+    let data = &settings.data_folder;
+    let closed = closed(data).map_err(at(epochs_folder(data)))?;
     let target = |number: u64| epochs_folder(to).join(number.to_string());
     let past = closed
         .into_iter()
         .map(|(number, folder)| (folder, target(number)));
     let current = (journal_folder(settings), to.join(JOURNAL));
     for (folder, target) in past.chain([current]) {
-        copy_log(&folder, &target).map_err(failed)?;
+        copy_log(&folder, &target).map_err(copying(&folder, &target))?;
         let leaves = verified(settings, &target)?;
         say(format_args!(
             "{}: {leaves} leaves verified",
@@ -55,8 +56,8 @@ fn copy_all(settings: &Settings, to: &Path) -> Result<(), Failure> {
         ));
     }
     // A file that was in force when the journal was copied is in the copy; one that was being taken just then may not be.
-    let contracts = kept_folder(to);
-    copy_contracts(&kept_folder(&settings.data_folder), &contracts).map_err(failed)?;
+    let (kept, contracts) = (kept_folder(data), kept_folder(to));
+    copy_contracts(&kept, &contracts).map_err(copying(&kept, &contracts))?;
     let checked = checked(settings, &contracts)?;
     say(format_args!(
         "{}: {checked} contract files checked",
@@ -69,20 +70,23 @@ fn copy_all(settings: &Settings, to: &Path) -> Result<(), Failure> {
 pub(super) fn restore(config: &Path, from: &Path, epoch: Option<u64>) -> Result<(), Failure> {
     let settings = Settings::load(config).map_err(Failure::Settings)?;
     let data = &settings.data_folder;
-    let failed = |error: io::Error| Failure::failed(&data.display().to_string(), &error);
     may_restore(&settings)?;
-    fs::create_dir_all(data).map_err(failed)?;
-    let origin = fs::read_to_string(from.join(JOURNAL).join("origin")).map_err(failed)?;
+    let path = from.join(JOURNAL).join("origin");
+    let origin = fs::read_to_string(&path).map_err(|error| {
+        let what = format!("{}: {error}", path.display());
+        Failure::Failed(hint(&what, "give a folder that `bridge-node backup` made"))
+    })?;
     let number = origin.lines().next().and_then(number_of).unwrap_or(1);
-    let mut logs = closed(from).map_err(failed)?;
+    let mut logs = closed(from).map_err(at(epochs_folder(from)))?;
     logs.push((number, from.join(JOURNAL)));
+    make_folder(data).map_err(at(data))?;
     // Nothing of it is in its place before all of it is whole; what an earlier run has left is of no use.
     let whole = data.join("restoring");
-    absent_is_done(fs::remove_dir_all(&whole)).map_err(failed)?;
+    absent_is_done(fs::remove_dir_all(&whole)).map_err(at(&whole))?;
     let mut leaves = 0;
     for (number, log) in logs {
         let target = whole.join(number.to_string());
-        copy_log(&log, &target).map_err(failed)?;
+        copy_log(&log, &target).map_err(copying(&log, &target))?;
         leaves = verified(&settings, &target)?;
     }
     let next = next_key(
@@ -91,15 +95,28 @@ pub(super) fn restore(config: &Path, from: &Path, epoch: Option<u64>) -> Result<
         &whole,
     );
     let next = next.map_err(|error| Failure::failed("the new epoch", &error))?;
-    let contracts = checked(&settings, &kept_folder(from))?;
-    copy_contracts(&kept_folder(from), &kept_folder(data)).map_err(failed)?;
+    let (kept, target) = (kept_folder(from), kept_folder(data));
+    let contracts = checked(&settings, &kept)?;
+    copy_contracts(&kept, &target).map_err(copying(&kept, &target))?;
     // crash here: a key that nothing uses, contracts that the next run finds, and a folder that it removes.
-    fs::rename(&whole, epochs_folder(data)).map_err(failed)?;
-    sync(data).map_err(failed)?;
+    fs::rename(&whole, epochs_folder(data)).map_err(at(epochs_folder(data)))?;
+    sync_folder(data).map_err(at(data))?;
     say(format_args!(
         "restored {leaves} leaves of epoch {number} and {contracts} contract files; the next start begins epoch {next}"
     ));
     Ok(())
+}
+
+/// A failure of the system at a place.
+fn at(place: impl AsRef<Path>) -> impl FnOnce(io::Error) -> Failure {
+    let place = place.as_ref().display().to_string();
+    move |error| Failure::failed(&place, &error)
+}
+
+/// A failure of which the system does not say at which end it is.
+fn copying(from: &Path, to: &Path) -> impl FnOnce(io::Error) -> Failure {
+    let copy = format!("copying {} to {}", from.display(), to.display());
+    move |error| Failure::failed(&copy, &error)
 }
 
 fn may_restore(settings: &Settings) -> Result<(), Failure> {
@@ -148,7 +165,7 @@ fn copy_log(from: &Path, to: &Path) -> io::Result<()> {
 
 /// As [`copy_log`], beside something that works on the log before each of these: `cosigned`, `checkpoint`, `segments`.
 fn copy_beside(from: &Path, to: &Path, works: &mut dyn FnMut(&str)) -> io::Result<()> {
-    fs::create_dir_all(to.join(SEGMENTS))?;
+    make_folder(&to.join(SEGMENTS))?;
     copy(&from.join("origin"), &to.join("origin"))?;
     copy_stamps(&from.join("stamps"), &to.join("stamps"))?;
     for _pass in 0..PASSES {
@@ -166,8 +183,8 @@ fn copy_beside(from: &Path, to: &Path, works: &mut dyn FnMut(&str)) -> io::Resul
         // Every tile below a segment that is sealed by now is there.
         copy_folder(&from.join("tile"), &to.join("tile"))?;
         if copy_segments(from, to, &names)? {
-            sync(&to.join(SEGMENTS))?;
-            return sync(to);
+            sync_folder(&to.join(SEGMENTS))?;
+            return sync_folder(to);
         }
     }
     let why =
@@ -179,7 +196,7 @@ fn copy_beside(from: &Path, to: &Path, works: &mut dyn FnMut(&str)) -> io::Resul
 /// version count together, so that no withdrawal is written over.
 fn copy_contracts(from: &Path, to: &Path) -> io::Result<()> {
     for file in contract_files(from)? {
-        fs::create_dir_all(to)?;
+        make_folder(to)?;
         let stem = file.file_stem().and_then(OsStr::to_str).ok_or_else(|| {
             let why = format!("{}: its name is not UTF-8", file.display());
             io::Error::new(ErrorKind::InvalidInput, why)
@@ -192,7 +209,7 @@ fn copy_contracts(from: &Path, to: &Path) -> io::Result<()> {
                 Ok(held) if held == bytes => break,
                 Ok(_other) => {}
                 Err(error) if error.kind() == ErrorKind::NotFound => {
-                    crate::witness::replace(to, &name, &bytes)?;
+                    replace(&to.join(&name), &bytes, Rights::Usual)?;
                     break;
                 }
                 Err(error) => return Err(error),
@@ -212,8 +229,7 @@ fn contract_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
 
 /// Reads copied contract files as a start would, seals included; returns how many there are.
 fn checked(settings: &Settings, folder: &Path) -> Result<usize, Failure> {
-    let failed = |error: io::Error| Failure::failed(&folder.display().to_string(), &error);
-    let files = contract_files(folder).map_err(failed)?;
+    let files = contract_files(folder).map_err(at(folder))?;
     if files.is_empty() {
         return Ok(0);
     }
@@ -235,12 +251,12 @@ fn copy_stamps(from: &Path, to: &Path) -> io::Result<()> {
     let names = names(from)?;
     let sizes = names.iter().filter_map(|name| name.strip_suffix(".tsr"));
     for size in sizes {
-        fs::create_dir_all(to)?;
+        make_folder(to)?;
         for end in ["checkpoint", "tsr", "again"] {
             let name = format!("{size}.{end}");
             copy(&from.join(&name), &to.join(&name))?;
         }
-        sync(to)?;
+        sync_folder(to)?;
     }
     Ok(())
 }
@@ -299,7 +315,7 @@ fn copy(from: &Path, to: &Path) -> io::Result<bool> {
     match fs::copy(from, to) {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
         Err(error) => Err(error),
-        Ok(_bytes) => sync(to).map(|()| true),
+        Ok(_bytes) => File::open(to)?.sync_all().map(|()| true),
     }
 }
 
@@ -315,7 +331,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         entries => entries?,
     };
-    fs::create_dir_all(to)?;
+    make_folder(to)?;
     for entry in entries {
         let entry = entry?;
         let target = to.join(entry.file_name());
@@ -325,7 +341,7 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
             copy(&entry.path(), &target)?;
         }
     }
-    Ok(())
+    sync_folder(to)
 }
 
 #[cfg(test)]

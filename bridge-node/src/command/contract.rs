@@ -3,7 +3,7 @@
 //! No node is needed to sign: the seal's key may lie where none runs. The signed file is given to the running node, which
 //! has it in force at once and brings it to the other member's nodes.
 
-use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use bridge_certs::{Moment, Trust};
@@ -17,6 +17,7 @@ use super::seal::Speaker;
 use super::{Failure, hint, say};
 use crate::clock::Clock;
 use crate::contracts::read;
+use crate::durable::{self, Rights};
 
 mod words;
 
@@ -328,19 +329,9 @@ fn read_trust(path: &Path) -> Result<Trust, Failure> {
 
 /// Half a file would be no contract: the old one stands until the new one is whole.
 fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let written =
-        tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref())).and_then(|mut half| {
-            half.write_all(bytes)?;
-            // Whoever may read the file that is there may read this one.
-            half.as_file()
-                .set_permissions(std::fs::metadata(path)?.permissions())?;
-            half.as_file().sync_all()?;
-            half.persist(path).map_err(|error| error.error)
-        });
-    written
-        .map(|_file| ())
+    // Whoever may read the file that is there may read this one.
+    std::fs::metadata(path)
+        .map(|there| Rights::Exactly(there.permissions().mode()))
+        .and_then(|rights| durable::replace(path, bytes, rights))
         .map_err(|error| Failure::failed(&path.display().to_string(), &error))
 }

@@ -8,6 +8,7 @@ use clap::Subcommand;
 
 use super::{Failure, hint, say};
 use crate::clock::Clock;
+use crate::durable;
 pub(super) use words::plain;
 
 mod dev;
@@ -205,7 +206,10 @@ fn read_proposal(path: &Path) -> Result<Proposal, Failure> {
 /// Joins copies of one proposal.
 fn joined(paths: &[PathBuf]) -> Result<Proposal, Failure> {
     let mut proposals = paths.iter().map(|path| read_proposal(path));
-    let missing = || Failure::Usage("which proposal?".to_owned());
+    let missing = || {
+        let remedy = "name its file; copies signed apart are given together";
+        Failure::Usage(hint("no proposal is given", remedy))
+    };
     let mut proposal = proposals.next().ok_or_else(missing)??;
     for copy in proposals {
         proposal.join(&copy?).map_err(|error| refused(&error))?;
@@ -248,18 +252,6 @@ fn read_if_there(path: &Path, limit: usize, what: &str) -> Result<Option<Vec<u8>
 
 /// Replaces a file, whole.
 pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    use std::io::Write as _;
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty());
-    let write = || {
-        let mut file = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
-        file.write_all(bytes)?;
-        file.as_file().sync_all()?;
-        // Crash here: the old file stands, and a half one of another name beside it.
-        file.persist(path).map_err(|error| error.error)
-    };
-    write()
-        .map(drop)
+    durable::replace(path, bytes, durable::OWNER)
         .map_err(|error| Failure::failed(&path.display().to_string(), &error))
 }

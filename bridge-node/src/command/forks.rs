@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::Path;
 
+use bridge_directory::metadata::hex;
 use bridge_journal::{Checkpoint, Verifier};
 
 use super::{Failure, hint, say};
@@ -74,10 +75,4 @@ fn export(fork: &Fork, folder: &Path) -> Result<(), Failure> {
         fs::write(folder.join(name), bytes).map_err(failed)?;
     }
     Ok(())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
-    let digits = digits.filter_map(|digit| char::from_digit(u32::from(digit), 16));
-    digits.collect()
 }

@@ -70,7 +70,10 @@ pub(super) fn run(options: &Options) -> Result<(), Failure> {
     match (&options.to, &options.status) {
         (Some(to), _) => ask(options, &settings, to, now_s),
         (None, Some(request)) => status(&settings, request, now_s),
-        (None, None) => Err(Failure::Usage("--to or --status is missing".to_owned())),
+        (None, None) => Err(Failure::Usage(hint(
+            "--to or --status is missing",
+            "`--to FILE` writes a request, `--status FILE` asks what became of one",
+        ))),
     }
 }
 
@@ -330,7 +333,10 @@ impl Keys {
             ];
             parts.join(".").to_lowercase()
         });
-        let missing = || Failure::Usage("--address is missing".to_owned());
+        let missing = || {
+            let remedy = "give --address HOST:PORT, where other nodes reach this one";
+            Failure::Usage(hint("--address is missing", remedy))
+        };
         let address = options.address.clone().ok_or_else(missing)?;
         check_reached(&name, &address)?;
         Ok(Wanted {

@@ -10,6 +10,7 @@ use bridge_certs::{
     KeyFileError, change_passphrase, is_encrypted, write_key_file_under, write_secret_file_under,
 };
 use clap::Subcommand;
+use ring::error::Unspecified;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
 
@@ -80,7 +81,7 @@ pub(super) enum Command {
     List(tokens::List),
     /// Make a key file that names a key on a PKCS#11 token; with --make the key too.
     #[command(
-        after_help = "Examples:\n  bridge-node key token keys/exchange.key \"pkcs11:token=agency-a;object=exchange?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256\n  bridge-node key token keys/seal.key \"pkcs11:token=agency-a;object=seal?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256 --seal-of AZ/GOV/1001 --csr seal.csr\n\nThe settings name the module as token.module. next: ask for its certificate with `bridge-node certs csr`."
+        after_help = "Examples:\n  bridge-node key token keys/exchange.key \"pkcs11:token=agency-a;object=exchange?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256\n  bridge-node key token keys/seal.key \"pkcs11:token=agency-a;object=seal?pin-source=file:agency-a.pin\" --token-module /usr/lib/softhsm/libsofthsm2.so --make p256 --seal-of AZ/GOV/1001 --csr seal.csr\n\nThe settings name the module as token.module. Next, ask for its certificate with `bridge-node certs csr`."
     )]
     Token(tokens::Name),
     /// Replace the evidence key of a node that is stopped: its journals are put under a new one.
@@ -154,7 +155,7 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
             say(format_args!("public_key = \"{}\"", STANDARD.encode(public)));
         }
         Command::Api => {
-            let key = URL_SAFE_NO_PAD.encode(random()?);
+            let key = URL_SAFE_NO_PAD.encode(random::<32>()?);
             say(format_args!("Bridge-Api-Key: {key}"));
             say(format_args!(
                 "api_key_sha256 = \"{}\"",
@@ -234,9 +235,7 @@ pub(super) fn witness(
     name: &str,
     passphrase: Option<&[u8]>,
 ) -> Result<String, Failure> {
-    let failed = || Failure::Failed("no random numbers".to_owned());
-    let pkcs8 =
-        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(no_random)?;
     let key = bridge_journal::WitnessKey::new(name, pkcs8.as_ref())
         .map_err(|error| Failure::Usage(format!("--name: {}", crate::chain(&error))))?;
     write_key_file_under(&folder.join("witness.key"), pkcs8.as_ref(), passphrase)
@@ -246,10 +245,9 @@ pub(super) fn witness(
 
 /// Makes an Ed25519 key file and returns the public key.
 pub(super) fn ed25519(path: &Path, passphrase: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
-    let failed = || Failure::Failed("no random numbers".to_owned());
-    let pkcs8 =
-        Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(|_unspecified| failed())?;
-    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref()).map_err(|_rejected| failed())?;
+    let pkcs8 = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).map_err(no_random)?;
+    let pair = Ed25519KeyPair::from_pkcs8(pkcs8.as_ref())
+        .map_err(|error| Failure::failed("new key", &error))?;
     write_key_file_under(path, pkcs8.as_ref(), passphrase).map_err(|error| not_made(&error))?;
     Ok(pair.public_key().as_ref().to_vec())
 }
@@ -266,11 +264,16 @@ pub(super) fn not_made(error: &KeyFileError) -> Failure {
     Failure::Failed(hint(&what, remedy))
 }
 
-/// 32 random bytes.
-pub(super) fn random() -> Result<[u8; 32], Failure> {
-    let mut bytes = [0; 32];
-    SystemRandom::new()
-        .fill(&mut bytes)
-        .map_err(|_unspecified| Failure::Failed("no random numbers".to_owned()))?;
+/// Random bytes.
+pub(super) fn random<const N: usize>() -> Result<[u8; N], Failure> {
+    let mut bytes = [0; N];
+    SystemRandom::new().fill(&mut bytes).map_err(no_random)?;
     Ok(bytes)
+}
+
+fn no_random(_: Unspecified) -> Failure {
+    Failure::Failed(hint(
+        "no random numbers",
+        "the system gives them by getrandom: may this process call it?",
+    ))
 }

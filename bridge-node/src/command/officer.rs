@@ -13,12 +13,11 @@ use clap::Args;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper_util::rt::TokioIo;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::Value;
 use tokio::net::UnixStream;
 
 use super::passphrase::asked;
-use super::{Failure, hint};
+use super::{Failure, hint, keys};
 use crate::admin::{AUTHORITY, LABEL, components, params};
 use crate::clock::Clock;
 use crate::orders::Order;
@@ -109,7 +108,10 @@ pub(super) async fn exchange(
     target: &str,
     body: Option<Bytes>,
 ) -> Result<Value, Failure> {
-    let failed = |error: &dyn std::error::Error| Failure::failed("admin socket", error);
+    let failed = |error: &dyn std::error::Error| {
+        let what = format!("admin socket {}: {}", socket.display(), crate::chain(error));
+        Failure::Failed(hint(&what, "does the node run on, and is this its socket?"))
+    };
     let method = if body.is_some() {
         Method::POST
     } else {
@@ -140,7 +142,7 @@ pub(super) async fn exchange(
     let body = Limited::new(response.into_body(), ANSWER_LIMIT)
         .collect()
         .await
-        .map_err(|error| Failure::Failed(format!("admin socket: {error}")))?
+        .map_err(|error| failed(&*error))?
         .to_bytes();
     driver.abort();
     let value: Value = serde_json::from_slice(&body).map_err(|error| failed(&error))?;
@@ -176,10 +178,7 @@ fn sign(
         .map_err(|error| Failure::failed("officer's key", &error))?;
     let signer = FileSigner::from_pkcs8(Algorithm::Ed25519, &pkcs8, officer.to_owned())
         .map_err(|error| Failure::failed("officer's key", &error))?;
-    let mut nonce = [0; 16];
-    SystemRandom::new()
-        .fill(&mut nonce)
-        .map_err(|_unspecified| Failure::Failed("no random numbers".to_owned()))?;
+    let nonce: [u8; 16] = keys::random()?;
     let mut fields = HeaderMap::new();
     if let Some(body) = body {
         let digest = content_digest_field(&content_digest_of(body));

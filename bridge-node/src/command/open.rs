@@ -51,7 +51,7 @@ pub(super) fn open(package: &Package, needs: Needs<'_>) -> Result<Arc<dyn Adapte
             let files = given(files, "--files", "the folder of its files")?;
             Arc::new(FileAdapter::open(package, files, &FileLimits::default()).map_err(faults)?)
         }
-        _ => {
+        "sql" => {
             let database = given(
                 needs.database,
                 "--database",
@@ -64,6 +64,10 @@ pub(super) fn open(package: &Package, needs: Needs<'_>) -> Result<Arc<dyn Adapte
                 say(format_args!("made {database} from the package's sample"));
             }
             Arc::new(SqlAdapter::open(package, database, SqlLimits::default()).map_err(faults)?)
+        }
+        other => {
+            let place = package.folder.display().to_string();
+            return Err(Failure::Settings(vec![Fault::not_built_in(place, other)]));
         }
     })
 }

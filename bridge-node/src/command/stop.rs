@@ -6,7 +6,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::officer::Access;
-use super::{Failure, say};
+use super::{Failure, hint, say};
 use crate::orders::{Change, Order, Target};
 
 /// Commands about stops.
@@ -131,9 +131,12 @@ pub(super) fn run(command: Command) -> Result<(), Failure> {
 }
 
 fn contract(id: &str) -> Result<Target, Failure> {
-    format!("contract {id}")
-        .parse()
-        .map_err(|_malformed| Failure::Usage(format!("`{id}` is not the id of a contract")))
+    format!("contract {id}").parse().map_err(|_malformed| {
+        Failure::Usage(hint(
+            &format!("`{id}` is not the id of a contract"),
+            "`bridge-node contract list` shows ID@DIGEST of each: give what stands before the @",
+        ))
+    })
 }
 
 fn sentence(order: &Order, told: &Value) -> String {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bridge_core::contract::Agreement;
-use bridge_core::identity::{MemberId, NodeId, is_hidden};
+use bridge_core::identity::{MemberId, NodeId};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use http_body_util::{BodyExt as _, Limited};
@@ -233,19 +233,8 @@ async fn send(node: &Node, letters: &Letters, agreement: &Agreement) -> Result<(
     if status == StatusCode::OK {
         return Ok(());
     }
-    let words = first_words(&body);
+    let words = crate::plain_words(&String::from_utf8_lossy(&body), WORDS_CHARACTERS);
     Err(Undelivered::Refused { status, words })
-}
-
-/// What another node said, as far as it may stand in a line of the log.
-fn first_words(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let plain = text.chars().map(|c| if is_plain(c) { c } else { ' ' });
-    plain.take(WORDS_CHARACTERS).collect()
-}
-
-fn is_plain(c: char) -> bool {
-    !c.is_control() && !is_hidden(c)
 }
 
 #[cfg(test)]
@@ -254,16 +243,12 @@ mod tests {
 
     #[test]
     fn of_what_another_node_says_a_line_stands_in_the_log() {
-        assert_eq!(
-            first_words(b"nobody has signed\nit"),
-            "nobody has signed it"
-        );
-        assert_eq!(first_words("a\u{202e}b".as_bytes()), "a b");
+        let said =
+            |body: &[u8]| crate::plain_words(&String::from_utf8_lossy(body), WORDS_CHARACTERS);
+        assert_eq!(said(b"nobody has signed\nit"), "nobody has signed it");
+        assert_eq!(said("a\u{202e}b".as_bytes()), "a b");
         let long = "\u{259}".repeat(ANSWER_BYTES / 2);
-        assert_eq!(
-            first_words(long.as_bytes()),
-            "\u{259}".repeat(WORDS_CHARACTERS)
-        );
-        assert_eq!(first_words(&[0xff; 3]).chars().count(), 3);
+        assert_eq!(said(long.as_bytes()), "\u{259}".repeat(WORDS_CHARACTERS));
+        assert_eq!(said(&[0xff; 3]).chars().count(), 3);
     }
 }

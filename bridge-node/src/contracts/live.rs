@@ -19,6 +19,7 @@ use uuid::Uuid;
 
 use super::files::kept_folder;
 use super::{Contracts, Files, KnownGroups, is_party};
+use crate::durable::{Rights, make_folder, replace};
 use crate::node::Node;
 use crate::per_minute::PerMinute;
 use crate::settings::Settings;
@@ -309,8 +310,12 @@ fn lines(faults: &[ContractFault]) -> String {
 }
 
 fn keep(folder: &Path, reference: &str, bytes: &[u8]) -> std::io::Result<()> {
-    std::fs::create_dir_all(folder)?;
-    crate::witness::replace(folder, &format!("{reference}.json"), bytes)
+    make_folder(folder)?;
+    replace(
+        &folder.join(format!("{reference}.json")),
+        bytes,
+        Rights::Usual,
+    )
 }
 
 /// Whether this node's member may have a word in it.

@@ -88,7 +88,8 @@ impl Effects {
         };
         let mut remember = |hit: Hit| {
             if let Some((marks, whose)) = whose(&hit.leaf) {
-                effects.remember(marks, whose, hit.leaf.time);
+                // A leaf of a clock that ran ahead was not begun later than now.
+                effects.remember(marks, whose, hit.leaf.time.min(now));
             }
         };
         let error = history.each_hit(&filter, &mut remember).err();

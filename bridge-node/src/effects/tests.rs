@@ -277,6 +277,22 @@ fn marks_are_of_this_node_this_key_and_this_content() {
 }
 
 #[test]
+fn a_key_of_a_clock_that_ran_ahead_keeps_no_other_beyond_its_time() {
+    let effects = effects();
+    let ahead = UnixMillis(START.0 + 90 * DAY_MS);
+    effects.remember(marks("ahead", 1), (id(1), client("TAX")), ahead);
+    begun(begin(&effects, marks("k", 1), 2)).asked();
+    let after = UnixMillis(START.0 + 30 * DAY_MS + 1);
+    // Given back at once: it only has the others looked at.
+    drop(begun(begin_at(&effects, marks("c", 1), 3, after)));
+    assert_eq!(effects.len(), 1);
+    assert!(matches!(
+        begin_at(&effects, marks("ahead", 1), 4, after),
+        Ok(Admission::Look(..))
+    ));
+}
+
+#[test]
 fn leaves_are_read_newest_first_and_run_out_oldest_first() {
     let effects = effects();
     let whose = |number| (id(number), client("TAX"));

@@ -72,7 +72,7 @@ async fn ask(
     let underway = record::request(node, authorised).await?;
     let genuine = late::in_time(node, &underway.value).await?;
     let (_sent, kept) = record::their_answer(node, underway, genuine).await?;
-    let kept = kept.value;
+    let (kept, _receipt) = kept.into_parts();
     Ok(Told {
         is_refusal: kept.is_refusal(),
         body: kept.payload.memory().cloned().unwrap_or_default(),

@@ -133,7 +133,7 @@ pub(super) async fn outbound(node: &Node, mut entered: Entered) -> Result<Author
     right.note(&mut entered.about);
     // The directory's order, but for those that failed a moment ago.
     routes.sort_by_cached_key(|(address, _)| node.peers.has_failed(address));
-    let (line, authority) = connect(node, &routes)
+    let (line, authority) = connect(node, &routes, &entered.about.allowance)
         .await
         .map_err(|refusal| entered.about.refuse(refusal))?;
     Ok(Authorised {

@@ -36,8 +36,17 @@ use crate::watch::View;
 /// Something whose leaf is durable.
 #[derive(Debug)]
 pub(super) struct Journaled<T> {
-    pub(super) value: T,
-    pub(super) receipt: Receipt,
+    value: T,
+    receipt: Receipt,
+}
+
+// === impl Journaled ===
+
+impl<T> Journaled<T> {
+    /// What is durable, and the receipt of its leaf.
+    pub(super) fn into_parts(self) -> (T, Receipt) {
+        (self.value, self.receipt)
+    }
 }
 
 /// A leaf that the journal has taken: durable, or about to be if nothing but reading can come of its exchange.

@@ -52,10 +52,7 @@ pub(super) fn to_caller(
     sent: &SignedRequest,
     kept: Journaled<GenuineAnswer>,
 ) -> Reply {
-    let Journaled {
-        value: genuine,
-        receipt,
-    } = kept;
+    let (genuine, receipt) = kept.into_parts();
     let mut fields = forwardable_answer(&genuine.fields);
     for name in TOLD {
         if *name == names::X_ROAD_ERROR && !genuine.is_refusal() {
@@ -107,11 +104,12 @@ fn add_maintenance(fields: &mut HeaderMap, own: String) {
 
 /// Step 8 at the provider's node.
 pub(super) fn to_peer(answer: Journaled<SignedAnswer>) -> Reply {
+    let (answer, _receipt) = answer.into_parts();
     let SignedAnswer {
         status,
         fields,
         payload,
-    } = answer.value;
+    } = answer;
     Reply {
         status,
         fields,

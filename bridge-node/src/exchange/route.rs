@@ -4,7 +4,8 @@ use bridge_core::refusal::{LinkFault, NodeFault, Refusal, RequestFault, Unknown}
 
 use super::enter::Entered;
 use crate::node::Node;
-use crate::peers::{Line, PeerAddress, PeerError};
+use crate::payload::Allowance;
+use crate::peers::{CONNECT_TIMEOUT, Line, PeerAddress, PeerError};
 use crate::status::Unusable;
 use crate::watch::View;
 
@@ -32,12 +33,27 @@ pub(super) fn routes(view: &View, entered: &Entered) -> Result<Vec<Route>, Refus
 }
 
 /// Opens the connection before anything is signed: the signature names the node that will receive it.
-pub(super) async fn connect(node: &Node, routes: &[Route]) -> Result<(Line, String), Refusal> {
+///
+/// It is part of the exchange's time: one node gets half of what is left at most, so that a silent one leaves time for the next;
+/// and what could no longer be answered in time is not sent.
+pub(super) async fn connect(
+    node: &Node,
+    routes: &[Route],
+    allowance: &Allowance,
+) -> Result<(Line, String), Refusal> {
+    let limit = node.settings.limits.exchange_timeout;
     let mut fault = LinkFault::Unreachable;
     let mut unusable = None;
     for (address, authority) in routes {
-        match node.peers.line(address).await {
+        let left = allowance.left(limit);
+        if left.is_zero() {
+            // Not tried, so not known to be silent.
+            break;
+        }
+        let within = CONNECT_TIMEOUT.min(left / 2);
+        match node.peers.line_within(address, within).await {
             Ok(line) => match usable(node, &line).await {
+                Ok(()) if allowance.left(limit).is_zero() => break,
                 Ok(()) => return Ok((line, authority.clone())),
                 Err(refusal) => {
                     tracing::warn!(peer = %address.node, error = %refusal, "its certificate is not used");

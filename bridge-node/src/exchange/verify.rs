@@ -49,6 +49,8 @@ pub(super) struct VerifiedRequest {
     /// The node that asks, and takes the answer.
     pub(super) peer: NodeId,
     pub(super) about: About,
+    /// Nobody else can make one.
+    _verified: (),
 }
 
 // === impl VerifiedRequest ===
@@ -122,6 +124,7 @@ pub(super) async fn request(node: &Node, entered: PeerEntered) -> Result<Verifie
         view,
         peer,
         about,
+        _verified: (),
     })
 }
 

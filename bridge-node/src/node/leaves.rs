@@ -2,10 +2,21 @@
 
 use std::collections::BTreeMap;
 
-use bridge_core::leaf::{Kind, Leaf};
+use bridge_core::leaf::{Kind, Leaf, UnixMillis};
 use bridge_journal::{Entry, RecordError};
 
 use super::Node;
+
+/// The fact of the leaf that keeps the operator's word about the clock: by how much it was behind the newest leaf.
+const CLOCK_BEHIND: &str = "clock_behind_seconds";
+
+/// Tells of leaves, read in their order, when they were written at the latest.
+#[derive(Debug)]
+pub(super) struct Written {
+    now: UnixMillis,
+    /// Where leaves stand still since the operator's last word.
+    still_at: Option<UnixMillis>,
+}
 
 impl Node {
     /// Records what must stay known. A journal that does not take it is told of by the log.
@@ -37,11 +48,8 @@ impl Node {
             "the newest leaf is of a later time; the operator vouches for the clock"
         );
         let seconds = (ahead_ms / 1000).to_string();
-        self.state(BTreeMap::from([(
-            "clock_behind_seconds".to_owned(),
-            seconds,
-        )]))
-        .await
+        self.state(BTreeMap::from([(CLOCK_BEHIND.to_owned(), seconds)]))
+            .await
     }
 
     /// Writes one leaf about the refusals that left none since the last time, if there were any.
@@ -63,5 +71,64 @@ impl Node {
         let receipt = self.journal.record(Entry::of(leaf)).await?;
         self.clock.not_before(receipt.time);
         Ok(())
+    }
+}
+
+// === impl Written ===
+
+impl Written {
+    /// Nothing was read yet.
+    pub(super) fn until(now: UnixMillis) -> Self {
+        Self {
+            now,
+            still_at: None,
+        }
+    }
+
+    /// Behind the operator's word a leaf that stands still at the false time is of a clock that was right, so of a time
+    /// before now. One before the word, or of a later time, is of whatever time it says: its message may be fresh then.
+    pub(super) fn of(&mut self, leaf: &Leaf) -> UnixMillis {
+        if leaf.kind == Kind::State && leaf.facts.contains_key(CLOCK_BEHIND) {
+            self.still_at = Some(leaf.time);
+        }
+        if self.still_at == Some(leaf.time) {
+            leaf.time.min(self.now)
+        } else {
+            leaf.time
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_stands_still_behind_the_operators_word_is_older_than_it_says() {
+        let leaf = |kind, at, fact: &str| {
+            let mut leaf = Leaf::new(kind, UnixMillis(at));
+            leaf.facts = BTreeMap::from([(fact.to_owned(), "9".to_owned())]);
+            leaf
+        };
+        let (request, word) = (Kind::RequestReceived, CLOCK_BEHIND);
+        let mut written = Written::until(UnixMillis(100));
+        for (kind, at, fact, expected) in [
+            (request, 50, "", 50),
+            (request, 900, "", 900),
+            (Kind::State, 900, "fork", 900),
+            // What a peer could have a node write is no word.
+            (request, 900, word, 900),
+            (Kind::State, 900, word, 100),
+            (request, 900, "", 100),
+            // The clock ran ahead once more.
+            (request, 901, "", 901),
+            (Kind::State, 901, word, 100),
+            (request, 901, "", 100),
+            // The next log began by the right clock.
+            (request, 99, "", 99),
+        ] {
+            let told = written.of(&leaf(kind, at, fact));
+            assert_eq!(told.0, expected, "{kind:?} at {at}");
+        }
     }
 }

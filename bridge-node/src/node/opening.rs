@@ -10,6 +10,7 @@ use bridge_directory::Client;
 use bridge_journal::{Journal, JournalConfig, JournalKeys, Opened, ReadError, WitnessKey};
 use bridge_signature::Signer;
 
+use super::leaves::Written;
 use super::parts::root_fault;
 use super::{OpenError, Vouched};
 use crate::clock::Clock;
@@ -145,11 +146,13 @@ pub(super) fn remembered(
     let since = |ms: u64| UnixMillis(now.0.saturating_sub(ms));
     let counted = history.each_begun_since(since(DAY_MS), &mut |begun, at, many| {
         for counters in &mut counters {
-            counters.count_begun(begun, at, many);
+            // A leaf of a clock that ran ahead counts now: in a window of its own time nothing would end before that time.
+            counters.count_begun(begun, at.min(now), many);
         }
     });
     let replay = Replay::new(0);
-    let mut remember = |leaf: &Leaf| replay.remember_leaf(leaf);
+    let mut written = Written::until(now);
+    let mut remember = |leaf: &Leaf| replay.remember_leaf(leaf, written.of(leaf));
     let read = counted.and_then(|()| history.each_leaf_since(since(TAIL_MS), &mut remember));
     match read {
         Ok(()) => (replay, counters, None),

@@ -1,13 +1,12 @@
 //! The keys folder: what lies where, and how it is written so that a crash leaves one or the other, never a half.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use bridge_certs::{OwnKey, certificate_pem, public_key_of, read_pem_certificates};
 
 use super::{OwnError, Use};
+use crate::durable::{Rights, folder_of, replace, sync_folder};
 use crate::keys::Keys;
 
 /// The keys folder of a node.
@@ -33,7 +32,7 @@ pub struct OwnFiles {
 }
 
 /// Certificates are no secret.
-const READABLE: u32 = 0o644;
+const READABLE: Rights = Rights::Exactly(0o644);
 
 // === impl Folder ===
 
@@ -147,8 +146,7 @@ impl Folder {
     pub fn lay_next(&self, usage: Use, chain: &[Vec<u8>]) -> Result<(), OwnError> {
         let path = self.certificates_file(usage, Slot::Next);
         let text: String = chain.iter().map(|der| certificate_pem(der)).collect();
-        self.replace(&path, text.as_bytes())
-            .map_err(|source| written(&path, source))
+        replace(&path, text.as_bytes(), READABLE).map_err(|source| written(&path, source))
     }
 
     /// Puts the next certificate, and its key if that is new, in the place of those in force.
@@ -162,7 +160,7 @@ impl Folder {
     pub fn take_over(&self, usage: Use) -> Result<(), OwnError> {
         let rename = |from: PathBuf, to: PathBuf| {
             fs::rename(&from, &to)
-                .and_then(|()| self.make_durable())
+                .and_then(|()| sync_folder(folder_of(&to)))
                 .map_err(|source| written(&to, source))
         };
         if let Some(key) = self.key(usage, Slot::Next)?
@@ -185,20 +183,6 @@ impl Folder {
         let chain = self.chain(usage, Slot::Next).unwrap_or_default();
         let leaf = chain.first().and_then(|der| public_key_of(der).ok());
         leaf.is_some_and(|(_, public_key)| public_key == key.public_key())
-    }
-
-    fn replace(&self, path: &Path, content: &[u8]) -> io::Result<()> {
-        let mut half = tempfile::NamedTempFile::new_in(self.0.path(""))?;
-        half.write_all(content)?;
-        half.as_file()
-            .set_permissions(Permissions::from_mode(READABLE))?;
-        half.as_file().sync_all()?;
-        half.persist(path)?;
-        self.make_durable()
-    }
-
-    fn make_durable(&self) -> io::Result<()> {
-        File::open(self.0.path(""))?.sync_all()
     }
 }
 

@@ -1,5 +1,7 @@
 //! `GET /receipts/{X-Road-Request-Id}`: the leaves of an exchange with their proofs, for the caller whose exchange it was.
 
+use std::sync::Arc;
+
 use bridge_core::leaf::Side;
 use bridge_core::refusal::{NodeFault, Refusal, Unknown};
 use bridge_journal::{Filter, Journal, ReadError};
@@ -56,13 +58,16 @@ pub async fn give(
         refuse(Refusal::Node(NodeFault::Journal))
     };
     // Whoever finds no place comes again: nobody waits here, so nobody has to be counted.
-    let Ok(place) = node.receipts.readers.try_acquire() else {
+    let Ok(place) = Arc::clone(&node.receipts.readers).try_acquire_owned() else {
         return Ok(soon(id, RETRY_AFTER_S));
     };
     let journal = node.journal.clone();
-    let read = tokio::task::spawn_blocking(move || find(&journal, &caller, id)).await;
-    drop(place);
-    match read {
+    let read = tokio::task::spawn_blocking(move || {
+        // Also of a caller who has left: the journal is read to the end all the same.
+        let _place = place;
+        find(&journal, &caller, id)
+    });
+    match read.await {
         Ok(Ok(Found::Proved(receipts))) => Ok(reply(
             200,
             &json!({ "request_id": id.to_string(), "key": node.journal.vkey(), "receipts": receipts }),

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::ledger::{Ledger, Log};
-use crate::witness::replace;
+use crate::durable::{Rights, replace};
 
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize, PartialEq, Eq)]
@@ -74,7 +74,8 @@ impl File {
     /// Writes it, whole or not at all, and waits for the disk: call it where blocking is allowed.
     pub(super) fn write(&self, folder: &Path) -> std::io::Result<()> {
         // crash here: the file before stands, and what it does not know is looked up again.
-        replace(folder, FILE, &serde_json::to_vec(self)?)
+        let text = serde_json::to_vec(self)?;
+        replace(&folder.join(FILE), &text, Rights::Usual)
     }
 }
 

@@ -147,6 +147,8 @@ impl Limits {
             value
         };
         let seconds = Duration::from_secs;
+        // A full segment's index is sorted, hashed and written in one piece: milliseconds at this size, sixteen times as long at the
+        // largest.
         let segment_bytes = limit(
             "segment_bytes",
             raw.segment_bytes,
@@ -161,6 +163,7 @@ impl Limits {
             )),
             // Statistical datasets of 1 GB and more have to pass.
             body_bytes: limit("body_bytes", raw.body_bytes, (4 * KIB, 4 * GIB, TIB)),
+            // Four of the largest bodies at a time.
             spool_node_bytes: limit(
                 "spool_node_bytes",
                 raw.spool_node_bytes,
@@ -193,7 +196,9 @@ impl Limits {
                 (8 * KIB, 64 * KIB, 64 * KIB),
             )),
             fields: size(limit("fields", raw.fields, (16, MOST_FIELDS, MOST_FIELDS))),
+            // A head is usually a few packets: seconds even where some are lost. Who takes longer only holds a place.
             head_timeout: seconds(limit("head_seconds", raw.head_seconds, (1, 10, 120))),
+            // Milliseconds, and a few seconds where packets are lost: a stranger holds one of few places meanwhile.
             handshake_timeout: seconds(limit(
                 "handshake_seconds",
                 raw.handshake_seconds,
@@ -215,7 +220,9 @@ impl Limits {
             ),
             // A handshake takes milliseconds: so many at once are a flood.
             strangers: size(limit("strangers", raw.strangers, (1, 512, 100_000))),
+            // So that one party can hold five thousand. The node asks the system for the open files.
             connections: size(limit("connections", raw.connections, (1, 10_000, 100_000))),
+            // Three thousand a second of a third of a second each. A slow machine offers fewer by itself: see `journal_wait`.
             exchanges: size(limit("exchanges", raw.exchanges, (1, 1024, 100_000))),
             // More than a good disk needs, less than a caller notices: an exchange has four such waits.
             journal_wait: Duration::from_millis(limit(
@@ -241,6 +248,7 @@ impl Limits {
                 raw.refusals_per_minute,
                 (1, 600, MANY),
             ),
+            // A page is put together in memory, and a hundred and twenty a minute are half a gibibyte.
             audit_page_bytes: size(limit(
                 "audit_page_bytes",
                 raw.audit_page_bytes,
@@ -352,6 +360,7 @@ impl Limits {
                 raw.contracts_waiting,
                 (1, 100, 10_000),
             )),
+            // Half of `exchange_seconds`: what takes longer gets `interrupted` leaves rather than hold up a stop.
             drain_timeout: seconds(limit("drain_seconds", raw.drain_seconds, (0, 30, 3600))),
             segment_bytes,
         }

@@ -357,11 +357,8 @@ impl Check<'_> {
                 "file" => self.file(&place, &service),
                 "process" => self.process(&place, &service),
                 other => {
-                    self.fault(
-                        &format!("{place}.adapter"),
-                        format!("`{other}` is not built in"),
-                        "use sql, http, file or process",
-                    );
+                    let place = format!("{place}.adapter");
+                    self.faults.push(Fault::not_built_in(place, other));
                     None
                 }
             };

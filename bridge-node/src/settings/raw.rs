@@ -52,7 +52,7 @@ macro_rules! section {
     ($(#[$doc:meta])* $name:ident { $($field:ident: $type:ty),* $(,)? }) => {
         $(#[$doc])*
         #[derive(Debug, Deserialize)]
-        #[expect(missing_docs, reason = "each field is a key of the settings file, described in config/README.md")]
+        #[expect(missing_docs, reason = "each field is a key of the settings file, described in config/node.toml or config/README.md")]
         pub struct $name { $(pub $field: $type),* }
     };
 }

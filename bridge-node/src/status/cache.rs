@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use bridge_directory::metadata::{hex, unhex};
 
-use crate::witness::replace;
+use crate::durable::{Rights, make_folder, replace};
 
 /// The files of one authority.
 #[derive(Debug)]
@@ -84,7 +84,8 @@ impl Cache {
 
     /// What cannot be kept is in force all the same, until the next start.
     fn keep(&self, name: &str, der: &[u8]) {
-        let kept = fs::create_dir_all(&self.folder).and_then(|()| replace(&self.folder, name, der));
+        let path = self.folder.join(name);
+        let kept = make_folder(&self.folder).and_then(|()| replace(&path, der, Rights::Usual));
         if let Err(error) = kept {
             tracing::error!(code = "status_not_kept", name, %error, "a status cannot be kept");
         }

@@ -94,13 +94,11 @@ async fn add(
             status(404)
         });
     };
-    let shared = Arc::clone(node);
-    let at = (node.clock.now_s(), owner == *peer);
-    let judging = tokio::task::spawn_blocking(move || shared.witness.judge(&log, &submission, at));
-    let (verdict, fork) = judging.await.map_err(std::io::Error::other)??;
-    if let Some(fork) = fork {
-        tell(node, &owner, &fork).await;
-    }
+    let own = owner == *peer;
+    // A task of its own: a fork is kept once and told then, even if the submitter has gone.
+    let judging = judged(Arc::clone(node), (owner, log), submission, own);
+    let judging = node.house.tasks.spawn(judging);
+    let verdict = judging.await.map_err(std::io::Error::other)??;
     Ok(match verdict {
         Verdict::Cosigned(line) => text(200, TEXT, line),
         Verdict::Malformed => status(400),
@@ -108,6 +106,23 @@ async fn add(
         Verdict::Conflict(size) => text(409, SIZE, format!("{size}\n")),
         Verdict::Inconsistent => status(422),
     })
+}
+
+/// Judges what was submitted of a node's log; tells of a fork.
+async fn judged(
+    node: Arc<Node>,
+    (owner, log): (NodeId, Verifier),
+    submission: Submission,
+    own: bool,
+) -> std::io::Result<Verdict> {
+    let (shared, now_s) = (Arc::clone(&node), node.clock.now_s());
+    let judging =
+        tokio::task::spawn_blocking(move || shared.witness.judge(&log, &submission, (now_s, own)));
+    let (verdict, fork) = judging.await.map_err(std::io::Error::other)??;
+    if let Some(fork) = fork {
+        tell(&node, &owner, &fork).await;
+    }
+    Ok(verdict)
 }
 
 /// The newest checkpoint of a log that this witness cosigned.

@@ -1,14 +1,15 @@
 //! What a witness keeps of each log, durable before it is told: the newest cosigned note, and a fork if it met one.
 
-use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write as _};
+use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use bridge_directory::metadata::hex;
 use bridge_journal::{Checkpoint, Verifier};
 use bytes::Bytes;
 use ring::digest::{SHA256, digest};
 
-use crate::epochs::sync;
+use crate::durable::{Rights, make_folder, replace};
 
 /// The folder of one log.
 #[derive(Debug, Clone)]
@@ -107,10 +108,8 @@ impl Shelf {
     }
 
     fn keep(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
-        fs::create_dir_all(&self.folder)?;
-        replace(&self.folder, name, bytes)?;
-        // The folder itself is new with the first file.
-        sync(self.folder.parent().unwrap_or(&self.folder))
+        make_folder(&self.folder)?;
+        replace(&self.folder.join(name), bytes, Rights::Usual)
     }
 
     /// The fork that was met.
@@ -149,11 +148,10 @@ impl Shelf {
             return Ok(false);
         }
         let folder = self.folder.join(FORK);
-        fs::create_dir_all(&folder)?;
+        make_folder(&folder)?;
         for (part, bytes) in fork.parts() {
-            replace(&folder, part, &bytes)?;
+            replace(&folder.join(part), &bytes, Rights::Usual)?;
         }
-        sync(&self.folder)?;
         Ok(true)
     }
 }
@@ -175,28 +173,7 @@ impl Fork {
 
 /// SHA-256 of an origin in lower-case hexadecimal digits, as witnesses name logs.
 pub fn origin_hash(origin: &str) -> String {
-    let hash = digest(&SHA256, origin.as_bytes());
-    hash.as_ref()
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .filter_map(|digit| char::from_digit(u32::from(digit), 16))
-        .collect()
-}
-
-/// Puts a whole file in place of one that may be there.
-///
-/// # Errors
-///
-/// Whatever the system says; then either may be there.
-pub fn replace(folder: &Path, name: &str, bytes: &[u8]) -> io::Result<()> {
-    let half = folder.join(format!("{name}.half"));
-    let mut file = File::create(&half)?;
-    file.write_all(bytes)?;
-    // crash here: a half-written file under a name that nothing reads.
-    file.sync_all()?;
-    fs::rename(&half, folder.join(name))?;
-    // crash here: the file before or this one; nobody was told of this one.
-    sync(folder)
+    hex(digest(&SHA256, origin.as_bytes()).as_ref())
 }
 
 fn absent_is_none<T>(result: io::Result<T>) -> io::Result<Option<T>> {

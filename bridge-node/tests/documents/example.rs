@@ -1,6 +1,7 @@
 //! `config/node.toml`: it loads, and the defaults in its comments are the real ones.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use bridge_node::settings::{Limits, Settings, Source};
@@ -21,6 +22,7 @@ fn example_folder() -> tempfile::TempDir {
         "referrals-data",
         "registries/budget",
         "files/budget",
+        "registries/payments",
     ] {
         fs::create_dir_all(folder.path().join(name)).unwrap();
     }
@@ -30,6 +32,8 @@ fn example_folder() -> tempfile::TempDir {
         "trust/issuing.pem",
         "trust/root.json",
         "trust/time.pem",
+        "trust/documents.pem",
+        "registries/documents.json",
         "population.db",
         "trust/acme.pem",
         "keys/passphrase",
@@ -37,7 +41,14 @@ fn example_folder() -> tempfile::TempDir {
     ] {
         fs::write(folder.path().join(name), "").unwrap();
     }
+    for name in ["keys/reader.password", "keys/writer.password"] {
+        let path = folder.path().join(name);
+        fs::write(&path, "word\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+    }
     run(folder.path(), &["certs", "authority", "authority"]).good();
+    let authority = folder.path().join("authority/root.pem");
+    fs::copy(authority, folder.path().join("trust/database.pem")).unwrap();
     run(
         folder.path(),
         &words(
@@ -123,6 +134,7 @@ fn the_example_settings_load_and_their_comments_are_the_defaults() {
     assert!(matches!(full.services[1].source, Source::Http { .. }));
     assert!(matches!(full.services[2].source, Source::Process(_)));
     assert!(matches!(full.services[3].source, Source::File { .. }));
+    assert!(matches!(full.services[4].source, Source::Sql { .. }));
 }
 
 #[test]

@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::command::officer::Access;
 use crate::command::{Failure, hint, say};
 use crate::dossier;
+use crate::durable::{folder_of, sync_folder};
 
 /// Which exchange, and where to.
 #[derive(Debug, Args)]
@@ -84,7 +85,8 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
         .mode(0o600)
         .open(path)?;
     file.write_all(bytes)?;
-    file.sync_all()
+    file.sync_all()?;
+    sync_folder(folder_of(path))
 }
 
 // === impl Verify ===

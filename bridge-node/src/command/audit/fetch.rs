@@ -15,6 +15,7 @@ use super::super::officer::Access;
 use super::super::{Failure, hint, say};
 use super::{Progress, moment};
 use crate::concerned::{Asked, LEAST_PAGE_BYTES, LEAST_PAGE_LEAVES};
+use crate::durable;
 
 /// Fetch another node's leaves that concern this node's member, with proofs, to a file that `audit reconcile` reads.
 #[derive(Debug, Args)]
@@ -69,13 +70,8 @@ impl Fetch {
     /// Fetches the leaves since a time into the file, checked under the log's checkpoint; its key is that of the directory.
     pub(super) fn fetch(&self, since_ms: u64) -> Result<LeavesLog, Failure> {
         let failed = |error: std::io::Error| self.unwritable(&error);
-        let folder = self
-            .out
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
         // Half a file proves nothing: it has a name of its own, and goes, until it is whole.
-        let mut file =
-            tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref())).map_err(failed)?;
+        let mut file = durable::half(&self.out, durable::OWNER).map_err(failed)?;
         let mut ask = |asked: Asked| {
             let target = format!("/leaves?peer={}&{}", self.peer, asked.query());
             self.access.ask(&target)
@@ -92,8 +88,7 @@ impl Fetch {
         let read = bridge_verify::read_leaves(file.path(), None, &mut |_| {});
         let log =
             read.map_err(|fault| Failure::NotGenuine(vec![format!("{}: {fault}", self.peer)]))?;
-        file.persist(&self.out)
-            .map_err(|error| failed(error.error))?;
+        durable::put(file, &self.out).map_err(failed)?;
         Ok(log)
     }
 

@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::super::{Failure, hint, say};
 use super::{Progress, journal_folder, moment};
+use crate::durable;
 
 /// Write leaves of a journal, with proofs, to a file that `audit reconcile` reads.
 #[derive(Debug, Args)]
@@ -54,13 +55,8 @@ impl Leaves {
         let failed = |error: &std::io::Error| {
             Failure::failed(&format!("{} cannot be written", self.out.display()), error)
         };
-        let folder = self
-            .out
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
         // Half a file proves nothing: it goes, and one that was there before is not touched.
-        let half = tempfile::NamedTempFile::new_in(folder.unwrap_or(".".as_ref()));
-        let half = half.map_err(|error| failed(&error))?;
+        let half = durable::half(&self.out, durable::OWNER).map_err(|error| failed(&error))?;
         let file = half.reopen().map_err(|error| failed(&error))?;
         let mut file = Some(BufWriter::new(file));
         let mut writer = None;
@@ -102,8 +98,7 @@ impl Leaves {
         let count = writer
             .and_then(LeavesWriter::finish)
             .map_err(|error| failed(&error))?;
-        half.persist(&self.out)
-            .map_err(|error| failed(&error.error))?;
+        durable::put(half, &self.out).map_err(|error| failed(&error))?;
         Ok(count)
     }
 }

@@ -151,7 +151,7 @@ impl Agency {
             name: plan.name.clone(),
             member: plan.member.clone(),
             subsystems: plan.subsystems.clone(),
-            api_key: URL_SAFE_NO_PAD.encode(keys::random()?),
+            api_key: URL_SAFE_NO_PAD.encode(keys::random::<32>()?),
             ports,
         };
         let order =

@@ -32,6 +32,8 @@ pub(in crate::exchange) struct GenuineAnswer {
     pub(in crate::exchange) fields: HeaderMap,
     pub(in crate::exchange) payload: Payload,
     pub(in crate::exchange) envelope: Envelope,
+    /// Nobody else can make one.
+    _verified: (),
 }
 
 // === impl GenuineAnswer ===
@@ -102,6 +104,7 @@ async fn genuine_answer(
         fields,
         payload,
         envelope,
+        _verified: (),
     })
 }
 
