@@ -8,6 +8,8 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use bridge_tests::fuzz::{TARGETS, run};
 
@@ -60,15 +62,27 @@ fn changes(input: &[u8]) -> Vec<Vec<u8>> {
 
 #[test]
 fn every_target_holds_its_claim_over_its_corpus_and_over_changes_of_it() {
-    for (target, _) in TARGETS {
-        let inputs = inputs(target);
-        assert!(inputs.len() >= 2, "{target} has too few inputs");
-        let taken = inputs.iter().filter(|input| run(target, input)).count();
-        assert!(taken > 0, "{target} reads none of its inputs to the end");
-        for input in &inputs {
-            for changed in changes(input) {
-                run(target, &changed);
-            }
+    let next = AtomicUsize::new(0);
+    let work = || {
+        while let Some((target, _)) = TARGETS.get(next.fetch_add(1, Ordering::Relaxed)) {
+            hold(target);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..thread::available_parallelism().unwrap().get() {
+            scope.spawn(work);
+        }
+    });
+}
+
+fn hold(target: &str) {
+    let inputs = inputs(target);
+    assert!(inputs.len() >= 2, "{target} has too few inputs");
+    let taken = inputs.iter().filter(|input| run(target, input)).count();
+    assert!(taken > 0, "{target} reads none of its inputs to the end");
+    for input in &inputs {
+        for changed in changes(input) {
+            run(target, &changed);
         }
     }
 }

@@ -3,10 +3,13 @@
 //! One list for two uses: `tests/fuzz` gives each target to cargo-fuzz, and `tests/corpus.rs` runs all targets over the
 //! corpus, and over small changes of it, as a plain test. A target that only must not crash says so.
 
+mod acme;
 mod bytes;
 mod documents;
 mod heads;
 mod logs;
+mod members;
+mod packages;
 mod seals;
 mod small;
 
@@ -14,7 +17,7 @@ mod small;
 pub type Target = (&'static str, fn(&[u8]) -> bool);
 
 /// All targets, in the order of a message's way.
-pub const TARGETS: [Target; 26] = [
+pub const TARGETS: [Target; 34] = [
     ("head", bytes::head),
     ("framing", bytes::framing),
     ("target", heads::target),
@@ -28,18 +31,26 @@ pub const TARGETS: [Target; 26] = [
     ("stamp", bytes::stamp),
     ("seal", seals::seal),
     ("status", seals::status),
+    ("acme", acme::acme),
     ("directory", documents::directory),
     ("metadata", documents::metadata),
+    ("join", members::join),
+    ("catalogue", members::catalogue),
     ("contract", documents::contract),
     ("statement", seals::statement),
     ("settings", documents::settings),
     ("openapi", documents::openapi),
+    ("package", packages::package),
+    ("table", packages::table),
     ("cut", documents::cut_answer),
     ("leaf", bytes::leaf),
     ("journal", bytes::journal),
     ("leaves", logs::leaves),
     ("mirror", logs::mirror),
     ("submission", logs::submission),
+    ("epoch", members::epoch),
+    ("receipt", members::receipt),
+    ("cosignature", members::cosignature),
     ("dossier", seals::dossier),
 ];
 

@@ -1,5 +1,6 @@
 //! Request lines and fields.
 
+use bridge_core::accept::{ErrorForm, Language, error_form, language};
 use bridge_core::envelope::{link, open};
 use bridge_core::fields::{
     check_edge_fields, check_secrets, forwardable_answer, forwardable_request, read_caller_fields,
@@ -97,7 +98,36 @@ pub(super) fn fields(data: &[u8]) -> bool {
     let ours = |name: &HeaderName| name.as_str().starts_with("x-road-");
     assert!(!own.keys().any(ours), "a registry speaks for the node");
     let _hash = request_hash("GET", "/", &fields, None);
+    preferences(&fields);
     passes
+}
+
+/// Nobody is answered in another form or language than the usual one unless the fields name it.
+fn preferences(fields: &HeaderMap) {
+    let names = |field: &str, what: &str| {
+        let mut lines = fields.get_all(field).iter();
+        lines.any(|line| {
+            let line = String::from_utf8_lossy(line.as_bytes()).to_lowercase();
+            line.contains(what) || line.contains('*')
+        })
+    };
+    let form = error_form(fields);
+    assert!(
+        form == ErrorForm::Json || names("accept", "xml"),
+        "{form:?}"
+    );
+    for default in Language::ALL {
+        let told = language(fields, default);
+        assert!(
+            told == default || names("accept-language", told.tag()),
+            "{told:?}"
+        );
+    }
+    let [one, other] = Language::ALL.map(|default| language(fields, default));
+    assert!(
+        one == other || [one, other] == Language::ALL,
+        "the default turns it round"
+    );
 }
 
 /// A digest that is read is written as one that is read the same.
