@@ -25,7 +25,7 @@ const WALL: [(&str, &[&str]); 14] = [
     ),
     ("bridge-certs", &["bridge-core", "bridge-signature"]),
     ("bridge-token", &["bridge-signature"]),
-    ("bridge-adapter", &["bridge-core", "bridge-signature"]),
+    ("bridge-adapter", &["bridge-core"]),
     ("bridge-adapter-sql", &["bridge-adapter", "bridge-core"]),
     ("bridge-adapter-http", &["bridge-adapter", "bridge-core"]),
     ("bridge-adapter-file", &["bridge-adapter"]),

@@ -1,9 +1,11 @@
 //! What must hold of every answer, and of both journals.
 
+use std::collections::HashSet;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use bridge_core::leaf::Kind;
+use uuid::Uuid;
 
 use crate::Failure;
 use crate::client::{Answer, Receipt, Taken};
@@ -20,6 +22,12 @@ pub(crate) struct Found {
     /// Receipts of refusals, each for one leaf.
     pub(crate) refusals: u64,
     pub(crate) refusals_lost: u64,
+    /// Requests that reached a registry where they have effects.
+    pub(crate) effects: u64,
+    /// Effects that lack a leaf from before them, at either end.
+    pub(crate) effects_lost: u64,
+    /// Effects of a request that had its effect before.
+    pub(crate) effects_again: u64,
 }
 
 /// An answer stands on two leaves at each end.
@@ -34,11 +42,14 @@ impl Found {
         self.leaves_lost += other.leaves_lost;
         self.refusals += other.refusals;
         self.refusals_lost += other.refusals_lost;
+        self.effects += other.effects;
+        self.effects_lost += other.effects_lost;
+        self.effects_again += other.effects_again;
     }
 }
 
-/// Looks every answer up in both journals.
-pub(crate) fn look_up(world: &World, taken: &Taken) -> Result<Found, Failure> {
+/// Looks every answer up in both journals, and every request that a registry was asked.
+pub(crate) fn look_up(world: &World, taken: &Taken, asked: &[Uuid]) -> Result<Found, Failure> {
     if let Some(wrong) = &taken.wrong {
         return Err(wrong.clone().into());
     }
@@ -54,6 +65,14 @@ pub(crate) fn look_up(world: &World, taken: &Taken) -> Result<Found, Failure> {
     for receipt in &taken.refusals {
         found.refusals += 1;
         found.refusals_lost += u64::from(!consumer.has(receipt));
+    }
+    let mut once = HashSet::new();
+    for &id in asked {
+        let stands = consumer.leaves.has_kind(id, Kind::RequestSent)
+            && provider.leaves.has_kind(id, Kind::RequestReceived);
+        found.effects += 1;
+        found.effects_lost += u64::from(!stands);
+        found.effects_again += u64::from(!once.insert(id));
     }
     Ok(found)
 }

@@ -9,7 +9,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use http::header::HOST;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper_util::rt::TokioIo;
@@ -73,7 +73,7 @@ const ANSWER_BOUND: Duration = Duration::from_mins(1);
 
 impl Client {
     /// Makes the connections' tasks; they wait for [`Client::resume`].
-    pub(crate) fn new(world: &World) -> Self {
+    pub(crate) fn new(world: &World, method: &Method) -> Self {
         let kept = Arc::new(Kept {
             taken: Mutex::default(),
             answers: AtomicU64::new(0),
@@ -85,6 +85,7 @@ impl Client {
         for _ in 0..CONNECTIONS {
             let asking = Asking {
                 address: world.plain,
+                method: method.clone(),
                 target: world.target.clone(),
                 fields: fields.clone(),
                 kept: Arc::clone(&kept),
@@ -135,6 +136,7 @@ impl Taken {
 /// One connection's work.
 struct Asking {
     address: SocketAddr,
+    method: Method,
     target: String,
     fields: HeaderMap,
     kept: Arc<Kept>,
@@ -170,7 +172,9 @@ impl Asking {
             Some(connection) => connection,
             None => connection.insert(connect(self.address).await?),
         };
-        let mut request = Request::get(self.target.as_str()).body(Empty::new())?;
+        let mut request = Request::new(Empty::new());
+        *request.method_mut() = self.method.clone();
+        *request.uri_mut() = self.target.parse()?;
         request.headers_mut().clone_from(&self.fields);
         connection.ready().await?;
         let (head, body) = connection.send_request(request).await?.into_parts();

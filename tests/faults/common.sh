@@ -9,12 +9,13 @@ fail() { echo "void: $*" >&2; exit 1; }
 # Reads the command line into count, seed and keep.
 arguments() {
     seed=$(od -An -N6 -tu8 /dev/urandom | tr -d ' ')
-    count="" keep=no
+    count="" keep=no effects=no
     while [ $# -gt 0 ]; do
         case "$1" in
             --help | -h) usage; exit 0 ;;
             --seed) seed=${2-}; shift ;;
             --keep) keep=yes ;;
+            --effects) effects=yes ;;
             *) [ -z "$count" ] || { usage >&2; exit 64; }; count=$1 ;;
         esac
         shift || true
@@ -43,6 +44,11 @@ world() {
     pids=()
     trap cleanup EXIT
     trap 'exit 1' INT TERM HUP
+    if [ "$effects" = yes ]; then
+        # The driver is the registry.
+        "$binaries/bridge-bench" setup "$folder" --awaited
+        return
+    fi
     "$binaries/bridge-bench" setup "$folder"
     # shellcheck source=/dev/null
     . "$folder/bench.env"
@@ -70,8 +76,9 @@ cleanup() {
 drive() { # drive PROGRAM [COMMAND...]
     local program=$1; shift
     echo "seed $seed" >&2
+    local more=(); [ "$effects" = no ] || more=(--effects)
     "$@" "$binaries/bridge-faults" "$program" "$count" --seed "$seed" --world "$folder" \
-        --node "$binaries/bridge-node" --faulty "$binaries/bridge-faulty-node" &
+        --node "$binaries/bridge-node" --faulty "$binaries/bridge-faulty-node" "${more[@]}" &
     local driver=$!
     pids+=("$driver")
     wait "$driver"

@@ -5,6 +5,11 @@ use std::fs;
 use std::io::ErrorKind;
 use std::time::{Duration, Instant};
 
+use bridge_tests::registry::{Reaction, Registry, Seen};
+use http::Method;
+use serde_json::json;
+use uuid::Uuid;
+
 use crate::chance::Chance;
 use crate::claim::{Found, look_up, verify};
 use crate::client::Client;
@@ -19,6 +24,8 @@ struct Course<'a> {
     world: &'a World,
     binary: &'a Binary,
     client: &'a Client,
+    /// Where requests have effects; else they are queries.
+    registry: Option<&'a Registry>,
     /// Chooses when a node is killed.
     moment: fn(&mut Chance) -> Moment,
     chance: Chance,
@@ -40,6 +47,9 @@ struct Tally {
 }
 
 const CONTROL_KILLS: u32 = 4;
+/// A kill may find nothing late, for whatever else the journal does to its folder has the late disk write at once: it goes on until
+/// something is lost, so often at most.
+const CONTROL_KILLS_AT_MOST: u32 = 32;
 /// Then the journals are judged and begun anew: a node reads the leaves of a day at its start.
 const KILLS_IN_A_CHAPTER: u32 = 10;
 /// With less there is too little under way when a node dies.
@@ -49,12 +59,23 @@ const FIRST_START_UP: Duration = Duration::from_millis(100);
 
 pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let world = World::prepare(&options.world)?;
-    let client = Client::new(&world);
+    let (method, registry) = if options.effects {
+        let registry = Registry::start_at(world.upstream).await;
+        registry.always(Reaction::json(
+            200,
+            &json!({ "id": "0001", "text": "done" }),
+        ));
+        (Method::POST, Some(registry))
+    } else {
+        (Method::GET, None)
+    };
+    let client = Client::new(&world, &method);
     let course = |binary, moment| Course {
         world: &world,
         binary,
         moment,
         client: &client,
+        registry: registry.as_ref(),
         chance: Chance::new(options.seed),
         start_up: FIRST_START_UP,
         tally: Tally::default(),
@@ -64,10 +85,15 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         manner: "late",
     };
     let mut control = course(&control, |_chance| Moment::Work);
-    control.chapter(CONTROL_KILLS).await?;
-    control.judge()?;
+    while !control.tally.noticed(options) && control.tally.kills < CONTROL_KILLS_AT_MOST {
+        control.chapter(CONTROL_KILLS).await?;
+        control.judge()?;
+    }
     say(format_args!("control: {}", control.tally));
-    if control.tally.found.answers_lost == 0 {
+    if options.effects {
+        say(format_args!("control: {}", control.tally.effects()));
+    }
+    if !control.tally.noticed(options) {
         return Err("the control lost nothing, so nothing would be noticed".into());
     }
 
@@ -84,6 +110,13 @@ pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
         tell(course.tally.progress(options.count));
     }
     course.tally.conclude()
+}
+
+/// The exchange that a registry was asked for; nil, of which no journal has a leaf, if it was not told.
+fn exchange(seen: &Seen) -> Uuid {
+    let id = seen.fields.get("x-road-request-id");
+    id.and_then(|id| id.to_str().ok()?.parse().ok())
+        .unwrap_or_default()
 }
 
 // === impl Course ===
@@ -141,7 +174,9 @@ impl Course<'_> {
 
     /// Looks up what came since the last time.
     fn judge(&mut self) -> Result<(), Failure> {
-        let found = look_up(self.world, &self.client.take())?;
+        let asked = self.registry.map(Registry::take).unwrap_or_default();
+        let asked: Vec<Uuid> = asked.iter().map(exchange).collect();
+        let found = look_up(self.world, &self.client.take(), &asked)?;
         self.tally.found.add(found);
         Ok(())
     }
@@ -150,6 +185,11 @@ impl Course<'_> {
 // === impl Tally ===
 
 impl Tally {
+    /// Whether the control lost what it had to.
+    fn noticed(&self, options: &Options) -> bool {
+        self.found.answers_lost > 0 && (self.found.effects_lost > 0 || !options.effects)
+    }
+
     fn per_second(&self) -> u128 {
         u128::from(self.up_answers) * 1000 / self.up.as_millis().max(1)
     }
@@ -162,6 +202,15 @@ impl Tally {
             self.found.answers_lost,
             self.per_second(),
             self.slowest_start.as_millis()
+        )
+    }
+
+    /// The line that counts where requests have effects.
+    fn effects(&self) -> String {
+        let found = &self.found;
+        format!(
+            "effects without a durable leaf: {} of {} effects, {} kills",
+            found.effects_lost, found.effects, self.kills
         )
     }
 
@@ -182,8 +231,18 @@ impl Tally {
             return Err(format!("fewer than {LEAST_PER_SECOND} exchanges a second").into());
         }
         say(self);
-        if found.answers_lost + found.refusals_lost > 0 {
+        if found.effects > 0 {
+            say(format_args!(
+                "requests that had their effect again: {}",
+                found.effects_again
+            ));
+            say(self.effects());
+        }
+        if found.answers_lost + found.refusals_lost + found.effects_lost > 0 {
             return Err("leaves were lost".into());
+        }
+        if found.effects_again > 0 {
+            return Err("requests had their effect again".into());
         }
         Ok(())
     }

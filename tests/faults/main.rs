@@ -18,10 +18,11 @@ mod world;
 use options::{Options, Program};
 
 const USAGE: &str = "\
-usage: bridge-faults kills|powercuts COUNT --world FOLDER --node FILE --faulty FILE --seed N
+usage: bridge-faults kills|powercuts COUNT --world FOLDER --node FILE --faulty FILE --seed N [--effects]
 
 kills      SIGKILL of either node at chosen moments, COUNT times
 powercuts  a cut of power to both nodes, COUNT times; needs root and a mount namespace of its own
+--effects  kills: each request has an effect, and the driver is the registry that counts them
 
 Both first run a control with the faulty node, which must lose something.";
 

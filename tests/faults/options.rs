@@ -17,6 +17,8 @@ pub(crate) struct Options {
     /// The control.
     pub(crate) faulty: PathBuf,
     pub(crate) seed: u64,
+    /// Whether requests have effects at a registry that counts them.
+    pub(crate) effects: bool,
 }
 
 /// What befalls the nodes.
@@ -38,7 +40,12 @@ impl Options {
         };
         let count = next("COUNT")?.parse()?;
         let (mut world, mut node, mut faulty, mut seed) = (None, None, None, None);
+        let mut effects = false;
         while let Some(option) = words.next() {
+            if option == "--effects" {
+                effects = true;
+                continue;
+            }
             let value = words
                 .next()
                 .ok_or(format!("{option} lacks its value\n{USAGE}"))?;
@@ -58,6 +65,7 @@ impl Options {
             node: node.ok_or_else(|| missing("--node"))?,
             faulty: faulty.ok_or_else(|| missing("--faulty"))?,
             seed: seed.ok_or_else(|| missing("--seed"))?,
+            effects,
         })
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use http::Method;
 use rustix::process::Signal;
 
 use crate::chance::Chance;
@@ -56,7 +57,7 @@ const FIRST_START_UP: Duration = Duration::from_millis(100);
 pub(crate) async fn run(options: &Options) -> Result<(), Failure> {
     let world = World::prepare(&options.world)?;
     let shelf = make_shelf(&options.world)?;
-    let client = Client::new(&world);
+    let client = Client::new(&world, &Method::GET);
     let course = |binary| Course {
         world: &world,
         binary,
@@ -103,7 +104,7 @@ impl Course<'_> {
         self.cut(&mut plant, Moment::Work).await?;
         self.tally
             .found
-            .add(look_up(self.world, &self.client.take())?);
+            .add(look_up(self.world, &self.client.take(), &[])?);
         drop(plant.nodes);
         Drive::remove_all(&plant.drives)
     }
@@ -141,7 +142,7 @@ impl Course<'_> {
         self.start_up = plant.nodes.ready().await?;
         taken.append(self.client.take());
         verify(&self.binary.path, self.world)?;
-        look_up(self.world, taken)
+        look_up(self.world, taken, &[])
     }
 
     /// Lets the nodes work until the moment, and takes the power away from both.

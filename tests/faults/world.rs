@@ -16,6 +16,8 @@ pub(crate) struct World {
     pub(crate) provider: End,
     /// Where the consumer's node takes queries.
     pub(crate) plain: SocketAddr,
+    /// Where the provider's node looks for the registry.
+    pub(crate) upstream: SocketAddr,
     pub(crate) target: String,
     pub(crate) fields: HeaderMap,
 }
@@ -70,6 +72,7 @@ impl World {
             consumer: end("consumer", "HEALTH_CONSUMER", "VKEY_CONSUMER")?,
             provider: end("provider", "HEALTH_PROVIDER", "VKEY_PROVIDER")?,
             plain: value("NODES_CONSUMER")?.parse()?,
+            upstream: value("UPSTREAM")?.parse()?,
             target: value("TARGET")?.to_owned(),
             fields,
         };

@@ -368,6 +368,32 @@ async fn a_peer_that_does_not_answer_in_time_is_504() {
 }
 
 #[tokio::test]
+async fn a_silent_node_leaves_the_exchange_time_for_the_members_next_one() {
+    let (mut world, _) = world(Behaviour::CloseAtOnce).await;
+    let good = tampering(Puppet::of(&world.stranger), |_, _| (), |_| ());
+    let _answering = replace(&mut world, good).await;
+    let silent = tokio::net::TcpListener::bind(("127.0.0.1", 0))
+        .await
+        .unwrap();
+    let nodes = &mut world.stranger.entry.nodes;
+    let mut first = nodes[0].clone();
+    first.code = "NODE0".to_owned();
+    first.name = "node0.3001.az".to_owned();
+    first.address = silent.local_addr().unwrap().to_string();
+    // What must be its own, and nobody gets to see.
+    first.tls_pins = vec!["AQEB".repeat(10) + "AQE"];
+    first.exchange[0].pin = "AgIC".repeat(10) + "AgI";
+    first.exchange[0].certificate = "AAAA".to_owned();
+    first.journal = first.journal.replace("NODE1", "NODE0");
+    first.witness = None;
+    nodes.insert(0, first);
+    world.publish(now_s());
+    world.refresh().await;
+    let answer = world.consumer.get(STRANGER_PATH).send().await;
+    assert_eq!(answer.status, 200, "{:?}", answer.body);
+}
+
+#[tokio::test]
 async fn an_answer_that_comes_too_late_is_journaled_and_not_delivered() {
     let (mut world, _) = world(Behaviour::CloseAtOnce).await;
     let puppet = Puppet::of(&world.stranger);

@@ -6,7 +6,8 @@ use bridge_tests::claims;
 use bridge_tests::puppet::{Puppet, reference};
 use bridge_tests::terms::terms;
 use bridge_tests::wait::now_s;
-use bridge_tests::world::{PATH, PROVIDER, SERVICE, STRANGER, World};
+use bridge_tests::world::{PATH, PROVIDER, SERVICE, STRANGER, World, usual};
+use serde_json::json;
 
 const HOUR_S: u64 = 3600;
 const DAY_S: u64 = 24 * HOUR_S;
@@ -148,14 +149,52 @@ async fn a_node_that_goes_by_a_clock_set_back_still_knows_what_it_has_seen() {
     world.provider.start().await;
     world.publish(now_s());
     world.provider.refresh().await;
-    let replayed = puppet.send(&world.provider, sent).await;
+    let replayed = puppet.send(&world.provider, sent.clone()).await;
     replayed.refused(400, "server.serverproxy.replayed");
     let new = puppet.sign(puppet.request(&world.provider, PATH, &contract));
-    puppet.send(&world.provider, new).await.answered(200);
+    puppet
+        .send(&world.provider, new.clone())
+        .await
+        .answered(200);
+    // So it does after one more start, also of what came since then.
+    world.provider.stop().await;
+    world.provider.start().await;
+    world.publish(now_s());
+    world.provider.refresh().await;
+    for sent in [sent, new] {
+        let replayed = puppet.send(&world.provider, sent).await;
+        replayed.refused(400, "server.serverproxy.replayed");
+    }
     assert_eq!(world.registry.seen().len(), 2);
     let journal = &world.provider.live().node.journal;
     let leaves = journal.leaves_since(UnixMillis(0)).unwrap();
     let received = |kind| leaves.iter().filter(|(_, leaf)| leaf.kind == kind).count();
     assert_eq!(received(Kind::RequestReceived), 2);
     times(&world.provider);
+}
+
+#[tokio::test]
+async fn quotas_end_with_their_windows_after_a_clock_that_ran_ahead() {
+    let contract = usual().with("quota", json!({ "per_hour": 2, "per_day": 100 }));
+    let mut world = World::with().contract(contract).start().await;
+    // The clocks stand still at the start of an hour, whenever the test runs.
+    let hour = (now_s() / HOUR_S + 1) * HOUR_S;
+    world.provider.set_clock(hour);
+    world.consumer.set_clock(hour + 3 * HOUR_S);
+    // It is allowed and sent, and refused at the other end as one from the future.
+    let answer = world.consumer.get(PATH).send().await;
+    assert_ne!(answer.status, 200, "{answer:?}");
+    world.consumer.set_clock(hour);
+    world.consumer.stop().await;
+    world.consumer.vouched.clock = true;
+    world.consumer.start().await;
+    // It counts in the hour that it is now: nothing frees a quota before its time.
+    world.consumer.get(PATH).send().await.answered(200);
+    let over = world.consumer.get(PATH).send().await;
+    over.refused(429, "server.clientproxy.quota_exceeded");
+    let wait: u64 = over.field("retry-after").unwrap().parse().unwrap();
+    for agency in [&world.consumer, &world.provider] {
+        agency.set_clock(hour + wait);
+    }
+    world.consumer.get(PATH).send().await.answered(200);
 }

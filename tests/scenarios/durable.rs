@@ -205,15 +205,13 @@ async fn a_name_is_given_to_durable_bytes_only_and_is_durable_itself() {
     }
 }
 
-/// The demonstration makes keys, publishes a directory, and runs three nodes; its other files are texts of its own.
+/// The demonstration makes keys, publishes a directory, and runs three nodes; its other files are texts of its own. A member
+/// takes its word back then: it is told so when that stays said.
 #[test]
-fn keys_and_a_published_directory_are_durable_before_they_have_their_names() {
+fn keys_a_published_directory_and_a_signed_contract_are_durable_before_they_have_their_names() {
     let folder = tempfile::tempdir().unwrap();
-    let (script, calls) = traced(folder.path(), "demo", "");
-    let mut demo = Command::new(script);
-    let demo = demo.args(["demo", "--once"]).env("TMPDIR", folder.path());
-    let output = demo.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
+    let at = folder.path().display();
+    let calls = done(folder.path(), "demo", &format!("--once --dir {at}/world"));
     let kept = |path: &str| {
         Path::new(path).extension().is_some_and(|end| end == "key")
             || ["/data/", "/directory/public/"]
@@ -231,4 +229,25 @@ fn keys_and_a_published_directory_are_durable_before_they_have_their_names() {
     ] {
         assert!(renamed.contains(name), "{name} is not in {renamed:#?}");
     }
+
+    // With whole names, by which the calls are told.
+    let words = format!(
+        "withdraw {at}/world/tax/contracts/tax-person.json --member AZ/GOV/2001 --seal world/tax/keys/seal.pem \
+         --seal-key world/tax/keys/seal.key --trust world/trust/anchors.pem"
+    );
+    let calls = done(folder.path(), "contract", &words);
+    let story = Story::read(&calls, &folder.path().join("world/tax/contracts"), |_| true);
+    let (faults, renamed) = story.judged();
+    assert!(faults.is_empty(), "{faults:#?}");
+    let file = "contracts/tax-person.json".to_owned();
+    assert_eq!(renamed, BTreeSet::from([file]));
+}
+
+/// Has a command of the program done in a folder; returns where its system calls are written down.
+fn done(folder: &Path, command: &str, words: &str) -> PathBuf {
+    let (script, calls) = traced(folder, command, words);
+    let mut program = Command::new(script);
+    let output = program.arg(command).current_dir(folder).output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    calls
 }

@@ -16,6 +16,8 @@ use bridge_tests::wait::{now_s, wait_until};
 use bridge_tests::world::{PATH, Setup, World, usual};
 use bytes::Bytes;
 use ring::signature::{Ed25519KeyPair, KeyPair as _};
+use tokio::io::AsyncWriteExt as _;
+use tokio::net::unix::pipe;
 
 /// Three agencies, all running, each witnessed by the two others.
 async fn witnessed(setup: Setup, needed: u32, faulty: u32) -> World {
@@ -389,6 +391,70 @@ async fn a_fork_is_not_cosigned_is_kept_told_and_exported() {
     world.consumer.get(PATH).by_key().send().await.answered(200);
     claims::cosign(&world.consumer).await;
     assert!(cosigned_size(&world.consumer) > size);
+}
+
+#[tokio::test]
+async fn a_fork_is_told_also_if_its_submitter_hangs_up() {
+    let mut world = Box::pin(witnessed(World::with(), 2, 1)).await;
+    world.consumer.get(PATH).by_key().send().await.answered(200);
+    claims::cosign(&world.consumer).await;
+    let size = cosigned_size(&world.consumer);
+    let origin = world.consumer.live().node.journal.origin().to_owned();
+    // Nobody else submits; what the witness holds comes to it by a pipe, so that it judges for as long as the test wants.
+    for agency in [
+        &mut world.consumer,
+        &mut world.stranger,
+        &mut world.provider,
+    ] {
+        agency.stop().await;
+    }
+    let shelves = world.provider.folder.join("data/witness");
+    let checkpoint = shelves.join(origin_hash(&origin)).join("checkpoint");
+    let cosigned = std::fs::read(&checkpoint).unwrap();
+    std::fs::remove_file(&checkpoint).unwrap();
+    let made = std::process::Command::new("mkfifo")
+        .arg(&checkpoint)
+        .status();
+    assert!(made.unwrap().success());
+    world.provider.start().await;
+
+    let submission = Submission {
+        old: size,
+        proof: vec![],
+        note: forged(&world.consumer, size, [9; 32]),
+    };
+    let body = submission.write();
+    let head = format!(
+        "POST /witness/add-checkpoint HTTP/1.1\r\nhost: {}\r\ncontent-length: {}\r\n\r\n",
+        world.provider.authority(),
+        body.len()
+    );
+    let puppet = Puppet::of(&world.stranger);
+    let mut submitter = puppet.connect(world.provider.ports.peer).await.unwrap();
+    let request = [head.as_bytes(), &body].concat();
+    submitter.write_all(&request).await.unwrap();
+    submitter.flush().await.unwrap();
+    let mut pipe = None;
+    wait_until("the witness reads what it holds", async || {
+        pipe = pipe::OpenOptions::new().open_sender(&checkpoint).ok();
+        pipe.is_some()
+    })
+    .await;
+    let node = &world.provider.live().node;
+    let under_way = node.house.tasks.len();
+    drop(submitter);
+    wait_until("the connection has ended", async || {
+        node.house.tasks.len() < under_way
+    })
+    .await;
+    let mut pipe = pipe.unwrap();
+    pipe.write_all(&cosigned).await.unwrap();
+    drop(pipe);
+    wait_until("the fork is told", async || {
+        claims::facts(&world.provider, "fork") == [origin.as_str()]
+    })
+    .await;
+    assert_eq!(node.witness.forked(), [origin.as_str()]);
 }
 
 #[tokio::test]

@@ -132,6 +132,11 @@ impl Registry {
         lock(&self.seen).clone()
     }
 
+    /// Takes out all requests since the last time.
+    pub fn take(&self) -> Vec<Seen> {
+        std::mem::take(&mut lock(&self.seen))
+    }
+
     /// The newest request.
     pub fn last(&self) -> Seen {
         self.seen().pop().expect("the registry was asked")

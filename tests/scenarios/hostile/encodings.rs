@@ -396,7 +396,7 @@ async fn id_parts_are_data() {
 
 // === the oracle ===
 
-/// The rules as PROTOCOL has them, read anew: what is malformed is 400, what the contract does not allow 403.
+/// The rules of the path, written anew: what is malformed is 400, what the contract does not allow 403.
 fn verdict(form: &str) -> Verdict {
     let bytes = latin_1(form);
     if bytes
