@@ -1,6 +1,7 @@
 """Reads `perf script` from standard input and prints where the processor time of the nodes went. Run by `profile`.
 
-usage: profile.py PID,PID MICROSECONDS FUNCTIONS
+usage: profile.py PID,PID MICROSECONDS FUNCTIONS HALTED
+HALTED is for how many microseconds of an exchange a processor stood still, which perf has no samples of.
 MICROSECONDS is what an exchange takes in those processes together, by the kernel's own account: samples only divide it.
 """
 import collections, re, sys
@@ -50,7 +51,8 @@ def kind(stack):
 
 
 def main():
-    nodes, microseconds, functions = set(map(int, sys.argv[1].split(","))), float(sys.argv[2]), int(sys.argv[3])
+    nodes, microseconds = set(map(int, sys.argv[1].split(","))), float(sys.argv[2])
+    functions, halted = int(sys.argv[3]), float(sys.argv[4])
     kinds, threads, names, elsewhere = (collections.Counter() for _ in range(4))
     for command, process, weight, stack in samples(sys.stdin):
         if process in nodes and stack:
@@ -58,7 +60,7 @@ def main():
             threads[command] += weight
             names[stack[0][1]] += weight
         else:
-            elsewhere["nothing to do" if process == 0 else "client, registry and all others"] += weight
+            elsewhere["going to sleep and waking" if process == 0 else "client, registry and all others"] += weight
     total = sum(kinds.values())
     if not total:
         sys.exit("void: perf has no sample of the nodes")
@@ -70,6 +72,7 @@ def main():
 
     table(f"both nodes: {microseconds:.0f} us an exchange", kinds)
     table("by thread", threads)
+    elsewhere["nothing to do"] = halted * total / microseconds
     table("beside them", elsewhere)
     if functions:
         table("dearest functions", names, functions)

@@ -120,7 +120,11 @@ def plot(title, unit, series, logarithmic):
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" font-family="sans-serif" font-size="12">',
         f'<rect width="{WIDTH}" height="{HEIGHT}" fill="#fff"/><text x="{LEFT}" y="18" font-size="14">{title}</text>',
     ]
-    ticks = [floor * 10**n for n in range(9) if floor * 10**n <= highest * 1.2] if logarithmic else [highest * n / 4 for n in range(5)]
+    if logarithmic:
+        ticks = [floor * 10**n for n in range(9) if floor * 10**n <= highest * 1.2]
+    else:
+        apart = next(by * 10**n for n in range(9) for by in (1, 2, 5) if by * 10**n * 5 >= highest)
+        ticks = range(0, int(highest) + 1, apart)
     for tick in ticks:
         y = HEIGHT - BOTTOM - up(tick)
         out.append(f'<path d="M{LEFT} {y:.0f}H{WIDTH - 10}" stroke="#ddd"/><text x="{LEFT - 6}" y="{y + 4:.0f}" text-anchor="end">{tick:,.0f}</text>')

@@ -94,6 +94,16 @@ pub(crate) fn contract(shape: &Shape, provider: &Party, number: usize) -> String
         0 => ("benchmark".to_owned(), SERVICE.to_owned()),
         _ => (format!("benchmark-{number}"), format!("{SERVICE}-{number}")),
     };
+    // Under a contract that is not read-only, what has effects is asked for too.
+    let methods: &[&str] = if shape.awaited {
+        &["GET", "POST"]
+    } else {
+        &["GET"]
+    };
+    let subject = serde_json::json!({ "in": "path", "segment": 0, "type": "number" });
+    let endpoint =
+        |method| serde_json::json!({ "method": method, "path": "/*", "subjects": [subject] });
+    let endpoints: Vec<serde_json::Value> = methods.iter().map(endpoint).collect();
     let mut contract = serde_json::json!({
         "contract": {
             "version": 1,
@@ -102,11 +112,7 @@ pub(crate) fn contract(shape: &Shape, provider: &Party, number: usize) -> String
             "consumer": { "subsystem": Party::consumer().path() },
             "provider": provider.path(),
             "service": service,
-            "endpoints": [{
-                "method": "GET",
-                "path": "/*",
-                "subjects": [{ "in": "path", "segment": 0, "type": "number" }]
-            }],
+            "endpoints": endpoints,
             "purposes": [{ "code": PURPOSE, "title": "Measuring the cost of an exchange" }],
             "legal_basis": [{ "code": LEGAL_BASIS, "title": "Article 1" }],
             "fields": ["/id", "/text"],
