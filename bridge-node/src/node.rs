@@ -28,7 +28,7 @@ use crate::log_share::LogShare;
 use crate::metrics::Limit;
 use crate::orders::Orders;
 use crate::own::Standing;
-use crate::payload::{Bounds, Room};
+use crate::payload::{Bounds, Room, RoomLimits};
 use crate::peers::Peers;
 use crate::receipts::Receipts;
 use crate::refusals::Refusals;
@@ -211,7 +211,11 @@ impl Node {
             peers: Arc::new(Peers::new(parts.tls, judges, limits)),
             room: Room::new(
                 spool,
-                (limits.spool_node_bytes, limits.spool_peer_bytes),
+                RoomLimits {
+                    node: limits.spool_node_bytes,
+                    owner: limits.spool_peer_bytes,
+                    memory: limits.spool_memory_bytes,
+                },
                 limits.disk_reserve_bytes,
             ),
             house: House::new(limits.clone(), Arc::clone(&stranger_lines)),

@@ -133,7 +133,8 @@ fn spooled(node: &Process) -> Vec<(std::path::PathBuf, String)> {
 #[tokio::test]
 async fn a_spooled_body_has_no_name_and_is_not_readable_on_disk() {
     const PATTERN: &[u8] = b"FIN 5XKQ7ZW of somebody, again and again. ";
-    let mut world = World::with().contract(usual()).make().await;
+    let setup = World::with().contract(usual());
+    let mut world = setup.limit("spool_memory_bytes = 0").make().await;
     let [_provider, consumer] = processes(&mut world).await;
     let (body, pieces) = piecemeal(Some(8 * MIB));
     let asking = world.consumer.begin(Method::POST, PATH, Some(body));

@@ -149,7 +149,7 @@ impl State {
                 "What the settings allow, in the unit that the key names",
             ),
             connections: place.plain("tasks", "Connections, exchanges and other work under way"),
-            spool: place.unit("spool_used", "Bodies on disk while they pass", Unit::Bytes),
+            spool: place.unit("spool_used", "Spooled bodies, in memory and on disk, while they pass", Unit::Bytes),
             journal: JournalState::register(&mut place),
             receipts: ReceiptState::register(&mut place),
             time: TimeState::register(&mut place),

@@ -1,9 +1,10 @@
-//! A body on disk: in a file without a name, sealed piece by piece under a key that exists in memory only.
+//! A large body, in pieces: the first ones in memory, as far as there is room, the others on disk in a file without a name,
+//! each sealed under a key that exists in memory only.
 
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::os::unix::fs::FileExt as _;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -20,39 +21,47 @@ use super::{PayloadError, Reserved};
 const PIECE: usize = 256 * 1024;
 const TAG: usize = 16;
 
-/// A finished spool file. It goes when the last reader drops it.
+/// A finished large body. Memory and file go when the last reader drops it.
 #[derive(Debug)]
 pub struct Spooled {
-    file: File,
-    key: LessSafeKey,
+    held: Vec<Bytes>,
+    sealed: Option<Sealed>,
     _reserved: Reserved,
 }
 
-/// A spool file under way. One piece is sealed and written while the next one comes in.
-#[derive(Debug)]
+/// A large body under way. One piece is sealed and written while the next one comes in.
 pub(super) struct Writer {
-    /// None after an error.
-    sealing: Option<JoinHandle<io::Result<Box<Inner>>>>,
+    held: Vec<Bytes>,
+    folder: PathBuf,
+    /// None while all pieces are in memory, and after an error.
+    sealing: Option<JoinHandle<io::Result<Sealed>>>,
     pending: BytesMut,
-}
-
-struct Inner {
-    file: File,
-    key: LessSafeKey,
-    pieces: u64,
     /// Of a request.
     sha512: Option<ring::digest::Context>,
     reserved: Reserved,
 }
 
-type Reading = JoinHandle<io::Result<Bytes>>;
+/// The pieces on disk.
+#[derive(Debug)]
+struct Sealed {
+    file: File,
+    key: LessSafeKey,
+    pieces: u64,
+}
+
+/// The next piece: at hand, or being read.
+#[derive(Debug)]
+enum Reading {
+    Held(Bytes),
+    Sealed(JoinHandle<io::Result<Bytes>>),
+}
 
 /// Sends the pieces of a spool file, one read ahead of the one that is sent: a slow receiver holds no thread.
 #[derive(Debug)]
 pub(super) struct Reader {
     spooled: Arc<Spooled>,
     /// The next piece to be read.
-    index: u64,
+    index: usize,
     unread: u64,
     unsent: u64,
     reading: Option<Reading>,
@@ -60,31 +69,15 @@ pub(super) struct Reader {
 
 // === impl Writer ===
 
-impl std::fmt::Debug for Inner {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Inner")
-    }
-}
-
 impl Writer {
-    pub(super) fn create(folder: PathBuf, reserved: Reserved, of_request: bool) -> Self {
-        let create = move || {
-            let mut key = [0; 32];
-            SystemRandom::new()
-                .fill(&mut key)
-                .map_err(|_unspecified| no_random())?;
-            let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_unspecified| no_random())?;
-            Ok(Box::new(Inner {
-                file: tempfile::tempfile_in(folder)?,
-                key: LessSafeKey::new(key),
-                pieces: 0,
-                sha512: of_request.then(|| ring::digest::Context::new(&ring::digest::SHA512)),
-                reserved,
-            }))
-        };
+    pub(super) fn new(folder: PathBuf, reserved: Reserved, of_request: bool) -> Self {
         Self {
-            sealing: Some(tokio::task::spawn_blocking(create)),
+            held: Vec::new(),
+            folder,
+            sealing: None,
             pending: fresh(),
+            sha512: of_request.then(|| ring::digest::Context::new(&ring::digest::SHA512)),
+            reserved,
         }
     }
 
@@ -95,7 +88,7 @@ impl Writer {
                 .extend_from_slice(&data.split_to(room.min(data.len())));
             if self.pending.len() == PIECE {
                 let piece = std::mem::replace(&mut self.pending, fresh());
-                self.seal(piece).await?;
+                self.keep(piece).await?;
             }
         }
         Ok(())
@@ -106,47 +99,84 @@ impl Writer {
     ) -> Result<(Spooled, Option<ring::digest::Digest>), PayloadError> {
         if !self.pending.is_empty() {
             let piece = std::mem::take(&mut self.pending);
-            self.seal(piece).await?;
+            self.keep(piece).await?;
         }
-        let inner = self.ready().await?;
-        let spooled = Spooled {
-            file: inner.file,
-            key: inner.key,
-            _reserved: inner.reserved,
+        let sealed = match self.sealing.take() {
+            Some(sealing) => Some(written(sealing).await?),
+            None => None,
         };
-        Ok((spooled, inner.sha512.map(ring::digest::Context::finish)))
+        let spooled = Spooled {
+            held: self.held,
+            sealed,
+            _reserved: self.reserved,
+        };
+        Ok((spooled, self.sha512.map(ring::digest::Context::finish)))
     }
 
-    async fn seal(&mut self, piece: BytesMut) -> Result<(), PayloadError> {
-        let mut inner = self.ready().await?;
-        inner.reserved.grow((piece.len() + TAG) as u64)?;
-        let sealing = tokio::task::spawn_blocking(move || inner.seal(piece));
-        self.sealing = Some(sealing);
-        Ok(())
-    }
-
-    /// Waits until the piece before is written.
-    async fn ready(&mut self) -> Result<Box<Inner>, PayloadError> {
-        let sealing = self.sealing.take();
-        let sealing = sealing.ok_or_else(|| PayloadError::Spool(no_random()))?;
-        let sealed = sealing.await;
-        sealed
-            .unwrap_or_else(|error| Err(io::Error::other(error)))
-            .map_err(PayloadError::Spool)
-    }
-}
-
-impl Inner {
-    fn seal(mut self: Box<Self>, mut piece: BytesMut) -> io::Result<Box<Self>> {
+    async fn keep(&mut self, piece: BytesMut) -> Result<(), PayloadError> {
         if let Some(sha512) = &mut self.sha512 {
             sha512.update(&piece);
         }
+        if self.sealing.is_none() && self.reserved.hold(piece.len() as u64)? {
+            self.held.push(piece.freeze());
+            return Ok(());
+        }
+        self.reserved.grow((piece.len() + TAG) as u64)?;
+        let sealed = match self.sealing.take() {
+            Some(sealing) => Some(written(sealing).await?),
+            None => None,
+        };
+        let folder = self.folder.clone();
+        self.sealing = Some(tokio::task::spawn_blocking(move || {
+            let sealed = sealed.map_or_else(|| Sealed::create(&folder), Ok)?;
+            sealed.append(piece)
+        }));
+        Ok(())
+    }
+}
+
+/// Waits until the piece before is written.
+async fn written(sealing: JoinHandle<io::Result<Sealed>>) -> Result<Sealed, PayloadError> {
+    let sealed = sealing.await;
+    sealed
+        .unwrap_or_else(|error| Err(io::Error::other(error)))
+        .map_err(PayloadError::Spool)
+}
+
+// === impl Sealed ===
+
+impl Sealed {
+    fn create(folder: &Path) -> io::Result<Self> {
+        let mut key = [0; 32];
+        SystemRandom::new()
+            .fill(&mut key)
+            .map_err(|_unspecified| no_random())?;
+        let key = UnboundKey::new(&AES_256_GCM, &key).map_err(|_unspecified| no_random())?;
+        Ok(Self {
+            file: tempfile::tempfile_in(folder)?,
+            key: LessSafeKey::new(key),
+            pieces: 0,
+        })
+    }
+
+    fn append(mut self, mut piece: BytesMut) -> io::Result<Self> {
         self.key
             .seal_in_place_append_tag(nonce(self.pieces), Aad::empty(), &mut piece)
             .map_err(|_unspecified| no_random())?;
         self.file.write_all(&piece)?;
         self.pieces += 1;
         Ok(self)
+    }
+
+    fn piece(&self, index: u64, length: usize) -> io::Result<Bytes> {
+        let offset = index * (PIECE + TAG) as u64;
+        let mut sealed = vec![0; length + TAG];
+        self.file.read_exact_at(&mut sealed, offset)?;
+        self.key
+            .open_in_place(nonce(index), Aad::empty(), &mut sealed)
+            .map_err(|_unspecified| io::Error::other("spool file was changed"))?;
+        sealed.truncate(length);
+        Ok(Bytes::from(sealed))
     }
 }
 
@@ -163,16 +193,15 @@ impl Spooled {
         }
     }
 
-    fn piece(&self, index: u64, plain: u64) -> io::Result<Bytes> {
-        let offset = index * (PIECE + TAG) as u64;
-        let length = usize::try_from(plain).map_err(io::Error::other)?;
-        let mut sealed = vec![0; length + TAG];
-        self.file.read_exact_at(&mut sealed, offset)?;
-        self.key
-            .open_in_place(nonce(index), Aad::empty(), &mut sealed)
-            .map_err(|_unspecified| io::Error::other("spool file was changed"))?;
-        sealed.truncate(length);
-        Ok(Bytes::from(sealed))
+    /// Bytes that are not on disk.
+    #[cfg(test)]
+    pub(super) fn in_memory(&self) -> usize {
+        self.held.iter().map(Bytes::len).sum()
+    }
+
+    fn sealed_piece(&self, index: usize, length: usize) -> io::Result<Bytes> {
+        let sealed = self.sealed.as_ref().ok_or(io::ErrorKind::UnexpectedEof)?;
+        sealed.piece((index - self.held.len()) as u64, length)
     }
 }
 
@@ -181,11 +210,20 @@ impl Spooled {
 impl Reader {
     /// Begins to read the next piece; none is left if all have been.
     fn begin(&mut self) -> Option<Reading> {
-        let plain = self.unread.min(PIECE as u64);
-        let (index, spooled) = (self.index, Arc::clone(&self.spooled));
+        let length = self.unread.min(PIECE as u64);
+        if length == 0 {
+            return None;
+        }
+        let index = self.index;
         self.index += 1;
-        self.unread -= plain;
-        (plain > 0).then(|| tokio::task::spawn_blocking(move || spooled.piece(index, plain)))
+        self.unread -= length;
+        if let Some(piece) = self.spooled.held.get(index) {
+            return Some(Reading::Held(piece.clone()));
+        }
+        let spooled = Arc::clone(&self.spooled);
+        let read =
+            move || spooled.sealed_piece(index, usize::try_from(length).map_err(io::Error::other)?);
+        Some(Reading::Sealed(tokio::task::spawn_blocking(read)))
     }
 }
 
@@ -197,14 +235,19 @@ impl Body for Reader {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        let Some(mut reading) = self.reading.take().or_else(|| self.begin()) else {
+        let Some(reading) = self.reading.take().or_else(|| self.begin()) else {
             return Poll::Ready(None);
         };
-        let Poll::Ready(read) = Pin::new(&mut reading).poll(cx) else {
-            self.reading = Some(reading);
-            return Poll::Pending;
+        let piece = match reading {
+            Reading::Held(piece) => Ok(piece),
+            Reading::Sealed(mut reading) => {
+                let Poll::Ready(read) = Pin::new(&mut reading).poll(cx) else {
+                    self.reading = Some(Reading::Sealed(reading));
+                    return Poll::Pending;
+                };
+                read.unwrap_or_else(|error| Err(io::Error::other(error)))
+            }
         };
-        let piece = read.unwrap_or_else(|error| Err(io::Error::other(error)));
         if let Ok(piece) = &piece {
             self.unsent -= piece.len() as u64;
             self.reading = self.begin();

@@ -23,6 +23,8 @@ pub struct Limits {
     pub spool_node_bytes: u64,
     /// Spooled bodies of one peer or caller, bytes.
     pub spool_peer_bytes: u64,
+    /// Of all spooled bodies, what stays in memory, bytes.
+    pub spool_memory_bytes: u64,
     /// What stays free on the disks of journal and spool, bytes: nothing new begins below it.
     pub disk_reserve_bytes: u64,
     /// A body that comes at this rate or faster, bytes a second, takes nothing of its exchange's time.
@@ -174,6 +176,12 @@ impl Limits {
                 "spool_peer_bytes",
                 raw.spool_peer_bytes,
                 (MIB, 8 * GIB, TIB),
+            ),
+            // Six bodies of 10 MB: what is in memory is neither sealed nor written.
+            spool_memory_bytes: limit(
+                "spool_memory_bytes",
+                raw.spool_memory_bytes,
+                (0, 64 * MIB, 16 * GIB),
             ),
             // The next segment and the sealing of the last two take up to three segments; the rest is for an operator's first
             // steps.

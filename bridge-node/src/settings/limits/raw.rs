@@ -10,6 +10,7 @@ pub struct RawLimits {
     pub(super) body_bytes: Option<u64>,
     pub(super) spool_node_bytes: Option<u64>,
     pub(super) spool_peer_bytes: Option<u64>,
+    pub(super) spool_memory_bytes: Option<u64>,
     pub(super) disk_reserve_bytes: Option<u64>,
     pub(super) body_bytes_per_second: Option<u64>,
     pub(super) head_bytes: Option<u64>,
