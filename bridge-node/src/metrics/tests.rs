@@ -142,6 +142,7 @@ fn every_limit_of_the_settings_is_counted_or_said_why_not() {
     // drain, how large files and pages are, what the own authority may say: a renewal that fails is counted as such.
     let no_limit = [
         "body_memory_bytes",
+        "spool_memory_bytes",
         "body_bytes_per_second",
         "journal_wait_milliseconds",
         "known_batches",

@@ -56,7 +56,7 @@ enum Reading {
     Sealed(JoinHandle<io::Result<Bytes>>),
 }
 
-/// Sends the pieces of a spool file, one read ahead of the one that is sent: a slow receiver holds no thread.
+/// Sends the pieces of a large body, one read ahead of the one that is sent: a slow receiver holds no thread.
 #[derive(Debug)]
 pub(super) struct Reader {
     spooled: Arc<Spooled>,
@@ -101,10 +101,7 @@ impl Writer {
             let piece = std::mem::take(&mut self.pending);
             self.keep(piece).await?;
         }
-        let sealed = match self.sealing.take() {
-            Some(sealing) => Some(written(sealing).await?),
-            None => None,
-        };
+        let sealed = self.written().await?;
         let spooled = Spooled {
             held: self.held,
             sealed,
@@ -122,10 +119,7 @@ impl Writer {
             return Ok(());
         }
         self.reserved.grow((piece.len() + TAG) as u64)?;
-        let sealed = match self.sealing.take() {
-            Some(sealing) => Some(written(sealing).await?),
-            None => None,
-        };
+        let sealed = self.written().await?;
         let folder = self.folder.clone();
         self.sealing = Some(tokio::task::spawn_blocking(move || {
             let sealed = sealed.map_or_else(|| Sealed::create(&folder), Ok)?;
@@ -133,14 +127,18 @@ impl Writer {
         }));
         Ok(())
     }
-}
 
-/// Waits until the piece before is written.
-async fn written(sealing: JoinHandle<io::Result<Sealed>>) -> Result<Sealed, PayloadError> {
-    let sealed = sealing.await;
-    sealed
-        .unwrap_or_else(|error| Err(io::Error::other(error)))
-        .map_err(PayloadError::Spool)
+    /// What is on disk, when the piece before is written.
+    async fn written(&mut self) -> Result<Option<Sealed>, PayloadError> {
+        let Some(sealing) = self.sealing.take() else {
+            return Ok(None);
+        };
+        let sealed = sealing.await;
+        sealed
+            .unwrap_or_else(|error| Err(io::Error::other(error)))
+            .map(Some)
+            .map_err(PayloadError::Spool)
+    }
 }
 
 // === impl Sealed ===

@@ -15,7 +15,7 @@ pub use raw::RawLimits;
 /// The limits of a node.
 #[derive(Debug, Clone)]
 pub struct Limits {
-    /// Bodies above it are spooled to disk, bytes.
+    /// Bodies above it are spooled, bytes.
     pub body_memory_bytes: usize,
     /// Largest body either way, bytes.
     pub body_bytes: u64,
